@@ -1,0 +1,1 @@
+//! AST to BPF ELF object: sema, SSA IR, optimiser, code generator, BTF.

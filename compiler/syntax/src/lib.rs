@@ -1,0 +1,1 @@
+//! C text to AST: source map, preprocessor, LALRPOP grammar, diagnostics.

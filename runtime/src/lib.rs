@@ -1,0 +1,1 @@
+//! Loads, verifies and runs BPF objects: maps, helpers, BTF, verifier, interpreter.

@@ -1,0 +1,151 @@
+//! What the preprocessor is told from outside: options, and how it reaches files.
+//!
+//! Invariant: nothing here does IO; [`Files`] is the only door.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Why a file could not be read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ReadError {
+    /// There is no such file (or it is a directory): the search goes on.
+    NotFound,
+    /// It is there but cannot be read; the reason.
+    Failed(String),
+}
+
+/// Where `#include` finds files: a disk, a memory, the embedded headers, or several in turn.
+pub trait Files {
+    /// The bytes of the file at `path` (a search directory, `/`, and the name as written).
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError>;
+
+    /// A name equal for all paths of one file; `#pragma once` goes by it.
+    fn identity(&self, path: &str) -> String {
+        normalize(path)
+    }
+}
+
+/// Files held in memory.
+#[derive(Clone, Default, Debug)]
+pub struct MemoryFiles {
+    files: BTreeMap<String, Arc<[u8]>>,
+}
+
+impl MemoryFiles {
+    /// No files.
+    pub fn new() -> MemoryFiles {
+        MemoryFiles::default()
+    }
+
+    /// Adds or replaces a file.
+    pub fn add(&mut self, path: &str, text: impl AsRef<[u8]>) {
+        self.files.insert(normalize(path), text.as_ref().into());
+    }
+}
+
+impl Files for MemoryFiles {
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
+        self.files.get(&normalize(path)).cloned().ok_or(ReadError::NotFound)
+    }
+}
+
+/// The path without `.`, `..` and doubled slashes, by text alone.
+pub fn normalize(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|p| *p != "..") => {
+                parts.pop();
+            }
+            ".." if path.starts_with('/') && parts.is_empty() => {}
+            other => parts.push(other),
+        }
+    }
+    let joined = parts.join("/");
+    if path.starts_with('/') { format!("/{joined}") } else { joined }
+}
+
+/// Version of the language.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Std {
+    /// C89/C90
+    C89,
+    /// C99
+    C99,
+    /// C11
+    C11,
+    /// C17, the default
+    #[default]
+    C17,
+    /// C23
+    C23,
+}
+
+/// The instruction set version (`-mcpu`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Cpu {
+    /// The base instruction set.
+    V1,
+    /// More jumps.
+    V2,
+    /// 32-bit arithmetic and jumps; the default.
+    #[default]
+    V3,
+    /// Signed division, sign extension, long jumps, byte swaps.
+    V4,
+}
+
+/// How much to optimise, as far as macros tell.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum OptLevel {
+    /// `-O0`
+    None,
+    /// `-O1` and up
+    #[default]
+    Speed,
+    /// `-Os`, `-Oz`
+    Size,
+}
+
+/// `-D`, `-U` in the order given.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MacroOption {
+    /// `NAME`, `NAME=body` or `NAME(args)=body`
+    Define(String),
+    /// `NAME`
+    Undef(String),
+}
+
+/// Everything the command line can say about preprocessing.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// `-iquote`
+    pub quote_dirs: Vec<String>,
+    /// `-I`
+    pub include_dirs: Vec<String>,
+    /// `-isystem`, then the standard directories.
+    pub system_dirs: Vec<String>,
+    /// `-idirafter`
+    pub after_dirs: Vec<String>,
+    /// `-D` and `-U`
+    pub macros: Vec<MacroOption>,
+    /// `-include`
+    pub includes: Vec<String>,
+    /// `-std=`
+    pub std: Std,
+    /// `-std=cNN` instead of `-std=gnuNN`
+    pub strict: bool,
+    /// `-mcpu=`
+    pub cpu: Cpu,
+    /// `-target bpfeb`, `-mbig-endian`
+    pub big_endian: bool,
+    /// `-O`
+    pub opt: OptLevel,
+    /// `-g`
+    pub debug_info: bool,
+    /// `-fno-signed-char` and friends do not exist for this target; `-undef` drops all built-in macros.
+    pub undef: bool,
+    /// Only the text is wanted (`-E`): stray bytes are passed on instead of reported.
+    pub text_only: bool,
+}

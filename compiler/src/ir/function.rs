@@ -1,0 +1,269 @@
+//! One function in SSA form: blocks, instructions, values, stack slots.
+//!
+//! Blocks own the list of their instructions. An instruction has at most one result. Removing an
+//! instruction from its block's list removes it from the function; ids are never reused.
+//! [`Function::replace`] makes a value an alias of another; operands keep naming the alias until
+//! [`Function::resolve_aliases`] rewrites them, which every pass that replaces does at its end.
+
+use super::entities::{Arena, Block, Inst, Slot, SrcLoc, SymbolId, Value};
+use super::inst::{BlockCall, Callee, InstData, Intrinsic, Type};
+
+/// Types of the parameters and of the result.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[allow(missing_docs)]
+pub struct Signature {
+    pub params: Vec<Type>,
+    pub ret: Option<Type>,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ValueDef {
+    /// The result of an instruction.
+    Inst(Inst),
+    /// The parameter of a block, by position.
+    Param(Block, u32),
+    /// Stands for another value until aliases are resolved.
+    Alias(Value),
+}
+
+/// A value's type and origin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub struct ValueData {
+    pub ty: Type,
+    pub def: ValueDef,
+}
+
+/// A basic block.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[allow(missing_docs)]
+pub struct BlockData {
+    pub params: Vec<Value>,
+    /// In order of execution; the last is the terminator.
+    pub insts: Vec<Inst>,
+}
+
+/// A piece of the stack frame.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SlotData {
+    /// Bytes.
+    pub size: u32,
+    /// Alignment in bytes, a power of two up to 8.
+    pub align: u32,
+    /// The variable that lives there, for dumps and messages.
+    pub name: String,
+    /// Where it is declared.
+    pub loc: SrcLoc,
+}
+
+/// A function definition.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Function {
+    /// Its symbol: name, linkage, section.
+    pub symbol: SymbolId,
+    /// Its signature.
+    pub sig: Signature,
+    /// Blocks that exist; only those in `order` are part of the function.
+    pub blocks: Arena<Block, BlockData>,
+    /// Layout order; the first is the entry.
+    pub order: Vec<Block>,
+    /// All instructions ever made.
+    pub insts: Arena<Inst, InstData>,
+    /// Location of each instruction.
+    pub locs: Arena<Inst, SrcLoc>,
+    /// Result of each instruction.
+    results: Arena<Inst, Option<Value>>,
+    /// All values ever made.
+    pub values: Arena<Value, ValueData>,
+    /// Stack slots.
+    pub slots: Arena<Slot, SlotData>,
+}
+
+impl Function {
+    /// A function with an entry block whose parameters are the function's.
+    pub fn new(symbol: SymbolId, sig: Signature) -> Function {
+        let mut f = Function {
+            symbol,
+            sig,
+            blocks: Arena::new(),
+            order: Vec::new(),
+            insts: Arena::new(),
+            locs: Arena::new(),
+            results: Arena::new(),
+            values: Arena::new(),
+            slots: Arena::new(),
+        };
+        let entry = f.add_block();
+        for ty in f.sig.params.clone() {
+            f.add_param(entry, ty);
+        }
+        f
+    }
+
+    /// The entry block.
+    pub fn entry(&self) -> Block {
+        self.order[0]
+    }
+
+    /// A new block at the end of the layout.
+    pub fn add_block(&mut self) -> Block {
+        let block = self.blocks.push(BlockData::default());
+        self.order.push(block);
+        block
+    }
+
+    /// A new parameter at the end of a block's list.
+    pub fn add_param(&mut self, block: Block, ty: Type) -> Value {
+        let position = self.blocks[block].params.len() as u32;
+        let value = self.values.push(ValueData { ty, def: ValueDef::Param(block, position) });
+        self.blocks[block].params.push(value);
+        value
+    }
+
+    /// A new instruction that is in no block yet, with its result value if it has one.
+    pub fn make_inst(&mut self, data: InstData, loc: SrcLoc) -> Inst {
+        let ty = self.result_type(&data);
+        let inst = self.insts.push(data);
+        self.locs.push(loc);
+        let result = ty.map(|ty| self.values.push(ValueData { ty, def: ValueDef::Inst(inst) }));
+        self.results.push(result);
+        inst
+    }
+
+    /// Appends an instruction to a block.
+    pub fn append(&mut self, block: Block, data: InstData, loc: SrcLoc) -> Inst {
+        let inst = self.make_inst(data, loc);
+        self.blocks[block].insts.push(inst);
+        inst
+    }
+
+    /// Appends an instruction that has a result and returns the result.
+    pub fn append_value(&mut self, block: Block, data: InstData, loc: SrcLoc) -> Value {
+        let inst = self.append(block, data, loc);
+        self.result(inst).expect("the instruction has a result")
+    }
+
+    /// The result of an instruction.
+    pub fn result(&self, inst: Inst) -> Option<Value> {
+        self.results[inst]
+    }
+
+    /// Replaces what an instruction does; its result keeps its id, so the type must not change.
+    pub fn set_inst(&mut self, inst: Inst, data: InstData) {
+        debug_assert_eq!(
+            self.result_type(&data),
+            self.results[inst].map(|v| self.values[v].ty),
+            "the result of {inst} changes its type"
+        );
+        self.insts[inst] = data;
+    }
+
+    /// Type of a value.
+    pub fn ty(&self, value: Value) -> Type {
+        self.values[value].ty
+    }
+
+    /// The instruction that computes a value, if one does.
+    pub fn def(&self, value: Value) -> Option<&InstData> {
+        match self.values[self.resolve(value)].def {
+            ValueDef::Inst(inst) => Some(&self.insts[inst]),
+            ValueDef::Param(..) | ValueDef::Alias(_) => None,
+        }
+    }
+
+    /// The constant a value is, truncated to its type.
+    pub fn constant(&self, value: Value) -> Option<u64> {
+        match self.def(value) {
+            Some(InstData::Const { ty, value }) => Some(value & ty.mask()),
+            _ => None,
+        }
+    }
+
+    /// Makes every use of `value` a use of `with`.
+    pub fn replace(&mut self, value: Value, with: Value) {
+        let with = self.resolve(with);
+        debug_assert_ne!(self.resolve(value), with, "{value} would become its own alias");
+        debug_assert_eq!(self.ty(value), self.ty(with), "{value} and {with} differ in type");
+        self.values[value].def = ValueDef::Alias(with);
+    }
+
+    /// The value an alias stands for.
+    pub fn resolve(&self, mut value: Value) -> Value {
+        while let ValueDef::Alias(to) = self.values[value].def {
+            value = to;
+        }
+        value
+    }
+
+    /// Rewrites all operands to what their aliases stand for.
+    pub fn resolve_aliases(&mut self) {
+        for block in self.order.clone() {
+            for index in 0..self.blocks[block].insts.len() {
+                let inst = self.blocks[block].insts[index];
+                let mut data = std::mem::replace(&mut self.insts[inst], InstData::Unreachable);
+                data.map_operands(|v| self.resolve(v));
+                self.insts[inst] = data;
+            }
+        }
+    }
+
+    /// The terminator of a block; `None` only while the block is being built.
+    pub fn terminator(&self, block: Block) -> Option<Inst> {
+        self.blocks[block].insts.last().copied().filter(|&inst| self.insts[inst].is_terminator())
+    }
+
+    /// The jumps that leave a block, in order.
+    pub fn successors(&self, block: Block) -> Vec<&BlockCall> {
+        self.terminator(block).map(|inst| self.insts[inst].targets()).unwrap_or_default()
+    }
+
+    /// Blocks that jump to each block, in layout order, once for each jump.
+    pub fn predecessors(&self) -> Arena<Block, Vec<Block>> {
+        let mut preds = Arena::filled(&self.blocks, Vec::new());
+        for &block in &self.order {
+            for target in self.successors(block) {
+                preds[target.block].push(block);
+            }
+        }
+        preds
+    }
+
+    /// The type of the result that this instruction would have in this function.
+    pub fn result_type(&self, data: &InstData) -> Option<Type> {
+        match data {
+            InstData::Const { ty, .. }
+            | InstData::Core { ty, .. }
+            | InstData::Convert { ty, .. }
+            | InstData::Load { ty, .. } => Some(*ty),
+            InstData::SymbolAddr { .. } | InstData::SlotAddr { .. } | InstData::PtrAdd { .. } => Some(Type::Ptr),
+            InstData::Unary { arg, .. } => Some(self.ty(*arg)),
+            InstData::Binary { args, .. } | InstData::Select { args, .. } => Some(self.ty(args[0])),
+            InstData::Compare { .. } => Some(Type::I1),
+            InstData::AtomicRmw { value, .. } => Some(self.ty(*value)),
+            InstData::AtomicCmpXchg { expected, .. } => Some(self.ty(*expected)),
+            InstData::Call { ret, .. } => *ret,
+            InstData::Intrinsic { op: Intrinsic::Opaque, args, .. } => args.first().map(|&v| self.ty(v)),
+            InstData::Intrinsic { ty, .. } => *ty,
+            InstData::Store { .. }
+            | InstData::Jump { .. }
+            | InstData::Branch { .. }
+            | InstData::Switch { .. }
+            | InstData::Return { .. }
+            | InstData::Unreachable => None,
+        }
+    }
+
+    /// Symbols of the functions called directly, in order, with repetition.
+    pub fn callees(&self) -> Vec<SymbolId> {
+        let mut callees = Vec::new();
+        for &block in &self.order {
+            for &inst in &self.blocks[block].insts {
+                if let InstData::Call { callee: Callee::Func(symbol), .. } = self.insts[inst] {
+                    callees.push(symbol);
+                }
+            }
+        }
+        callees
+    }
+}

@@ -1,0 +1,430 @@
+//! The instructions of the IR.
+//!
+//! Code that must know every instruction matches [`InstData`] without a `_` arm. Code that only
+//! walks operands uses [`InstData::for_each_operand`] and [`InstData::map_operands`].
+
+use super::entities::{Block, CoreId, Slot, SymbolId, Value};
+
+/// Type of a value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum Type {
+    I1,
+    I8,
+    I16,
+    I32,
+    I64,
+    Ptr,
+}
+
+/// Two-operand arithmetic on `i32` and `i64`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum BinaryOp {
+    Add,
+    Sub,
+    Mul,
+    Udiv,
+    Sdiv,
+    Urem,
+    Srem,
+    And,
+    Or,
+    Xor,
+    Shl,
+    Lshr,
+    Ashr,
+}
+
+/// One-operand arithmetic.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum UnaryOp {
+    /// `0 - x`, of `i32` and `i64`.
+    Neg,
+    /// `x ^ -1`, of `i32` and `i64`; of `i1` the negated condition.
+    Not,
+    /// Reversed bytes, of `i16`, `i32` and `i64`.
+    Bswap,
+}
+
+/// Conversions between types.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ConvertOp {
+    /// To a wider integer, upper bits zero. From `i1` too.
+    Zext,
+    /// To a wider integer, upper bits copies of the sign.
+    Sext,
+    /// To a narrower integer.
+    Trunc,
+    /// `ptr` to `i64`.
+    PtrToInt,
+    /// `i64` to `ptr`.
+    IntToPtr,
+}
+
+/// Comparisons of `i32`, `i64` and `ptr` (unsigned); the result is `i1`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum Compare {
+    Eq,
+    Ne,
+    Ult,
+    Ule,
+    Ugt,
+    Uge,
+    Slt,
+    Sle,
+    Sgt,
+    Sge,
+}
+
+/// Facts about a memory access.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct MemFlags {
+    /// Must happen exactly as written.
+    pub volatile: bool,
+    /// Known alignment of the address in bytes, a power of two. 0 is not used.
+    pub align: u32,
+}
+
+/// Read-modify-write operations on `i32` and `i64`; the result is the old value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum AtomicOp {
+    Add,
+    And,
+    Or,
+    Xor,
+    Xchg,
+}
+
+/// Who a call calls.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Callee {
+    /// A helper by number.
+    Helper(u32),
+    /// A function of the module, defined or external (kernel functions).
+    Func(SymbolId),
+    /// Through a pointer. Must become one of the others before code is selected.
+    Indirect(Value),
+}
+
+/// Operations that are folded or expanded before code is selected, unless said otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Intrinsic {
+    /// `(x) -> i32`: 1 when `x` is a constant once optimised, else 0.
+    ConstantP,
+    /// `(dst, src, n: i64)`: no overlap.
+    Memcpy,
+    /// `(dst, src, n: i64)`: may overlap.
+    Memmove,
+    /// `(dst, byte: i32, n: i64)`.
+    Memset,
+    /// `(a, b, n: i64) -> i32`.
+    Memcmp,
+    /// `(s) -> i64`.
+    Strlen,
+    /// `(a, b) -> i32`.
+    Strcmp,
+    /// `(x) -> i32`: leading zeros of an `i32` or `i64`.
+    Clz,
+    /// `(x) -> i32`: trailing zeros of an `i32` or `i64`.
+    Ctz,
+    /// `(x) -> i32`: number of set bits of an `i32` or `i64`.
+    Popcount,
+    /// `(x) -> type of x`: the same value, about which nothing is known
+    /// (`asm volatile("" : "+r"(x))`). Reaches the selector, which emits nothing for it.
+    Opaque,
+    /// Memory accesses do not cross it (`asm volatile("" ::: "memory")`). Reaches the selector.
+    Fence,
+    /// Stops the program: an error when it is still reachable after optimisation.
+    Trap,
+    /// `() -> ptr`: the frame pointer.
+    FrameAddress,
+}
+
+/// A jump to a block with arguments for its parameters.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub struct BlockCall {
+    pub block: Block,
+    pub args: Vec<Value>,
+}
+
+/// One case of a switch: values `lo..=hi`, compared unsigned in the operand's width.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub struct SwitchCase {
+    pub lo: u64,
+    pub hi: u64,
+    pub target: BlockCall,
+}
+
+/// One instruction.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum InstData {
+    /// `iconst`: an integer or pointer constant, truncated to the type's width.
+    Const { ty: Type, value: u64 },
+    /// `addr @symbol+offset`.
+    SymbolAddr { symbol: SymbolId, offset: i64 },
+    /// `slot_addr s0+offset`.
+    SlotAddr { slot: Slot, offset: i32 },
+    /// `core coreN`: the value of a CO-RE relocation.
+    Core { ty: Type, core: CoreId },
+    Unary { op: UnaryOp, arg: Value },
+    Binary { op: BinaryOp, args: [Value; 2] },
+    /// `ptr_add base, offset`: `ptr + i64`.
+    PtrAdd { base: Value, offset: Value },
+    Convert { op: ConvertOp, ty: Type, arg: Value },
+    Compare { op: Compare, args: [Value; 2] },
+    /// `cond ? args[0] : args[1]`.
+    Select { cond: Value, args: [Value; 2] },
+    Load { ty: Type, base: Value, offset: i32, flags: MemFlags },
+    Store { value: Value, base: Value, offset: i32, flags: MemFlags },
+    AtomicRmw { op: AtomicOp, base: Value, offset: i32, value: Value },
+    /// Yields the old value.
+    AtomicCmpXchg { base: Value, offset: i32, expected: Value, new: Value },
+    /// `ret` is the type of the result, `None` when there is none.
+    Call { callee: Callee, args: Vec<Value>, ret: Option<Type> },
+    /// `ty` is the type of the result, `None` when there is none.
+    Intrinsic { op: Intrinsic, args: Vec<Value>, ty: Option<Type> },
+
+    // Terminators.
+    Jump { target: BlockCall },
+    /// To `then` when the `i1` is true.
+    Branch { cond: Value, then: BlockCall, els: BlockCall },
+    Switch { value: Value, cases: Vec<SwitchCase>, default: BlockCall },
+    Return { value: Option<Value> },
+    /// Control does not come here.
+    Unreachable,
+}
+
+impl Type {
+    /// Bytes in memory; `i1` is never in memory.
+    pub const fn bytes(self) -> u32 {
+        match self {
+            Type::I1 | Type::I8 => 1,
+            Type::I16 => 2,
+            Type::I32 => 4,
+            Type::I64 | Type::Ptr => 8,
+        }
+    }
+
+    /// Significant bits.
+    pub const fn bits(self) -> u32 {
+        match self {
+            Type::I1 => 1,
+            Type::I8 => 8,
+            Type::I16 => 16,
+            Type::I32 => 32,
+            Type::I64 | Type::Ptr => 64,
+        }
+    }
+
+    /// A value with only the significant bits.
+    pub const fn mask(self) -> u64 {
+        u64::MAX >> (64 - self.bits())
+    }
+
+    /// The value sign-extended from this type's width to 64 bits.
+    pub const fn sign_extend(self, value: u64) -> i64 {
+        let unused = 64 - self.bits();
+        ((value << unused) as i64) >> unused
+    }
+
+    /// The integer type of this many bytes.
+    pub const fn int_of_bytes(bytes: u64) -> Option<Type> {
+        match bytes {
+            1 => Some(Type::I8),
+            2 => Some(Type::I16),
+            4 => Some(Type::I32),
+            8 => Some(Type::I64),
+            _ => None,
+        }
+    }
+}
+
+impl Compare {
+    /// The comparison that is true exactly when this one is false.
+    pub const fn negated(self) -> Compare {
+        match self {
+            Compare::Eq => Compare::Ne,
+            Compare::Ne => Compare::Eq,
+            Compare::Ult => Compare::Uge,
+            Compare::Ule => Compare::Ugt,
+            Compare::Ugt => Compare::Ule,
+            Compare::Uge => Compare::Ult,
+            Compare::Slt => Compare::Sge,
+            Compare::Sle => Compare::Sgt,
+            Compare::Sgt => Compare::Sle,
+            Compare::Sge => Compare::Slt,
+        }
+    }
+
+    /// The comparison with its operands exchanged.
+    pub const fn swapped(self) -> Compare {
+        match self {
+            Compare::Eq => Compare::Eq,
+            Compare::Ne => Compare::Ne,
+            Compare::Ult => Compare::Ugt,
+            Compare::Ule => Compare::Uge,
+            Compare::Ugt => Compare::Ult,
+            Compare::Uge => Compare::Ule,
+            Compare::Slt => Compare::Sgt,
+            Compare::Sle => Compare::Sge,
+            Compare::Sgt => Compare::Slt,
+            Compare::Sge => Compare::Sle,
+        }
+    }
+}
+
+impl InstData {
+    /// Ends a block?
+    pub fn is_terminator(&self) -> bool {
+        matches!(
+            self,
+            InstData::Jump { .. }
+                | InstData::Branch { .. }
+                | InstData::Switch { .. }
+                | InstData::Return { .. }
+                | InstData::Unreachable
+        )
+    }
+
+    /// May it be removed when its result is unused, and merged with an identical one?
+    /// Loads are not pure: they depend on memory.
+    pub fn is_pure(&self) -> bool {
+        match self {
+            InstData::Const { .. }
+            | InstData::SymbolAddr { .. }
+            | InstData::SlotAddr { .. }
+            | InstData::Core { .. }
+            | InstData::Unary { .. }
+            | InstData::Binary { .. }
+            | InstData::PtrAdd { .. }
+            | InstData::Convert { .. }
+            | InstData::Compare { .. }
+            | InstData::Select { .. } => true,
+            InstData::Intrinsic { op, .. } => match op {
+                Intrinsic::ConstantP
+                | Intrinsic::Clz
+                | Intrinsic::Ctz
+                | Intrinsic::Popcount
+                | Intrinsic::FrameAddress => true,
+                Intrinsic::Memcpy
+                | Intrinsic::Memmove
+                | Intrinsic::Memset
+                | Intrinsic::Memcmp
+                | Intrinsic::Strlen
+                | Intrinsic::Strcmp
+                | Intrinsic::Opaque
+                | Intrinsic::Fence
+                | Intrinsic::Trap => false,
+            },
+            InstData::Load { .. }
+            | InstData::Store { .. }
+            | InstData::AtomicRmw { .. }
+            | InstData::AtomicCmpXchg { .. }
+            | InstData::Call { .. }
+            | InstData::Jump { .. }
+            | InstData::Branch { .. }
+            | InstData::Switch { .. }
+            | InstData::Return { .. }
+            | InstData::Unreachable => false,
+        }
+    }
+
+    /// May it be removed when its result is unused?
+    pub fn is_removable(&self) -> bool {
+        match self {
+            InstData::Load { flags, .. } => !flags.volatile,
+            InstData::Intrinsic { op: Intrinsic::Memcmp | Intrinsic::Strlen | Intrinsic::Strcmp, .. } => true,
+            other => other.is_pure(),
+        }
+    }
+
+    /// Calls `f` with every operand, block arguments included, in order.
+    pub fn for_each_operand(&self, mut f: impl FnMut(Value)) {
+        // One list of operands for readers and writers alike.
+        self.clone().map_operands(|v| {
+            f(v);
+            v
+        });
+    }
+
+    /// Replaces every operand, block arguments included, in order.
+    pub fn map_operands(&mut self, mut f: impl FnMut(Value) -> Value) {
+        let mut one = |v: &mut Value| *v = f(*v);
+        match self {
+            InstData::Const { .. }
+            | InstData::SymbolAddr { .. }
+            | InstData::SlotAddr { .. }
+            | InstData::Core { .. }
+            | InstData::Unreachable => {}
+            InstData::Unary { arg, .. } | InstData::Convert { arg, .. } => one(arg),
+            InstData::Binary { args, .. } | InstData::Compare { args, .. } => args.iter_mut().for_each(one),
+            InstData::PtrAdd { base, offset } => {
+                one(base);
+                one(offset);
+            }
+            InstData::Select { cond, args } => {
+                one(cond);
+                args.iter_mut().for_each(one);
+            }
+            InstData::Load { base, .. } => one(base),
+            InstData::Store { value, base, .. } | InstData::AtomicRmw { base, value, .. } => {
+                one(value);
+                one(base);
+            }
+            InstData::AtomicCmpXchg { base, expected, new, .. } => {
+                one(base);
+                one(expected);
+                one(new);
+            }
+            InstData::Call { callee, args, .. } => {
+                if let Callee::Indirect(pointer) = callee {
+                    one(pointer);
+                }
+                args.iter_mut().for_each(one);
+            }
+            InstData::Intrinsic { args, .. } => args.iter_mut().for_each(one),
+            InstData::Jump { target } => target.args.iter_mut().for_each(one),
+            InstData::Branch { cond, then, els } => {
+                one(cond);
+                then.args.iter_mut().for_each(&mut one);
+                els.args.iter_mut().for_each(one);
+            }
+            InstData::Switch { value, cases, default } => {
+                one(value);
+                cases.iter_mut().flat_map(|case| &mut case.target.args).for_each(&mut one);
+                default.args.iter_mut().for_each(one);
+            }
+            InstData::Return { value } => value.iter_mut().for_each(one),
+        }
+    }
+
+    /// The jumps of a terminator, in order.
+    pub fn targets(&self) -> Vec<&BlockCall> {
+        match self {
+            InstData::Jump { target } => vec![target],
+            InstData::Branch { then, els, .. } => vec![then, els],
+            InstData::Switch { cases, default, .. } => {
+                cases.iter().map(|case| &case.target).chain([default]).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The jumps of a terminator, in order, mutable.
+    pub fn targets_mut(&mut self) -> Vec<&mut BlockCall> {
+        match self {
+            InstData::Jump { target } => vec![target],
+            InstData::Branch { then, els, .. } => vec![then, els],
+            InstData::Switch { cases, default, .. } => {
+                cases.iter_mut().map(|case| &mut case.target).chain([default]).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}

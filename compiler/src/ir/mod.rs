@@ -1,0 +1,32 @@
+//! The SSA intermediate representation.
+//!
+//! A [`Module`] is self-contained: symbols with the facts that optimisation needs, CO-RE
+//! relocations, source locations, and one [`Function`] for each definition. It prints as text and
+//! the text parses back, so every pass can be tested alone.
+//!
+//! # Semantics
+//! - Functions are lists of blocks; blocks have parameters instead of phi nodes; the last
+//!   instruction of a block, and only that one, is a terminator. The first block is the entry and
+//!   its parameters are the function's.
+//! - Values are typed: `i1` (conditions only), `i8` and `i16` (memory, conversions), `i32`, `i64`
+//!   (arithmetic too), `ptr` (64 bits; integers become pointers and back only by conversion).
+//! - Every operation except memory access is total, with the results of the BPF instruction set:
+//!   `x / 0 = 0`, `x % 0 = x`, shift counts are taken modulo the width, overflow wraps. So pure
+//!   operations may move and be executed speculatively.
+//! - A stack slot's content is indeterminate until stored to.
+//! - [`InstData::Core`] is a number that the loader fills in. It is pure and may be moved or merged
+//!   with an identical one, but never folded, because its value on another kernel differs.
+//! - Volatile accesses and effects keep their order and their number.
+
+mod entities;
+mod function;
+mod inst;
+mod module;
+
+pub use entities::{Arena, Block, CoreId, Inst, Slot, SrcLoc, SymbolId, Value};
+pub use function::{BlockData, Function, Signature, SlotData, ValueData, ValueDef};
+pub use inst::{
+    AtomicOp, BinaryOp, BlockCall, Callee, Compare, ConvertOp, InstData, Intrinsic, MemFlags, SwitchCase, Type,
+    UnaryOp,
+};
+pub use module::{Core, DataSymbol, FuncSymbol, LocData, Module, Symbol, SymbolKind};

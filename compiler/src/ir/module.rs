@@ -1,0 +1,118 @@
+//! What surrounds the functions: symbols, CO-RE relocations, source locations.
+
+use skep_syntax::source::Span;
+
+use super::entities::{Arena, CoreId, SrcLoc, SymbolId};
+use super::function::{Function, Signature};
+
+/// One translation unit.
+#[derive(Clone, Debug, Default)]
+pub struct Module {
+    /// Functions and variables.
+    pub symbols: Arena<SymbolId, Symbol>,
+    /// Definitions, in order of their appearance in the source.
+    pub functions: Vec<Function>,
+    /// CO-RE relocations.
+    pub cores: Arena<CoreId, Core>,
+    /// Source locations; entry 0 is "none".
+    pub locs: Arena<SrcLoc, LocData>,
+}
+
+/// A function or variable.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Symbol {
+    /// Name in the object.
+    pub name: String,
+    /// Which, with the facts that optimisation needs.
+    pub kind: SymbolKind,
+}
+
+/// Function or variable.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum SymbolKind {
+    Func(FuncSymbol),
+    Data(DataSymbol),
+}
+
+/// What optimisation may know of a function.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct FuncSymbol {
+    /// Parameters and result.
+    pub sig: Signature,
+    /// `static`: all callers are in this module.
+    pub local: bool,
+    /// Another object may replace the definition: never inlined.
+    pub weak: bool,
+    /// Must be inlined.
+    pub always_inline: bool,
+    /// Must not be inlined.
+    pub noinline: bool,
+    /// Kept even when nothing refers to it: in a section of its own, `used`, or not static.
+    pub keep: bool,
+    /// Does not return.
+    pub noreturn: bool,
+    /// Message of `__attribute__((error))`: a surviving call is an error.
+    pub error: Option<String>,
+}
+
+/// What optimisation may know of a variable.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct DataSymbol {
+    /// Bytes.
+    pub size: u64,
+    /// Alignment in bytes.
+    pub align: u32,
+    /// Its bytes never change and are known: `const` without `volatile`, defined here.
+    pub constant: bool,
+    /// `static`: nobody outside this module writes to it.
+    pub local: bool,
+    /// The initial bytes; shorter than `size` means zeros follow. `None` when unknown (extern) or
+    /// when a pointer is part of it.
+    pub bytes: Option<Vec<u8>>,
+    /// Addresses within the initial bytes: offset, symbol, addend.
+    pub addresses: Vec<(u64, SymbolId, i64)>,
+}
+
+/// A CO-RE relocation as the optimiser sees it: two with equal keys may be merged.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Core {
+    /// Index into the relocations of the typed program.
+    pub index: u32,
+    /// Text for dumps, like `byte_off task_struct 0:1:2`.
+    pub text: String,
+    /// Value for the local types.
+    pub local: u64,
+}
+
+/// A source location.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct LocData {
+    /// Where in the source.
+    pub span: Span,
+    /// The call this was inlined at.
+    pub inlined_at: Option<SrcLoc>,
+}
+
+impl Module {
+    /// The function symbol's facts, if it is a function.
+    pub fn func(&self, id: SymbolId) -> Option<&FuncSymbol> {
+        match &self.symbols[id].kind {
+            SymbolKind::Func(func) => Some(func),
+            SymbolKind::Data(_) => None,
+        }
+    }
+
+    /// The variable's facts, if it is one.
+    pub fn data(&self, id: SymbolId) -> Option<&DataSymbol> {
+        match &self.symbols[id].kind {
+            SymbolKind::Data(data) => Some(data),
+            SymbolKind::Func(_) => None,
+        }
+    }
+
+    /// The definition of a function, if it is in this module.
+    pub fn definition(&self, id: SymbolId) -> Option<&Function> {
+        self.functions.iter().find(|f| f.symbol == id)
+    }
+}

@@ -234,7 +234,7 @@ pub enum SymbolRef {
 }
 
 /// Statements.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Stmt {
     /// What it does.
     pub kind: StmtKind,
@@ -243,7 +243,7 @@ pub struct Stmt {
 }
 
 /// Kinds of statements. Loops keep their shape for the optimiser's benefit and for pragmas.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum StmtKind {
     /// Evaluate for its effects.
     Expr(Expr),
@@ -293,7 +293,7 @@ pub enum StmtKind {
 }
 
 /// A loop.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Loop {
     /// Tested before each turn (`while`, `for`) or after (`do`); `None` is true.
     pub cond: Option<Expr>,
@@ -322,7 +322,7 @@ pub enum Unroll {
 }
 
 /// Inline assembly.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Asm {
     /// Template with its escapes resolved by C, operands not substituted.
     pub template: String,
@@ -339,7 +339,7 @@ pub struct Asm {
 }
 
 /// An output operand.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AsmOutput {
     /// `[name]`.
     pub name: Option<Symbol>,
@@ -352,7 +352,7 @@ pub struct AsmOutput {
 }
 
 /// An input operand.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AsmInput {
     /// `[name]`.
     pub name: Option<Symbol>,

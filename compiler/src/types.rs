@@ -380,9 +380,9 @@ impl Types {
         loop {
             id = match *self.get(id) {
                 Type::Typedef(typedef) => self.typedefs[typedef.0 as usize].target,
-                Type::Qualified { inner, .. } | Type::Tagged { inner, .. } | Type::AddressSpace { inner, .. } => {
-                    inner
-                }
+                Type::Qualified { inner, .. }
+                | Type::Tagged { inner, .. }
+                | Type::AddressSpace { inner, .. } => inner,
                 _ => return id,
             }
         }

@@ -236,7 +236,9 @@ impl Function {
             | InstData::Core { ty, .. }
             | InstData::Convert { ty, .. }
             | InstData::Load { ty, .. } => Some(*ty),
-            InstData::SymbolAddr { .. } | InstData::SlotAddr { .. } | InstData::PtrAdd { .. } => Some(Type::Ptr),
+            InstData::SymbolAddr { .. } | InstData::SlotAddr { .. } | InstData::PtrAdd { .. } => {
+                Some(Type::Ptr)
+            }
             InstData::Unary { arg, .. } => Some(self.ty(*arg)),
             InstData::Binary { args, .. } | InstData::Select { args, .. } => Some(self.ty(args[0])),
             InstData::Compare { .. } => Some(Type::I1),

@@ -165,37 +165,108 @@ pub struct SwitchCase {
 #[allow(missing_docs)]
 pub enum InstData {
     /// `iconst`: an integer or pointer constant, truncated to the type's width.
-    Const { ty: Type, value: u64 },
+    Const {
+        ty: Type,
+        value: u64,
+    },
     /// `addr @symbol+offset`.
-    SymbolAddr { symbol: SymbolId, offset: i64 },
+    SymbolAddr {
+        symbol: SymbolId,
+        offset: i64,
+    },
     /// `slot_addr s0+offset`.
-    SlotAddr { slot: Slot, offset: i32 },
+    SlotAddr {
+        slot: Slot,
+        offset: i32,
+    },
     /// `core coreN`: the value of a CO-RE relocation.
-    Core { ty: Type, core: CoreId },
-    Unary { op: UnaryOp, arg: Value },
-    Binary { op: BinaryOp, args: [Value; 2] },
+    Core {
+        ty: Type,
+        core: CoreId,
+    },
+    Unary {
+        op: UnaryOp,
+        arg: Value,
+    },
+    Binary {
+        op: BinaryOp,
+        args: [Value; 2],
+    },
     /// `ptr_add base, offset`: `ptr + i64`.
-    PtrAdd { base: Value, offset: Value },
-    Convert { op: ConvertOp, ty: Type, arg: Value },
-    Compare { op: Compare, args: [Value; 2] },
+    PtrAdd {
+        base: Value,
+        offset: Value,
+    },
+    Convert {
+        op: ConvertOp,
+        ty: Type,
+        arg: Value,
+    },
+    Compare {
+        op: Compare,
+        args: [Value; 2],
+    },
     /// `cond ? args[0] : args[1]`.
-    Select { cond: Value, args: [Value; 2] },
-    Load { ty: Type, base: Value, offset: i32, flags: MemFlags },
-    Store { value: Value, base: Value, offset: i32, flags: MemFlags },
-    AtomicRmw { op: AtomicOp, base: Value, offset: i32, value: Value },
+    Select {
+        cond: Value,
+        args: [Value; 2],
+    },
+    Load {
+        ty: Type,
+        base: Value,
+        offset: i32,
+        flags: MemFlags,
+    },
+    Store {
+        value: Value,
+        base: Value,
+        offset: i32,
+        flags: MemFlags,
+    },
+    AtomicRmw {
+        op: AtomicOp,
+        base: Value,
+        offset: i32,
+        value: Value,
+    },
     /// Yields the old value.
-    AtomicCmpXchg { base: Value, offset: i32, expected: Value, new: Value },
+    AtomicCmpXchg {
+        base: Value,
+        offset: i32,
+        expected: Value,
+        new: Value,
+    },
     /// `ret` is the type of the result, `None` when there is none.
-    Call { callee: Callee, args: Vec<Value>, ret: Option<Type> },
+    Call {
+        callee: Callee,
+        args: Vec<Value>,
+        ret: Option<Type>,
+    },
     /// `ty` is the type of the result, `None` when there is none.
-    Intrinsic { op: Intrinsic, args: Vec<Value>, ty: Option<Type> },
+    Intrinsic {
+        op: Intrinsic,
+        args: Vec<Value>,
+        ty: Option<Type>,
+    },
 
     // Terminators.
-    Jump { target: BlockCall },
+    Jump {
+        target: BlockCall,
+    },
     /// To `then` when the `i1` is true.
-    Branch { cond: Value, then: BlockCall, els: BlockCall },
-    Switch { value: Value, cases: Vec<SwitchCase>, default: BlockCall },
-    Return { value: Option<Value> },
+    Branch {
+        cond: Value,
+        then: BlockCall,
+        els: BlockCall,
+    },
+    Switch {
+        value: Value,
+        cases: Vec<SwitchCase>,
+        default: BlockCall,
+    },
+    Return {
+        value: Option<Value>,
+    },
     /// Control does not come here.
     Unreachable,
 }

@@ -26,7 +26,7 @@ mod module;
 pub use entities::{Arena, Block, CoreId, Inst, Slot, SrcLoc, SymbolId, Value};
 pub use function::{BlockData, Function, Signature, SlotData, ValueData, ValueDef};
 pub use inst::{
-    AtomicOp, BinaryOp, BlockCall, Callee, Compare, ConvertOp, InstData, Intrinsic, MemFlags, SwitchCase, Type,
-    UnaryOp,
+    AtomicOp, BinaryOp, BlockCall, Callee, Compare, ConvertOp, InstData, Intrinsic, MemFlags, SwitchCase,
+    Type, UnaryOp,
 };
 pub use module::{Core, DataSymbol, FuncSymbol, LocData, Module, Symbol, SymbolKind};

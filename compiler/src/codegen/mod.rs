@@ -1,0 +1,3 @@
+//! IR to instructions.
+
+pub mod code;

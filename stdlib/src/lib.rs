@@ -1,6 +1,15 @@
 //! What the compiler, the runtime and the BPF program agree on: headers and platform tables.
+//!
+//! - [`isa`]: the instruction set, its encodings and its text.
+//!
+//! Facts are rows of tables; nothing here reads files, clocks or the environment.
 #![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 extern crate alloc;
 
+mod bytes;
 pub mod isa;
+
+pub use bytes::ByteOrder;

@@ -1,0 +1,705 @@
+//! Text to instructions.
+//!
+//! In: pseudo-C as [`Insn`] displays it (and clang's assembler reads it), one instruction a line
+//! or separated by `;`, with `name:` labels and `#` or `//` comments. Out: instructions, or the
+//! place of the first mistake. Every printed instruction parses back to itself.
+//!
+//! ```text
+//! if r1 == 0 goto out          =>  Branch { cond: Eq, off: 1, .. }
+//! r0 = *(u8 *)(r1 + 13)        =>  Load { size: B, off: 13, .. }
+//! out: exit                    =>  Exit
+//! ```
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::*;
+
+/// A mistake in assembler text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AsmError {
+    /// Line, counted from 1.
+    pub line: u32,
+    /// Byte in the line, counted from 1.
+    pub column: u32,
+    /// What is wrong there.
+    pub kind: AsmErrorKind,
+}
+
+/// What is wrong with assembler text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AsmErrorKind {
+    /// Something else was needed here.
+    Expected(&'static str),
+    /// A number that does not fit its field.
+    Range,
+    /// A jump to a label that is not there.
+    UnknownLabel(String),
+    /// Two labels of one name.
+    DuplicateLabel(String),
+    /// Operands that no opcode combines.
+    NoSuchOperation,
+}
+
+impl fmt::Display for AsmError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.line, self.column, self.kind)
+    }
+}
+
+impl fmt::Display for AsmErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AsmErrorKind::Expected(what) => write!(f, "expected {what}"),
+            AsmErrorKind::Range => f.write_str("number does not fit its field"),
+            AsmErrorKind::UnknownLabel(name) => write!(f, "unknown label `{name}`"),
+            AsmErrorKind::DuplicateLabel(name) => write!(f, "label `{name}` is already defined"),
+            AsmErrorKind::NoSuchOperation => f.write_str("no opcode has these operands"),
+        }
+    }
+}
+
+impl core::error::Error for AsmError {}
+
+/// Parses one instruction of pseudo-C; jump distances are numbers.
+pub fn parse(text: &str) -> Result<Insn, AsmError> {
+    let mut insns = assemble(text)?.into_iter();
+    match (insns.next(), insns.next()) {
+        (Some(insn), None) => Ok(insn),
+        _ => Err(AsmError { line: 1, column: 1, kind: AsmErrorKind::Expected("one instruction") }),
+    }
+}
+
+/// Assembles a program in pseudo-C.
+pub fn assemble(text: &str) -> Result<Vec<Insn>, AsmError> {
+    run(text, ";", statement)
+}
+
+pub(super) type Parsed<T> = Result<T, AsmErrorKind>;
+
+/// Where a jump or call goes.
+pub(super) enum Target<'a> {
+    Distance(i32),
+    Label(&'a str),
+}
+
+/// A parsed statement: the instruction with its distance blank, and the distance.
+pub(super) type Statement<'a> = (Insn, Option<Target<'a>>);
+
+/// A label used by an instruction, to be filled in when all labels are known.
+struct Fixup<'a> {
+    insn: usize,
+    /// The slot after the instruction, from which distances count.
+    from: usize,
+    label: &'a str,
+    line: u32,
+    column: u32,
+}
+
+/// Splits text into statements, parses each with `statement`, and resolves labels.
+pub(super) fn run<'a>(
+    text: &'a str,
+    separator: &str,
+    statement: fn(&mut Cursor<'a>) -> Parsed<Statement<'a>>,
+) -> Result<Vec<Insn>, AsmError> {
+    let mut insns = Vec::new();
+    let mut labels = BTreeMap::new();
+    let mut fixups = Vec::new();
+    let mut slot = 0;
+    for (number, line) in (1..).zip(text.lines()) {
+        let code = [line.find('#').filter(|&at| is_comment(line, at)), line.find("//")];
+        let code = &line[..code.into_iter().flatten().min().unwrap_or(line.len())];
+        let mut cursor = Cursor { text: code, at: 0 };
+        loop {
+            let error =
+                |cursor: &Cursor<'_>, kind| AsmError { line: number, column: cursor.at as u32 + 1, kind };
+            if cursor.is_at_end() {
+                break;
+            }
+            if !separator.is_empty() && cursor.eat(separator) {
+                continue;
+            }
+            if let Some(label) = cursor.label() {
+                if labels.insert(label, slot).is_some() {
+                    return Err(error(&cursor, AsmErrorKind::DuplicateLabel(label.into())));
+                }
+                continue;
+            }
+            let parsed = statement(&mut cursor).map_err(|kind| error(&cursor, kind))?;
+            let (mut insn, target) = parsed;
+            slot += insn.slots();
+            match target {
+                Some(Target::Distance(distance)) => {
+                    set_distance(&mut insn, distance).ok_or_else(|| error(&cursor, AsmErrorKind::Range))?
+                }
+                Some(Target::Label(label)) => fixups.push(Fixup {
+                    insn: insns.len(),
+                    from: slot,
+                    label,
+                    line: number,
+                    column: cursor.at as u32 + 1,
+                }),
+                None => {}
+            }
+            if insn.row().is_none() {
+                return Err(error(&cursor, AsmErrorKind::NoSuchOperation));
+            }
+            insns.push(insn);
+            if !cursor.is_at_end() && (separator.is_empty() || !cursor.eat(separator)) {
+                return Err(error(&cursor, AsmErrorKind::Expected("end of line")));
+            }
+        }
+    }
+    for fixup in fixups {
+        resolve(&mut insns, &labels, &fixup).map_err(|kind| AsmError {
+            line: fixup.line,
+            column: fixup.column,
+            kind,
+        })?;
+    }
+    Ok(insns)
+}
+
+/// `kfunc#5` and `name#1` are not comments.
+fn is_comment(line: &str, at: usize) -> bool {
+    !line[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn resolve(
+    insns: &mut [Insn],
+    labels: &BTreeMap<&str, usize>,
+    fixup: &Fixup<'_>,
+) -> Result<(), AsmErrorKind> {
+    let unknown = || AsmErrorKind::UnknownLabel(fixup.label.into());
+    let slot = *labels.get(fixup.label).ok_or_else(unknown)?;
+    let distance = slot as i64 - fixup.from as i64;
+    let distance = i32::try_from(distance).map_err(|_| AsmErrorKind::Range)?;
+    let insn = insns.get_mut(fixup.insn).ok_or_else(unknown)?;
+    set_distance(insn, distance).ok_or(AsmErrorKind::Range)
+}
+
+/// Fills in where a jump or a local call goes.
+fn set_distance(insn: &mut Insn, distance: i32) -> Option<()> {
+    match insn {
+        Insn::Jump { off, long } => {
+            *off = if *long { distance } else { i16::try_from(distance).ok()?.into() };
+        }
+        Insn::Branch { off, .. } | Insn::MayGoto { off } => *off = distance.try_into().ok()?,
+        Insn::Call(CallTarget::Local(off)) => *off = distance,
+        Insn::LoadImm64 { value: Imm64::Func(off), .. } => *off = distance,
+        _ => return None,
+    }
+    Some(())
+}
+
+/// A position in one line of text.
+pub(super) struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn skip_spaces(&mut self) {
+        self.at += self.rest().len() - self.rest().trim_start().len();
+    }
+
+    fn is_at_end(&mut self) -> bool {
+        self.skip_spaces();
+        self.rest().is_empty()
+    }
+
+    /// Consumes `token` if it comes next.
+    pub(super) fn eat(&mut self, token: &str) -> bool {
+        self.skip_spaces();
+        let found = self.rest().starts_with(token);
+        if found {
+            self.at += token.len();
+        }
+        found
+    }
+
+    pub(super) fn expect(&mut self, token: &'static str) -> Parsed<()> {
+        if self.eat(token) { Ok(()) } else { Err(AsmErrorKind::Expected(token)) }
+    }
+
+    /// Consumes a name; empty if there is none.
+    pub(super) fn word(&mut self) -> &'a str {
+        self.skip_spaces();
+        let rest = self.rest();
+        let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$');
+        let word = &rest[..rest.find(|c| !inside(c)).unwrap_or(rest.len())];
+        self.at += word.len();
+        word
+    }
+
+    /// Consumes the word if it is this one.
+    pub(super) fn eat_word(&mut self, word: &str) -> bool {
+        let start = self.at;
+        let found = self.word() == word;
+        if !found {
+            self.at = start;
+        }
+        found
+    }
+
+    fn label(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        let word = self.word();
+        if !word.is_empty() && self.eat(":") {
+            return Some(word);
+        }
+        self.at = start;
+        None
+    }
+
+    /// A number with optional sign: decimal, `0x` or `0b`.
+    pub(super) fn number(&mut self) -> Parsed<i128> {
+        let start = self.at;
+        let negative = self.eat("-");
+        if !negative {
+            self.eat("+");
+        }
+        let word = self.word();
+        let (digits, radix) = match word.get(..2) {
+            Some("0x" | "0X") => (&word[2..], 16),
+            Some("0b" | "0B") => (&word[2..], 2),
+            _ => (word, 10),
+        };
+        match u64::from_str_radix(digits, radix) {
+            Ok(value) => Ok(if negative { -i128::from(value) } else { value.into() }),
+            Err(_) => {
+                self.at = start;
+                Err(AsmErrorKind::Expected("a number"))
+            }
+        }
+    }
+
+    /// A 32-bit immediate: signed, or unsigned with the same bits.
+    pub(super) fn imm(&mut self) -> Parsed<i32> {
+        let value = self.number()?;
+        if (i128::from(i32::MIN)..=i128::from(u32::MAX)).contains(&value) {
+            return Ok(value as i32);
+        }
+        // The same bits written as a sign-extended 64-bit number.
+        i32::try_from(value as u64 as i64).map_err(|_| AsmErrorKind::Range)
+    }
+
+    pub(super) fn narrow<T: TryFrom<i128>>(&mut self) -> Parsed<T> {
+        self.number()?.try_into().map_err(|_| AsmErrorKind::Range)
+    }
+
+    /// `r3` or `w3`, if one comes next.
+    fn try_reg(&mut self) -> Option<(Width, Reg)> {
+        let start = self.at;
+        let word = self.word();
+        let parsed = match word.split_at_checked(1) {
+            Some(("r", number)) => number.parse().ok().map(|n| (Width::W64, n)),
+            Some(("w", number)) => number.parse().ok().map(|n| (Width::W32, n)),
+            _ => None,
+        };
+        let reg = parsed.and_then(|(width, number)| Some((width, Reg::new(number)?)));
+        if reg.is_none() {
+            self.at = start;
+        }
+        reg
+    }
+
+    fn reg(&mut self, width: Width) -> Parsed<Reg> {
+        let what = match width {
+            Width::W32 => "a `w` register",
+            Width::W64 => "an `r` register",
+        };
+        match self.try_reg() {
+            Some((found, reg)) if found == width => Ok(reg),
+            _ => Err(AsmErrorKind::Expected(what)),
+        }
+    }
+
+    /// A register of 64 bits, for the mnemonic dialect.
+    pub(super) fn reg64(&mut self) -> Parsed<Reg> {
+        self.reg(Width::W64)
+    }
+
+    fn operand(&mut self, width: Width) -> Parsed<Operand> {
+        match self.try_reg() {
+            Some((found, reg)) if found == width => Ok(Operand::Reg(reg)),
+            Some(_) => Err(AsmErrorKind::Expected("a register of the same width")),
+            None => self.imm().map(Operand::Imm),
+        }
+    }
+
+    /// A jump target: `+3`, `-3`, or a label.
+    pub(super) fn target(&mut self) -> Parsed<Target<'a>> {
+        self.skip_spaces();
+        if self.rest().starts_with(['+', '-']) {
+            return self.narrow().map(Target::Distance);
+        }
+        match self.word() {
+            "" => Err(AsmErrorKind::Expected("a distance or a label")),
+            label => Ok(Target::Label(label)),
+        }
+    }
+
+    /// `u8 *)` after the opening parenthesis; the sign and the size.
+    fn access(&mut self) -> Parsed<(bool, Size)> {
+        let what = "an access type such as `u32`";
+        let word = self.word();
+        let (sign, bits) = word.split_at_checked(1).ok_or(AsmErrorKind::Expected(what))?;
+        let bits: u64 = bits.parse().map_err(|_| AsmErrorKind::Expected(what))?;
+        let size = match bits {
+            8 | 16 | 32 | 64 => Size::of_bytes(bits / 8),
+            _ => None,
+        };
+        let size = size.ok_or(AsmErrorKind::Expected(what))?;
+        self.expect("*")?;
+        self.expect(")")?;
+        match sign {
+            "u" => Ok((false, size)),
+            "s" => Ok((true, size)),
+            _ => Err(AsmErrorKind::Expected(what)),
+        }
+    }
+
+    /// `r1 + 8`; the offset may be missing.
+    fn place(&mut self) -> Parsed<(Reg, i16)> {
+        let base = self.reg(Width::W64)?;
+        Ok((base, self.offset()?.try_into().map_err(|_| AsmErrorKind::Range)?))
+    }
+
+    pub(super) fn offset(&mut self) -> Parsed<i32> {
+        self.skip_spaces();
+        if !self.rest().starts_with(['+', '-']) {
+            return Ok(0);
+        }
+        let negative = self.eat("-");
+        if !negative {
+            self.eat("+");
+        }
+        let value = self.number()?;
+        let value = if negative { -value } else { value };
+        value.try_into().map_err(|_| AsmErrorKind::Range)
+    }
+
+    /// `(u32 *)(r1 + 8)`.
+    fn address(&mut self) -> Parsed<(Size, Reg, i16)> {
+        self.expect("(")?;
+        let (_, size) = self.access()?;
+        self.expect("(")?;
+        let (base, off) = self.place()?;
+        self.expect(")")?;
+        Ok((size, base, off))
+    }
+}
+
+fn statement<'a>(c: &mut Cursor<'a>) -> Parsed<Statement<'a>> {
+    let plain = |insn| Ok((insn, None));
+    if c.eat("*") {
+        return plain(store(c)?);
+    }
+    if let Some((width, dst)) = c.try_reg() {
+        return match assignment_operator(c) {
+            Some(Some(op)) => plain(Insn::Alu { width, op, dst, src: c.operand(width)? }),
+            Some(None) => assignment(c, width, dst),
+            None => Err(AsmErrorKind::Expected("an assignment operator")),
+        };
+    }
+    let start = c.at;
+    match c.word() {
+        "exit" => plain(Insn::Exit),
+        "goto" => Ok((Insn::Jump { off: 0, long: false }, Some(c.target()?))),
+        "gotol" => Ok((Insn::Jump { off: 0, long: true }, Some(c.target()?))),
+        "may_goto" => Ok((Insn::MayGoto { off: 0 }, Some(c.target()?))),
+        "if" => branch(c),
+        "call" => call(c),
+        "callx" => plain(Insn::Call(CallTarget::Reg(c.reg(Width::W64)?))),
+        "lock" => plain(lock(c)?),
+        "store_release" => {
+            c.expect("(")?;
+            let (size, base, off) = c.address()?;
+            c.expect(",")?;
+            let (_, src) = c.try_reg().ok_or(AsmErrorKind::Expected("a register"))?;
+            c.expect(")")?;
+            plain(Insn::StoreRelease { size, base, off, src })
+        }
+        _ => {
+            c.at = start;
+            Err(AsmErrorKind::Expected("an instruction"))
+        }
+    }
+}
+
+/// The operator after a destination; `None` inside is plain `=`.
+fn assignment_operator(c: &mut Cursor<'_>) -> Option<Option<AluOp>> {
+    if let Some(desc) = ALU_OPS.iter().find(|desc| c.eat(desc.symbol)) {
+        return Some(Some(desc.op));
+    }
+    c.eat("=").then_some(None)
+}
+
+fn branch<'a>(c: &mut Cursor<'a>) -> Parsed<Statement<'a>> {
+    let (width, dst) = c.try_reg().ok_or(AsmErrorKind::Expected("a register"))?;
+    // The longest operator that matches: `s>=` before `s>`.
+    c.skip_spaces();
+    let rest = c.rest();
+    let found = CONDS.iter().filter(|desc| rest.starts_with(desc.symbol));
+    let desc = found.max_by_key(|desc| desc.symbol.len());
+    let desc = desc.ok_or(AsmErrorKind::Expected("a comparison"))?;
+    c.at += desc.symbol.len();
+    let src = c.operand(width)?;
+    if !c.eat_word("goto") {
+        return Err(AsmErrorKind::Expected("`goto`"));
+    }
+    let target = c.target()?;
+    Ok((Insn::Branch { width, cond: desc.cond, dst, src, off: 0 }, Some(target)))
+}
+
+fn call<'a>(c: &mut Cursor<'a>) -> Parsed<Statement<'a>> {
+    if let Ok(number) = c.narrow() {
+        return Ok((Insn::Call(CallTarget::Helper(number)), None));
+    }
+    let local = Insn::Call(CallTarget::Local(0));
+    match c.word() {
+        "pc" => Ok((local, Some(c.target()?))),
+        "kfunc" => {
+            c.expect("#")?;
+            let id = c.narrow()?;
+            let module = if c.eat(":") { c.narrow()? } else { 0 };
+            Ok((Insn::Call(CallTarget::Kfunc { id, module }), None))
+        }
+        "" => Err(AsmErrorKind::Expected("a function")),
+        // The name before a helper's number is for the reader.
+        _ if c.eat("#") => Ok((Insn::Call(CallTarget::Helper(c.narrow()?)), None)),
+        label => Ok((local, Some(Target::Label(label)))),
+    }
+}
+
+fn store(c: &mut Cursor<'_>) -> Parsed<Insn> {
+    let (size, base, off) = c.address()?;
+    c.expect("=")?;
+    let src = match c.try_reg() {
+        Some((Width::W32, _)) if size == Size::DW => {
+            return Err(AsmErrorKind::Expected("an `r` register"));
+        }
+        Some((_, reg)) => Operand::Reg(reg),
+        None => Operand::Imm(c.imm()?),
+    };
+    Ok(Insn::Store { size, base, off, src })
+}
+
+fn lock(c: &mut Cursor<'_>) -> Parsed<Insn> {
+    c.expect("*")?;
+    let (size, base, off) = c.address()?;
+    let desc = ATOMICS.iter().find(|desc| desc.symbol.ends_with('=') && c.eat(desc.symbol));
+    let op = desc.ok_or(AsmErrorKind::Expected("`+=`, `|=`, `&=` or `^=`"))?.op;
+    let (_, src) = c.try_reg().ok_or(AsmErrorKind::Expected("a register"))?;
+    Ok(Insn::Atomic { size, op, base, off, src })
+}
+
+/// What follows `dst =`.
+fn assignment<'a>(c: &mut Cursor<'a>, width: Width, dst: Reg) -> Parsed<Statement<'a>> {
+    let plain = |insn| Ok((insn, None));
+    let start = c.at;
+    if c.eat("-") {
+        if let Some((found, reg)) = c.try_reg() {
+            return if (found, reg) == (width, dst) {
+                plain(Insn::Neg { width, dst })
+            } else {
+                Err(AsmErrorKind::Expected("the destination register"))
+            };
+        }
+        c.at = start;
+    }
+    if c.eat("(") {
+        let bits = match c.word() {
+            "s8" => 8,
+            "s16" => 16,
+            "s32" => 32,
+            _ => return Err(AsmErrorKind::Expected("`s8`, `s16` or `s32`")),
+        };
+        c.expect(")")?;
+        return plain(Insn::MovSx { width, bits, dst, src: c.reg(width)? });
+    }
+    if c.eat("*") {
+        return plain(load(c, width, dst)?);
+    }
+    if let Some((found, src)) = c.try_reg() {
+        return if found == width {
+            plain(Insn::Mov { width, dst, src: Operand::Reg(src) })
+        } else {
+            Err(AsmErrorKind::Expected("a register of the same width"))
+        };
+    }
+    if let Ok(value) = c.number() {
+        if c.eat_word("ll") {
+            let value = if value < 0 {
+                i64::try_from(value).ok().map(|v| v as u64)
+            } else {
+                u64::try_from(value).ok()
+            };
+            let value = Imm64::Const(value.ok_or(AsmErrorKind::Range)?);
+            return plain(Insn::LoadImm64 { dst, value });
+        }
+        c.at = start;
+        return plain(Insn::Mov { width, dst, src: Operand::Imm(c.imm()?) });
+    }
+    let word = c.word();
+    if let Some(insn) = swap(c, word, dst)? {
+        return plain(insn);
+    }
+    match word {
+        "map" | "btf_id" | "subprog" => imm64(c, word, dst),
+        _ => plain(function(c, word, dst)?),
+    }
+}
+
+fn load(c: &mut Cursor<'_>, width: Width, dst: Reg) -> Parsed<Insn> {
+    c.expect("(")?;
+    let (signed, size) = c.access()?;
+    if c.eat_word("skb") {
+        if dst != Reg::R0 || signed {
+            return Err(AsmErrorKind::NoSuchOperation);
+        }
+        c.expect("[")?;
+        let insn = match c.try_reg() {
+            Some((_, src)) => Insn::LoadInd { size, src, imm: c.offset()? },
+            None => Insn::LoadAbs { size, imm: c.imm()? },
+        };
+        c.expect("]")?;
+        return Ok(insn);
+    }
+    if width == Width::W32 && (signed || size == Size::DW) {
+        return Err(AsmErrorKind::NoSuchOperation);
+    }
+    c.expect("(")?;
+    let (base, off) = c.place()?;
+    c.expect(")")?;
+    Ok(Insn::Load { size, signed, dst, base, off })
+}
+
+/// `be16 r1`, where the operand repeats the destination.
+fn swap(c: &mut Cursor<'_>, word: &str, dst: Reg) -> Parsed<Option<Insn>> {
+    for kind in [Endian::ToLe, Endian::ToBe, Endian::Bswap] {
+        let bits = word.strip_prefix(kind.symbol()).and_then(|bits| bits.parse().ok());
+        let Some(bits) = bits else { continue };
+        if c.reg(Width::W64)? != dst {
+            return Err(AsmErrorKind::Expected("the destination register"));
+        }
+        return Ok(Some(Insn::Swap { kind, bits, dst }));
+    }
+    Ok(None)
+}
+
+/// `map[fd:3][0]+16`, `btf_id[7:2]`, `subprog[+5]`.
+fn imm64<'a>(c: &mut Cursor<'a>, word: &str, dst: Reg) -> Parsed<Statement<'a>> {
+    c.expect("[")?;
+    let mut target = None;
+    let value = match word {
+        "subprog" => {
+            target = Some(c.target()?);
+            c.expect("]")?;
+            Imm64::Func(0)
+        }
+        "btf_id" => {
+            let id = c.narrow()?;
+            let module = if c.eat(":") { c.narrow()? } else { 0 };
+            c.expect("]")?;
+            Imm64::BtfId { id, module }
+        }
+        _ => {
+            let by_index = match c.word() {
+                "fd" => false,
+                "idx" => true,
+                _ => return Err(AsmErrorKind::Expected("`fd` or `idx`")),
+            };
+            c.expect(":")?;
+            let number = c.narrow()?;
+            c.expect("]")?;
+            let offset = if c.eat("[0]") { Some(c.narrow()?) } else { None };
+            match (by_index, offset) {
+                (false, None) => Imm64::MapFd(number),
+                (false, Some(offset)) => Imm64::MapValue { fd: number, offset },
+                (true, None) => Imm64::MapIdx(number),
+                (true, Some(offset)) => Imm64::MapIdxValue { index: number, offset },
+            }
+        }
+    };
+    Ok((Insn::LoadImm64 { dst, value }, target))
+}
+
+/// `atomic_fetch_add((u64 *)(r1 + 0), r2)` and the other operations written as functions.
+fn function(c: &mut Cursor<'_>, word: &str, dst: Reg) -> Parsed<Insn> {
+    c.expect("(")?;
+    let any_reg =
+        |c: &mut Cursor<'_>| c.try_reg().map(|(_, reg)| reg).ok_or(AsmErrorKind::Expected("a register"));
+    let insn = if word == "load_acquire" {
+        let (size, base, off) = c.address()?;
+        Insn::LoadAcquire { size, dst, base, off }
+    } else if word == "addr_space_cast" {
+        let src = c.reg(Width::W64)?;
+        c.expect(",")?;
+        let to: u16 = c.narrow()?;
+        c.expect(",")?;
+        let from: u16 = c.narrow()?;
+        Insn::AddrSpaceCast { dst, src, spaces: (u32::from(to) << 16 | u32::from(from)) as i32 }
+    } else if let Some(desc) = ATOMICS.iter().find(|desc| desc.symbol == word) {
+        let (size, base, off) = c.address()?;
+        c.expect(",")?;
+        let src = any_reg(c)?;
+        if src != dst {
+            return Err(AsmErrorKind::Expected("the destination register"));
+        }
+        Insn::Atomic { size, op: desc.op, base, off, src }
+    } else {
+        let (op, size) = match word {
+            "xchg_64" => (AtomicOp::Xchg, Size::DW),
+            "xchg32_32" => (AtomicOp::Xchg, Size::W),
+            "cmpxchg_64" => (AtomicOp::CmpXchg, Size::DW),
+            "cmpxchg32_32" => (AtomicOp::CmpXchg, Size::W),
+            _ => return Err(AsmErrorKind::Expected("a value")),
+        };
+        let (base, off) = c.place()?;
+        c.expect(",")?;
+        let mut src = any_reg(c)?;
+        if src != dst {
+            return Err(AsmErrorKind::Expected("the destination register"));
+        }
+        if op == AtomicOp::CmpXchg {
+            c.expect(",")?;
+            src = any_reg(c)?;
+        }
+        Insn::Atomic { size, op, base, off, src }
+    };
+    c.expect(")")?;
+    Ok(insn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_count_slots() {
+        let text =
+            "start: r1 = 1 ll; if r1 == 0 goto out # over\n r0 = *(u8 *)(r1+13)\ngoto start\nout:\nexit";
+        let insns = assemble(text).unwrap();
+        assert!(matches!(insns[1], Insn::Branch { off: 2, .. }));
+        assert_eq!(insns[3], Insn::Jump { off: -5, long: false });
+    }
+
+    #[test]
+    fn mistakes_have_places() {
+        let error = |text| assemble(text).unwrap_err();
+        assert_eq!(error("exit\n r1 = r12").line, 2);
+        assert_eq!(error("goto nowhere").kind, AsmErrorKind::UnknownLabel("nowhere".into()));
+        assert_eq!(error("r1 = be7 r1").kind, AsmErrorKind::NoSuchOperation);
+        assert_eq!(error("goto +40000").kind, AsmErrorKind::Range);
+        assert_eq!(error("a: a: exit").kind, AsmErrorKind::DuplicateLabel("a".into()));
+        assert_eq!(error("exit exit").kind, AsmErrorKind::Expected("end of line"));
+    }
+}

@@ -23,6 +23,9 @@ pub struct Module {
 pub struct Symbol {
     /// Name in the object.
     pub name: String,
+    /// Index into the functions or the variables (as `kind` says) of the typed program; modules
+    /// that were parsed from text number them in order.
+    pub origin: u32,
     /// Which, with the facts that optimisation needs.
     pub kind: SymbolKind,
 }

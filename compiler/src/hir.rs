@@ -709,3 +709,24 @@ pub enum CoreKind {
     EnumvalValue = 11,
     TypeMatches = 12,
 }
+
+impl Global {
+    /// Has storage in this object: a definition, or a tentative one.
+    pub fn is_defined(&self) -> bool {
+        match self.linkage {
+            Linkage::Static | Linkage::Global | Linkage::Weak => true,
+            Linkage::Extern | Linkage::ExternWeak => false,
+        }
+    }
+}
+
+impl Init {
+    /// Are all bytes zero?
+    pub fn is_zero(&self) -> bool {
+        self.scalars.iter().all(|scalar| match &scalar.value {
+            InitValue::Int { value, .. } => *value == 0,
+            InitValue::Bytes(bytes) => bytes.iter().all(|&byte| byte == 0),
+            InitValue::Address { .. } => false,
+        })
+    }
+}

@@ -3,4 +3,6 @@
 pub mod codegen;
 pub mod hir;
 pub mod ir;
+pub mod object;
+pub mod sections;
 pub mod types;

@@ -1,1 +1,28 @@
 //! Loads, verifies and runs BPF objects: maps, helpers, BTF, verifier, interpreter.
+//!
+//! Four types, one arrow each; a later one cannot be had without the earlier:
+//!
+//! | type | what is known | made by |
+//! |---|---|---|
+//! | [`Object`] | the bytes are an ELF file of BPF programs; nothing in it is trusted | `Object::parse` |
+//! | [`Image`] | programs linked with their subprograms, maps laid out, externs and CO-RE resolved | `Object::link` |
+//! | [`Verified`] | every path of every program is safe | `verify` |
+//! | `Vm` | maps created, memory laid out, programs ready to run | `Vm::new` |
+//!
+//! The library does no IO and reads no clock: what a program may see of the world comes through
+//! [`host::Host`]. Only `kernel` (Linux, feature `kernel`) talks to the operating system.
+#![no_std]
+#![warn(missing_docs)]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+pub mod host;
+pub mod object;
+pub mod verify;
+pub mod vm;
+
+pub use object::{Image, LoadError, Object};
+pub use verify::Verified;
+pub use vm::{Input, Outcome};

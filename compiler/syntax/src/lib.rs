@@ -4,6 +4,7 @@
 //! directives and expands macros. [`diag`] collects what any of them has to say.
 //! Nothing here reads files, clocks or the environment: text comes in through [`pp::Files`].
 
+pub mod ast;
 pub mod codes;
 pub mod diag;
 pub mod intern;

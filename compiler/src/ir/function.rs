@@ -42,14 +42,30 @@ pub struct BlockData {
     pub params: Vec<Value>,
     /// In order of execution; the last is the terminator.
     pub insts: Vec<Inst>,
+    /// Wish for the loop that this block is the header of.
+    pub unroll: Unroll,
+}
+
+/// Unrolling wishes of a loop (`#pragma unroll` and friends).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Unroll {
+    /// Nothing said.
+    #[default]
+    Auto,
+    /// Completely.
+    Full,
+    /// This many times.
+    Count(u32),
+    /// Not at all.
+    Never,
 }
 
 /// A piece of the stack frame.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SlotData {
-    /// Bytes.
+    /// Bytes; 0 when nothing refers to the slot any more.
     pub size: u32,
-    /// Alignment in bytes, a power of two up to 8.
+    /// Alignment in bytes, a power of two; the frame itself is aligned to 8.
     pub align: u32,
     /// The variable that lives there, for dumps and messages.
     pub name: String,
@@ -122,7 +138,8 @@ impl Function {
     }
 
     /// A new instruction that is in no block yet, with its result value if it has one.
-    pub fn make_inst(&mut self, data: InstData, loc: SrcLoc) -> Inst {
+    pub fn make_inst(&mut self, mut data: InstData, loc: SrcLoc) -> Inst {
+        data.normalize();
         let ty = self.result_type(&data);
         let inst = self.insts.push(data);
         self.locs.push(loc);
@@ -138,6 +155,30 @@ impl Function {
         inst
     }
 
+    /// Makes an instruction outside all blocks one without a result.
+    pub(super) fn detach_result(&mut self, inst: Inst) {
+        self.results[inst] = None;
+    }
+
+    /// Appends an instruction whose result, if it has one, is a value that exists already: how the
+    /// text form is read.
+    pub(super) fn append_with_result(
+        &mut self,
+        block: Block,
+        mut data: InstData,
+        loc: SrcLoc,
+        result: Option<Value>,
+    ) {
+        data.normalize();
+        let inst = self.insts.push(data);
+        self.locs.push(loc);
+        self.results.push(result);
+        self.blocks[block].insts.push(inst);
+        if let Some(result) = result {
+            self.values[result].def = ValueDef::Inst(inst);
+        }
+    }
+
     /// Appends an instruction that has a result and returns the result.
     pub fn append_value(&mut self, block: Block, data: InstData, loc: SrcLoc) -> Value {
         let inst = self.append(block, data, loc);
@@ -150,7 +191,8 @@ impl Function {
     }
 
     /// Replaces what an instruction does; its result keeps its id, so the type must not change.
-    pub fn set_inst(&mut self, inst: Inst, data: InstData) {
+    pub fn set_inst(&mut self, inst: Inst, mut data: InstData) {
+        data.normalize();
         debug_assert_eq!(
             self.result_type(&data),
             self.results[inst].map(|v| self.values[v].ty),

@@ -3,79 +3,161 @@
 //! Code that must know every instruction matches [`InstData`] without a `_` arm. Code that only
 //! walks operands uses [`InstData::for_each_operand`] and [`InstData::map_operands`].
 
+use std::fmt;
+
 use super::entities::{Block, CoreId, Slot, SymbolId, Value};
 
-/// Type of a value.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[allow(missing_docs)]
-pub enum Type {
-    I1,
-    I8,
-    I16,
-    I32,
-    I64,
-    Ptr,
+/// An enum whose variants have a name in the text form; both directions come from one table.
+macro_rules! named {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $variant:ident $text:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[allow(missing_docs)]
+        pub enum $name { $($(#[$about])* $variant,)* }
+
+        impl $name {
+            /// All of them, in order.
+            pub const ALL: &[$name] = &[$($name::$variant),*];
+
+            /// Its name in the text form.
+            pub const fn name(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+
+            /// The one with this name.
+            pub fn from_name(name: &str) -> Option<$name> {
+                match name { $($text => Some($name::$variant),)* _ => None }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    )*};
 }
 
-/// Two-operand arithmetic on `i32` and `i64`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[allow(missing_docs)]
-pub enum BinaryOp {
-    Add,
-    Sub,
-    Mul,
-    Udiv,
-    Sdiv,
-    Urem,
-    Srem,
-    And,
-    Or,
-    Xor,
-    Shl,
-    Lshr,
-    Ashr,
-}
+named! {
+    /// Type of a value.
+    Type {
+        I1 "i1",
+        I8 "i8",
+        I16 "i16",
+        I32 "i32",
+        I64 "i64",
+        Ptr "ptr",
+    }
 
-/// One-operand arithmetic.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum UnaryOp {
-    /// `0 - x`, of `i32` and `i64`.
-    Neg,
-    /// `x ^ -1`, of `i32` and `i64`; of `i1` the negated condition.
-    Not,
-    /// Reversed bytes, of `i16`, `i32` and `i64`.
-    Bswap,
-}
+    /// Two-operand arithmetic on `i32` and `i64`.
+    BinaryOp {
+        Add "add",
+        Sub "sub",
+        Mul "mul",
+        Udiv "udiv",
+        Sdiv "sdiv",
+        Urem "urem",
+        Srem "srem",
+        And "and",
+        Or "or",
+        Xor "xor",
+        Shl "shl",
+        Lshr "lshr",
+        Ashr "ashr",
+    }
 
-/// Conversions between types.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum ConvertOp {
-    /// To a wider integer, upper bits zero. From `i1` too.
-    Zext,
-    /// To a wider integer, upper bits copies of the sign.
-    Sext,
-    /// To a narrower integer.
-    Trunc,
-    /// `ptr` to `i64`.
-    PtrToInt,
-    /// `i64` to `ptr`.
-    IntToPtr,
-}
+    /// One-operand arithmetic.
+    UnaryOp {
+        /// `0 - x`, of `i32` and `i64`.
+        Neg "neg",
+        /// `x ^ -1`, of `i32` and `i64`; of `i1` the negated condition.
+        Not "not",
+        /// Reversed bytes, of `i16`, `i32` and `i64`.
+        Bswap "bswap",
+    }
 
-/// Comparisons of `i32`, `i64` and `ptr` (unsigned); the result is `i1`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[allow(missing_docs)]
-pub enum Compare {
-    Eq,
-    Ne,
-    Ult,
-    Ule,
-    Ugt,
-    Uge,
-    Slt,
-    Sle,
-    Sgt,
-    Sge,
+    /// Conversions between types.
+    ConvertOp {
+        /// To a wider integer, upper bits zero. From `i1` too.
+        Zext "zext",
+        /// To a wider integer, upper bits copies of the sign.
+        Sext "sext",
+        /// To a narrower integer.
+        Trunc "trunc",
+        /// `ptr` to `i64`.
+        PtrToInt "ptr_to_int",
+        /// `i64` to `ptr`.
+        IntToPtr "int_to_ptr",
+    }
+
+    /// Comparisons of `i32`, `i64` and `ptr` (unsigned); the result is `i1`.
+    Compare {
+        Eq "eq",
+        Ne "ne",
+        Ult "ult",
+        Ule "ule",
+        Ugt "ugt",
+        Uge "uge",
+        Slt "slt",
+        Sle "sle",
+        Sgt "sgt",
+        Sge "sge",
+    }
+
+    /// Read-modify-write operations on `i32` and `i64`; the result is the old value.
+    AtomicOp {
+        Add "add",
+        And "and",
+        Or "or",
+        Xor "xor",
+        Xchg "xchg",
+    }
+
+    /// Operations that are folded or expanded before code is selected, unless said otherwise.
+    Intrinsic {
+        /// `(x) -> i32`: 1 when `x` is a constant once optimised, else 0.
+        ConstantP "constant_p",
+        /// `(dst, src, n: i64)`: no overlap.
+        Memcpy "memcpy",
+        /// `(dst, src, n: i64)`: may overlap.
+        Memmove "memmove",
+        /// `(dst, byte: i32, n: i64)`.
+        Memset "memset",
+        /// `(a, b, n: i64) -> i32`.
+        Memcmp "memcmp",
+        /// `(s) -> i64`.
+        Strlen "strlen",
+        /// `(a, b) -> i32`.
+        Strcmp "strcmp",
+        /// `(x) -> i32`: leading zeros of an `i32` or `i64`; its width for 0.
+        Clz "clz",
+        /// `(x) -> i32`: trailing zeros of an `i32` or `i64`; its width for 0.
+        Ctz "ctz",
+        /// `(x) -> i32`: number of set bits of an `i32` or `i64`.
+        Popcount "popcount",
+        /// `(x) -> type of x`: the same value, about which nothing is known
+        /// (`asm volatile("" : "+r"(x))`). Reaches the selector, which emits nothing for it.
+        Opaque "opaque",
+        /// Memory accesses do not cross it (`asm volatile("" ::: "memory")`). Reaches the selector.
+        Fence "fence",
+        /// Stops the program: an error when it is still reachable after optimisation.
+        Trap "trap",
+        /// `() -> ptr`: the frame pointer.
+        FrameAddress "frame_address",
+        /// `(inputs and addresses of outputs)`: assembly other than an empty barrier; see
+        /// [`Intrinsic::unsupported`].
+        Asm "asm",
+        /// 128-bit arithmetic other than what is done in two halves.
+        Wide "wide",
+        /// Floating-point arithmetic.
+        Float "float",
+        /// `__builtin_return_address`.
+        ReturnAddress "return_address",
+        /// A 128-bit, floating or record value where the calling convention has none.
+        OddArgument "odd_argument",
+        /// A read-modify-write operation that BPF lacks: on 1 or 2 bytes, or `nand`.
+        OddAtomic "odd_atomic",
+    }
 }
 
 /// Facts about a memory access.
@@ -87,17 +169,6 @@ pub struct MemFlags {
     pub align: u32,
 }
 
-/// Read-modify-write operations on `i32` and `i64`; the result is the old value.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[allow(missing_docs)]
-pub enum AtomicOp {
-    Add,
-    And,
-    Or,
-    Xor,
-    Xchg,
-}
-
 /// Who a call calls.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Callee {
@@ -107,40 +178,6 @@ pub enum Callee {
     Func(SymbolId),
     /// Through a pointer. Must become one of the others before code is selected.
     Indirect(Value),
-}
-
-/// Operations that are folded or expanded before code is selected, unless said otherwise.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Intrinsic {
-    /// `(x) -> i32`: 1 when `x` is a constant once optimised, else 0.
-    ConstantP,
-    /// `(dst, src, n: i64)`: no overlap.
-    Memcpy,
-    /// `(dst, src, n: i64)`: may overlap.
-    Memmove,
-    /// `(dst, byte: i32, n: i64)`.
-    Memset,
-    /// `(a, b, n: i64) -> i32`.
-    Memcmp,
-    /// `(s) -> i64`.
-    Strlen,
-    /// `(a, b) -> i32`.
-    Strcmp,
-    /// `(x) -> i32`: leading zeros of an `i32` or `i64`.
-    Clz,
-    /// `(x) -> i32`: trailing zeros of an `i32` or `i64`.
-    Ctz,
-    /// `(x) -> i32`: number of set bits of an `i32` or `i64`.
-    Popcount,
-    /// `(x) -> type of x`: the same value, about which nothing is known
-    /// (`asm volatile("" : "+r"(x))`). Reaches the selector, which emits nothing for it.
-    Opaque,
-    /// Memory accesses do not cross it (`asm volatile("" ::: "memory")`). Reaches the selector.
-    Fence,
-    /// Stops the program: an error when it is still reachable after optimisation.
-    Trap,
-    /// `() -> ptr`: the frame pointer.
-    FrameAddress,
 }
 
 /// A jump to a block with arguments for its parameters.
@@ -316,6 +353,35 @@ impl Type {
     }
 }
 
+impl Intrinsic {
+    /// What to call it in an error, if it has no machine code: it may be written in code that
+    /// optimisation removes, so it is carried along and refused only where code is selected.
+    pub const fn unsupported(self) -> Option<&'static str> {
+        match self {
+            Intrinsic::Asm => Some("inline assembly other than an empty barrier"),
+            Intrinsic::Wide => Some("this operation on 128-bit integers"),
+            Intrinsic::Float => Some("floating-point arithmetic"),
+            Intrinsic::ReturnAddress => Some("`__builtin_return_address`"),
+            Intrinsic::OddArgument => Some("an argument or result of this type"),
+            Intrinsic::OddAtomic => Some("this atomic operation"),
+            Intrinsic::ConstantP
+            | Intrinsic::Memcpy
+            | Intrinsic::Memmove
+            | Intrinsic::Memset
+            | Intrinsic::Memcmp
+            | Intrinsic::Strlen
+            | Intrinsic::Strcmp
+            | Intrinsic::Clz
+            | Intrinsic::Ctz
+            | Intrinsic::Popcount
+            | Intrinsic::Opaque
+            | Intrinsic::Fence
+            | Intrinsic::Trap
+            | Intrinsic::FrameAddress => None,
+        }
+    }
+}
+
 impl Compare {
     /// The comparison that is true exactly when this one is false.
     pub const fn negated(self) -> Compare {
@@ -382,7 +448,11 @@ impl InstData {
                 | Intrinsic::Clz
                 | Intrinsic::Ctz
                 | Intrinsic::Popcount
-                | Intrinsic::FrameAddress => true,
+                | Intrinsic::FrameAddress
+                | Intrinsic::Wide
+                | Intrinsic::Float
+                | Intrinsic::ReturnAddress
+                | Intrinsic::OddArgument => true,
                 Intrinsic::Memcpy
                 | Intrinsic::Memmove
                 | Intrinsic::Memset
@@ -391,7 +461,9 @@ impl InstData {
                 | Intrinsic::Strcmp
                 | Intrinsic::Opaque
                 | Intrinsic::Fence
-                | Intrinsic::Trap => false,
+                | Intrinsic::Trap
+                | Intrinsic::Asm
+                | Intrinsic::OddAtomic => false,
             },
             InstData::Load { .. }
             | InstData::Store { .. }
@@ -412,6 +484,13 @@ impl InstData {
             InstData::Load { flags, .. } => !flags.volatile,
             InstData::Intrinsic { op: Intrinsic::Memcmp | Intrinsic::Strlen | Intrinsic::Strcmp, .. } => true,
             other => other.is_pure(),
+        }
+    }
+
+    /// Truncates a constant to its type, so that equal constants are equal instructions.
+    pub(super) fn normalize(&mut self) {
+        if let InstData::Const { ty, value } = self {
+            *value &= ty.mask();
         }
     }
 

@@ -13,6 +13,8 @@
 //! - Every operation except memory access is total, with the results of the BPF instruction set:
 //!   `x / 0 = 0`, `x % 0 = x`, shift counts are taken modulo the width, overflow wraps. So pure
 //!   operations may move and be executed speculatively.
+//! - Parameters and results of functions are `i32`, `i64` or `ptr`; narrower C types are extended
+//!   by whoever passes them, and whoever receives them does not rely on it.
 //! - A stack slot's content is indeterminate until stored to.
 //! - [`InstData::Core`] is a number that the loader fills in. It is pure and may be moved or merged
 //!   with an identical one, but never folded, because its value on another kernel differs.
@@ -22,11 +24,16 @@ mod entities;
 mod function;
 mod inst;
 mod module;
+mod parse;
+mod print;
+mod scan;
 
 pub use entities::{Arena, Block, CoreId, Inst, Slot, SrcLoc, SymbolId, Value};
-pub use function::{BlockData, Function, Signature, SlotData, ValueData, ValueDef};
+pub use function::{BlockData, Function, Signature, SlotData, Unroll, ValueData, ValueDef};
 pub use inst::{
     AtomicOp, BinaryOp, BlockCall, Callee, Compare, ConvertOp, InstData, Intrinsic, MemFlags, SwitchCase,
     Type, UnaryOp,
 };
 pub use module::{Core, DataSymbol, FuncSymbol, LocData, Module, Symbol, SymbolKind};
+pub use parse::{ParseError, parse};
+pub use print::{print_function, print_module};

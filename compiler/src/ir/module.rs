@@ -98,6 +98,13 @@ pub struct LocData {
 }
 
 impl Module {
+    /// An empty module, with the location "none".
+    pub fn new() -> Module {
+        let mut module = Module::default();
+        module.locs.push(LocData { span: Span::NONE, inlined_at: None });
+        module
+    }
+
     /// The function symbol's facts, if it is a function.
     pub fn func(&self, id: SymbolId) -> Option<&FuncSymbol> {
         match &self.symbols[id].kind {

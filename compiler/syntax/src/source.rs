@@ -34,6 +34,16 @@ impl Loc {
         self.0 != 0
     }
 
+    /// The number behind the position, for text forms that are read back with the same source map.
+    pub fn raw(self) -> u32 {
+        self.0
+    }
+
+    /// The position with this number.
+    pub fn from_raw(raw: u32) -> Loc {
+        Loc(raw)
+    }
+
     /// Whether a macro produced the token here.
     pub fn is_macro(self) -> bool {
         self.0 & MACRO_BIT != 0

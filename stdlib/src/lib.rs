@@ -1,5 +1,6 @@
 //! What the compiler, the runtime and the BPF program agree on: headers and platform tables.
 //!
+//! - [`btf`]: type information, read, written and printed.
 //! - [`isa`]: the instruction set, its encodings and its text.
 //!
 //! Facts are rows of tables; nothing here reads files, clocks or the environment.
@@ -9,6 +10,7 @@
 
 extern crate alloc;
 
+pub mod btf;
 mod bytes;
 pub mod isa;
 

@@ -21,12 +21,14 @@
 //! - Volatile accesses and effects keep their order and their number.
 
 mod entities;
+pub mod flow;
 mod function;
 mod inst;
 mod module;
 mod parse;
 mod print;
 mod scan;
+pub mod verify;
 
 pub use entities::{Arena, Block, CoreId, Inst, Slot, SrcLoc, SymbolId, Value};
 pub use function::{BlockData, Function, Signature, SlotData, Unroll, ValueData, ValueDef};

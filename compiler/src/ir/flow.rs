@@ -1,0 +1,346 @@
+//! What the shape of a function's graph says: order, dominators, loops.
+//!
+//! In: a function. Out: [`Flow`] (reverse post-order, dominator tree) and [`Loops`] (natural loops
+//! and their nesting). Both are snapshots: a pass that changes edges computes them again.
+//! Everything is iterative, so a function with a million blocks does not overflow the stack.
+
+use super::entities::{Arena, Block};
+use super::function::Function;
+
+/// Reverse post-order and dominator tree.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// Blocks that jump to each block, once for each jump.
+    pub preds: Arena<Block, Vec<Block>>,
+    /// Reachable blocks; each one after its immediate dominator, and before its successors except
+    /// along back edges.
+    pub rpo: Vec<Block>,
+    nodes: Arena<Block, Option<Node>>,
+}
+
+/// A reachable block in the dominator tree.
+#[derive(Clone, Debug)]
+struct Node {
+    /// Position in the reverse post-order.
+    order: u32,
+    /// Immediate dominator; the entry has none.
+    idom: Option<Block>,
+    children: Vec<Block>,
+    /// Times of entering and leaving in a walk of the tree: a dominates b when a's interval
+    /// contains b's.
+    enter: u32,
+    leave: u32,
+}
+
+impl Flow {
+    /// Analyses a function, all of whose blocks have terminators.
+    pub fn new(f: &Function) -> Flow {
+        let preds = f.predecessors();
+        let rpo = reverse_post_order(f);
+        let mut nodes: Arena<Block, Option<Node>> = Arena::filled(&f.blocks, None);
+        for (i, &block) in rpo.iter().enumerate() {
+            nodes[block] =
+                Some(Node { order: i as u32, idom: None, children: Vec::new(), enter: 0, leave: 0 });
+        }
+        let mut flow = Flow { preds, rpo, nodes };
+        flow.find_dominators();
+        flow.number_tree();
+        flow
+    }
+
+    /// Can control come here?
+    pub fn is_reachable(&self, block: Block) -> bool {
+        self.node(block).is_some()
+    }
+
+    /// Position in the reverse post-order of a reachable block.
+    pub fn order(&self, block: Block) -> Option<u32> {
+        self.node(block).map(|n| n.order)
+    }
+
+    /// The immediate dominator; `None` for the entry and for unreachable blocks.
+    pub fn idom(&self, block: Block) -> Option<Block> {
+        self.node(block).and_then(|n| n.idom)
+    }
+
+    /// Blocks whose immediate dominator this is, in reverse post-order.
+    pub fn children(&self, block: Block) -> &[Block] {
+        self.node(block).map_or(&[], |n| &n.children)
+    }
+
+    /// Is `a` on every path from the entry to `b`? Every reachable block dominates itself; an
+    /// unreachable block is dominated by all.
+    pub fn dominates(&self, a: Block, b: Block) -> bool {
+        match (self.node(a), self.node(b)) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(a), Some(b)) => a.enter <= b.enter && b.leave <= a.leave,
+        }
+    }
+
+    /// Is the edge from `from` to `to` one that closes a natural loop?
+    pub fn is_back_edge(&self, from: Block, to: Block) -> bool {
+        self.is_reachable(from) && self.is_reachable(to) && self.dominates(to, from)
+    }
+
+    /// The nearest block that dominates both.
+    pub fn common_dominator(&self, mut a: Block, mut b: Block) -> Block {
+        while a != b {
+            let (x, y) = (self.order(a), self.order(b));
+            let deeper = if x > y { &mut a } else { &mut b };
+            match self.idom(*deeper) {
+                Some(up) => *deeper = up,
+                None => return *deeper,
+            }
+        }
+        a
+    }
+
+    fn node(&self, block: Block) -> Option<&Node> {
+        self.nodes.get(block).and_then(Option::as_ref)
+    }
+
+    /// Cooper, Harvey, Kennedy: "A Simple, Fast Dominance Algorithm".
+    fn find_dominators(&mut self) {
+        let Some(&entry) = self.rpo.first() else { return };
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for i in 1..self.rpo.len() {
+                let block = self.rpo[i];
+                let mut idom = None;
+                for &pred in &self.preds[block] {
+                    // A predecessor counts once its own dominator is known.
+                    if pred != entry && self.idom(pred).is_none() {
+                        continue;
+                    }
+                    idom = Some(idom.map_or(pred, |other| self.common_dominator(pred, other)));
+                }
+                if idom != self.idom(block)
+                    && let Some(node) = &mut self.nodes[block]
+                {
+                    node.idom = idom;
+                    changed = true;
+                }
+            }
+        }
+        for i in 1..self.rpo.len() {
+            let block = self.rpo[i];
+            if let Some(idom) = self.idom(block)
+                && let Some(node) = &mut self.nodes[idom]
+            {
+                node.children.push(block);
+            }
+        }
+    }
+
+    fn number_tree(&mut self) {
+        let Some(&entry) = self.rpo.first() else { return };
+        let mut time = 0;
+        let mut stack = vec![(entry, 0)];
+        while let Some((block, next)) = stack.pop() {
+            let Some(node) = &mut self.nodes[block] else { continue };
+            if next == 0 {
+                node.enter = time;
+                time += 1;
+            }
+            if let Some(&child) = node.children.get(next) {
+                stack.push((block, next + 1));
+                stack.push((child, 0));
+            } else {
+                node.leave = time;
+            }
+        }
+    }
+}
+
+/// Reachable blocks, each before its successors except along back edges. Of two successors the
+/// first comes first, so the order follows the source where it can.
+pub fn reverse_post_order(f: &Function) -> Vec<Block> {
+    let mut seen = Arena::filled(&f.blocks, false);
+    let mut post = Vec::new();
+    let mut stack = vec![(f.entry(), 0)];
+    seen[f.entry()] = true;
+    while let Some((block, next)) = stack.pop() {
+        let successors = f.successors(block);
+        // From last to first: what finishes last comes first in the reversed order.
+        match successors.len().checked_sub(next + 1) {
+            Some(index) => {
+                let target = successors[index].block;
+                stack.push((block, next + 1));
+                if !std::mem::replace(&mut seen[target], true) {
+                    stack.push((target, 0));
+                }
+            }
+            None => post.push(block),
+        }
+    }
+    post.reverse();
+    post
+}
+
+/// Natural loops and their nesting. Cycles that can be entered in several places (made by `goto`)
+/// have no header and are not loops here.
+#[derive(Clone, Debug)]
+pub struct Loops {
+    /// Outer loops come before the loops inside them.
+    pub loops: Vec<Loop>,
+    /// The innermost loop each block is in, as an index into `loops`.
+    innermost: Arena<Block, Option<usize>>,
+}
+
+/// A natural loop.
+#[derive(Clone, Debug)]
+pub struct Loop {
+    /// The one block where it is entered.
+    pub header: Block,
+    /// Blocks that jump back to the header.
+    pub latches: Vec<Block>,
+    /// All blocks, inner loops included, in reverse post-order; the header is the first.
+    pub blocks: Vec<Block>,
+    /// The loop around it, as an index.
+    pub parent: Option<usize>,
+    /// 1 for an outermost loop.
+    pub depth: u32,
+}
+
+impl Loops {
+    /// Finds the loops of a function.
+    pub fn new(f: &Function, flow: &Flow) -> Loops {
+        let mut loops = Loops { loops: Vec::new(), innermost: Arena::filled(&f.blocks, None) };
+        // Headers in reverse post-order: an outer loop is met before an inner one, so that the
+        // last loop that claims a block is the innermost.
+        for &header in &flow.rpo {
+            let mut latches: Vec<Block> =
+                flow.preds[header].iter().copied().filter(|&p| flow.is_back_edge(p, header)).collect();
+            latches.dedup();
+            if latches.is_empty() {
+                continue;
+            }
+            let parent = loops.innermost[header];
+            let depth = 1 + parent.map_or(0, |p| loops.loops[p].depth);
+            let blocks = loop_body(f, flow, header, &latches);
+            for &block in &blocks {
+                loops.innermost[block] = Some(loops.loops.len());
+            }
+            loops.loops.push(Loop { header, latches, blocks, parent, depth });
+        }
+        loops
+    }
+
+    /// The innermost loop around a block, as an index.
+    pub fn innermost(&self, block: Block) -> Option<usize> {
+        self.innermost.get(block).copied().flatten()
+    }
+
+    /// How many loops are around a block.
+    pub fn depth(&self, block: Block) -> u32 {
+        self.innermost(block).map_or(0, |l| self.loops[l].depth)
+    }
+
+    /// Is the block in the loop or in a loop inside it?
+    pub fn contains(&self, index: usize, block: Block) -> bool {
+        let mut at = self.innermost(block);
+        while let Some(found) = at {
+            if found == index {
+                return true;
+            }
+            at = self.loops[found].parent;
+        }
+        false
+    }
+}
+
+/// Blocks that reach a latch without passing the header.
+fn loop_body(f: &Function, flow: &Flow, header: Block, latches: &[Block]) -> Vec<Block> {
+    let mut inside = Arena::filled(&f.blocks, false);
+    inside[header] = true;
+    let mut blocks = vec![header];
+    let mut work = latches.to_vec();
+    while let Some(block) = work.pop() {
+        if flow.is_reachable(block) && !std::mem::replace(&mut inside[block], true) {
+            blocks.push(block);
+            work.extend(&flow.preds[block]);
+        }
+    }
+    blocks.sort_by_key(|&b| flow.order(b));
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::parse;
+
+    /// A function whose block i jumps to the given blocks.
+    fn graph(edges: &[&[usize]]) -> Function {
+        let mut text = String::from("function @f(i32) {\nblock0(v0: i32):\n");
+        for (i, targets) in edges.iter().enumerate() {
+            if i > 0 {
+                text += &format!("block{i}:\n");
+            }
+            text += &match targets {
+                [] => "  return\n".to_string(),
+                [a] => format!("  jump block{a}\n"),
+                [rest @ .., a] => {
+                    let cases: Vec<_> =
+                        rest.iter().enumerate().map(|(n, t)| format!("{n}: block{t}")).collect();
+                    format!("  switch v0, block{a} [{}]\n", cases.join(", "))
+                }
+            };
+        }
+        text += "}\n";
+        parse(&text).expect("the graph parses").functions.remove(0)
+    }
+
+    fn b(i: usize) -> Block {
+        Block::from_index(i)
+    }
+
+    #[test]
+    fn nested_loops() {
+        // 0 -> 1 { 2 { 3 } 4 } -> 5, and 6 is unreachable.
+        let f = graph(&[&[1], &[2, 5], &[3, 4], &[2], &[1], &[], &[1]]);
+        let flow = Flow::new(&f);
+        assert_eq!(flow.rpo, [b(0), b(1), b(2), b(3), b(4), b(5)]);
+        assert_eq!(flow.idom(b(5)), Some(b(1)));
+        assert!(flow.dominates(b(1), b(4)) && !flow.dominates(b(3), b(4)) && !flow.is_reachable(b(6)));
+        let loops = Loops::new(&f, &flow);
+        assert_eq!(loops.loops.len(), 2);
+        assert_eq!(loops.loops[0].blocks, [b(1), b(2), b(3), b(4)]);
+        assert_eq!(loops.loops[1].blocks, [b(2), b(3)]);
+        assert_eq!((loops.depth(b(3)), loops.depth(b(4)), loops.depth(b(5))), (2, 1, 0));
+        assert!(loops.contains(0, b(3)) && !loops.contains(1, b(4)));
+    }
+
+    #[test]
+    fn dominators_match_their_definition_on_random_graphs() {
+        let mut seed = 7u64;
+        let mut random = move |n: usize| {
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (seed >> 33) as usize % n
+        };
+        for _ in 0..200 {
+            let n = 2 + random(9);
+            let edges: Vec<Vec<usize>> =
+                (0..n).map(|_| (0..random(4)).map(|_| 1 + random(n - 1)).collect()).collect();
+            let f = graph(&edges.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            let flow = Flow::new(&f);
+            for a in 0..n {
+                // What the entry reaches when `a` is removed.
+                let mut seen = vec![false; n];
+                let mut work = if a == 0 { vec![] } else { vec![0] };
+                while let Some(x) = work.pop() {
+                    if x != a && !std::mem::replace(&mut seen[x], true) {
+                        work.extend(&edges[x]);
+                    }
+                }
+                for (x, &avoids) in seen.iter().enumerate() {
+                    if flow.is_reachable(b(a)) && flow.is_reachable(b(x)) {
+                        assert_eq!(flow.dominates(b(a), b(x)), !avoids, "{a} dominates {x} in {edges:?}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! AST to BPF ELF object: sema, SSA IR, optimiser, code generator, BTF.
 
+pub mod btf;
 pub mod codegen;
 pub mod hir;
 pub mod ir;

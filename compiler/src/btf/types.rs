@@ -1,0 +1,364 @@
+//! C types as BTF types.
+//!
+//! In: [`TypeId`]s of the typed program, as they are needed. Out: ids in a BTF [`Builder`].
+//!
+//! A kernel header leads from any structure to thousands of others. So a pointer *within* a
+//! structure or union to a named structure or union does not bring in its body: it points to the
+//! full type if something else needs that, and else to a forward declaration. This is decided at
+//! the end, which is why such pointers are kept in `pruned` until [`TypeWriter::finish`].
+//!
+//! Types are written from a work list, not by recursion: chains of types are as long as the input
+//! makes them.
+
+use std::collections::BTreeMap;
+
+use skep_stdlib::btf::{self, Builder, Composite, Encoding, Enumeration, Enumerator, Member, Param};
+use skep_syntax::intern::{Interner, Symbol};
+
+use crate::types::{FloatKind, FunctionType, IntKind, Quals, RecordId, RecordKind, Type, TypeId, Types};
+
+/// How a type is reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Route {
+    /// Needs its whole description.
+    Full,
+    /// As the type of a member, no pointer passed yet.
+    Member,
+    /// From a member through a pointer.
+    MemberPointer,
+}
+
+/// Writes types on demand, each once.
+pub struct TypeWriter<'a> {
+    types: &'a Types,
+    names: &'a Interner,
+    builder: Builder,
+    ids: BTreeMap<TypeId, btf::TypeId>,
+    records: BTreeMap<RecordId, btf::TypeId>,
+    /// Types that point directly at a record that was not followed: type, its id.
+    pruned: BTreeMap<TypeId, btf::TypeId>,
+    work: Vec<(TypeId, btf::TypeId, Route)>,
+    /// `__ARRAY_SIZE_TYPE__`, once an array needs it.
+    index_type: Option<btf::TypeId>,
+}
+
+/// Names and encodings of the integer types.
+const INTS: [(IntKind, &str, Encoding); 14] = [
+    (IntKind::Bool, "_Bool", Encoding::BOOL),
+    (IntKind::Char, "char", Encoding::SIGNED),
+    (IntKind::SChar, "signed char", Encoding::SIGNED),
+    (IntKind::UChar, "unsigned char", Encoding::UNSIGNED),
+    (IntKind::Short, "short", Encoding::SIGNED),
+    (IntKind::UShort, "unsigned short", Encoding::UNSIGNED),
+    (IntKind::Int, "int", Encoding::SIGNED),
+    (IntKind::UInt, "unsigned int", Encoding::UNSIGNED),
+    (IntKind::Long, "long", Encoding::SIGNED),
+    (IntKind::ULong, "unsigned long", Encoding::UNSIGNED),
+    (IntKind::LongLong, "long long", Encoding::SIGNED),
+    (IntKind::ULongLong, "unsigned long long", Encoding::UNSIGNED),
+    (IntKind::Int128, "__int128", Encoding::SIGNED),
+    (IntKind::UInt128, "unsigned __int128", Encoding::UNSIGNED),
+];
+
+impl<'a> TypeWriter<'a> {
+    /// A writer into an empty builder.
+    pub fn new(types: &'a Types, names: &'a Interner, builder: Builder) -> TypeWriter<'a> {
+        TypeWriter {
+            types,
+            names,
+            builder,
+            ids: BTreeMap::new(),
+            records: BTreeMap::new(),
+            pruned: BTreeMap::new(),
+            work: Vec::new(),
+            index_type: None,
+        }
+    }
+
+    /// The id of a type and everything it needs.
+    pub fn full(&mut self, ty: TypeId) -> btf::TypeId {
+        let id = self.id_of(ty, Route::Full);
+        self.drain();
+        id
+    }
+
+    /// A FUNC_PROTO with the parameter names of a definition, or with those of the type.
+    pub fn prototype(&mut self, ty: TypeId, names: Option<&[Option<Symbol>]>) -> btf::TypeId {
+        let Type::Function(function) = self.types.shape(ty) else { return btf::TypeId::VOID };
+        let function = function.clone();
+        let id = self.builder.reserve();
+        self.define_prototype(id, &function, names);
+        self.drain();
+        id
+    }
+
+    /// Adds a type that is not C: functions, variables, sections.
+    pub fn add(&mut self, ty: &btf::Type<'_>) -> btf::TypeId {
+        self.builder.add(ty)
+    }
+
+    /// Adds one DECL_TAG for each tag.
+    pub fn add_decl_tags(&mut self, ty: btf::TypeId, component: Option<u32>, tags: &[Symbol]) {
+        for &tag in tags {
+            self.builder.add(&btf::Type::DeclTag { name: self.names.name(tag), ty, component });
+        }
+    }
+
+    /// The offset of a string of the section.
+    pub fn string(&mut self, text: &str) -> btf::StrOff {
+        self.builder.string(text)
+    }
+
+    /// The bytes, pruned pointers resolved.
+    pub fn finish(mut self) -> Vec<u8> {
+        let mut forwards: BTreeMap<RecordId, btf::TypeId> = BTreeMap::new();
+        for (ty, id) in std::mem::take(&mut self.pruned) {
+            let Some(record) = self.types.record_of(base(self.types, ty)) else { continue };
+            let target = match self.records.get(&record) {
+                Some(&full) => full,
+                None => *forwards.entry(record).or_insert_with(|| self.builder.reserve()),
+            };
+            let wrapper = wrapper(self.types, self.names, ty, target);
+            self.builder.define(id, &wrapper);
+        }
+        for (record, id) in forwards {
+            self.builder.define(id, &forward(self.types, self.names, record));
+        }
+        self.builder.finish()
+    }
+
+    fn drain(&mut self) {
+        while let Some((ty, id, route)) = self.work.pop() {
+            self.define(ty, id, route);
+        }
+    }
+
+    /// The id of a type; its definition may still be on the work list.
+    fn id_of(&mut self, ty: TypeId, route: Route) -> btf::TypeId {
+        let ty = skip_unwritten(self.types, ty);
+        let known = match *self.types.get(ty) {
+            Type::Void | Type::Error => return btf::TypeId::VOID,
+            Type::Record(record) => self.records.get(&record).copied(),
+            _ => self.ids.get(&ty).copied(),
+        };
+        if let Some(id) = known {
+            if route != Route::MemberPointer {
+                self.follow_pruned(ty);
+            }
+            return id;
+        }
+        let id = self.builder.reserve();
+        match *self.types.get(ty) {
+            Type::Record(record) => self.records.insert(record, id),
+            _ => self.ids.insert(ty, id),
+        };
+        self.work.push((ty, id, route));
+        id
+    }
+
+    /// A type that is known but whose chain ends at a record that was not followed: follow it now.
+    fn follow_pruned(&mut self, mut ty: TypeId) {
+        while is_wrapper(self.types, ty) {
+            let below = base(self.types, ty);
+            if self.pruned.contains_key(&ty) {
+                self.id_of(below, Route::Full);
+                return;
+            }
+            ty = below;
+        }
+    }
+
+    fn define(&mut self, ty: TypeId, id: btf::TypeId, route: Route) {
+        let types = self.types;
+        match types.get(ty) {
+            Type::Void | Type::Error => {}
+            Type::Int(kind) => {
+                let (_, name, encoding) = INTS[*kind as usize];
+                let bits = if *kind == IntKind::Bool { 8 } else { kind.size() as u8 * 8 };
+                self.builder.define(id, &btf::Type::Int { name, size: kind.size(), encoding, offset: 0, bits });
+            }
+            Type::Float(kind) => {
+                let (name, size) = match kind {
+                    FloatKind::Float => ("float", 4),
+                    FloatKind::Double => ("double", 8),
+                    FloatKind::LongDouble => ("long double", 8),
+                };
+                self.builder.define(id, &btf::Type::Float { name, size });
+            }
+            Type::Array { elem, len } => {
+                let elem = self.id_of(*elem, Route::Full);
+                let index = self.index_type();
+                let count = len.unwrap_or(0).try_into().unwrap_or(u32::MAX);
+                self.builder.define(id, &btf::Type::Array { elem, index, count });
+            }
+            Type::Function(function) => self.define_prototype(id, function, None),
+            Type::Record(record) => self.define_record(id, *record),
+            Type::Enum(e) => {
+                let e = &types.enums[e.0 as usize];
+                let repr = e.repr.unwrap_or(IntKind::UInt);
+                let value = |&(name, value): &(Symbol, i128)| Enumerator {
+                    name: self.names.name(name),
+                    value: value as i64,
+                };
+                let enumeration = Enumeration {
+                    name: e.tag.map_or("", |tag| self.names.name(tag)),
+                    size: repr.size(),
+                    signed: repr.is_signed(),
+                    values: e.enumerators.iter().map(value).collect(),
+                };
+                self.builder.define(id, &btf::Type::Enum(enumeration));
+                self.add_decl_tags(id, None, &e.decl_tags);
+            }
+            Type::Pointer(_) | Type::Typedef(_) | Type::Qualified { .. } | Type::Tagged { .. } => {
+                self.define_wrapper(ty, id, route);
+            }
+            Type::AddressSpace { .. } => unreachable!("address spaces are skipped"),
+        }
+    }
+
+    /// Pointers, typedefs, qualifiers and tags: one type around another.
+    fn define_wrapper(&mut self, ty: TypeId, id: btf::TypeId, route: Route) {
+        let route = match (route, self.types.get(ty)) {
+            (Route::Member, Type::Pointer(_)) => Route::MemberPointer,
+            (route, _) => route,
+        };
+        let below = base(self.types, ty);
+        if route == Route::MemberPointer
+            && let Type::Record(record) = *self.types.get(below)
+            && self.types.records[record.0 as usize].tag.is_some()
+        {
+            self.pruned.insert(ty, id);
+            return;
+        }
+        // `const volatile` is two types in BTF, with nothing to name the inner one by.
+        let target = match *self.types.get(ty) {
+            Type::Qualified { quals, .. } if quals.0.count_ones() > 1 => {
+                let mut target = self.id_of(below, route);
+                let mut bits = [Quals::RESTRICT, Quals::VOLATILE, Quals::CONST].into_iter();
+                let mut rest: Vec<Quals> = bits.by_ref().filter(|&bit| quals.contains(bit)).collect();
+                rest.pop();
+                for bit in rest {
+                    target = self.builder.add(&qualifier(bit, target));
+                }
+                target
+            }
+            _ => self.id_of(below, route),
+        };
+        let wrapper = wrapper(self.types, self.names, ty, target);
+        self.builder.define(id, &wrapper);
+        if let Type::Typedef(typedef) = *self.types.get(ty) {
+            let types = self.types;
+            self.add_decl_tags(id, None, &types.typedefs[typedef.0 as usize].decl_tags);
+        }
+    }
+
+    fn define_prototype(&mut self, id: btf::TypeId, function: &FunctionType, names: Option<&[Option<Symbol>]>) {
+        let names = names.unwrap_or(&function.names);
+        let mut params = Vec::new();
+        for (index, &param) in function.params.iter().enumerate() {
+            let name = names.get(index).copied().flatten().map_or("", |name| self.names.name(name));
+            params.push(Param { name, ty: self.id_of(param, Route::Full) });
+        }
+        if function.variadic {
+            params.push(Param { name: "", ty: btf::TypeId::VOID });
+        }
+        let ret = self.id_of(function.ret, Route::Full);
+        self.builder.define(id, &btf::Type::FuncProto { ret, params });
+    }
+
+    fn define_record(&mut self, id: btf::TypeId, record: RecordId) {
+        let types = self.types;
+        let data = &types.records[record.0 as usize];
+        let Some(body) = &data.body else {
+            self.builder.define(id, &forward(types, self.names, record));
+            return;
+        };
+        let mut members = Vec::new();
+        let mut tags = Vec::new();
+        // Unnamed bit-fields are padding and are not described.
+        let described = body.fields.iter().filter(|f| f.name.is_some() || f.bit_width.is_none());
+        for (index, field) in described.enumerate() {
+            let ty = self.id_of(field.ty, Route::Member);
+            let name = field.name.map_or("", |name| self.names.name(name));
+            let bit_size = field.bit_width.map(|width| width as u8);
+            members.push(Member { name, ty, bit_offset: field.bit_offset as u32, bit_size });
+            if !field.decl_tags.is_empty() {
+                tags.push((index as u32, &field.decl_tags));
+            }
+        }
+        let name = data.tag.map_or("", |tag| self.names.name(tag));
+        let composite = Composite { name, size: body.size as u32, members };
+        self.builder.define(
+            id,
+            &match data.kind {
+                RecordKind::Struct => btf::Type::Struct(composite),
+                RecordKind::Union => btf::Type::Union(composite),
+            },
+        );
+        self.add_decl_tags(id, None, &data.decl_tags);
+        for (index, tags) in tags {
+            self.add_decl_tags(id, Some(index), tags);
+        }
+    }
+
+    /// The type of array indexes, which nothing looks at but which must be there.
+    fn index_type(&mut self) -> btf::TypeId {
+        *self.index_type.get_or_insert_with(|| {
+            let name = "__ARRAY_SIZE_TYPE__";
+            self.builder.add(&btf::Type::Int { name, size: 4, encoding: Encoding::UNSIGNED, offset: 0, bits: 32 })
+        })
+    }
+}
+
+/// BTF has no address spaces.
+fn skip_unwritten(types: &Types, mut ty: TypeId) -> TypeId {
+    while let Type::AddressSpace { inner, .. } = *types.get(ty) {
+        ty = inner;
+    }
+    ty
+}
+
+fn is_wrapper(types: &Types, ty: TypeId) -> bool {
+    matches!(types.get(ty), Type::Pointer(_) | Type::Typedef(_) | Type::Qualified { .. } | Type::Tagged { .. })
+}
+
+/// The type directly below a pointer, typedef, qualifier or tag.
+fn base(types: &Types, ty: TypeId) -> TypeId {
+    let below = match *types.get(ty) {
+        Type::Pointer(inner) | Type::Qualified { inner, .. } | Type::Tagged { inner, .. } => inner,
+        Type::Typedef(typedef) => types.typedefs[typedef.0 as usize].target,
+        _ => ty,
+    };
+    skip_unwritten(types, below)
+}
+
+/// The BTF type of a pointer, typedef, tag or the outermost qualifier around `target`.
+fn wrapper<'n>(types: &Types, names: &'n Interner, ty: TypeId, target: btf::TypeId) -> btf::Type<'n> {
+    match *types.get(ty) {
+        Type::Typedef(typedef) => {
+            btf::Type::Typedef { name: names.name(types.typedefs[typedef.0 as usize].name), ty: target }
+        }
+        Type::Tagged { tag, .. } => btf::Type::TypeTag { name: names.name(tag), ty: target },
+        Type::Qualified { quals, .. } => {
+            let outermost = [Quals::CONST, Quals::VOLATILE, Quals::RESTRICT];
+            qualifier(outermost.into_iter().find(|&bit| quals.contains(bit)).unwrap_or(Quals::CONST), target)
+        }
+        _ => btf::Type::Ptr(target),
+    }
+}
+
+fn qualifier(qual: Quals, target: btf::TypeId) -> btf::Type<'static> {
+    match qual {
+        Quals::VOLATILE => btf::Type::Volatile(target),
+        Quals::RESTRICT => btf::Type::Restrict(target),
+        _ => btf::Type::Const(target),
+    }
+}
+
+fn forward<'n>(types: &Types, names: &'n Interner, record: RecordId) -> btf::Type<'n> {
+    let data = &types.records[record.0 as usize];
+    btf::Type::Fwd {
+        name: data.tag.map_or("", |tag| names.name(tag)),
+        union: data.kind == RecordKind::Union,
+    }
+}

@@ -1,1 +1,11 @@
-//! The test suite of the whole: one runner over files.
+//! What the test suites share: finding tools and corpora, and the cases in files.
+
+pub mod case;
+pub mod tools;
+
+use std::path::{Path, PathBuf};
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}

@@ -116,7 +116,8 @@ fn modules_depend_only_forwards() {
                 continue;
             }
             for module in *forbidden {
-                if code.contains(&format!("crate::{module}::")) || code.contains(&format!("crate::{module};")) {
+                if code.contains(&format!("crate::{module}::")) || code.contains(&format!("crate::{module};"))
+                {
                     offenders.push(format!("{} names `{module}`", relative(path)));
                 }
             }

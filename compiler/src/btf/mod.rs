@@ -102,7 +102,8 @@ impl Writer<'_> {
         }
         let ty = self.types.full(global.ty);
         // A static local is described by its source name, unless loaders would meet it twice.
-        let var = self.types.add(&btf::Type::Var { name: &global.name, ty, linkage: linkage(global.linkage) });
+        let var =
+            self.types.add(&btf::Type::Var { name: &global.name, ty, linkage: linkage(global.linkage) });
         self.ids.insert(symbol, var);
         self.types.add_decl_tags(var, None, &global.decl_tags);
         self.join_section(symbol, var, global.section);

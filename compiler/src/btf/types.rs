@@ -175,7 +175,8 @@ impl<'a> TypeWriter<'a> {
             Type::Int(kind) => {
                 let (_, name, encoding) = INTS[*kind as usize];
                 let bits = if *kind == IntKind::Bool { 8 } else { kind.size() as u8 * 8 };
-                self.builder.define(id, &btf::Type::Int { name, size: kind.size(), encoding, offset: 0, bits });
+                self.builder
+                    .define(id, &btf::Type::Int { name, size: kind.size(), encoding, offset: 0, bits });
             }
             Type::Float(kind) => {
                 let (name, size) = match kind {
@@ -252,7 +253,12 @@ impl<'a> TypeWriter<'a> {
         }
     }
 
-    fn define_prototype(&mut self, id: btf::TypeId, function: &FunctionType, names: Option<&[Option<Symbol>]>) {
+    fn define_prototype(
+        &mut self,
+        id: btf::TypeId,
+        function: &FunctionType,
+        names: Option<&[Option<Symbol>]>,
+    ) {
         let names = names.unwrap_or(&function.names);
         let mut params = Vec::new();
         for (index, &param) in function.params.iter().enumerate() {
@@ -305,7 +311,13 @@ impl<'a> TypeWriter<'a> {
     fn index_type(&mut self) -> btf::TypeId {
         *self.index_type.get_or_insert_with(|| {
             let name = "__ARRAY_SIZE_TYPE__";
-            self.builder.add(&btf::Type::Int { name, size: 4, encoding: Encoding::UNSIGNED, offset: 0, bits: 32 })
+            self.builder.add(&btf::Type::Int {
+                name,
+                size: 4,
+                encoding: Encoding::UNSIGNED,
+                offset: 0,
+                bits: 32,
+            })
         })
     }
 }
@@ -319,7 +331,10 @@ fn skip_unwritten(types: &Types, mut ty: TypeId) -> TypeId {
 }
 
 fn is_wrapper(types: &Types, ty: TypeId) -> bool {
-    matches!(types.get(ty), Type::Pointer(_) | Type::Typedef(_) | Type::Qualified { .. } | Type::Tagged { .. })
+    matches!(
+        types.get(ty),
+        Type::Pointer(_) | Type::Typedef(_) | Type::Qualified { .. } | Type::Tagged { .. }
+    )
 }
 
 /// The type directly below a pointer, typedef, qualifier or tag.
@@ -357,8 +372,5 @@ fn qualifier(qual: Quals, target: btf::TypeId) -> btf::Type<'static> {
 
 fn forward<'n>(types: &Types, names: &'n Interner, record: RecordId) -> btf::Type<'n> {
     let data = &types.records[record.0 as usize];
-    btf::Type::Fwd {
-        name: data.tag.map_or("", |tag| names.name(tag)),
-        union: data.kind == RecordKind::Union,
-    }
+    btf::Type::Fwd { name: data.tag.map_or("", |tag| names.name(tag)), union: data.kind == RecordKind::Union }
 }

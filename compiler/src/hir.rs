@@ -251,6 +251,15 @@ pub enum StmtKind {
     Block(Vec<Stmt>),
     /// A local comes into scope: its value is indeterminate from here on.
     Declare(LocalId),
+    /// An aggregate gets constant contents: every byte zero, then the scalars of `init`. This is
+    /// how initialised local records, arrays and compound literals start; elements that are not
+    /// constant follow as assignments. No scalars: the object is zeroed.
+    Fill {
+        /// The whole object.
+        place: Place,
+        /// Its constant part.
+        init: Init,
+    },
     /// `if`.
     If {
         /// A scalar, compared with zero.

@@ -227,6 +227,8 @@ pub struct Typedef {
     pub name: Symbol,
     /// What it stands for.
     pub target: TypeId,
+    /// `__attribute__((aligned(n)))` of the typedef replaces the alignment of its target.
+    pub align: Option<u32>,
     /// `btf_decl_tag`s.
     pub decl_tags: Vec<Symbol>,
     /// Its declarator.
@@ -409,6 +411,36 @@ impl Types {
         }
     }
 
+    /// The type without qualifiers, tags and address space at its top; typedef names stay where
+    /// they hide none of these.
+    pub fn unqualified(&self, id: TypeId) -> TypeId {
+        let (mut at, mut keep) = (id, id);
+        loop {
+            at = match *self.get(at) {
+                Type::Typedef(typedef) => self.typedefs[typedef.0 as usize].target,
+                Type::Qualified { inner, .. }
+                | Type::Tagged { inner, .. }
+                | Type::AddressSpace { inner, .. } => {
+                    keep = inner;
+                    inner
+                }
+                _ => return keep,
+            }
+        }
+    }
+
+    /// The address space of objects of the type; 0 is the ordinary one.
+    pub fn address_space(&self, mut id: TypeId) -> u32 {
+        loop {
+            id = match *self.get(id) {
+                Type::Typedef(typedef) => self.typedefs[typedef.0 as usize].target,
+                Type::Qualified { inner, .. } | Type::Tagged { inner, .. } => inner,
+                Type::AddressSpace { space, .. } => return space,
+                _ => return 0,
+            }
+        }
+    }
+
     /// The record of a record type.
     pub fn record_of(&self, id: TypeId) -> Option<RecordId> {
         match *self.shape(id) {
@@ -444,6 +476,30 @@ impl Types {
     /// `void` and functions have size 1 in GNU C's `sizeof` and pointer arithmetic; that rule
     /// belongs to the callers.
     pub fn layout(&self, id: TypeId) -> Option<Layout> {
+        let layout = self.natural_layout(id)?;
+        Some(Layout { align: self.typedef_align(id).unwrap_or(layout.align), ..layout })
+    }
+
+    /// The alignment that the outermost typedef with one asks for.
+    fn typedef_align(&self, mut id: TypeId) -> Option<u32> {
+        loop {
+            id = match *self.get(id) {
+                Type::Typedef(typedef) => {
+                    let typedef = self.typedefs.get(typedef.0 as usize)?;
+                    if typedef.align.is_some() {
+                        return typedef.align;
+                    }
+                    typedef.target
+                }
+                Type::Qualified { inner, .. }
+                | Type::Tagged { inner, .. }
+                | Type::AddressSpace { inner, .. } => inner,
+                _ => return None,
+            }
+        }
+    }
+
+    fn natural_layout(&self, id: TypeId) -> Option<Layout> {
         match self.shape(id) {
             Type::Int(kind) => Some(Layout { size: kind.size().into(), align: kind.size() }),
             Type::Float(FloatKind::Float) => Some(Layout { size: 4, align: 4 }),

@@ -24,6 +24,7 @@ mod entities;
 pub mod flow;
 mod function;
 mod inst;
+pub mod interp;
 mod module;
 mod parse;
 mod print;

@@ -42,7 +42,6 @@ codes! {
     E0015 MACRO_CALL_OPEN Error "a macro call without its closing parenthesis"
     E0016 PASTE Error "`##` made something that is no token"
     E0017 EXPANSION_LIMIT Error "macro expansion produced too much"
-    E0018 VA_ARGS_OUTSIDE Error "`__VA_ARGS__` outside a variadic macro"
     E0020 INCLUDE_FORM Error "an `#include` without a file name"
     E0021 INCLUDE_NOT_FOUND Error "an included file that is not there"
     E0022 INCLUDE_DEPTH Error "inclusion nested too deeply"
@@ -55,7 +54,6 @@ codes! {
     E0033 COND_STRAY Error "`#else`, `#elif` or `#endif` without `#if`"
     E0034 COND_ORDER Error "`#else` or `#elif` after `#else`"
     E0035 HAS_FORM Error "a malformed `__has_...` query"
-    E0036 COND_DEPTH Error "conditionals nested too deeply"
     E0040 USER_ERROR Error "an `#error` directive"
     E0041 LINE_FORM Error "a malformed `#line`"
     E0042 PRAGMA_FORM Error "a malformed pragma"
@@ -69,6 +67,7 @@ codes! {
     W0007 COND_OVERFLOW Warning "an overflow in an expression of `#if`"
     W0008 SPLICE_SPACE Warning "white space between a backslash and the end of the line"
     W0009 PRAGMA_IGNORED Warning "a pragma that is ignored"
+    W0010 VA_ARGS_OUTSIDE Warning "`__VA_ARGS__` outside a variadic macro"
 }
 
 #[cfg(test)]

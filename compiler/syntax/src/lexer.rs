@@ -98,14 +98,19 @@ enum Raw {
 /// Where the next piece starts, and what is already known about its first token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor {
-    pub(crate) pos: usize,
+    pos: usize,
     flags: u8,
 }
 
 impl Cursor {
     /// The start of a file.
-    pub(crate) fn new() -> Cursor {
+    pub(crate) fn at_start() -> Cursor {
         Cursor { pos: 0, flags: TokFlags::BOL }
+    }
+
+    /// In the middle of a line.
+    pub(crate) fn at(pos: usize) -> Cursor {
+        Cursor { pos, flags: 0 }
     }
 }
 
@@ -351,6 +356,22 @@ fn block_comment_len(text: &[u8], from: usize) -> Option<usize> {
     }
 }
 
+/// What `text` is when it is exactly one token.
+pub(crate) fn classify(text: &[u8]) -> Option<TokenKind> {
+    let mut lx = Raw::lexer(text);
+    let raw = lx.next()?.ok()?;
+    if lx.span().len() != text.len() {
+        return None;
+    }
+    match raw {
+        Raw::Ident => Some(TokenKind::Ident),
+        Raw::Number => Some(TokenKind::Number),
+        Raw::Literal(TokenKind::OpenQuote) => None,
+        Raw::Literal(kind) | Raw::Punct(kind) | Raw::Digraph(kind) => Some(kind),
+        Raw::Newline | Raw::Space | Raw::Splice | Raw::LineComment | Raw::BlockComment | Raw::Unknown => None,
+    }
+}
+
 /// Length of the one token at the start of `text`, splices included.
 pub(crate) fn token_len(text: &[u8]) -> usize {
     let mut lx = Raw::lexer(text);
@@ -375,7 +396,7 @@ mod tests {
         let mut out = Vec::new();
         let mut map = crate::source::SourceMap::new();
         let file = map.add_file("t.c", text.into(), Loc::NONE, false).expect("fits");
-        let mut at = Cursor::new();
+        let mut at = Cursor::at_start();
         let mut max = 0;
         loop {
             max += 3;
@@ -421,7 +442,7 @@ mod tests {
     fn identifiers_are_interned() {
         let mut names = Interner::new();
         let mut out = Vec::new();
-        lex(b"int foo foo", Loc::NONE.plus(1), &mut Cursor::new(), &mut names, &mut out, 9);
+        lex(b"int foo foo", Loc::NONE.plus(1), &mut Cursor::at_start(), &mut names, &mut out, 9);
         assert!(out[0].sym().is_keyword());
         assert!(out[1].sym() == out[2].sym() && out[1].sym() != Symbol::EMPTY);
     }

@@ -18,8 +18,6 @@ use std::sync::Arc;
 const MACRO_BIT: u32 = 1 << 31;
 /// How many steps a chain of expansions or inclusions is followed.
 const CHAIN_LIMIT: usize = 512;
-/// Size of one page of scratch text (pasted and stringified tokens).
-const SCRATCH_PAGE: u32 = 1 << 14;
 
 /// One position: a byte of a file, or a token a macro produced.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -126,20 +124,6 @@ struct MacroTok {
     exp: ExpId,
 }
 
-enum Text {
-    File(Arc<[u8]>),
-    Scratch(Vec<u8>),
-}
-
-impl Text {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Text::File(text) => text,
-            Text::Scratch(text) => text,
-        }
-    }
-}
-
 /// What a `#line` directive or a line marker said.
 struct LineMark {
     /// Byte offset from which it holds.
@@ -153,7 +137,7 @@ struct LineMark {
 
 struct SourceFile {
     name: Arc<str>,
-    text: Text,
+    text: Arc<[u8]>,
     base: u32,
     room: u32,
     included_from: Loc,
@@ -178,7 +162,6 @@ pub struct SourceMap {
     toks: Vec<MacroTok>,
     exps: Vec<Expansion>,
     last: Cell<usize>,
-    scratch: Option<FileId>,
 }
 
 impl Default for SourceMap {
@@ -197,7 +180,7 @@ impl SourceMap {
             def: Loc::NONE,
             parent: ExpId::NONE,
         };
-        SourceMap { files: Vec::new(), toks: Vec::new(), exps: vec![none], last: Cell::new(0), scratch: None }
+        SourceMap { files: Vec::new(), toks: Vec::new(), exps: vec![none], last: Cell::new(0) }
     }
 
     /// Adds one inclusion of a file. `None` when the position space is used up.
@@ -209,10 +192,6 @@ impl SourceMap {
         is_system: bool,
     ) -> Option<FileId> {
         let room = u32::try_from(text.len()).ok()?;
-        self.push_file(name, Text::File(text), room, included_from, is_system)
-    }
-
-    fn push_file(&mut self, name: &str, text: Text, room: u32, from: Loc, system: bool) -> Option<FileId> {
         // One byte between files: the end of a file is a position of its own.
         let base = self.files.last().map_or(1, |f| f.base + f.room + 1);
         let end = base.checked_add(room)?.checked_add(1)?;
@@ -225,35 +204,13 @@ impl SourceMap {
             text,
             base,
             room,
-            included_from: from,
-            is_system: Cell::new(system),
+            included_from,
+            is_system: Cell::new(is_system),
             lines: OnceCell::new(),
             printable: OnceCell::new(),
             marks: Vec::new(),
         });
         Some(id)
-    }
-
-    /// Stores text that exists in no file (a pasted token, a string made by `#`) and says where.
-    pub fn add_scratch(&mut self, text: &[u8]) -> Option<Loc> {
-        // A newline after each piece keeps neighbours apart when a token is measured.
-        let need = u32::try_from(text.len()).ok()?.checked_add(1)?;
-        let fits = |f: &SourceFile| f.room - u32::try_from(f.text.bytes().len()).unwrap_or(f.room) >= need;
-        let id = match self.scratch {
-            Some(id) if self.files.get(id.0 as usize).is_some_and(fits) => id,
-            _ => {
-                let page = Text::Scratch(Vec::new());
-                let id = self.push_file("<scratch space>", page, need.max(SCRATCH_PAGE), Loc::NONE, false)?;
-                self.scratch = Some(id);
-                id
-            }
-        };
-        let file = self.files.get_mut(id.0 as usize)?;
-        let Text::Scratch(page) = &mut file.text else { return None };
-        let at = Loc(file.base + page.len() as u32);
-        page.extend_from_slice(text);
-        page.push(b'\n');
-        Some(at)
     }
 
     /// Opens an expansion of `name`, invoked from token `lo` to token `hi`, defined at `def`.
@@ -375,7 +332,7 @@ impl SourceMap {
         let hi = if span.hi.is_some() { span.hi } else { span.lo };
         let (lo, hi) = (self.spelling(span.lo), self.spelling(hi));
         let (id, _) = self.offset(lo)?;
-        if self.is_scratch(id) || self.offset(hi)?.0 != id || hi < lo {
+        if self.offset(hi)?.0 != id || hi < lo {
             return None;
         }
         self.range(lo, hi)
@@ -444,7 +401,7 @@ impl SourceMap {
 
     /// The text of a file.
     pub fn text(&self, file: FileId) -> &[u8] {
-        self.files.get(file.0 as usize).map_or(&[], |f| f.text.bytes())
+        self.files.get(file.0 as usize).map_or(&[], |f| &f.text)
     }
 
     /// Whether the file comes from a system directory.
@@ -459,11 +416,6 @@ impl SourceMap {
         }
     }
 
-    /// Whether this is the made-up file of pasted tokens.
-    pub fn is_scratch(&self, file: FileId) -> bool {
-        self.files.get(file.0 as usize).is_some_and(|f| matches!(f.text, Text::Scratch(_)))
-    }
-
     /// All files in the order they were opened.
     pub fn file_ids(&self) -> impl Iterator<Item = FileId> + use<> {
         (0..self.files.len() as u32).map(FileId)
@@ -472,7 +424,7 @@ impl SourceMap {
     fn lines(&self, file: FileId) -> &[u32] {
         let Some(f) = self.files.get(file.0 as usize) else { return &[] };
         f.lines.get_or_init(|| {
-            let text = f.text.bytes();
+            let text = &f.text;
             let mut starts = Vec::with_capacity(text.len() / 24 + 1);
             starts.push(0);
             starts.extend(memchr::memchr_iter(b'\n', text).map(|at| at as u32 + 1));
@@ -480,11 +432,8 @@ impl SourceMap {
         })
     }
 
-    /// Line index (from 0) and byte column of an offset. Scratch pages grow, so they have no lines.
+    /// Line index (from 0) and byte column of an offset.
     fn line_index(&self, file: FileId, offset: usize) -> (usize, usize) {
-        if self.is_scratch(file) {
-            return (0, offset);
-        }
         let lines = self.lines(file);
         let at = lines.partition_point(|&s| s as usize <= offset).saturating_sub(1);
         (at, offset - lines.get(at).map_or(0, |&s| s as usize).min(offset))
@@ -541,7 +490,7 @@ impl SourceMap {
     /// The text with each byte that is not UTF-8 replaced by `?`, so that offsets stay.
     fn printable(&self, file: FileId) -> &str {
         let Some(f) = self.files.get(file.0 as usize) else { return "" };
-        let bytes = f.text.bytes();
+        let bytes = &f.text;
         if let Ok(text) = std::str::from_utf8(bytes) {
             return text;
         }

@@ -155,15 +155,17 @@ impl TokFlags {
     pub const BOL: u8 = 1;
     /// White space stands before it.
     pub const SPACE: u8 = 2;
+    /// The flags about white space.
+    pub const WHITE: u8 = TokFlags::BOL | TokFlags::SPACE;
     /// `val` is the symbol of the spelling, because the spelling is not in the text as such
     /// (line splices inside, or a digraph). Identifiers do not need it.
     pub const INTERNED: u8 = 4;
     /// An identifier that must not be expanded any more.
     pub const NO_EXPAND: u8 = 8;
-    /// In a macro body: a parameter; in its replacement: an operator made by `##` (not the operator).
+    /// In a macro body: a parameter.
     pub const PARAM: u8 = 16;
-    /// The `,` before a GNU `, ## args` whose argument may be absent.
-    pub const GNU_COMMA: u8 = 32;
+    /// A comma after this token was dropped by GNU `, ## args`.
+    pub const COMMA_ELIDED: u8 = 32;
 
     /// Whether any of `bits` is set.
     #[inline]

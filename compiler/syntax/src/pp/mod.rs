@@ -1,43 +1,209 @@
 //! The preprocessor: directives, conditionals, macros.
 //!
-//! In: a session and the name of the main file. Out: [`Tokens`] for the parser.
+//! In: a session and the name of the main file. Out: [`Tokens`] for the parser, and on the side the
+//! macros that are left and the files that were read.
+//! The parts: `stream` says where the next token comes from; `directive`, `cond`, `include`, `pragma`
+//! carry out lines that start with `#`; `macros`, `expand`, `builtin` define and expand macros.
+//! Invariant: any input ends: the depth of everything that nests, the number of tokens macros make and
+//! the number of files opened are bounded, and going beyond is an error at the place that did.
 
+mod builtin;
+mod cond;
+mod directive;
+mod expand;
+mod include;
+mod known;
+mod macros;
 mod options;
+mod pragma;
+mod predef;
+mod print;
+mod stream;
 
+pub use include::Dep;
+pub use macros::Macros;
 pub use options::{Cpu, Files, MacroOption, MemoryFiles, OptLevel, Options, ReadError, Std, normalize};
+pub use print::print;
 
 use crate::Session;
-use crate::diag::{Diag, codes};
-use crate::lexer::{self, Cursor};
+use crate::diag::codes;
 use crate::source::{Loc, Span};
-use crate::token::{Token, TokenKind, Tokens};
+use crate::token::{TokFlags, Token, TokenKind, Tokens};
+use include::Search;
+use std::sync::Arc;
+use stream::{ExpFrame, FileFrame};
 
-/// Preprocesses the file `main`; always returns a stream that ends in `Eof`.
+/// Tokens (and text, by weight) macros may make in one compilation.
+const EXPANSION_BUDGET: usize = 8 << 20;
+
+/// Everything preprocessing yields.
+pub struct Output {
+    /// The program.
+    pub tokens: Tokens,
+    /// The macros defined at its end.
+    pub macros: Macros,
+    /// The files it read, the main file first.
+    pub deps: Vec<Dep>,
+}
+
+/// Preprocesses the file `main`; the stream always ends in `Eof`.
+///
+/// A missing header ends the stream early: look at the session's errors before making more of them.
 pub fn preprocess(cx: &mut Session<'_>, main: &str) -> Tokens {
-    let mut out = Tokens::default();
-    let end = match cx.files.read(main) {
-        Ok(text) => lex_plain(cx, main, text, &mut out),
-        Err(_) => {
-            let message = format!("cannot read `{main}`");
-            cx.diags.push(Diag::new(&codes::INCLUDE_READ, Span::NONE, message));
-            Loc::NONE
-        }
-    };
-    out.toks.push(Token::new(TokenKind::Eof, end));
-    out
+    run(cx, main).tokens
 }
 
-/// Text without directives.
-fn lex_plain(cx: &mut Session<'_>, main: &str, text: std::sync::Arc<[u8]>, out: &mut Tokens) -> Loc {
-    let Some(file) = cx.source.add_file(main, text.clone(), Loc::NONE, false) else {
-        cx.diags.push(Diag::new(&codes::SOURCE_LIMIT, Span::NONE, "the program is too big"));
-        return Loc::NONE;
-    };
-    let base = cx.source.loc(file, 0);
-    lexer::lex(&text, base, &mut Cursor::new(), &mut cx.names, &mut out.toks, usize::MAX);
-    for tok in out.toks.iter().filter(|t| t.kind == TokenKind::Hash && t.flags.bol()) {
-        let message = "directives are not supported yet in this text";
-        cx.diags.push(Diag::new(&codes::UNKNOWN_DIRECTIVE, Span::at(tok.loc), message));
-    }
-    cx.source.loc(file, text.len())
+/// Preprocesses the file `main` and says what else is known afterwards.
+pub fn run(cx: &mut Session<'_>, main: &str) -> Output {
+    let mut pp = Pp::new(cx, main);
+    pp.predefine();
+    let end = pp.main_file(main);
+    pp.out.toks.push(Token::new(TokenKind::Eof, end));
+    Output { tokens: pp.out, macros: pp.macros, deps: pp.search.deps }
 }
+
+/// The preprocessor at work.
+struct Pp<'s, 'f> {
+    cx: &'s mut Session<'f>,
+    out: Tokens,
+    macros: Macros,
+    search: Search,
+    files: Vec<FileFrame>,
+    exps: Vec<ExpFrame>,
+    /// Substituted tokens of open expansions, a stack like `exps`.
+    buf: Vec<Token>,
+    spare: Vec<Vec<Token>>,
+    main_name: String,
+    /// A directive is being read: the end of its line is the end of the input.
+    in_directive: bool,
+    /// Arguments being collected.
+    collecting: u32,
+    /// Arguments being expanded on their own.
+    depth: u32,
+    /// White space of expansions to nothing, for the next token.
+    carry: u8,
+    budget: usize,
+    /// Something ended everything: all sources are dry.
+    stopped: bool,
+    counter: u32,
+    /// The text being read is the command line's.
+    at_command_line: bool,
+}
+
+impl<'s, 'f> Pp<'s, 'f> {
+    fn new(cx: &'s mut Session<'f>, main: &str) -> Pp<'s, 'f> {
+        let macros = Macros::new(&cx.names);
+        let search = Search::new(&cx.options);
+        Pp {
+            cx,
+            out: Tokens::default(),
+            macros,
+            search,
+            files: Vec::new(),
+            exps: Vec::new(),
+            buf: Vec::new(),
+            spare: Vec::new(),
+            main_name: main.to_string(),
+            in_directive: false,
+            collecting: 0,
+            depth: 0,
+            carry: 0,
+            budget: EXPANSION_BUDGET,
+            stopped: false,
+            counter: 0,
+            at_command_line: false,
+        }
+    }
+
+    /// The built-in definitions, then `-D`, `-U` and `-include`.
+    fn predefine(&mut self) {
+        if !self.cx.options.undef {
+            let text = predef::text(&self.cx.options);
+            self.made_up_file("<built-in>", &text);
+        }
+        let text = predef::command_line(&self.cx.options);
+        if !text.is_empty() {
+            self.at_command_line = true;
+            self.made_up_file("<command line>", &text);
+            self.at_command_line = false;
+        }
+    }
+
+    fn made_up_file(&mut self, name: &str, text: &str) {
+        let text: Arc<[u8]> = text.as_bytes().into();
+        if let Some(file) = self.cx.source.add_file(name, text.clone(), Loc::NONE, true) {
+            self.push_file(file, text, None, None);
+            self.drain();
+        }
+    }
+
+    /// Reads the main file to its end; where that is.
+    fn main_file(&mut self, main: &str) -> Loc {
+        let known = match self.search.read(self.cx.files, main) {
+            Ok(known) => known,
+            Err(why) => {
+                let why = match why {
+                    ReadError::NotFound => "no such file".to_string(),
+                    ReadError::Failed(why) => why,
+                };
+                self.error(&codes::INCLUDE_READ, Span::NONE, format!("cannot read `{main}`: {why}"));
+                return Loc::NONE;
+            }
+        };
+        let Some(text) = self.known_text(known) else { return Loc::NONE };
+        self.add_dep_first(main);
+        let len = text.len();
+        self.out.toks.reserve(len / 8);
+        let Some(file) = self.cx.source.add_file(main, text.clone(), Loc::NONE, false) else {
+            self.error(&codes::SOURCE_LIMIT, Span::NONE, "the program is too big");
+            return Loc::NONE;
+        };
+        self.push_file(file, text, None, Some(known));
+        self.drain();
+        self.cx.source.loc(file, len)
+    }
+
+    /// Reads until every open file has ended.
+    fn drain(&mut self) {
+        loop {
+            if self.exps.is_empty() {
+                self.copy_plain();
+            }
+            let tok = self.expanded();
+            match tok.kind {
+                TokenKind::Eof if !self.pop_file() => return,
+                TokenKind::Eof => {}
+                TokenKind::Unknown | TokenKind::OpenQuote if !self.cx.options.text_only => {
+                    self.bad_token(tok)
+                }
+                _ => self.out.toks.push(tok),
+            }
+        }
+    }
+
+    /// Reports a token no program may hold, and repairs it if that helps the parser.
+    fn bad_token(&mut self, mut tok: Token) {
+        let mut text = self.cx.text(&tok).to_vec();
+        if tok.kind == TokenKind::Unknown {
+            let shown = match text.first() {
+                Some(b) if b.is_ascii_graphic() => format!("`{}`", char::from(*b)),
+                Some(b) => format!("0x{b:02x}"),
+                None => "nothing".to_string(),
+            };
+            self.error(&codes::STRAY_BYTE, Span::at(tok.loc), format!("stray {shown} in the program"));
+            return;
+        }
+        let quote = text.iter().copied().find(|b| matches!(b, b'"' | b'\'')).unwrap_or(b'"');
+        let what = if quote == b'"' { "string" } else { "character constant" };
+        let message = format!("{what} without its closing quote");
+        self.error(&codes::UNTERMINATED_LITERAL, Span::at(tok.loc), message);
+        text.push(quote);
+        tok.kind = if quote == b'"' { TokenKind::Str } else { TokenKind::Char };
+        tok.val = self.cx.names.intern(&text).0;
+        tok.flags.0 |= TokFlags::INTERNED;
+        self.out.toks.push(tok);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,8 @@
 //! The verifier's result type; the checks themselves build it.
 
+pub mod scalar;
+pub mod tnum;
+
 use crate::object::Image;
 
 /// An image all of whose programs are safe to run.

@@ -203,7 +203,9 @@ mod tests {
     /// All tnums of `bits` bits.
     fn all(bits: u32) -> impl Iterator<Item = Tnum> {
         let end = 1u64 << bits;
-        (0..end).flat_map(move |mask| (0..end).filter(move |v| v & mask == 0).map(move |value| Tnum { value, mask }))
+        (0..end).flat_map(move |mask| {
+            (0..end).filter(move |v| v & mask == 0).map(move |value| Tnum { value, mask })
+        })
     }
 
     fn members(t: Tnum, bits: u32) -> Vec<u64> {
@@ -230,7 +232,10 @@ mod tests {
                     assert_eq!(result.value & result.mask, 0, "operation {index} on {a:?} {b:?}");
                     for x in members(a, 4) {
                         for y in members(b, 4) {
-                            assert!(result.contains(concretely(x, y)), "operation {index}: {a:?} {b:?} {x} {y}");
+                            assert!(
+                                result.contains(concretely(x, y)),
+                                "operation {index}: {a:?} {b:?} {x} {y}"
+                            );
                         }
                     }
                 }

@@ -2,6 +2,8 @@
 //!
 //! - [`btf`]: type information, read, written and printed.
 //! - [`isa`]: the instruction set, its encodings and its text.
+//! - [`helpers`], [`maps`], [`programs`]: what programs may call, keep data in, and be.
+//! - [`features`]: which kernel can do what.
 //!
 //! Facts are rows of tables; nothing here reads files, clocks or the environment.
 #![no_std]
@@ -12,6 +14,10 @@ extern crate alloc;
 
 pub mod btf;
 mod bytes;
+pub mod features;
+pub mod helpers;
 pub mod isa;
+pub mod maps;
+pub mod programs;
 
 pub use bytes::ByteOrder;

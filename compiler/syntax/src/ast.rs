@@ -15,8 +15,6 @@
 //! }
 //! ```
 
-#![allow(dead_code)] // The parser that calls the makers is not in the tree yet.
-
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
@@ -102,6 +100,9 @@ impl<T: Id> Iterator for Ids<'_, T> {
     }
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.ids.size_hint()
+    }
+    fn nth(&mut self, n: usize) -> Option<T> {
+        self.ids.nth(n).map(|&raw| T::new(raw as usize))
     }
 }
 impl<T: Id> DoubleEndedIterator for Ids<'_, T> {
@@ -264,14 +265,19 @@ impl Ast {
         &mut self.bytes
     }
 
-    /// Changes a record, to add the attributes written after its body.
-    pub(crate) fn record_mut(&mut self, id: RecordId) -> &mut Record {
-        &mut self.records.nodes[id.index()]
+    /// Adds the attributes written after a body.
+    pub(crate) fn set_record_attrs(&mut self, id: RecordId, attrs: List<AttrId>) {
+        self.records.nodes[id.index()].attrs = attrs;
     }
 
-    /// Changes an enumeration, to add the attributes written after its body.
-    pub(crate) fn enum_mut(&mut self, id: EnumId) -> &mut EnumSpec {
-        &mut self.enums.nodes[id.index()]
+    /// Adds the attributes written after a body.
+    pub(crate) fn set_enum_attrs(&mut self, id: EnumId, attrs: List<AttrId>) {
+        self.enums.nodes[id.index()].attrs = attrs;
+    }
+
+    /// Adds the attributes written in front of a field.
+    pub(crate) fn set_declarator_attrs(&mut self, id: DeclaratorId, attrs: List<AttrId>) {
+        self.declarators.nodes[id.index()].attrs = attrs;
     }
 
     /// Reserves memory for a unit of about `tokens` tokens.
@@ -954,8 +960,8 @@ pub enum FloatSuffix {
     L,
 }
 
-/// Prefix of a character constant or string literal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Prefix of a character constant or string literal, by rising strength in concatenation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Prefix {
     /// None: `char`.
     None,
@@ -1119,8 +1125,6 @@ pub enum StmtKind {
     Label {
         /// The label.
         name: Ident,
-        /// Its attributes.
-        attrs: List<AttrId>,
     },
     /// `case value:`, `case first ... last:`
     Case {

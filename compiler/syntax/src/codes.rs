@@ -58,6 +58,19 @@ codes! {
     E0041 LINE_FORM Error "a malformed `#line`"
     E0042 PRAGMA_FORM Error "a malformed pragma"
     E0043 POISONED Error "use of a poisoned name"
+    E0100 SYNTAX Error "a token that does not fit where it stands"
+    E0101 MISSING Error "a missing `;`, `)`, `]` or `}`"
+    E0102 UNKNOWN_TYPE Error "a name used as a type that names no type"
+    E0103 UNBALANCED Error "a bracket without its partner"
+    E0104 NESTING Error "a program nested too deeply"
+    E0105 TYPE_WORDS Error "type words that do not go together"
+    E0106 STORAGE Error "storage classes that do not go together"
+    E0107 NESTED_FUNCTION Error "a function defined inside another one"
+    E0108 STRAY_TOKEN Error "a token that no program may contain"
+    E0109 EMPTY_DECL Error "a declaration that declares nothing"
+    E0110 ESCAPE Error "a character or string literal that cannot be read"
+    E0111 KEYWORD_NAME Error "a keyword where a name is expected"
+    E0112 UNSUPPORTED Error "a part of C that is not supported"
     W0001 EXTRA_TOKENS Warning "more tokens on a directive than it takes"
     W0002 REDEFINED Warning "a macro defined again with another meaning"
     W0003 USER_WARNING Warning "a `#warning` directive"
@@ -68,6 +81,7 @@ codes! {
     W0008 SPLICE_SPACE Warning "white space between a backslash and the end of the line"
     W0009 PRAGMA_IGNORED Warning "a pragma that is ignored"
     W0010 VA_ARGS_OUTSIDE Warning "`__VA_ARGS__` outside a variadic macro"
+    W0100 UNKNOWN_ESCAPE Warning "an escape sequence that C does not know"
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod codes;
 pub mod diag;
 pub mod intern;
 mod lexer;
+pub mod parse;
 pub mod pp;
 pub mod source;
 pub mod token;

@@ -1,0 +1,309 @@
+//! From the preprocessor's tokens to the grammar's terminals.
+//!
+//! In: tokens, the classes of names the actions maintain, and the edits of error repair. Out: triples
+//! (index, terminal, index after it); an index counts preprocessor tokens.
+//! The feed runs one token ahead of the actions, so it has no side effects that depend on them; what
+//! it asks (is this name a type?) is only asked when every action that could change the answer has
+//! run: a name that was ever both is sent as itself, and its class as a second terminal of no width.
+
+use super::tok::{self, KEYWORDS, Tok};
+use crate::ast::MAX_BRACKETS;
+use crate::intern::{Interner, N_KEYWORDS, N_KEYWORDS_C23, Symbol, kw};
+use crate::source::{Loc, SourceMap, Span};
+use crate::token::{Token, TokenKind};
+use std::cell::{Cell, RefCell};
+
+/// The name is a typedef name now.
+pub const TYPE: u8 = 1;
+/// The name was a type here and something else there: ask as late as possible.
+pub const BOTH: u8 = 2;
+/// The name was declared as something else than a type.
+pub const OTHER: u8 = 4;
+/// The program uses the name as a type but never declared it; an error has been reported.
+pub const UNKNOWN: u8 = 8;
+
+/// What feed and actions share during one run of the parser.
+pub struct Cx<'a> {
+    pub toks: &'a [Token],
+    pub names: &'a Interner,
+    pub source: &'a SourceMap,
+    pub c23: bool,
+    class: Vec<Cell<u8>>,
+    /// How many braces are open.
+    pub braces: Cell<u32>,
+    /// Tokens no program may contain, dropped.
+    pub stray: RefCell<Vec<u32>>,
+    /// Where more brackets than allowed were open: the input ends there.
+    pub too_deep: Cell<Option<u32>>,
+}
+
+impl<'a> Cx<'a> {
+    pub fn new(toks: &'a [Token], names: &'a Interner, source: &'a SourceMap, c23: bool) -> Cx<'a> {
+        let cx = Cx {
+            toks,
+            names,
+            source,
+            c23,
+            class: vec![Cell::new(0); names.len()],
+            braces: Cell::new(0),
+            stray: RefCell::new(Vec::new()),
+            too_deep: Cell::new(None),
+        };
+        for builtin in BUILTIN_TYPES {
+            if let Some(sym) = names.lookup(builtin.as_bytes()) {
+                cx.set_class(sym, TYPE);
+            }
+        }
+        cx
+    }
+
+    #[inline]
+    pub fn class(&self, sym: Symbol) -> u8 {
+        self.class.get(sym.0 as usize).map_or(0, Cell::get)
+    }
+
+    #[inline]
+    pub fn set_class(&self, sym: Symbol, class: u8) {
+        if let Some(cell) = self.class.get(sym.0 as usize) {
+            cell.set(class);
+        }
+    }
+
+    /// Where the token with this index is; the last token if there are fewer.
+    #[inline]
+    pub fn loc(&self, at: u32) -> Loc {
+        match self.toks.get(at as usize) {
+            Some(tok) => tok.loc,
+            None => self.toks.last().map_or(Loc::NONE, |tok| tok.loc),
+        }
+    }
+
+    /// The source of the tokens from `l` up to, not including, `r`.
+    #[inline]
+    pub fn span(&self, l: u32, r: u32) -> Span {
+        Span::new(self.loc(l), self.loc(if r > l { r - 1 } else { l }))
+    }
+}
+
+/// Typedef names that need no declaration.
+pub const BUILTIN_TYPES: [&str; 3] = ["__builtin_va_list", "__int128_t", "__uint128_t"];
+
+/// A change to the token stream that repairs an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// Puts a terminal in front of the token.
+    Insert(Tok),
+    /// Leaves the token out.
+    Delete,
+    /// Reads the token as this terminal.
+    Replace(Tok),
+}
+
+/// Iterator over terminals.
+pub struct Feed<'c, 'a> {
+    cx: &'c Cx<'a>,
+    start: Option<Tok>,
+    at: usize,
+    /// The name whose class is to be told next.
+    ask: Option<Symbol>,
+    second_colon: bool,
+    /// Edits to come, by token index.
+    edits: &'c [(u32, Edit)],
+    /// Open brackets.
+    depth: u32,
+    /// The bracket depths at which attribute lists are open.
+    attrs: Vec<u32>,
+}
+
+impl<'c, 'a> Feed<'c, 'a> {
+    pub fn new(cx: &'c Cx<'a>, start: Tok, edits: &'c [(u32, Edit)]) -> Feed<'c, 'a> {
+        Feed {
+            cx,
+            start: Some(start),
+            at: 0,
+            ask: None,
+            second_colon: false,
+            edits,
+            depth: 0,
+            attrs: Vec::new(),
+        }
+    }
+
+    fn kind_at(&self, at: usize) -> TokenKind {
+        self.cx.toks.get(at).map_or(TokenKind::Eof, |t| t.kind)
+    }
+
+    fn sym_at(&self, at: usize) -> Symbol {
+        self.cx.toks.get(at).map_or(Symbol::EMPTY, Token::sym)
+    }
+
+    /// The next edit for the token at `self.at`, if any.
+    #[cold]
+    fn edit(&mut self) -> Option<Edit> {
+        let (&(at, edit), rest) = self.edits.split_first()?;
+        if at as usize != self.at {
+            return None;
+        }
+        self.edits = rest;
+        Some(edit)
+    }
+
+    fn identifier(&mut self, sym: Symbol) -> Tok {
+        if self.attrs.last() == Some(&self.depth) && self.starts_attr() {
+            return Tok::AttrName(sym);
+        }
+        if sym.0 < N_KEYWORDS || (self.cx.c23 && sym.0 < N_KEYWORDS_C23) {
+            return self.keyword(sym);
+        }
+        let class = self.cx.class(sym);
+        if class & BOTH != 0 {
+            self.ask = Some(sym);
+            Tok::Name(sym)
+        } else if class & TYPE != 0 {
+            Tok::Type(sym)
+        } else {
+            Tok::Var(sym)
+        }
+    }
+
+    /// Whether the token before the current one opened an attribute list or separated two attributes.
+    fn starts_attr(&self) -> bool {
+        let before = self.at.checked_sub(2).map_or(TokenKind::Eof, |at| self.kind_at(at));
+        matches!(before, TokenKind::LParen | TokenKind::Comma)
+    }
+
+    fn keyword(&self, sym: Symbol) -> Tok {
+        let Some(&(_, tok)) = (sym.0 as usize).checked_sub(1).and_then(|at| KEYWORDS.get(at)) else {
+            return Tok::Var(sym);
+        };
+        if sym == kw::ATOMIC_ && self.kind_at(self.at) == TokenKind::LParen {
+            return Tok::AtomicType;
+        }
+        tok
+    }
+
+    fn bracket(&mut self, tok: Tok) {
+        match tok {
+            Tok::LParen | Tok::LBracket | Tok::LBrace => {
+                self.depth += 1;
+                if tok == Tok::LBrace {
+                    self.cx.braces.set(self.cx.braces.get() + 1);
+                }
+                if tok == Tok::LParen && self.opens_attrs() {
+                    self.attrs.push(self.depth);
+                }
+                if self.depth > MAX_BRACKETS {
+                    self.cx.too_deep.set(Some(self.at as u32 - 1));
+                }
+            }
+            Tok::RParen | Tok::RBracket | Tok::RBrace => {
+                if tok == Tok::RBrace {
+                    self.cx.braces.set(self.cx.braces.get().saturating_sub(1));
+                }
+                if self.attrs.last() == Some(&self.depth) {
+                    self.attrs.pop();
+                }
+                self.depth = self.depth.saturating_sub(1);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the parenthesis just read is the second one of `__attribute__((`.
+    fn opens_attrs(&self) -> bool {
+        let Some(at) = self.at.checked_sub(3) else { return false };
+        let word = self.sym_at(at);
+        (word == kw::ATTRIBUTE_ || word == kw::ATTRIBUTE__) && self.kind_at(at + 1) == TokenKind::LParen
+    }
+
+    /// Whether the colon just read stands between `enum` and a type.
+    fn is_enum_colon(&self) -> bool {
+        let before = |n: usize| self.at.checked_sub(n).map_or(Symbol::EMPTY, |at| self.sym_at(at));
+        if before(2) != kw::ENUM && (before(3) != kw::ENUM || before(2) == Symbol::EMPTY) {
+            return false;
+        }
+        let next = self.sym_at(self.at);
+        next != Symbol::EMPTY
+            && match self.keyword(next) {
+                Tok::Word(_) => true,
+                Tok::Var(sym) => self.cx.class(sym) & TYPE != 0,
+                _ => false,
+            }
+    }
+}
+
+impl Iterator for Feed<'_, '_> {
+    type Item = Result<(u32, Tok, u32), ()>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let here = self.at as u32;
+        if let Some(sym) = self.ask.take() {
+            let is_type = self.cx.class(sym) & TYPE != 0;
+            return Some(Ok((here, if is_type { Tok::IsType } else { Tok::IsVar }, here)));
+        }
+        if let Some(start) = self.start.take() {
+            return Some(Ok((0, start, 0)));
+        }
+        if self.second_colon {
+            self.second_colon = false;
+            return Some(Ok((here, Tok::Colon, here)));
+        }
+        loop {
+            let here = self.at as u32;
+            let mut replaced = None;
+            if self.edits.first().is_some_and(|e| e.0 <= here) {
+                match self.edit() {
+                    Some(Edit::Insert(tok)) => {
+                        self.bracket_inserted(tok);
+                        return Some(Ok((here, tok, here)));
+                    }
+                    Some(Edit::Delete) => {
+                        self.at += 1;
+                        continue;
+                    }
+                    Some(Edit::Replace(tok)) => replaced = Some(tok),
+                    None => {}
+                }
+            }
+            let tok = self.cx.toks.get(self.at)?;
+            if tok.kind == TokenKind::Eof || self.cx.too_deep.get().is_some() {
+                return None;
+            }
+            self.at += 1;
+            let kind = match tok.kind {
+                _ if replaced.is_some() => replaced.unwrap_or(Tok::Stray),
+                TokenKind::Ident if tok.val == kw::EXTENSION__.0 => continue,
+                TokenKind::Ident => self.identifier(Symbol(tok.val)),
+                TokenKind::Colon if self.is_enum_colon() => Tok::EnumColon,
+                TokenKind::ColonColon => {
+                    self.second_colon = true;
+                    Tok::Colon
+                }
+                other => tok::of_kind(other),
+            };
+            if kind == Tok::Stray {
+                self.cx.stray.borrow_mut().push(here);
+                continue;
+            }
+            self.bracket(kind);
+            return Some(Ok((here, kind, here + 1)));
+        }
+    }
+}
+
+impl Feed<'_, '_> {
+    /// Counts a bracket that is not in the text.
+    fn bracket_inserted(&mut self, tok: Tok) {
+        match tok {
+            Tok::LParen | Tok::LBracket | Tok::LBrace => self.depth += 1,
+            Tok::RParen | Tok::RBracket | Tok::RBrace => self.depth = self.depth.saturating_sub(1),
+            _ => {}
+        }
+        match tok {
+            Tok::LBrace => self.cx.braces.set(self.cx.braces.get() + 1),
+            Tok::RBrace => self.cx.braces.set(self.cx.braces.get().saturating_sub(1)),
+            _ => {}
+        }
+    }
+}

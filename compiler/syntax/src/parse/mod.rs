@@ -1,0 +1,92 @@
+//! Tokens to syntax tree.
+//!
+//! In: a [`Session`] and the preprocessor's [`Tokens`]. Out: a [`Unit`] (always), diagnostics in the
+//! session. The stages: [`feed`] turns tokens into terminals, the generated parser calls the actions of
+//! [`build`], `decl`, `expr` and `stmt`; after a syntax error `repair` mends the token stream and the
+//! parser runs again, so that one mistake gives one message.
+//! Invariant: no input makes the parser fail, recurse or run for long.
+
+pub(crate) mod build;
+mod decl;
+mod expr;
+mod feed;
+mod literal;
+mod pragma;
+mod stmt;
+pub(crate) mod tok;
+
+use crate::Session;
+use crate::ast::{Ast, ExprId, TypeNameId, Unit};
+use crate::diag::{Diag, codes};
+use crate::pp::Std;
+use crate::token::Tokens;
+use build::{Build, Goal, SyntaxError};
+use feed::{Cx, Edit, Feed};
+use pragma::Pragmas;
+use tok::Tok;
+
+lalrpop_util::lalrpop_mod!(
+    #[allow(
+        clippy::all,
+        clippy::pedantic,
+        missing_docs,
+        unused,
+        rust_2018_idioms
+    )]
+    grammar
+);
+
+/// Parses a translation unit.
+pub fn unit(cx: &mut Session<'_>, tokens: &Tokens) -> Unit {
+    run(cx, tokens, Tok::StartUnit).0
+}
+
+/// Parses one expression.
+pub fn expression(cx: &mut Session<'_>, tokens: &Tokens) -> (Ast, Option<ExprId>) {
+    let (unit, goal) = run(cx, tokens, Tok::StartExpr);
+    let id = if let Some(Goal::Expr(id)) = goal { Some(id) } else { None };
+    (unit.ast, id)
+}
+
+/// Parses one type name.
+pub fn type_name(cx: &mut Session<'_>, tokens: &Tokens) -> (Ast, Option<TypeNameId>) {
+    let (unit, goal) = run(cx, tokens, Tok::StartType);
+    let id = if let Some(Goal::Type(id)) = goal { Some(id) } else { None };
+    (unit.ast, id)
+}
+
+/// What one run of the parser gives.
+struct Pass {
+    unit: Unit,
+    goal: Option<Goal>,
+    errors: Vec<SyntaxError>,
+    diags: Vec<Diag>,
+}
+
+fn run(cx: &mut Session<'_>, tokens: &Tokens, start: Tok) -> (Unit, Option<Goal>) {
+    let pragmas = Pragmas::new(tokens, &cx.names);
+    let shared = Cx::new(&tokens.toks, &cx.names, &cx.source, cx.options.std >= Std::C23);
+    let pass = pass(&shared, &pragmas, start, &[]);
+    for e in &pass.errors {
+        let message = format!("unexpected token, expected {:?}", e.expected);
+        let span = shared.span(e.at, e.at);
+        cx.diags.push(Diag::new(&codes::SYNTAX, span, message));
+    }
+    for diag in pass.diags {
+        cx.diags.push(diag);
+    }
+    (pass.unit, pass.goal)
+}
+
+fn pass(cx: &Cx<'_>, pragmas: &Pragmas, start: Tok, edits: &[(u32, Edit)]) -> Pass {
+    let mut build = Build::new(cx, pragmas);
+    let feed = Feed::new(cx, start, edits);
+    let goal = match grammar::GoalParser::new().parse(&mut build, feed) {
+        Ok(goal) => Some(goal),
+        Err(error) => {
+            build.fatal_error(error, None);
+            None
+        }
+    };
+    Pass { unit: build.unit, goal, errors: build.errors, diags: build.diags }
+}

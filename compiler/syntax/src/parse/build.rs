@@ -94,6 +94,7 @@ pub struct Bin {
 }
 
 /// A syntax error the grammar recovered from.
+#[expect(dead_code, reason = "error repair is not in the tree yet")]
 #[derive(Clone, Debug)]
 pub struct SyntaxError {
     /// Index of the token that does not fit.
@@ -252,7 +253,8 @@ impl<'c> Build<'c> {
         if a.is_empty() || b.is_empty() {
             return if a.is_empty() { b } else { a };
         }
-        let ids: Vec<u32> = self.unit.ast.list(a).chain(self.unit.ast.list(b)).map(|i| i.index() as u32).collect();
+        let ids: Vec<u32> =
+            self.unit.ast.list(a).chain(self.unit.ast.list(b)).map(|i| i.index() as u32).collect();
         self.unit.ast.push_list(&ids)
     }
 

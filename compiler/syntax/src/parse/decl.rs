@@ -239,9 +239,14 @@ impl Build<'_> {
                 let s = s.unwrap_or_else(|| self.sp());
                 Sp { storage: s.storage.with(c), after_body: false, ..s }
             }
-            (None, SpItem::Attrs(a)) => {
-                Sp { attrs: a, ty: TypeSpec::None, words: 0, storage: Storage::NONE, quals: Quals::NONE, after_body: false }
-            }
+            (None, SpItem::Attrs(a)) => Sp {
+                attrs: a,
+                ty: TypeSpec::None,
+                words: 0,
+                storage: Storage::NONE,
+                quals: Quals::NONE,
+                after_body: false,
+            },
             (Some(s), SpItem::Attrs(a)) => {
                 if s.after_body {
                     self.body_attrs(s.ty, a);
@@ -320,7 +325,10 @@ impl Build<'_> {
             | TypeSpec::Auto => 0,
         };
         if self.is_too_deep(span, height) {
-            return self.unit.ast.push_specs(span, Specs { ty: TypeSpec::Error, quals: s.quals, storage: s.storage, attrs });
+            return self
+                .unit
+                .ast
+                .push_specs(span, Specs { ty: TypeSpec::Error, quals: s.quals, storage: s.storage, attrs });
         }
         let id = self.unit.ast.push_specs(span, Specs { ty, quals: s.quals, storage: s.storage, attrs });
         self.specs_heights.set(id, height);
@@ -354,12 +362,14 @@ impl Build<'_> {
             return TypeSpec::Error;
         }
         match self.cx.names.text(name) {
-            text if text.starts_with(b"__") => match BUILTIN_TYPES.iter().position(|b| b.as_bytes() == text) {
-                Some(0) => TypeSpec::Basic(Basic::VaList),
-                Some(1) => TypeSpec::Basic(Basic::Int128),
-                Some(2) => TypeSpec::Basic(Basic::UInt128),
-                _ => TypeSpec::Name(name),
-            },
+            text if text.starts_with(b"__") => {
+                match BUILTIN_TYPES.iter().position(|b| b.as_bytes() == text) {
+                    Some(0) => TypeSpec::Basic(Basic::VaList),
+                    Some(1) => TypeSpec::Basic(Basic::Int128),
+                    Some(2) => TypeSpec::Basic(Basic::UInt128),
+                    _ => TypeSpec::Name(name),
+                }
+            }
             _ => TypeSpec::Name(name),
         }
     }
@@ -406,7 +416,15 @@ impl Build<'_> {
         id
     }
 
-    pub fn record(&mut self, l: u32, r: u32, kind: RecordKind, a: Seq, tag: Option<(Symbol, u32)>, body: Seq) -> RecordId {
+    pub fn record(
+        &mut self,
+        l: u32,
+        r: u32,
+        kind: RecordKind,
+        a: Seq,
+        tag: Option<(Symbol, u32)>,
+        body: Seq,
+    ) -> RecordId {
         let members = self.list(body);
         let attrs = self.list(a);
         let mut height = 0;
@@ -436,7 +454,15 @@ impl Build<'_> {
         self.unit.ast.push_record(self.span(l, r), record)
     }
 
-    pub fn enum_ref(&mut self, l: u32, r: u32, a: Seq, tag: Symbol, at: u32, fixed: Option<TypeNameId>) -> EnumId {
+    pub fn enum_ref(
+        &mut self,
+        l: u32,
+        r: u32,
+        a: Seq,
+        tag: Symbol,
+        at: u32,
+        fixed: Option<TypeNameId>,
+    ) -> EnumId {
         let attrs = self.list(a);
         let tag = Ident { sym: tag, at: self.cx.loc(at) };
         let spec = EnumSpec { tag: Some(tag), fixed, enumerators: None, attrs };
@@ -470,7 +496,14 @@ impl Build<'_> {
         id
     }
 
-    pub fn enumerator(&mut self, l: u32, r: u32, name: Symbol, a: Seq, value: Option<ExprId>) -> EnumeratorId {
+    pub fn enumerator(
+        &mut self,
+        l: u32,
+        r: u32,
+        name: Symbol,
+        a: Seq,
+        value: Option<ExprId>,
+    ) -> EnumeratorId {
         let attrs = self.list(a);
         self.declare(r, name, false);
         let name = Ident { sym: name, at: self.cx.loc(l) };
@@ -583,7 +616,9 @@ impl Build<'_> {
     }
 
     pub fn no_params(&mut self, l: u32, r: u32) -> PartId {
-        self.unit.ast.push_part(self.span(l, r), Part::Function { params: List::EMPTY, tail: ParamTail::Unknown })
+        self.unit
+            .ast
+            .push_part(self.span(l, r), Part::Function { params: List::EMPTY, tail: ParamTail::Unknown })
     }
 
     pub fn params(&mut self, l: u32, r: u32, s: Seq, tail: ParamTail) -> PartId {

@@ -189,7 +189,8 @@ impl Build<'_> {
     }
 
     pub fn string(&mut self, l: u32, r: u32) -> StrId {
-        let parts = || (l..r).filter(|&at| self.cx.toks.get(at as usize).is_some_and(|t| t.kind == TokenKind::Str));
+        let parts =
+            || (l..r).filter(|&at| self.cx.toks.get(at as usize).is_some_and(|t| t.kind == TokenKind::Str));
         let prefix = parts().map(|at| literal::prefix(self.text(at))).max().unwrap_or(Prefix::None);
         let start = self.unit.ast.bytes_mut().len();
         let mut problems = Vec::new();

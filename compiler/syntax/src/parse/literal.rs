@@ -246,9 +246,9 @@ fn numeric<'a>(
     if digits.is_empty() {
         problems.push(Problem::Error("`\\x` without hexadecimal digits".into()));
     }
-    let value = digits
-        .iter()
-        .try_fold(0u64, |v, &c| v.checked_mul(u64::from(radix))?.checked_add(u64::from((c as char).to_digit(radix)?)));
+    let value = digits.iter().try_fold(0u64, |v, &c| {
+        v.checked_mul(u64::from(radix))?.checked_add(u64::from((c as char).to_digit(radix)?))
+    });
     match value {
         Some(value) if value >> bits == 0 => (Escape::Unit(value as u32), rest),
         _ => {
@@ -264,7 +264,9 @@ fn universal<'a>(text: &'a [u8], digits: usize, problems: &mut Vec<Problem>) -> 
     match all_hex.and_then(|h| u32::from_str_radix(h, 16).ok()).and_then(char::from_u32) {
         Some(c) => (Escape::Char(c), text.get(digits..).unwrap_or(&[])),
         None => {
-            problems.push(Problem::Error(format!("a universal character name needs {digits} hexadecimal digits that name a character")));
+            problems.push(Problem::Error(format!(
+                "a universal character name needs {digits} hexadecimal digits that name a character"
+            )));
             (Escape::Char('?'), text)
         }
     }

@@ -26,13 +26,7 @@ use pragma::Pragmas;
 use tok::Tok;
 
 lalrpop_util::lalrpop_mod!(
-    #[allow(
-        clippy::all,
-        clippy::pedantic,
-        missing_docs,
-        unused,
-        rust_2018_idioms
-    )]
+    #[allow(clippy::all, clippy::pedantic, missing_docs, unused, rust_2018_idioms)]
     grammar
 );
 

@@ -157,7 +157,14 @@ impl Build<'_> {
     }
 
     /// `parts`: outputs, inputs, clobbers and labels, as far as there were colons for them.
-    pub fn asm(&mut self, l: u32, r: u32, quals: u8, template: StrId, parts: Option<[Option<Seq>; 4]>) -> AsmId {
+    pub fn asm(
+        &mut self,
+        l: u32,
+        r: u32,
+        quals: u8,
+        template: StrId,
+        parts: Option<[Option<Seq>; 4]>,
+    ) -> AsmId {
         let [outputs, inputs, clobbers, labels] = parts.unwrap_or_default();
         // The last list lies on top of the scratch stack.
         let labels = labels.map_or(List::EMPTY, |s| self.list(s));

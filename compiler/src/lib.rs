@@ -5,6 +5,5 @@ pub mod codegen;
 pub mod hir;
 pub mod ir;
 pub mod object;
-pub mod opt;
 pub mod sections;
 pub mod types;

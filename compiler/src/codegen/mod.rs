@@ -1,3 +1,108 @@
 //! IR to instructions.
+//!
+//! For each function: [`select`] makes machine IR over virtual registers, [`regs`] gives them
+//! machine registers, [`frame`] lays out the stack, [`layout`] orders the blocks, [`emit`] resolves
+//! jumps and writes down what the object needs to know.
+//!
+//! Selection accepts every IR; what the machine or the kernel cannot do becomes a [`Limit`].
 
 pub mod code;
+mod emit;
+mod flow;
+mod frame;
+mod layout;
+pub mod mir;
+mod regs;
+mod select;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod testvm;
+
+use skep_stdlib::isa::Cpu;
+
+use self::code::Code;
+use crate::ir::{Function, Module, SrcLoc};
+
+/// What the generated code may use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// Version of the instruction set.
+    pub cpu: Cpu,
+    /// Prove each register allocation right; a failure is a defect of the compiler and panics.
+    pub check: bool,
+}
+
+/// Something that the machine or the kernel cannot do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// What kind of limit.
+    pub kind: LimitKind,
+    /// Where in the source.
+    pub loc: SrcLoc,
+    /// What is wrong, in the form of a diagnostic's message.
+    pub message: String,
+    /// Further places and what they have to do with it.
+    pub notes: Vec<(SrcLoc, String)>,
+}
+
+/// Kinds of limits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum LimitKind {
+    /// No instruction does this.
+    Unsupported,
+    /// More than five arguments.
+    Arguments,
+    /// More stack than a program has.
+    Stack,
+    /// A jump is too far.
+    Distance,
+    /// The function is too big to be allocated.
+    Registers,
+}
+
+/// Generates code for the functions of a module; what cannot be done is added to `limits`, and then
+/// the code is incomplete.
+pub fn generate(module: &Module, options: &Options, limits: &mut Vec<Limit>) -> Code {
+    let mut code = Code::default();
+    for f in &module.functions {
+        if let Some(func) = machine_function(f, module, options, limits) {
+            code.functions.extend(emit::emit(&func, module, options.cpu, limits));
+        }
+    }
+    code
+}
+
+/// The machine IR of a function with registers, frame and layout; `None` when there is a limit.
+pub fn machine_function(
+    f: &Function,
+    module: &Module,
+    options: &Options,
+    limits: &mut Vec<Limit>,
+) -> Option<mir::Func> {
+    let before = limits.len();
+    let mut func = select::select(f, module, options.cpu, limits);
+    if limits.len() > before {
+        return None;
+    }
+    let selected = options.check.then(|| func.clone());
+    let name = &module.symbols[f.symbol].name;
+    let Some(steps) = regs::allocate(&mut func) else {
+        let message = format!("`{name}` needs more registers than there are");
+        limits.push(Limit { kind: LimitKind::Registers, loc: SrcLoc::NONE, message, notes: Vec::new() });
+        return None;
+    };
+    if let Some(selected) = selected
+        && let Err(wrong) = regs::check::check(&selected, &steps)
+    {
+        panic!("register allocation of `{name}` is wrong: {wrong}\n{}", mir::print(&selected, module));
+    }
+    frame::lay_out(&mut func, name, limits);
+    layout::order(&mut func, options.cpu);
+    (limits.len() == before).then_some(func)
+}
+
+/// The machine IR of a function as selected, for dumps.
+pub fn selected_function(f: &Function, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> mir::Func {
+    select::select(f, module, cpu, limits)
+}

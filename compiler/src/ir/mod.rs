@@ -31,7 +31,7 @@ mod print;
 mod scan;
 pub mod verify;
 
-pub use entities::{Arena, Block, CoreId, Inst, Slot, SrcLoc, SymbolId, Value};
+pub use entities::{Arena, Block, CoreId, Entity, Inst, Slot, SrcLoc, SymbolId, Value};
 pub use function::{BlockData, Function, Signature, SlotData, Unroll, ValueData, ValueDef};
 pub use inst::{
     AtomicOp, BinaryOp, BlockCall, Callee, Compare, ConvertOp, InstData, Intrinsic, MemFlags, SwitchCase,

@@ -1,0 +1,221 @@
+//! Machine IR with registers, frame and layout to instructions with resolved jumps.
+//!
+//! A jump to the next block is no instruction; a conditional jump is turned around when its target
+//! is the next block. Positions are slots of 8 bytes.
+
+use skep_stdlib::isa::{CallTarget, Cpu, Imm64, Insn, Operand, Reg as Phys, Width};
+
+use super::code::{FuncCode, Reloc, RelocKind};
+use super::frame;
+use super::layout::negated;
+use super::mir::{Addr, Base, Block, Callee, Func, Inst, Object, Op, Reg, Src};
+use super::{Limit, LimitKind};
+use crate::ir::{Arena, Module, SrcLoc, SymbolId};
+
+/// Emits a function; `None` when a jump is too far.
+pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> Option<FuncCode> {
+    let mut emitter = Emitter {
+        func,
+        cpu,
+        slot: 0,
+        starts: Arena::filled(&func.blocks, 0),
+        jumps: Vec::new(),
+        code: FuncCode {
+            symbol: func.symbol,
+            insns: Vec::new(),
+            relocs: Vec::new(),
+            lines: Vec::new(),
+            cores: Vec::new(),
+            stack: frame::depth(func),
+        },
+    };
+    for (index, &block) in func.order.iter().enumerate() {
+        emitter.starts[block] = emitter.slot;
+        let next = func.order.get(index + 1).copied();
+        for inst in &func.blocks[block].insts {
+            emitter.inst(inst, next);
+        }
+    }
+    emitter.finish(module, limits)
+}
+
+struct Emitter<'a> {
+    func: &'a Func,
+    cpu: Cpu,
+    slot: u32,
+    /// The first slot of each block.
+    starts: Arena<Block, u32>,
+    /// Jumps to resolve: index of the instruction, its slot, target, location.
+    jumps: Vec<(usize, u32, Block, SrcLoc)>,
+    code: FuncCode,
+}
+
+impl Emitter<'_> {
+    fn push(&mut self, insn: Insn, loc: SrcLoc) {
+        if loc != SrcLoc::NONE && self.code.lines.last().is_none_or(|&(_, last)| last != loc) {
+            // What comes before the first known location belongs to it.
+            let slot = if self.code.lines.is_empty() { 0 } else { self.slot };
+            self.code.lines.push((slot, loc));
+        }
+        self.code.insns.push(insn);
+        self.slot += insn.slots() as u32;
+    }
+
+    fn inst(&mut self, inst: &Inst, next: Option<Block>) {
+        let loc = inst.loc;
+        if let Some(core) = inst.core {
+            self.code.cores.push((self.slot, core));
+        }
+        match inst.op {
+            Op::Frame { dst, object, off } => self.frame_address(dst, object, off, loc),
+            Op::Symbol { dst, symbol, addend } => {
+                self.reloc(symbol, addend, RelocKind::Address);
+                self.push(Insn::LoadImm64 { dst: phys(dst), value: Imm64::Const(0) }, loc);
+            }
+            Op::Call { callee: Callee::Func(symbol), .. } => {
+                self.reloc(symbol, 0, RelocKind::Call);
+                self.push(Insn::Call(CallTarget::Local(-1)), loc);
+            }
+            Op::Jump { to } => {
+                if Some(to) != next {
+                    self.jump(to, loc);
+                }
+            }
+            Op::Branch { .. } => self.branch(inst, next),
+            op => {
+                if let Some(insn) = self.plain(op) {
+                    self.push(insn, loc);
+                }
+            }
+        }
+    }
+
+    fn reloc(&mut self, symbol: SymbolId, addend: i64, kind: RelocKind) {
+        self.code.relocs.push(Reloc { slot: self.slot, symbol, addend, kind });
+    }
+
+    fn place(&self, object: Object) -> i32 {
+        self.func.objects[object].place.expect("an object that is named has a place")
+    }
+
+    fn frame_address(&mut self, dst: Reg, object: Object, off: i32, loc: SrcLoc) {
+        let dst = phys(dst);
+        self.push(Insn::Mov { width: Width::W64, dst, src: Operand::Reg(Phys::FP) }, loc);
+        let off = self.place(object).wrapping_add(off);
+        if off != 0 {
+            let op = skep_stdlib::isa::AluOp::Add;
+            self.push(Insn::Alu { width: Width::W64, op, dst, src: Operand::Imm(off) }, loc);
+        }
+    }
+
+    fn jump(&mut self, to: Block, loc: SrcLoc) {
+        self.jumps.push((self.code.insns.len(), self.slot, to, loc));
+        self.push(Insn::Jump { off: 0, long: false }, loc);
+    }
+
+    fn branch(&mut self, inst: &Inst, next: Option<Block>) {
+        let Op::Branch { width, cond, dst, src, then, els } = inst.op else { return };
+        let turned = if Some(then) == next { negated(cond, src, self.cpu) } else { None };
+        let (cond, dst, src, to, rest) = match (turned, src) {
+            (Some((cond, true)), Src::Reg(other)) => (cond, other, Src::Reg(dst), els, then),
+            (Some((cond, _)), _) => (cond, dst, src, els, then),
+            (None, _) => (cond, dst, src, then, els),
+        };
+        self.jumps.push((self.code.insns.len(), self.slot, to, inst.loc));
+        self.push(Insn::Branch { width, cond, dst: phys(dst), src: operand(src), off: 0 }, inst.loc);
+        if Some(rest) != next {
+            self.jump(rest, inst.loc);
+        }
+    }
+
+    /// Base register and displacement.
+    fn address(&self, addr: Addr) -> (Phys, i16) {
+        match addr.base {
+            Base::Reg(base) => (phys(base), addr.off),
+            // Frames are small, and larger displacements are not folded.
+            Base::Frame(object) => (Phys::FP, self.place(object).saturating_add(i32::from(addr.off)) as i16),
+        }
+    }
+
+    /// Operations that are one instruction and need nothing else.
+    fn plain(&self, op: Op) -> Option<Insn> {
+        Some(match op {
+            Op::Alu { width, op, dst, src } => Insn::Alu { width, op, dst: phys(dst), src: operand(src) },
+            Op::Mov { dst, src } => {
+                Insn::Mov { width: Width::W64, dst: phys(dst), src: Operand::Reg(phys(src)) }
+            }
+            Op::Zext { dst, src } => {
+                Insn::Mov { width: Width::W32, dst: phys(dst), src: Operand::Reg(phys(src)) }
+            }
+            Op::MovImm { width, dst, imm } => Insn::Mov { width, dst: phys(dst), src: Operand::Imm(imm) },
+            Op::Imm64 { dst, value } => Insn::LoadImm64 { dst: phys(dst), value: Imm64::Const(value) },
+            Op::FramePointer { dst } => {
+                Insn::Mov { width: Width::W64, dst: phys(dst), src: Operand::Reg(Phys::FP) }
+            }
+            Op::MovSx { width, bits, dst, src } => {
+                Insn::MovSx { width, bits, dst: phys(dst), src: phys(src) }
+            }
+            Op::Neg { width, dst } => Insn::Neg { width, dst: phys(dst) },
+            Op::Swap { kind, bits, dst } => Insn::Swap { kind, bits, dst: phys(dst) },
+            Op::Load { size, signed, dst, addr } => {
+                let (base, off) = self.address(addr);
+                Insn::Load { size, signed, dst: phys(dst), base, off }
+            }
+            Op::Store { size, addr, src } => {
+                let (base, off) = self.address(addr);
+                Insn::Store { size, base, off, src: operand(src) }
+            }
+            Op::Atomic { size, op, addr, src } => {
+                let (base, off) = self.address(addr);
+                Insn::Atomic { size, op, base, off, src: phys(src) }
+            }
+            Op::Call { callee: Callee::Helper(number), .. } => Insn::Call(CallTarget::Helper(number)),
+            Op::Exit { .. } => Insn::Exit,
+            Op::Frame { .. } | Op::Symbol { .. } | Op::Call { .. } | Op::Jump { .. } | Op::Branch { .. } => {
+                return None;
+            }
+        })
+    }
+
+    fn finish(mut self, module: &Module, limits: &mut Vec<Limit>) -> Option<FuncCode> {
+        let mut near = true;
+        for (index, slot, to, loc) in std::mem::take(&mut self.jumps) {
+            let distance = i64::from(self.starts[to]) - i64::from(slot) - 1;
+            let fits = i16::try_from(distance).is_ok();
+            match &mut self.code.insns[index] {
+                Insn::Jump { off, long } => {
+                    *off = distance as i32;
+                    *long = !fits && self.cpu >= Cpu::V4;
+                    near &= fits || *long;
+                }
+                Insn::Branch { off, .. } => {
+                    *off = distance as i16;
+                    near &= fits;
+                }
+                _ => {}
+            }
+            if !near {
+                let name = &module.symbols[self.func.symbol].name;
+                let message = format!("a jump in `{name}` is farther than 32767 instructions");
+                limits.push(Limit { kind: LimitKind::Distance, loc, message, notes: Vec::new() });
+                return None;
+            }
+        }
+        if self.code.lines.is_empty() {
+            self.code.lines.push((0, SrcLoc::NONE));
+        }
+        Some(self.code)
+    }
+}
+
+/// The machine register that allocation chose.
+fn phys(reg: Reg) -> Phys {
+    reg.as_phys().expect("allocation leaves no virtual registers")
+}
+
+fn operand(src: Src) -> Operand {
+    match src {
+        Src::Reg(reg) => Operand::Reg(phys(reg)),
+        Src::Imm(imm) => Operand::Imm(imm),
+    }
+}

@@ -1,0 +1,362 @@
+//! Iterated register coalescing: simplify, coalesce, freeze, spill, select.
+//!
+//! L. George, A. Appel, "Iterated Register Coalescing", TOPLAS 1996. Moves that run often are
+//! tried first; where coalescing was too risky, colours are still chosen to make moves vanish.
+
+use super::Work;
+use super::graph::{COLOURS, Graph, UNSPILLABLE};
+use crate::codegen::mir::{Op, Reg};
+
+/// The outcome of one round.
+pub struct Colouring {
+    /// The machine register of each register, itself for machine registers.
+    pub colours: Vec<Option<Reg>>,
+    /// Registers without colour, each with everything that was coalesced with it, and how they
+    /// can be made again.
+    pub spilled: Vec<Spilled>,
+}
+
+/// A register that needs a home in the frame, or must be made again where it is read.
+pub struct Spilled {
+    /// All registers that share the home.
+    pub members: Vec<Reg>,
+    /// The instruction that makes the value again.
+    pub remade: Option<Op>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// Not in the code, or a machine register.
+    Outside,
+    /// Few neighbours and in no move that may vanish.
+    Simplify,
+    /// Few neighbours and in moves that may vanish.
+    Freeze,
+    /// Many neighbours.
+    Spill,
+    /// Waits on the stack for a colour.
+    Stacked,
+    /// Part of another register.
+    Coalesced,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum MoveState {
+    /// To be tried.
+    Ready,
+    /// Was too risky; tried again when a neighbour goes away.
+    Waiting,
+    /// Done with: coalesced, impossible, or given up.
+    Done,
+}
+
+struct Colourer {
+    graph: Graph,
+    state: Vec<State>,
+    alias: Vec<Reg>,
+    moves_of: Vec<Vec<u32>>,
+    move_state: Vec<MoveState>,
+    /// Moves to try, by position in the list of moves; a heap, so the heaviest comes first.
+    ready: std::collections::BTreeSet<u32>,
+    simplify: Vec<Reg>,
+    freeze: Vec<Reg>,
+    spill: Vec<Reg>,
+    stack: Vec<Reg>,
+}
+
+/// Colours the graph as far as possible.
+pub fn colour(work: &Work<'_>, graph: Graph) -> Colouring {
+    let regs = work.func.regs;
+    let mut moves_of = vec![Vec::new(); regs];
+    for (i, m) in graph.moves.iter().enumerate() {
+        moves_of[m.dst.index()].push(i as u32);
+        moves_of[m.src.index()].push(i as u32);
+    }
+    let count = graph.moves.len();
+    let mut colourer = Colourer {
+        graph,
+        state: vec![State::Outside; regs],
+        alias: (0..regs).map(Reg::from_index).collect(),
+        moves_of,
+        move_state: vec![MoveState::Ready; count],
+        ready: (0..count as u32).collect(),
+        simplify: Vec::new(),
+        freeze: Vec::new(),
+        spill: Vec::new(),
+        stack: Vec::new(),
+    };
+    colourer.run();
+    colourer.select()
+}
+
+impl Colourer {
+    fn run(&mut self) {
+        for index in (Reg::FIRST_VIRTUAL as usize..self.alias.len()).rev() {
+            if self.graph.used[index] {
+                self.classify(Reg::from_index(index));
+            }
+        }
+        loop {
+            if let Some(reg) = pop(&mut self.simplify, &self.state, State::Simplify) {
+                self.push(reg);
+            } else if let Some(index) = self.ready.pop_first() {
+                self.coalesce(index);
+            } else if let Some(reg) = pop(&mut self.freeze, &self.state, State::Freeze) {
+                self.set(reg, State::Simplify);
+                self.give_up_moves(reg);
+            } else if let Some(reg) = self.spill_candidate() {
+                self.set(reg, State::Simplify);
+                self.give_up_moves(reg);
+            } else {
+                break;
+            }
+        }
+    }
+
+    fn set(&mut self, reg: Reg, state: State) {
+        self.state[reg.index()] = state;
+        match state {
+            State::Simplify => self.simplify.push(reg),
+            State::Freeze => self.freeze.push(reg),
+            State::Spill => self.spill.push(reg),
+            State::Outside | State::Stacked | State::Coalesced => {}
+        }
+    }
+
+    fn classify(&mut self, reg: Reg) {
+        let state = if self.graph.degree[reg.index()] >= COLOURS {
+            State::Spill
+        } else if self.move_related(reg) {
+            State::Freeze
+        } else {
+            State::Simplify
+        };
+        self.set(reg, state);
+    }
+
+    fn move_related(&self, reg: Reg) -> bool {
+        self.moves_of[reg.index()].iter().any(|&m| self.move_state[m as usize] != MoveState::Done)
+    }
+
+    fn is_gone(&self, reg: Reg) -> bool {
+        matches!(self.state[reg.index()], State::Stacked | State::Coalesced)
+    }
+
+    fn neighbours(&self, reg: Reg) -> Vec<Reg> {
+        self.graph.neighbours[reg.index()].iter().copied().filter(|&other| !self.is_gone(other)).collect()
+    }
+
+    fn push(&mut self, reg: Reg) {
+        self.state[reg.index()] = State::Stacked;
+        self.stack.push(reg);
+        for other in self.neighbours(reg) {
+            self.decrement(other);
+        }
+    }
+
+    fn decrement(&mut self, reg: Reg) {
+        if !reg.is_virtual() {
+            return;
+        }
+        let degree = &mut self.graph.degree[reg.index()];
+        *degree -= 1;
+        if *degree + 1 == COLOURS && self.state[reg.index()] == State::Spill {
+            self.enable_moves(reg);
+            for other in self.neighbours(reg) {
+                self.enable_moves(other);
+            }
+            self.classify(reg);
+        }
+    }
+
+    fn enable_moves(&mut self, reg: Reg) {
+        for &m in &self.moves_of[reg.index()] {
+            if self.move_state[m as usize] == MoveState::Waiting {
+                self.move_state[m as usize] = MoveState::Ready;
+                self.ready.insert(m);
+            }
+        }
+    }
+
+    fn find(&self, mut reg: Reg) -> Reg {
+        while self.state[reg.index()] == State::Coalesced {
+            reg = self.alias[reg.index()];
+        }
+        reg
+    }
+
+    fn coalesce(&mut self, index: u32) {
+        let m = self.graph.moves[index as usize];
+        let (dst, src) = (self.find(m.dst), self.find(m.src));
+        // The machine register, if one is, comes first.
+        let (keep, join) = if src.is_virtual() { (dst, src) } else { (src, dst) };
+        if keep == join {
+            self.move_state[index as usize] = MoveState::Done;
+            self.reclassify(keep);
+        } else if !join.is_virtual() || self.graph.interfere(keep, join) {
+            self.move_state[index as usize] = MoveState::Done;
+            self.reclassify(keep);
+            self.reclassify(join);
+        } else if self.is_safe(keep, join) {
+            self.move_state[index as usize] = MoveState::Done;
+            self.combine(keep, join);
+            self.reclassify(keep);
+        } else {
+            self.move_state[index as usize] = MoveState::Waiting;
+        }
+    }
+
+    /// A register that lost its last move may be simplified.
+    fn reclassify(&mut self, reg: Reg) {
+        let few = self.graph.degree[reg.index()] < COLOURS;
+        if reg.is_virtual() && few && self.state[reg.index()] == State::Freeze && !self.move_related(reg) {
+            self.set(reg, State::Simplify);
+        }
+    }
+
+    /// Is the graph after coalescing as easy to colour as before?
+    fn is_safe(&self, keep: Reg, join: Reg) -> bool {
+        if !keep.is_virtual() {
+            // George: every neighbour is no new trouble for the machine register.
+            return self.neighbours(join).into_iter().all(|other| {
+                !other.is_virtual()
+                    || self.graph.degree[other.index()] < COLOURS
+                    || self.graph.interfere(other, keep)
+            });
+        }
+        // Briggs: fewer neighbours of high degree than colours.
+        let mut heavy = 0;
+        for other in self.neighbours(keep) {
+            let common = self.graph.interfere(other, join);
+            let degree = if other.is_virtual() { self.graph.degree[other.index()] } else { COLOURS + 1 };
+            heavy += usize::from(degree - usize::from(common && other.is_virtual()) >= COLOURS);
+        }
+        for other in self.neighbours(join) {
+            let degree = if other.is_virtual() { self.graph.degree[other.index()] } else { COLOURS + 1 };
+            heavy += usize::from(!self.graph.interfere(other, keep) && degree >= COLOURS);
+        }
+        heavy < COLOURS
+    }
+
+    fn combine(&mut self, keep: Reg, join: Reg) {
+        self.state[join.index()] = State::Coalesced;
+        self.alias[join.index()] = keep;
+        let moves = std::mem::take(&mut self.moves_of[join.index()]);
+        self.moves_of[keep.index()].extend(moves);
+        self.enable_moves(keep);
+        let (a, b) = (self.graph.cost[keep.index()], self.graph.cost[join.index()]);
+        // Together with a spillable register it can be spilled.
+        self.graph.cost[keep.index()] = match (a, b) {
+            (UNSPILLABLE, other) | (other, UNSPILLABLE) => other,
+            _ => a.saturating_add(b).min(UNSPILLABLE - 1),
+        };
+        if self.graph.remade[keep.index()] != self.graph.remade[join.index()] {
+            self.graph.remade[keep.index()] = None;
+        }
+        for other in self.neighbours(join) {
+            self.graph.add_edge(other, keep);
+            self.decrement(other);
+        }
+        let many = self.graph.degree[keep.index()] >= COLOURS;
+        if keep.is_virtual() && many && self.state[keep.index()] == State::Freeze {
+            self.set(keep, State::Spill);
+        }
+    }
+
+    fn give_up_moves(&mut self, reg: Reg) {
+        for m in self.moves_of[reg.index()].clone() {
+            if std::mem::replace(&mut self.move_state[m as usize], MoveState::Done) == MoveState::Done {
+                continue;
+            }
+            self.ready.remove(&m);
+            let Ends { dst, src } = self.ends(m);
+            let other = if dst == reg { src } else { dst };
+            self.reclassify(other);
+        }
+    }
+
+    fn ends(&self, m: u32) -> Ends {
+        let m = self.graph.moves[m as usize];
+        Ends { dst: self.find(m.dst), src: self.find(m.src) }
+    }
+
+    /// The register that costs least for each neighbour it frees.
+    fn spill_candidate(&mut self) -> Option<Reg> {
+        let state = &self.state;
+        self.spill.retain(|reg| state[reg.index()] == State::Spill);
+        self.spill.sort_unstable();
+        self.spill.dedup();
+        let ratio = |reg: Reg| {
+            let (cost, degree) = (self.graph.cost[reg.index()], self.graph.degree[reg.index()]);
+            (u128::from(cost) << 32) / degree.max(1) as u128
+        };
+        self.spill.iter().copied().min_by_key(|&reg| (ratio(reg), reg))
+    }
+
+    fn select(mut self) -> Colouring {
+        let regs = self.alias.len();
+        let mut colours: Vec<Option<Reg>> = vec![None; regs];
+        for machine in colours.iter_mut().enumerate().take(Reg::FIRST_VIRTUAL as usize) {
+            *machine.1 = Some(Reg::from_index(machine.0));
+        }
+        let mut uncoloured = Vec::new();
+        while let Some(reg) = self.stack.pop() {
+            let mut free = (1u16 << COLOURS) - 1;
+            for &other in &self.graph.neighbours[reg.index()] {
+                if let Some(colour) = colours[self.find(other).index()] {
+                    free &= !(1 << colour.index());
+                }
+            }
+            match self.pick(reg, free, &colours) {
+                Some(colour) => colours[reg.index()] = Some(colour),
+                None => uncoloured.push(reg),
+            }
+        }
+        let mut members = vec![Vec::new(); regs];
+        for index in 0..regs {
+            let reg = Reg::from_index(index);
+            let leader = self.find(reg);
+            colours[index] = colours[leader.index()];
+            if colours[index].is_none() {
+                members[leader.index()].push(reg);
+            }
+        }
+        let spilled = uncoloured
+            .into_iter()
+            .map(|reg| Spilled {
+                members: std::mem::take(&mut members[reg.index()]),
+                remade: self.graph.remade[reg.index()],
+            })
+            .collect();
+        Colouring { colours, spilled }
+    }
+
+    /// A free colour; one that makes a move vanish if possible.
+    fn pick(&self, reg: Reg, free: u16, colours: &[Option<Reg>]) -> Option<Reg> {
+        let liked = self.moves_of[reg.index()].iter().filter_map(|&m| {
+            let Ends { dst, src } = self.ends(m);
+            let other = if dst == reg { src } else { dst };
+            colours[other.index()].filter(|colour| free >> colour.index() & 1 == 1)
+        });
+        if let Some(colour) = liked.into_iter().next() {
+            return Some(colour);
+        }
+        (free != 0).then(|| Reg::from_index(free.trailing_zeros() as usize))
+    }
+}
+
+/// The ends of a move after coalescing.
+struct Ends {
+    dst: Reg,
+    src: Reg,
+}
+
+/// The last entry that is still in this state; entries whose state changed are stale.
+fn pop(list: &mut Vec<Reg>, state: &[State], wanted: State) -> Option<Reg> {
+    while let Some(reg) = list.pop() {
+        if state[reg.index()] == wanted {
+            return Some(reg);
+        }
+    }
+    None
+}

@@ -1,0 +1,256 @@
+//! The interference graph: which registers must differ, which would like to be equal.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::live::Liveness;
+use super::{Generation, Work};
+use crate::codegen::mir::{Op, Reg, Role};
+
+/// How many machine registers there are to allocate: `r0` to `r9`.
+pub const COLOURS: usize = 10;
+
+/// The cost of a register that must not be spilled.
+pub const UNSPILLABLE: u64 = u64::MAX;
+
+/// A move whose operands would like to be one register.
+#[derive(Clone, Copy, Debug)]
+pub struct Move {
+    /// Written.
+    pub dst: Reg,
+    /// Read.
+    pub src: Reg,
+    /// How often it runs, estimated.
+    pub weight: u64,
+}
+
+/// See the module.
+pub struct Graph {
+    pairs: HashSet<u64, BuildHasherDefault<Mix>>,
+    /// Neighbours of virtual registers.
+    pub neighbours: Vec<Vec<Reg>>,
+    /// Number of neighbours, machine registers included.
+    pub degree: Vec<usize>,
+    /// All moves, those that run most often first.
+    pub moves: Vec<Move>,
+    /// What it costs to keep each register in the frame.
+    pub cost: Vec<u64>,
+    /// Is the register named anywhere?
+    pub used: Vec<bool>,
+    /// How each register that can be made again is made.
+    pub remade: Vec<Option<Op>>,
+}
+
+/// Spreads keys of pairs; the set is only asked, never listed.
+#[derive(Default)]
+pub struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = (self.0.rotate_left(5) ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 ^= self.0 >> 32;
+    }
+}
+
+/// Registers that are live: quick to change and to list.
+struct LiveSet {
+    list: Vec<Reg>,
+    position: Vec<u32>,
+}
+
+impl LiveSet {
+    const ABSENT: u32 = u32::MAX;
+
+    fn new(regs: usize) -> LiveSet {
+        LiveSet { list: Vec::new(), position: vec![LiveSet::ABSENT; regs] }
+    }
+
+    fn insert(&mut self, reg: Reg) {
+        if self.position[reg.index()] == LiveSet::ABSENT {
+            self.position[reg.index()] = self.list.len() as u32;
+            self.list.push(reg);
+        }
+    }
+
+    fn remove(&mut self, reg: Reg) {
+        let position = std::mem::replace(&mut self.position[reg.index()], LiveSet::ABSENT);
+        if position != LiveSet::ABSENT {
+            self.list.swap_remove(position as usize);
+            if let Some(&moved) = self.list.get(position as usize) {
+                self.position[moved.index()] = position;
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        for reg in self.list.drain(..) {
+            self.position[reg.index()] = LiveSet::ABSENT;
+        }
+    }
+}
+
+impl Graph {
+    /// Builds the graph of the code as it is now.
+    pub fn new(work: &Work<'_>, live: &Liveness) -> Graph {
+        let regs = work.func.regs;
+        let mut graph = Graph {
+            pairs: HashSet::default(),
+            neighbours: vec![Vec::new(); regs],
+            degree: vec![0; regs],
+            moves: Vec::new(),
+            cost: vec![0; regs],
+            used: vec![false; regs],
+            remade: vec![None; regs],
+        };
+        let mut set = LiveSet::new(regs);
+        for &block in &work.flow.rpo {
+            set.clear();
+            live.live_out(block).for_each(|reg| set.insert(reg));
+            let weight = weight(work.flow.depth(block));
+            for step in work.steps[block].iter().rev() {
+                graph.step(&step.inst.op, &mut set, weight);
+            }
+        }
+        // The order of the search for equal weights is that of the blocks.
+        graph.moves.sort_by_key(|m| std::cmp::Reverse(m.weight));
+        graph.find_remade(work);
+        graph.find_costs(work);
+        graph
+    }
+
+    fn step(&mut self, op: &Op, live: &mut LiveSet, weight: u64) {
+        if let Op::Mov { dst, src } = *op {
+            live.remove(src);
+            self.moves.push(Move { dst, src, weight });
+        }
+        let clobbers = op.clobbers();
+        let destroyed = (0..COLOURS).filter(|n| clobbers >> n & 1 == 1).map(Reg::from_index);
+        let mut written: Vec<Reg> = destroyed.collect();
+        op.for_each_reg(|reg, role| {
+            self.used[reg.index()] = true;
+            if role.writes() && !written.contains(&reg) {
+                written.push(reg);
+            }
+        });
+        written.iter().for_each(|&reg| live.insert(reg));
+        for &reg in &written {
+            for &other in &live.list {
+                self.add_edge(reg, other);
+            }
+        }
+        written.iter().for_each(|&reg| live.remove(reg));
+        op.for_each_reg(|reg, role| {
+            if role.reads() {
+                live.insert(reg);
+            }
+        });
+    }
+
+    fn key(a: Reg, b: Reg) -> u64 {
+        let (low, high) = (a.index().min(b.index()) as u64, a.index().max(b.index()) as u64);
+        low << 32 | high
+    }
+
+    /// Must these two differ?
+    pub fn interfere(&self, a: Reg, b: Reg) -> bool {
+        (!a.is_virtual() && !b.is_virtual() && a != b) || self.pairs.contains(&Graph::key(a, b))
+    }
+
+    /// Makes two registers differ.
+    pub fn add_edge(&mut self, a: Reg, b: Reg) {
+        if a == b || (!a.is_virtual() && !b.is_virtual()) || !self.pairs.insert(Graph::key(a, b)) {
+            return;
+        }
+        for (reg, other) in [(a, b), (b, a)] {
+            if reg.is_virtual() {
+                self.neighbours[reg.index()].push(other);
+                self.degree[reg.index()] += 1;
+            }
+        }
+    }
+
+    /// Registers all of whose definitions do the same from nothing.
+    fn find_remade(&mut self, work: &Work<'_>) {
+        let mut mixed = vec![false; work.func.regs];
+        for &block in &work.flow.rpo {
+            for step in &work.steps[block] {
+                let op = step.inst.op;
+                op.for_each_reg(|reg, role| {
+                    if !role.writes() || !reg.is_virtual() {
+                        return;
+                    }
+                    let made = step.inst.core.is_none() && op.rematerialised() == Some(reg);
+                    let known = &mut self.remade[reg.index()];
+                    let template = template(op);
+                    if !made || known.is_some_and(|other| other != template) {
+                        mixed[reg.index()] = true;
+                    } else {
+                        *known = Some(template);
+                    }
+                });
+            }
+        }
+        for (known, mixed) in self.remade.iter_mut().zip(mixed) {
+            if mixed {
+                *known = None;
+            }
+        }
+        for (known, reload) in self.remade.iter_mut().zip(&work.reload) {
+            *known = known.or(*reload);
+        }
+    }
+
+    fn find_costs(&mut self, work: &Work<'_>) {
+        for &block in &work.flow.rpo {
+            let weight = weight(work.flow.depth(block));
+            for step in &work.steps[block] {
+                let op = step.inst.op;
+                op.for_each_reg(|reg, role| {
+                    let index = reg.index();
+                    let again = self.remade[index].map_or(1, |op| size(&op));
+                    if role.reads() {
+                        self.cost[index] = self.cost[index].saturating_add(weight * again);
+                    }
+                    // What is made again need not be stored.
+                    if role.writes() && self.remade[index].is_none() {
+                        self.cost[index] = self.cost[index].saturating_add(weight);
+                    }
+                });
+            }
+        }
+        for (cost, generation) in self.cost.iter_mut().zip(&work.generation) {
+            if *generation == Generation::Instant {
+                *cost = UNSPILLABLE;
+            }
+        }
+    }
+}
+
+/// The instruction without the register it defines, so that equal ones compare equal.
+pub fn template(mut op: Op) -> Op {
+    op.map_regs(|reg, role| if role == Role::Def { Reg::from_index(0) } else { reg });
+    op
+}
+
+/// Slots of the instruction that makes a value again.
+fn size(op: &Op) -> u64 {
+    match op {
+        Op::Imm64 { .. } | Op::Symbol { .. } | Op::Frame { .. } => 2,
+        _ => 1,
+    }
+}
+
+/// How often code within so many loops runs, estimated.
+fn weight(depth: u32) -> u64 {
+    8u64.saturating_pow(depth.min(8))
+}

@@ -1,0 +1,203 @@
+//! Selection of arithmetic.
+//!
+//! Before v3 there is no 32-bit arithmetic: `i32` operations run on 64 bits, and operands are
+//! extended first where the upper bits reach the result. Before v4 there is no signed division: it
+//! becomes an unsigned one of the magnitudes.
+
+use skep_stdlib::isa::{AluOp, Cpu, Endian, Width};
+
+use super::facts::width_of;
+use super::{Form, Selector};
+use crate::codegen::mir::{Op, Reg, Src};
+use crate::ir::{BinaryOp, InstData, Type, Value};
+
+impl Selector<'_> {
+    pub(super) fn binary(&mut self, dst: Option<Reg>, op: BinaryOp, args: [Value; 2]) {
+        let Some(dst) = dst else { return };
+        let args = self.constant_last(op, args);
+        let ty = self.ty(args[0]);
+        let width = width_of(ty, self.cpu);
+        let machine = match op {
+            BinaryOp::Add => AluOp::Add,
+            BinaryOp::Sub => return self.subtract(dst, width, args),
+            BinaryOp::Mul => AluOp::Mul,
+            BinaryOp::Udiv => AluOp::Div,
+            BinaryOp::Urem => AluOp::Mod,
+            BinaryOp::Sdiv | BinaryOp::Srem if self.cpu < Cpu::V4 => {
+                return self.signed_division(dst, op, width, args);
+            }
+            BinaryOp::Sdiv => AluOp::Sdiv,
+            BinaryOp::Srem => AluOp::Smod,
+            BinaryOp::And => return self.and(dst, width, args),
+            BinaryOp::Or => AluOp::Or,
+            BinaryOp::Xor => AluOp::Xor,
+            BinaryOp::Shl => AluOp::Lsh,
+            BinaryOp::Lshr => AluOp::Rsh,
+            BinaryOp::Ashr => AluOp::Arsh,
+        };
+        let narrow = ty == Type::I32 && width == Width::W64;
+        let (left, right) = if narrow { narrow_forms(op) } else { (Form::Any, Form::Any) };
+        let src = self.right_operand(op, args[1], right, narrow);
+        self.left_operand(dst, args[0], left);
+        self.emit(Op::Alu { width, op: machine, dst, src });
+    }
+
+    /// Constants of commutative operations go to the right, where they can be immediates.
+    fn constant_last(&self, op: BinaryOp, [a, b]: [Value; 2]) -> [Value; 2] {
+        let commutes =
+            matches!(op, BinaryOp::Add | BinaryOp::Mul | BinaryOp::And | BinaryOp::Or | BinaryOp::Xor);
+        let [a, b] = [self.value(a), self.value(b)];
+        if commutes && self.f.constant(a).is_some() && self.f.constant(b).is_none() { [b, a] } else { [a, b] }
+    }
+
+    /// `dst` becomes the left operand.
+    fn left_operand(&mut self, dst: Reg, value: Value, form: Form) {
+        if form == Form::Any {
+            self.set(dst, value);
+        } else {
+            let src = self.reg_as(value, form);
+            self.copy(dst, src);
+        }
+    }
+
+    fn right_operand(&mut self, op: BinaryOp, value: Value, form: Form, narrow: bool) -> Src {
+        let shift = matches!(op, BinaryOp::Shl | BinaryOp::Lshr | BinaryOp::Ashr);
+        if !shift {
+            return self.operand(value, form);
+        }
+        let bits = u64::from(self.ty(value).bits());
+        if let Some(count) = self.f.constant(value) {
+            // The machine refuses counts beyond the width; the IR takes them modulo the width.
+            return Src::Imm((count % bits.max(1)) as i32);
+        }
+        let src = self.reg(value);
+        if !narrow || self.facts.known(value).unsigned <= 5 {
+            return Src::Reg(src);
+        }
+        let count = self.new_reg();
+        self.copy(count, src);
+        self.alu_imm(Width::W64, AluOp::And, count, 31);
+        Src::Reg(count)
+    }
+
+    fn subtract(&mut self, dst: Reg, width: Width, [a, b]: [Value; 2]) {
+        if self.f.constant(a) == Some(0) {
+            let src = self.reg(b);
+            self.copy(dst, src);
+            return self.emit(Op::Neg { width, dst });
+        }
+        // Additions of a negative number, as the verifier sees pointers and ranges best.
+        if let Some(imm) = self.immediate(b, Form::Any).and_then(i32::checked_neg) {
+            self.set(dst, a);
+            return self.alu_imm(width, AluOp::Add, dst, imm);
+        }
+        let src = self.operand(b, Form::Any);
+        self.set(dst, a);
+        self.emit(Op::Alu { width, op: AluOp::Sub, dst, src });
+    }
+
+    fn and(&mut self, dst: Reg, width: Width, [a, b]: [Value; 2]) {
+        if width == Width::W64
+            && let Some(mask) = self.f.constant(b)
+            && self.ty(b).bits() == 64
+            && i32::try_from(mask as i64).is_err()
+        {
+            if mask == u64::from(u32::MAX) {
+                let src = self.reg(a);
+                return self.extend(dst, src, 32, Form::Zext, Width::W64);
+            }
+            // A mask of the lower half: 32-bit arithmetic clears the upper half.
+            if let Ok(low) = u32::try_from(mask)
+                && self.cpu >= Cpu::V3
+            {
+                self.set(dst, a);
+                return self.alu_imm(Width::W32, AluOp::And, dst, low as i32);
+            }
+        }
+        let src = self.operand(b, Form::Any);
+        self.set(dst, a);
+        self.emit(Op::Alu { width, op: AluOp::And, dst, src });
+    }
+
+    /// `|a| / |b|` with the sign of `a ^ b`, or `|a| % |b|` with the sign of `a`. The sign is a
+    /// mask of all ones or zeros that only `^` and `-` see: `&` with such a mask makes the kernel's
+    /// verifier follow both.
+    fn signed_division(&mut self, dst: Reg, op: BinaryOp, width: Width, [a, b]: [Value; 2]) {
+        let narrow = self.ty(a) == Type::I32 && width == Width::W64;
+        let form = if narrow { Form::Sext } else { Form::Any };
+        let left = self.reg_as(a, form);
+        let left_sign = self.sign_of(left, width);
+        let divisor = match self.immediate(b, Form::Sext) {
+            Some(imm) if imm > 0 => (Src::Imm(imm), None),
+            _ => {
+                let right = self.reg_as(b, form);
+                let sign = self.sign_of(right, width);
+                let magnitude = self.new_reg();
+                self.copy(magnitude, right);
+                self.apply_sign(magnitude, sign, width);
+                (Src::Reg(magnitude), Some(sign))
+            }
+        };
+        let result = self.new_reg();
+        self.copy(result, left);
+        self.apply_sign(result, left_sign, width);
+        let machine = if op == BinaryOp::Sdiv { AluOp::Div } else { AluOp::Mod };
+        self.emit(Op::Alu { width, op: machine, dst: result, src: divisor.0 });
+        if let (BinaryOp::Sdiv, Some(sign)) = (op, divisor.1) {
+            self.emit(Op::Alu { width, op: AluOp::Xor, dst: left_sign, src: Src::Reg(sign) });
+        }
+        self.apply_sign(result, left_sign, width);
+        self.emit(Op::Mov { dst, src: result });
+    }
+
+    /// All ones if the register is negative, else zero.
+    fn sign_of(&mut self, reg: Reg, width: Width) -> Reg {
+        let sign = self.new_reg();
+        self.copy(sign, reg);
+        self.alu_imm(width, AluOp::Arsh, sign, width.bits() as i32 - 1);
+        sign
+    }
+
+    /// Negates the register if the mask is all ones.
+    fn apply_sign(&mut self, reg: Reg, sign: Reg, width: Width) {
+        self.emit(Op::Alu { width, op: AluOp::Xor, dst: reg, src: Src::Reg(sign) });
+        self.emit(Op::Alu { width, op: AluOp::Sub, dst: reg, src: Src::Reg(sign) });
+    }
+
+    pub(super) fn byte_swap(&mut self, dst: Reg, bits: u8) {
+        // On a little-endian machine; `be` exists everywhere and clears the bits above.
+        self.emit(Op::Swap { kind: Endian::ToBe, bits, dst });
+    }
+
+    pub(super) fn ptr_add(&mut self, dst: Option<Reg>, base: Value, offset: Value) {
+        let Some(dst) = dst else { return };
+        let offset = self.value(offset);
+        let (width, op) = (Width::W64, AluOp::Add);
+        if let Some(&InstData::Core { core, .. }) = self.f.def(offset)
+            && let Ok(imm) = i32::try_from(self.module.cores[core].local)
+        {
+            self.set(dst, base);
+            return self.emit_core(Op::Alu { width, op, dst, src: Src::Imm(imm) }, Some(core));
+        }
+        let src = self.operand(offset, Form::Any);
+        self.set(dst, base);
+        self.emit(Op::Alu { width, op, dst, src });
+    }
+}
+
+/// How 64-bit arithmetic needs the operands of a 32-bit operation.
+fn narrow_forms(op: BinaryOp) -> (Form, Form) {
+    match op {
+        BinaryOp::Add
+        | BinaryOp::Sub
+        | BinaryOp::Mul
+        | BinaryOp::And
+        | BinaryOp::Or
+        | BinaryOp::Xor
+        | BinaryOp::Shl => (Form::Any, Form::Any),
+        BinaryOp::Lshr => (Form::Zext, Form::Any),
+        BinaryOp::Ashr => (Form::Sext, Form::Any),
+        BinaryOp::Udiv | BinaryOp::Urem => (Form::Zext, Form::Zext),
+        BinaryOp::Sdiv | BinaryOp::Srem => (Form::Sext, Form::Sext),
+    }
+}

@@ -1,0 +1,122 @@
+//! Which registers are read later, and where control flow joins.
+//!
+//! In: the instructions. Out: for each slot, the registers of the running frame that some path
+//! reads before it writes them; and the slots where states are compared. A register that is not
+//! live cannot make two states different.
+
+use alloc::vec::Vec;
+
+use skep_stdlib::isa::{AluOp, AtomicOp, CallTarget, Insn, Operand, Reg};
+
+use crate::object::Code;
+
+/// The results for one program.
+pub struct Liveness {
+    live: Vec<u16>,
+    joins: Vec<bool>,
+}
+
+impl Liveness {
+    /// Computes both.
+    pub fn of(code: &Code) -> Liveness {
+        let count = code.len() as usize;
+        let mut joins = alloc::vec![false; count];
+        for (slot, insn) in code.iter() {
+            let after = slot + insn.slots() as u32;
+            for next in successors(slot, insn) {
+                if next != after && let Some(join) = joins.get_mut(next as usize) {
+                    *join = true;
+                }
+            }
+        }
+        let mut live = alloc::vec![0u16; count];
+        loop {
+            let mut changed = false;
+            for slot in (0..count as u32).rev() {
+                let Some(insn) = code.at(slot) else { continue };
+                let out = successors(slot, insn)
+                    .into_iter()
+                    .fold(0, |out, next| out | live.get(next as usize).copied().unwrap_or(0));
+                let (reads, writes) = effects(insn);
+                let new = (out & !writes) | reads;
+                changed |= new != live[slot as usize];
+                live[slot as usize] = new;
+            }
+            if !changed {
+                return Liveness { live, joins };
+            }
+        }
+    }
+
+    /// Registers live before the instruction at `slot`, a bit each.
+    pub fn at(&self, slot: u32) -> u16 {
+        self.live.get(slot as usize).copied().unwrap_or(0)
+    }
+
+    /// Do jumps lead to `slot`?
+    pub fn is_join(&self, slot: u32) -> bool {
+        self.joins.get(slot as usize).copied().unwrap_or(false)
+    }
+}
+
+/// Where control may go within the function; a call comes back.
+pub fn successors(slot: u32, insn: &Insn) -> Vec<u32> {
+    let after = slot + insn.slots() as u32;
+    let target = |off: i64| u32::try_from(i64::from(slot) + 1 + off).unwrap_or(u32::MAX);
+    match insn {
+        Insn::Jump { off, .. } => alloc::vec![target((*off).into())],
+        Insn::Branch { off, .. } | Insn::MayGoto { off } => alloc::vec![after, target((*off).into())],
+        Insn::Exit => Vec::new(),
+        _ => alloc::vec![after],
+    }
+}
+
+const fn bit(reg: Reg) -> u16 {
+    1 << reg.number()
+}
+
+fn operand(operand: &Operand) -> u16 {
+    match operand {
+        Operand::Reg(reg) => bit(*reg),
+        Operand::Imm(_) => 0,
+    }
+}
+
+/// Registers read and written.
+fn effects(insn: &Insn) -> (u16, u16) {
+    const ARGS: u16 = 0b11_1110;
+    const CLOBBERED: u16 = 0b11_1111;
+    match insn {
+        // Subtracting a register from itself still reads it.
+        Insn::Alu { op: AluOp::Add | AluOp::Sub | AluOp::Mul | AluOp::Div | AluOp::Or, dst, src, .. }
+        | Insn::Alu { op: AluOp::And | AluOp::Lsh | AluOp::Rsh | AluOp::Mod | AluOp::Xor, dst, src, .. }
+        | Insn::Alu { op: AluOp::Arsh | AluOp::Sdiv | AluOp::Smod, dst, src, .. } => {
+            (bit(*dst) | operand(src), bit(*dst))
+        }
+        Insn::Mov { dst, src, .. } => (operand(src), bit(*dst)),
+        Insn::MovSx { dst, src, .. } | Insn::AddrSpaceCast { dst, src, .. } => (bit(*src), bit(*dst)),
+        Insn::Neg { dst, .. } | Insn::Swap { dst, .. } => (bit(*dst), bit(*dst)),
+        Insn::LoadImm64 { dst, .. } => (0, bit(*dst)),
+        Insn::Load { dst, base, .. } | Insn::LoadAcquire { dst, base, .. } => (bit(*base), bit(*dst)),
+        Insn::Store { base, src, .. } => (bit(*base) | operand(src), 0),
+        Insn::StoreRelease { base, src, .. } => (bit(*base) | bit(*src), 0),
+        Insn::Atomic { op, base, src, .. } => {
+            let reads = bit(*base) | bit(*src);
+            match op {
+                AtomicOp::CmpXchg => (reads | bit(Reg::R0), bit(Reg::R0)),
+                AtomicOp::Xchg => (reads, bit(*src)),
+                AtomicOp::Add { fetch } | AtomicOp::Or { fetch } | AtomicOp::And { fetch } | AtomicOp::Xor { fetch } => {
+                    (reads, if *fetch { bit(*src) } else { 0 })
+                }
+            }
+        }
+        Insn::LoadAbs { .. } => (bit(Reg::R6), CLOBBERED),
+        Insn::LoadInd { src, .. } => (bit(Reg::R6) | bit(*src), CLOBBERED),
+        Insn::Branch { dst, src, .. } => (bit(*dst) | operand(src), 0),
+        Insn::Jump { .. } | Insn::MayGoto { .. } => (0, 0),
+        // Which arguments a callee reads is not looked up: all of them.
+        Insn::Call(CallTarget::Reg(reg)) => (ARGS | bit(*reg), CLOBBERED),
+        Insn::Call(CallTarget::Helper(_) | CallTarget::Local(_) | CallTarget::Kfunc { .. }) => (ARGS, CLOBBERED),
+        Insn::Exit => (bit(Reg::R0), 0),
+    }
+}

@@ -1,0 +1,181 @@
+//! What a register can hold: nothing, a number, or a pointer.
+//!
+//! A pointer is a kind (what it points to), a fixed offset, and a variable offset that is a
+//! [`Scalar`]; where it was born is kept for explanations. Numbers that are copies of each other
+//! share an id, so that a bound proven on one holds for all; pointers that came from one
+//! instruction share an id, so that a null check or a packet bound proven on one holds for all.
+
+use super::scalar::Scalar;
+
+/// What a register holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Reg {
+    /// Nothing that may be read.
+    #[default]
+    Uninit,
+    /// A number.
+    Scalar(Num),
+    /// An address.
+    Pointer(Pointer),
+}
+
+/// A number in a register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Num {
+    /// What is known of it.
+    pub value: Scalar,
+    /// Copies of one number share an id; 0 is "no copies".
+    pub id: u32,
+    /// The instruction that last computed or narrowed it.
+    pub slot: u32,
+}
+
+/// An address in a register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pointer {
+    /// What it points to.
+    pub kind: PtrKind,
+    /// Fixed bytes added.
+    pub off: i32,
+    /// Variable bytes added; the constant 0 when there are none.
+    pub var: Scalar,
+    /// Pointers of one origin share an id; 0 is "none".
+    pub id: u32,
+    /// The reference that it holds, 0 for none.
+    pub reference: u32,
+    /// May be null: must be compared before use.
+    pub nullable: bool,
+    /// The instruction that made it.
+    pub slot: u32,
+}
+
+/// What a pointer points to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PtrKind {
+    /// The program's context.
+    Ctx,
+    /// The stack of a frame, by its depth; offsets are relative to the frame pointer.
+    Stack(u32),
+    /// A map itself, by index.
+    Map(u32),
+    /// The value of a map, by index.
+    MapValue(u32),
+    /// The packet; this many bytes from the start of the pointer's origin are proven.
+    Packet(u32),
+    /// The metadata before the packet; as `Packet`, bounded by the packet's start.
+    PacketMeta(u32),
+    /// The end of the packet.
+    PacketEnd,
+    /// Memory of this many bytes.
+    Mem {
+        /// Bytes.
+        size: u32,
+        /// May be written.
+        writable: bool,
+    },
+    /// A record of a ring buffer of this many bytes.
+    Ringbuf(u32),
+    /// A kernel structure by its type in the target's BTF.
+    Btf {
+        /// Its type.
+        ty: u32,
+        /// May be passed to functions that want a valid object.
+        trusted: bool,
+    },
+    /// A function of the program, by its first slot.
+    Func(u32),
+}
+
+impl Reg {
+    /// The number `value`, made at `slot`.
+    pub const fn constant(value: u64, slot: u32) -> Reg {
+        Reg::Scalar(Num { value: Scalar::constant(value), id: 0, slot })
+    }
+
+    /// A number with these bounds, made at `slot`.
+    pub const fn scalar(value: Scalar, slot: u32) -> Reg {
+        Reg::Scalar(Num { value, id: 0, slot })
+    }
+
+    /// A number of which nothing is known.
+    pub const fn unknown(slot: u32) -> Reg {
+        Reg::scalar(Scalar::UNKNOWN, slot)
+    }
+
+    /// A pointer without offset.
+    pub const fn pointer(kind: PtrKind, slot: u32) -> Reg {
+        Reg::Pointer(Pointer {
+            kind,
+            off: 0,
+            var: Scalar::constant(0),
+            id: 0,
+            reference: 0,
+            nullable: false,
+            slot,
+        })
+    }
+
+    /// The number in it.
+    pub const fn as_scalar(&self) -> Option<&Num> {
+        match self {
+            Reg::Scalar(num) => Some(num),
+            Reg::Uninit | Reg::Pointer(_) => None,
+        }
+    }
+
+    /// The pointer in it.
+    pub const fn as_pointer(&self) -> Option<&Pointer> {
+        match self {
+            Reg::Pointer(pointer) => Some(pointer),
+            Reg::Uninit | Reg::Scalar(_) => None,
+        }
+    }
+
+    /// The constant in it.
+    pub fn value(&self) -> Option<u64> {
+        self.as_scalar()?.value.value()
+    }
+}
+
+impl Pointer {
+    /// Is the variable offset absent?
+    pub fn is_fixed(&self) -> bool {
+        self.var.value() == Some(0)
+    }
+}
+
+impl PtrKind {
+    /// The name that the kernel's log uses.
+    pub const fn kernel_name(self) -> &'static str {
+        match self {
+            PtrKind::Ctx => "ctx",
+            PtrKind::Stack(_) => "fp",
+            PtrKind::Map(_) => "map_ptr",
+            PtrKind::MapValue(_) => "map_value",
+            PtrKind::Packet(_) => "pkt",
+            PtrKind::PacketMeta(_) => "pkt_meta",
+            PtrKind::PacketEnd => "pkt_end",
+            PtrKind::Mem { .. } => "mem",
+            PtrKind::Ringbuf(_) => "ringbuf_mem",
+            PtrKind::Btf { .. } => "ptr_",
+            PtrKind::Func(_) => "func",
+        }
+    }
+
+    /// What to call it in a sentence.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            PtrKind::Ctx => "the context",
+            PtrKind::Stack(_) => "the stack",
+            PtrKind::Map(_) => "a map",
+            PtrKind::MapValue(_) => "a map value",
+            PtrKind::Packet(_) => "the packet",
+            PtrKind::PacketMeta(_) => "the packet's metadata",
+            PtrKind::PacketEnd => "the end of the packet",
+            PtrKind::Mem { .. } => "a block of memory",
+            PtrKind::Ringbuf(_) => "a ring buffer record",
+            PtrKind::Btf { .. } => "a kernel structure",
+            PtrKind::Func(_) => "a function",
+        }
+    }
+}

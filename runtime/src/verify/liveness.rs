@@ -24,7 +24,9 @@ impl Liveness {
         for (slot, insn) in code.iter() {
             let after = slot + insn.slots() as u32;
             for next in successors(slot, insn) {
-                if next != after && let Some(join) = joins.get_mut(next as usize) {
+                if next != after
+                    && let Some(join) = joins.get_mut(next as usize)
+                {
                     *join = true;
                 }
             }
@@ -89,7 +91,9 @@ fn effects(insn: &Insn) -> (u16, u16) {
     match insn {
         // Subtracting a register from itself still reads it.
         Insn::Alu { op: AluOp::Add | AluOp::Sub | AluOp::Mul | AluOp::Div | AluOp::Or, dst, src, .. }
-        | Insn::Alu { op: AluOp::And | AluOp::Lsh | AluOp::Rsh | AluOp::Mod | AluOp::Xor, dst, src, .. }
+        | Insn::Alu {
+            op: AluOp::And | AluOp::Lsh | AluOp::Rsh | AluOp::Mod | AluOp::Xor, dst, src, ..
+        }
         | Insn::Alu { op: AluOp::Arsh | AluOp::Sdiv | AluOp::Smod, dst, src, .. } => {
             (bit(*dst) | operand(src), bit(*dst))
         }
@@ -105,9 +109,10 @@ fn effects(insn: &Insn) -> (u16, u16) {
             match op {
                 AtomicOp::CmpXchg => (reads | bit(Reg::R0), bit(Reg::R0)),
                 AtomicOp::Xchg => (reads, bit(*src)),
-                AtomicOp::Add { fetch } | AtomicOp::Or { fetch } | AtomicOp::And { fetch } | AtomicOp::Xor { fetch } => {
-                    (reads, if *fetch { bit(*src) } else { 0 })
-                }
+                AtomicOp::Add { fetch }
+                | AtomicOp::Or { fetch }
+                | AtomicOp::And { fetch }
+                | AtomicOp::Xor { fetch } => (reads, if *fetch { bit(*src) } else { 0 }),
             }
         }
         Insn::LoadAbs { .. } => (bit(Reg::R6), CLOBBERED),
@@ -116,7 +121,9 @@ fn effects(insn: &Insn) -> (u16, u16) {
         Insn::Jump { .. } | Insn::MayGoto { .. } => (0, 0),
         // Which arguments a callee reads is not looked up: all of them.
         Insn::Call(CallTarget::Reg(reg)) => (ARGS | bit(*reg), CLOBBERED),
-        Insn::Call(CallTarget::Helper(_) | CallTarget::Local(_) | CallTarget::Kfunc { .. }) => (ARGS, CLOBBERED),
+        Insn::Call(CallTarget::Helper(_) | CallTarget::Local(_) | CallTarget::Kfunc { .. }) => {
+            (ARGS, CLOBBERED)
+        }
         Insn::Exit => (bit(Reg::R0), 0),
     }
 }

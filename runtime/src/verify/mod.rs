@@ -1,9 +1,50 @@
-//! The verifier's result type; the checks themselves build it.
+//! The verifier: proves by the kernel's rules that a program is safe on every path, or says why not.
+//!
+//! In: an [`Image`], the target, and the target's BTF where there is one. Out: [`Verified`], or one
+//! [`Report`] for each program that is not safe. The parts:
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `tnum`, `scalar` | numbers: known bits, ranges, arithmetic, refinement |
+//! | `reg`, `state` | what a register and a byte of stack can hold; when one state covers another |
+//! | `structure`, `liveness` | control flow before the walk |
+//! | `walk` | paths, pruning, calls and returns |
+//! | `alu`, `branch`, `mem`, `stack`, `ctx`, `call` | one kind of instruction each |
+//! | `report` | the rules, their wordings |
+//!
+//! What is not modelled is refused by a rule of its own (`V0901`), never let through.
 
+mod alu;
+mod branch;
+mod call;
+mod ctx;
+mod liveness;
+mod mem;
+pub mod reg;
+pub mod report;
 pub mod scalar;
+mod stack;
+mod state;
+mod structure;
 pub mod tnum;
+mod walk;
 
-use crate::object::Image;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use skep_stdlib::btf::{self, Btf, Kind};
+use skep_stdlib::features::Target;
+use skep_stdlib::programs::sections::{self, Match};
+use skep_stdlib::programs::{AttachType, Context as CtxKind, ProgType};
+
+use crate::object::{Image, Program};
+use reg::{PtrKind, Reg};
+pub use report::{Access, Cause, Note, RULES, Report, Rule, Step};
+use scalar::Scalar;
+use state::State;
+pub use walk::Stats;
+use walk::{Check, Walk};
 
 /// An image all of whose programs are safe to run.
 ///
@@ -31,5 +72,167 @@ impl Verified {
     /// The linked object.
     pub fn image(&self) -> &Image {
         &self.image
+    }
+}
+
+/// What programs are verified for.
+#[derive(Clone)]
+pub struct Options {
+    /// The kernel and instruction set.
+    pub target: Target,
+    /// The target kernel's BTF: types the arguments of traced functions.
+    pub btf: Option<Arc<Btf>>,
+    /// Most instructions walked for one program.
+    pub limit: u32,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { target: Target::default(), btf: None, limit: 1_000_000 }
+    }
+}
+
+/// The verdict on one program.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Verdict {
+    /// Its name.
+    pub program: String,
+    /// Why it is not safe, if it is not.
+    pub report: Option<Report>,
+    /// What finding out cost.
+    pub stats: Stats,
+}
+
+/// Verifies every program and returns a verdict for each.
+pub fn verdicts(image: &Image, options: &Options) -> Vec<Verdict> {
+    let verdict = |(index, program): (usize, &Program)| {
+        let (result, stats) = verify_program(image, index, options);
+        Verdict { program: program.name.clone(), report: result.err(), stats }
+    };
+    image.programs.iter().enumerate().map(verdict).collect()
+}
+
+/// Verifies every program; an image with an unsafe one is not [`Verified`].
+pub fn verify(image: Image, options: &Options) -> Result<Verified, Vec<Report>> {
+    let reports: Vec<Report> = verdicts(&image, options).into_iter().filter_map(|v| v.report).collect();
+    if reports.is_empty() { Ok(Verified { image, proven: true }) } else { Err(reports) }
+}
+
+/// Verifies the program with this index.
+pub fn verify_program(image: &Image, index: usize, options: &Options) -> (Result<(), Report>, Stats) {
+    let program = &image.programs[index];
+    let fail = |slot, cause| Report { program: index, slot, cause, path: Vec::new() };
+    let Some(section) = sections::find(&program.section) else {
+        let what = alloc::format!("the section `{}`", program.section);
+        return (Err(fail(0, Cause::Unsupported { what })), Stats::default());
+    };
+    if let Err((slot, cause)) = structure::check(program) {
+        return (Err(fail(slot, cause)), Stats::default());
+    }
+    let cx = Context {
+        image,
+        program,
+        index,
+        prog_type: section.section.ty,
+        section,
+        target: options.target,
+        btf: options.btf.as_deref(),
+        limit: options.limit,
+        privileged: true,
+    };
+    let mut walk = Walk::new(cx);
+    let result = walk.run();
+    (result, walk.stats)
+}
+
+/// What does not change during the walk of one program.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The image, for its maps and license.
+    pub image: &'a Image,
+    /// The program.
+    pub program: &'a Program,
+    /// Its index.
+    pub index: usize,
+    /// Its type.
+    pub prog_type: ProgType,
+    /// What its section name says.
+    pub section: Match<'a>,
+    /// The kernel and instruction set.
+    pub target: Target,
+    /// The target kernel's BTF.
+    pub btf: Option<&'a Btf>,
+    /// Most instructions walked.
+    pub limit: u32,
+    /// May addresses be compared and stored?
+    pub privileged: bool,
+}
+
+impl<'a> Context<'a> {
+    /// What r1 holds at the start.
+    fn entry_register(&self) -> Reg {
+        Reg::pointer(PtrKind::Ctx, 0)
+    }
+
+    /// The name of the context's structure, for messages.
+    fn context_name(&self) -> &'static str {
+        match self.prog_type.info().context {
+            CtxKind::Fields(name) => name,
+            CtxKind::Registers => "pt_regs",
+            CtxKind::Record => "the tracepoint's record",
+            CtxKind::RawArguments | CtxKind::TypedArguments => "the arguments",
+            CtxKind::Opaque | CtxKind::Replaced => "the context",
+        }
+    }
+
+    /// May packets be written (kernel `may_access_direct_pkt_data`)?
+    fn may_write_packet(&self) -> bool {
+        matches!(
+            self.prog_type,
+            ProgType::SchedCls
+                | ProgType::SchedAct
+                | ProgType::Xdp
+                | ProgType::LwtXmit
+                | ProgType::SkSkb
+                | ProgType::SkMsg
+        )
+    }
+
+    /// The prototype of the function that a tracing program is attached to.
+    fn target_function(&self) -> Option<(&'a Btf, btf::Type<'a>)> {
+        let btf = self.btf?;
+        let func = btf.find(self.section.target?, Kind::Func)?;
+        Some((btf, btf.ty(btf.target(func)?)?))
+    }
+
+    /// Does the program also see what the function returned?
+    fn sees_return_value(&self) -> bool {
+        matches!(self.section.section.attach, Some(AttachType::TraceFexit | AttachType::ModifyReturn))
+    }
+
+    /// BTF id of `struct task_struct`, 0 when unknown.
+    fn task_type(&self) -> u32 {
+        self.btf.and_then(|btf| btf.find("task_struct", Kind::Struct)).map_or(0, |id| id.0)
+    }
+}
+
+impl Walk<'_> {
+    /// The program ends: is the result in range, is nothing held?
+    fn check_end(&self, state: &State, _slot: u32, result: &Reg) -> Check {
+        if let Some(reference) = state.references.first() {
+            return Err(Cause::Leak { acquired: reference.slot });
+        }
+        let value: Scalar = match result {
+            Reg::Uninit => return Err(Cause::Uninit { reg: 0 }),
+            Reg::Pointer(_) => return Err(Cause::ReturnPointer {}),
+            Reg::Scalar(num) => num.value,
+        };
+        let attach = self.cx.section.section.attach;
+        let Some((min, max)) = self.cx.prog_type.return_range(attach) else { return Ok(()) };
+        let (low, high) = (value.r32.smin, value.r32.smax);
+        match low >= i64::from(min) && high <= i64::from(max) {
+            true => Ok(()),
+            false => Err(Cause::ReturnRange { min, max, low, high }),
+        }
     }
 }

@@ -237,7 +237,9 @@ impl Cause {
             Cause::FallsOff {} => "control runs past the end of the function".into(),
             Cause::EndlessLoop {} => "this loop has no end that can be proven".into(),
             Cause::CallDepth {} => "more than 8 nested calls".into(),
-            Cause::StackDepth { bytes } => format!("nested calls use {bytes} bytes of stack, the limit is 512"),
+            Cause::StackDepth { bytes } => {
+                format!("nested calls use {bytes} bytes of stack, the limit is 512")
+            }
             Cause::Complexity { limit } => format!("not proven safe within {limit} instructions"),
             Cause::CorePoison {} => "a CO-RE relocation of this instruction found no match".into(),
             Cause::Unsupported { what } => format!("{what} is not supported by this verifier yet"),
@@ -272,7 +274,9 @@ impl Cause {
     pub fn notes(&self) -> Vec<Note> {
         let born = |slot: u32, text: String| alloc::vec![Note { slot, text }];
         match self {
-            Cause::PacketBounds { access, .. } => born(access.born, "the pointer into the packet comes from here".into()),
+            Cause::PacketBounds { access, .. } => {
+                born(access.born, "the pointer into the packet comes from here".into())
+            }
             Cause::MaybeNull { access } => {
                 born(access.born, format!("this returns null when there is no such {}", access.kind.thing()))
             }
@@ -321,11 +325,19 @@ impl Cause {
                 format!("R{} offset is outside of the packet", access.reg),
             ],
             Cause::MapValueBounds { access, value_size, .. } => alloc::vec![
-                format!("invalid access to map value, value_size={value_size} off={} size={}", access.edge(), access.size),
+                format!(
+                    "invalid access to map value, value_size={value_size} off={} size={}",
+                    access.edge(),
+                    access.size
+                ),
                 format!("R{} {} is outside of the allowed memory range", access.reg, access.edge_name()),
             ],
             Cause::MemBounds { access, limit } => alloc::vec![
-                format!("invalid access to memory, mem_size={limit} off={} size={}", access.edge(), access.size),
+                format!(
+                    "invalid access to memory, mem_size={limit} off={} size={}",
+                    access.edge(),
+                    access.size
+                ),
                 format!("R{} {} is outside of the allowed memory range", access.reg, access.edge_name()),
             ],
             Cause::StackBounds { access } => {
@@ -351,7 +363,9 @@ impl Cause {
             Cause::HelperNotAllowed { helper, .. } => {
                 one(format!("program of this type cannot use helper bpf_{helper}"))
             }
-            Cause::HelperGpl { .. } => one("cannot call GPL-restricted function from non-GPL compatible program".into()),
+            Cause::HelperGpl { .. } => {
+                one("cannot call GPL-restricted function from non-GPL compatible program".into())
+            }
             Cause::ReturnPointer {} => one("R0 leaks addr as return value".into()),
             Cause::Leak { acquired } => one(format!("Unreleased reference alloc_insn={acquired}")),
             Cause::EndlessLoop {} => one("infinite loop detected".into()),

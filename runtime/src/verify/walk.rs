@@ -227,7 +227,9 @@ impl<'a> Walk<'a> {
         match *insn {
             Insn::Alu { width, op, dst, src } => self.alu(state, slot, width, op, dst, src)?,
             Insn::Mov { width, dst, src } => self.mov(state, slot, width, dst, src)?,
-            Insn::MovSx { width, bits, dst, src } => self.mov_sign_extend(state, slot, width, bits, dst, src)?,
+            Insn::MovSx { width, bits, dst, src } => {
+                self.mov_sign_extend(state, slot, width, bits, dst, src)?
+            }
             Insn::Neg { width, dst } => self.neg(state, slot, width, dst)?,
             Insn::Swap { bits, dst, .. } => self.swap(state, slot, bits, dst)?,
             Insn::LoadImm64 { dst, value } => self.load_imm64(state, slot, dst, value)?,
@@ -235,7 +237,9 @@ impl<'a> Walk<'a> {
                 self.load(state, slot, size, signed, dst, base, off)?;
             }
             Insn::Store { size, base, off, src } => self.store(state, slot, size, base, off, src)?,
-            Insn::Atomic { size, op, base, off, src } => self.atomic(state, slot, size, op, base, off, src)?,
+            Insn::Atomic { size, op, base, off, src } => {
+                self.atomic(state, slot, size, op, base, off, src)?
+            }
             Insn::LoadAcquire { size, dst, base, off } => {
                 self.load(state, slot, size, false, dst, base, off)?;
             }

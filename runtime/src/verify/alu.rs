@@ -1,0 +1,235 @@
+//! Arithmetic: on numbers through [`Scalar`], on pointers by the kernel's rules
+//! (`adjust_ptr_min_max_vals`).
+//!
+//! Pointers may be moved by numbers with known bounds, subtracted from each other when both point
+//! into the packet, and copied whole. Anything else makes them useless or is refused.
+
+use skep_stdlib::isa::{AluOp, Imm64, Operand, Reg as R, Width};
+
+use super::reg::{Num, Pointer, PtrKind, Reg};
+use super::report::Cause;
+use super::scalar::Scalar;
+use super::state::State;
+use super::walk::{Check, Walk, read, write};
+
+/// Pointers cannot be moved further than this (kernel `BPF_MAX_VAR_OFF`).
+const MAX_OFFSET: i64 = 1 << 29;
+
+impl Walk<'_> {
+    pub(super) fn operand(&self, state: &State, slot: u32, operand: Operand) -> Check<Reg> {
+        match operand {
+            Operand::Reg(reg) => read(state, reg),
+            Operand::Imm(imm) => Ok(Reg::constant(imm as i64 as u64, slot)),
+        }
+    }
+
+    pub(super) fn alu(
+        &mut self,
+        state: &mut State,
+        slot: u32,
+        width: Width,
+        op: AluOp,
+        dst: R,
+        src: Operand,
+    ) -> Check {
+        let right = self.operand(state, slot, src)?;
+        let left = read(state, dst)?;
+        check_immediate(op, width, src)?;
+        let result = match (left, right) {
+            (Reg::Scalar(a), Reg::Scalar(b)) => {
+                let mut value = a.value;
+                value.alu(op, &b.value, width);
+                // Moving a number by a constant keeps what is known of its copies apart.
+                Reg::Scalar(Num { value, id: 0, slot })
+            }
+            (Reg::Pointer(a), Reg::Pointer(b)) => pointer_difference(&a, &b, op, width, dst, slot)?,
+            (Reg::Pointer(p), Reg::Scalar(n)) => self.move_pointer(p, &n, op, width, dst, slot)?,
+            (Reg::Scalar(n), Reg::Pointer(p)) if op == AluOp::Add => {
+                self.move_pointer(p, &n, op, width, dst, slot)?
+            }
+            (Reg::Scalar(_), Reg::Pointer(p)) => return Err(forbidden(&p, dst, "this operation")),
+            (Reg::Uninit, _) | (_, Reg::Uninit) => return Err(Cause::Uninit { reg: dst.number() }),
+        };
+        write(state, dst, result)
+    }
+
+    pub(super) fn mov(&mut self, state: &mut State, slot: u32, width: Width, dst: R, src: Operand) -> Check {
+        let value = self.operand(state, slot, src)?;
+        let value = match (value, width, src) {
+            (Reg::Scalar(num), Width::W64, Operand::Reg(from)) => Reg::Scalar(self.share(state, from, num)),
+            (Reg::Scalar(mut num), Width::W32, _) => {
+                let whole = num.value.r64.umax <= u64::from(u32::MAX);
+                if let (true, Operand::Reg(from)) = (whole, src) {
+                    Reg::Scalar(self.share(state, from, num))
+                } else {
+                    num.value.truncate(4);
+                    Reg::Scalar(Num { id: 0, slot, ..num })
+                }
+            }
+            (Reg::Pointer(_), Width::W32, _) => Reg::scalar(Scalar::of_bytes(4), slot),
+            (value, _, _) => value,
+        };
+        write(state, dst, value)
+    }
+
+    /// The number as a copy: it and the original share an id from now on.
+    fn share(&mut self, state: &mut State, from: R, num: Num) -> Num {
+        if num.id != 0 || num.value.value().is_some() {
+            return num;
+        }
+        let num = Num { id: self.fresh_id(), ..num };
+        state.frame_mut().regs[from.index()] = Reg::Scalar(num);
+        num
+    }
+
+    pub(super) fn mov_sign_extend(
+        &mut self,
+        state: &mut State,
+        slot: u32,
+        width: Width,
+        bits: u8,
+        dst: R,
+        src: R,
+    ) -> Check {
+        let Reg::Scalar(num) = read(state, src)? else {
+            return Err(Cause::PointerLeak { reg: src.number() });
+        };
+        let mut value = num.value;
+        value.sign_extend(bits.into(), width);
+        write(state, dst, Reg::scalar(value, slot))
+    }
+
+    pub(super) fn neg(&mut self, state: &mut State, slot: u32, width: Width, dst: R) -> Check {
+        let Reg::Scalar(num) = read(state, dst)? else {
+            return Err(Cause::PointerLeak { reg: dst.number() });
+        };
+        let mut value = Scalar::constant(0);
+        value.alu(AluOp::Sub, &num.value, width);
+        write(state, dst, Reg::scalar(value, slot))
+    }
+
+    /// A byte swap keeps nothing but the width.
+    pub(super) fn swap(&mut self, state: &mut State, slot: u32, bits: u8, dst: R) -> Check {
+        let Reg::Scalar(_) = read(state, dst)? else {
+            return Err(Cause::PointerLeak { reg: dst.number() });
+        };
+        write(state, dst, Reg::scalar(Scalar::of_bytes(u32::from(bits) / 8), slot))
+    }
+
+    pub(super) fn load_imm64(&mut self, state: &mut State, slot: u32, dst: R, value: Imm64) -> Check {
+        let value = match value {
+            Imm64::Const(value) => Reg::constant(value, slot),
+            Imm64::MapIdx(index) => Reg::pointer(PtrKind::Map(index as u32), slot),
+            Imm64::MapIdxValue { index, offset } => {
+                let Reg::Pointer(mut pointer) = Reg::pointer(PtrKind::MapValue(index as u32), slot) else {
+                    return Ok(());
+                };
+                pointer.off = offset as i32;
+                Reg::Pointer(pointer)
+            }
+            Imm64::Func(distance) => {
+                let start = i64::from(slot) + 2 + i64::from(distance) - 1;
+                Reg::pointer(PtrKind::Func(start as u32), slot)
+            }
+            Imm64::BtfId { id, .. } => Reg::pointer(PtrKind::Btf { ty: id as u32, trusted: false }, slot),
+            Imm64::MapFd(_) | Imm64::MapValue { .. } => {
+                return Err(Cause::Unsupported { what: "a map by file descriptor".into() });
+            }
+        };
+        write(state, dst, value)
+    }
+
+    /// `pointer op number`.
+    fn move_pointer(
+        &mut self,
+        p: Pointer,
+        n: &Num,
+        op: AluOp,
+        width: Width,
+        dst: R,
+        slot: u32,
+    ) -> Check<Reg> {
+        if width == Width::W32 {
+            return Err(forbidden(&p, dst, "32-bit arithmetic"));
+        }
+        if p.nullable {
+            return Err(forbidden(&p, dst, "arithmetic before the null check"));
+        }
+        match p.kind {
+            PtrKind::Map(_) | PtrKind::PacketEnd | PtrKind::Func(_) => {
+                return Err(forbidden(&p, dst, "arithmetic"));
+            }
+            PtrKind::Ctx
+            | PtrKind::Stack(_)
+            | PtrKind::MapValue(_)
+            | PtrKind::Packet(_)
+            | PtrKind::PacketMeta(_)
+            | PtrKind::Mem { .. }
+            | PtrKind::Ringbuf(_)
+            | PtrKind::Btf { .. } => {}
+        }
+        let negative = match op {
+            AluOp::Add => false,
+            AluOp::Sub => true,
+            _ => return Err(forbidden(&p, dst, "this operation")),
+        };
+        if negative && matches!(p.kind, PtrKind::Stack(_)) && n.value.value().is_none() {
+            return Err(forbidden(&p, dst, "subtraction"));
+        }
+        let bounds = n.value.r64;
+        if bounds.smin <= -MAX_OFFSET || bounds.smax >= MAX_OFFSET {
+            let (min, max) = (bounds.smin, bounds.umax);
+            return Err(Cause::UnboundedOffset { reg: dst.number(), kind: p.kind, min, max });
+        }
+        let mut moved = p;
+        if let Some(amount) = n.value.value() {
+            let amount = if negative { -(amount as i64) } else { amount as i64 };
+            let off = i64::from(p.off) + amount;
+            if off.abs() < MAX_OFFSET {
+                moved.off = off as i32;
+                return Ok(Reg::Pointer(moved));
+            }
+        }
+        moved.var.alu(op, &n.value, Width::W64);
+        if let PtrKind::Packet(_) | PtrKind::PacketMeta(_) = p.kind {
+            // What is proven of the old pointer says nothing of one moved by a variable.
+            moved.id = self.fresh_id();
+            moved.kind = match p.kind {
+                PtrKind::Packet(_) => PtrKind::Packet(0),
+                _ => PtrKind::PacketMeta(0),
+            };
+        }
+        moved.slot = slot;
+        Ok(Reg::Pointer(moved))
+    }
+}
+
+/// `pointer - pointer` within the packet is a number; everything else on two pointers is refused.
+fn pointer_difference(a: &Pointer, b: &Pointer, op: AluOp, width: Width, dst: R, slot: u32) -> Check<Reg> {
+    let in_packet =
+        |p: &Pointer| matches!(p.kind, PtrKind::Packet(_) | PtrKind::PacketMeta(_) | PtrKind::PacketEnd);
+    if op == AluOp::Sub && width == Width::W64 && in_packet(a) && in_packet(b) {
+        return Ok(Reg::unknown(slot));
+    }
+    if op == AluOp::Sub && width == Width::W64 {
+        // A privileged program may compute with addresses; nothing is known of the result.
+        return Ok(Reg::unknown(slot));
+    }
+    Err(forbidden(a, dst, "this operation"))
+}
+
+fn forbidden(pointer: &Pointer, reg: R, why: &'static str) -> Cause {
+    Cause::PointerArithmetic { reg: reg.number(), kind: pointer.kind, why }
+}
+
+/// Constant operands that the kernel refuses: division by zero, shifts past the width.
+fn check_immediate(op: AluOp, width: Width, src: Operand) -> Check {
+    let Operand::Imm(imm) = src else { return Ok(()) };
+    match op {
+        AluOp::Div | AluOp::Mod | AluOp::Sdiv | AluOp::Smod if imm == 0 => Err(Cause::DivisionByZero {}),
+        AluOp::Lsh | AluOp::Rsh | AluOp::Arsh if imm < 0 || imm as u32 >= width.bits() => {
+            Err(Cause::ShiftTooFar { amount: imm.into() })
+        }
+        _ => Ok(()),
+    }
+}

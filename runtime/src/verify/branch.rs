@@ -1,0 +1,210 @@
+//! Conditional jumps: which sides are possible, and what each side proves.
+//!
+//! - numbers: the ranges of both operands are narrowed, in all copies of them;
+//! - a pointer that may be null, compared with zero: null on one side, valid on the other;
+//! - a pointer into the packet, compared with its end: so many bytes from the pointer's origin are
+//!   in the packet, for all pointers of that origin (kernel `find_good_pkt_pointers`).
+
+use alloc::boxed::Box;
+
+use skep_stdlib::isa::{Cond, Operand, Reg as R, Width};
+
+use super::reg::{Num, Pointer, PtrKind, Reg};
+use super::report::Cause;
+use super::scalar::{self, Scalar};
+use super::state::State;
+use super::walk::{Check, Next, Walk, read};
+
+impl Walk<'_> {
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn branch(
+        &mut self,
+        state: &mut State,
+        slot: u32,
+        width: Width,
+        cond: Cond,
+        dst: R,
+        src: Operand,
+        target: u32,
+    ) -> Check<Next> {
+        let (left, right) = (read(state, dst)?, self.operand(state, slot, src)?);
+        let after = slot + 1;
+        let decided = match (&left, &right) {
+            (Reg::Scalar(a), Reg::Scalar(b)) => scalar::compare(&a.value, &b.value, cond, width),
+            (Reg::Pointer(p), Reg::Scalar(n)) | (Reg::Scalar(n), Reg::Pointer(p)) => {
+                self.compare_with_number(p, n, cond, width, dst)?
+            }
+            _ => None,
+        };
+        match decided {
+            Some(true) => {
+                self.assume(state, dst, src, &left, &right, cond, true, width);
+                return Ok(Next::To(target));
+            }
+            Some(false) => {
+                self.assume(state, dst, src, &left, &right, cond, false, width);
+                return Ok(Next::To(after));
+            }
+            None => {}
+        }
+        let mut other = state.clone();
+        let taken = self.assume(state, dst, src, &left, &right, cond, true, width);
+        let not_taken = self.assume(&mut other, dst, src, &left, &right, cond, false, width);
+        Ok(match (taken, not_taken) {
+            (true, true) => Next::Both(target, after, Box::new(other)),
+            (true, false) => Next::To(target),
+            (false, _) => {
+                *state = other;
+                Next::To(after)
+            }
+        })
+    }
+
+    /// Whether the comparison of a pointer with a number is decided.
+    fn compare_with_number(
+        &self,
+        p: &Pointer,
+        n: &Num,
+        cond: Cond,
+        width: Width,
+        dst: R,
+    ) -> Check<Option<bool>> {
+        let is_null_check = n.value.value() == Some(0) && matches!(cond, Cond::Eq | Cond::Ne);
+        if !is_null_check || width == Width::W32 {
+            // Nothing is learned; a privileged program may still compare.
+            return match self.cx.privileged {
+                true => Ok(None),
+                false => Err(Cause::PointerCompare { reg: dst.number() }),
+            };
+        }
+        Ok((!p.nullable).then_some(cond == Cond::Ne))
+    }
+
+    /// Narrows `state` to where the condition is `taken`; false when that is impossible.
+    #[allow(clippy::too_many_arguments)]
+    fn assume(
+        &mut self,
+        state: &mut State,
+        dst: R,
+        src: Operand,
+        left: &Reg,
+        right: &Reg,
+        cond: Cond,
+        taken: bool,
+        width: Width,
+    ) -> bool {
+        match (left, right) {
+            (Reg::Scalar(a), Reg::Scalar(b)) => {
+                let (mut x, mut y) = (a.value, b.value);
+                scalar::refine(&mut x, &mut y, cond, taken, width);
+                if x.is_empty() || y.is_empty() {
+                    return false;
+                }
+                narrow(state, dst, a, x);
+                if let Operand::Reg(reg) = src {
+                    narrow(state, reg, b, y);
+                }
+            }
+            (Reg::Pointer(p), Reg::Scalar(n)) | (Reg::Scalar(n), Reg::Pointer(p)) => {
+                let is_zero = n.value.value() == Some(0);
+                let is_null = match cond {
+                    Cond::Eq => taken,
+                    Cond::Ne => !taken,
+                    _ => return true,
+                };
+                if p.nullable && is_zero && width == Width::W64 {
+                    resolve_null(state, p, is_null);
+                }
+            }
+            (Reg::Pointer(a), Reg::Pointer(b)) if width == Width::W64 => {
+                self.assume_packet(state, a, b, cond, taken);
+            }
+            _ => {}
+        }
+        true
+    }
+
+    /// What a comparison of a packet pointer with a bound proves.
+    fn assume_packet(&mut self, state: &mut State, a: &Pointer, b: &Pointer, cond: Cond, taken: bool) {
+        let cond = if taken { cond } else { scalar::negated(cond) };
+        // As `pointer < bound` or `pointer <= bound`.
+        let (pointer, strict) = match (cond, is_bounded(a, b), is_bounded(b, a)) {
+            (Cond::Lt, true, _) => (a, true),
+            (Cond::Le, true, _) => (a, false),
+            (Cond::Gt, _, true) => (b, true),
+            (Cond::Ge, _, true) => (b, false),
+            _ => return,
+        };
+        prove_packet(state, pointer, strict);
+    }
+}
+
+/// Is `bound` where the region that `pointer` points into ends?
+fn is_bounded(pointer: &Pointer, bound: &Pointer) -> bool {
+    match (pointer.kind, bound.kind) {
+        (PtrKind::Packet(_), PtrKind::PacketEnd) => true,
+        // The packet's start, unmoved, ends the metadata.
+        (PtrKind::PacketMeta(_), PtrKind::Packet(_)) => bound.off == 0 && bound.is_fixed() && bound.id == 0,
+        _ => false,
+    }
+}
+
+/// `pointer < end` (strict) or `pointer <= end`: the bytes up to the pointer are in the packet.
+fn prove_packet(state: &mut State, pointer: &Pointer, strict: bool) {
+    // Like the kernel, no byte is taken as proven by a pointer that was not moved.
+    if pointer.off <= 0 {
+        return;
+    }
+    // The kernel's limit: no access may be further from the origin.
+    let reach = pointer.var.r64.umax.saturating_add(pointer.off as u64);
+    if reach > 0xffff {
+        return;
+    }
+    let proven = pointer.off as u32 + u32::from(strict);
+    state.for_each_reg(|reg| {
+        let Reg::Pointer(other) = reg else { return };
+        if other.id != pointer.id {
+            return;
+        }
+        match (&mut other.kind, pointer.kind) {
+            (PtrKind::Packet(range), PtrKind::Packet(_))
+            | (PtrKind::PacketMeta(range), PtrKind::PacketMeta(_)) => {
+                *range = (*range).max(proven);
+            }
+            _ => {}
+        }
+    });
+}
+
+/// Gives a number and all its copies a narrower value.
+fn narrow(state: &mut State, reg: R, old: &Num, value: Scalar) {
+    if let Reg::Scalar(num) = &mut state.frame_mut().regs[reg.index()] {
+        num.value = value;
+    }
+    if old.id != 0 {
+        state.for_each_reg(|other| {
+            if let Reg::Scalar(num) = other
+                && num.id == old.id
+            {
+                num.value = value;
+            }
+        });
+    }
+}
+
+/// A nullable pointer and all its copies become null or valid. What it refers to is not held when
+/// it is null.
+fn resolve_null(state: &mut State, pointer: &Pointer, is_null: bool) {
+    state.for_each_reg(|reg| {
+        let Reg::Pointer(other) = reg else { return };
+        if other.nullable && other.id == pointer.id && other.kind == pointer.kind {
+            match is_null {
+                true => *reg = Reg::constant(0, other.slot),
+                false => other.nullable = false,
+            }
+        }
+    });
+    if is_null && pointer.reference != 0 {
+        state.references.retain(|reference| reference.id != pointer.reference);
+    }
+}

@@ -1,0 +1,444 @@
+//! Calls of helpers: may this program call it, are the arguments what it wants, what comes back.
+//!
+//! Everything derives from the row in the helper table; the few helpers whose result or effect
+//! depends on more than their prototype are named in [`Walk::result`] and [`moves_packet`].
+
+use skep_stdlib::helpers::{Access as MemAccess, Arg, Helper, Ret};
+use skep_stdlib::maps::MapType;
+
+use super::reg::{Num, Pointer, PtrKind, Reg};
+use super::report::{Access, Cause};
+use super::scalar::Scalar;
+use super::stack;
+use super::state::{Reference, State};
+use super::walk::{Check, Walk};
+use crate::object::CORE_POISON;
+
+/// Helpers after which every pointer into the packet is stale (kernel
+/// `bpf_helper_changes_pkt_data`).
+const MOVES_PACKET: &[&str] = &[
+    "skb_vlan_push",
+    "skb_vlan_pop",
+    "skb_store_bytes",
+    "skb_change_proto",
+    "skb_change_head",
+    "skb_change_tail",
+    "skb_pull_data",
+    "clone_redirect",
+    "l3_csum_replace",
+    "l4_csum_replace",
+    "xdp_adjust_head",
+    "xdp_adjust_meta",
+    "xdp_adjust_tail",
+    "msg_pull_data",
+    "msg_push_data",
+    "msg_pop_data",
+    "lwt_push_encap",
+    "lwt_seg6_store_bytes",
+    "lwt_seg6_adjust_srh",
+    "lwt_seg6_action",
+    "skb_adjust_room",
+    "store_hdr_opt",
+    "sk_assign",
+];
+
+/// Whether pointers into the packet are stale after a call of this helper.
+fn moves_packet(helper: &Helper) -> bool {
+    MOVES_PACKET.contains(&helper.name)
+}
+
+/// What a call has learned of its arguments so far.
+#[derive(Default)]
+struct Call {
+    map: Option<u32>,
+    /// The constant size to reserve.
+    alloc: Option<u32>,
+    /// The reference that an argument gives back.
+    release: Option<u32>,
+    /// Stack bytes that the helper writes: depth, start, end.
+    fills: alloc::vec::Vec<(u32, i32, i32)>,
+}
+
+impl Walk<'_> {
+    pub(super) fn call_helper(&mut self, state: &mut State, slot: u32, id: i32) -> Check {
+        if id == CORE_POISON {
+            return Err(Cause::CorePoison {});
+        }
+        let helper = u32::try_from(id).ok().and_then(Helper::from_id).ok_or(Cause::UnknownHelper { id })?;
+        self.check_allowed(helper)?;
+        let args = helper.args_in(self.cx.prog_type);
+        let mut call = Call::default();
+        for (index, &arg) in args.iter().enumerate() {
+            self.check_argument(state, helper, args, index, arg, &mut call)?;
+        }
+        if let (Some(map), true) = (call.map, args.contains(&Arg::Map)) {
+            let ty = self.map_type(map);
+            if ty.is_none_or(|ty| !ty.accepts(helper.name)) {
+                return Err(Cause::MapKind { helper: helper.name, map });
+            }
+        }
+        for &(depth, start, end) in &call.fills {
+            stack::fill(state, depth, start, end);
+        }
+        if let Some(reference) = call.release {
+            release(state, reference);
+        }
+        if moves_packet(helper) {
+            state.for_each_reg(|reg| {
+                if let Reg::Pointer(pointer) = reg
+                    && matches!(
+                        pointer.kind,
+                        PtrKind::Packet(_) | PtrKind::PacketMeta(_) | PtrKind::PacketEnd
+                    )
+                {
+                    *reg = Reg::Uninit;
+                }
+            });
+        }
+        let result = self.result(state, slot, helper, &call)?;
+        let regs = &mut state.frame_mut().regs;
+        regs[..=5].fill(Reg::Uninit);
+        regs[0] = result;
+        Ok(())
+    }
+
+    fn check_allowed(&self, helper: &'static Helper) -> Check {
+        if !helper.programs.contains(self.cx.prog_type) {
+            let program = self.cx.prog_type.info().name;
+            return Err(Cause::HelperNotAllowed { helper: helper.name, program });
+        }
+        if helper.since > self.cx.target.kernel {
+            let since = alloc::format!("{}", helper.since);
+            return Err(Cause::HelperTooNew { helper: helper.name, since });
+        }
+        if helper.gpl_only && !is_gpl(&self.cx.image.license) {
+            return Err(Cause::HelperGpl { helper: helper.name, license: self.cx.image.license.clone() });
+        }
+        Ok(())
+    }
+
+    fn map_type(&self, map: u32) -> Option<MapType> {
+        MapType::from_number(self.cx.image.maps.get(map as usize)?.map_type)
+    }
+
+    fn check_argument(
+        &mut self,
+        state: &mut State,
+        helper: &'static Helper,
+        args: &[Arg],
+        index: usize,
+        arg: Arg,
+        call: &mut Call,
+    ) -> Check {
+        let number = index as u8 + 1;
+        let reg = state.frame().regs[usize::from(number)];
+        let wrong = |wanted: &'static str| wrong_argument(helper, number, wanted, &reg);
+        if reg == Reg::Uninit {
+            return Err(Cause::Uninit { reg: number });
+        }
+        match arg {
+            Arg::Any => match reg {
+                Reg::Pointer(_) if !self.cx.privileged => Err(Cause::PointerLeak { reg: number }),
+                _ => Ok(()),
+            },
+            Arg::Scalar => reg.as_scalar().map(|_| ()).ok_or_else(|| wrong("a number")),
+            Arg::Ctx | Arg::CtxOrNull => match reg {
+                Reg::Pointer(p) if p.kind == PtrKind::Ctx && p.off == 0 && p.is_fixed() => Ok(()),
+                _ if arg == Arg::CtxOrNull && reg.value() == Some(0) => Ok(()),
+                _ => Err(wrong("the program's context, unmodified")),
+            },
+            Arg::Map => match reg {
+                Reg::Pointer(Pointer { kind: PtrKind::Map(map), nullable: false, .. }) => {
+                    call.map = Some(map);
+                    Ok(())
+                }
+                _ => Err(wrong("a map")),
+            },
+            Arg::MapKey | Arg::MapValue | Arg::MapValueUninit | Arg::MapValueOrNull => {
+                if arg == Arg::MapValueOrNull && reg.value() == Some(0) {
+                    return Ok(());
+                }
+                let def = call.map.and_then(|map| self.cx.image.maps.get(map as usize));
+                let size =
+                    def.map_or(0, |def| if arg == Arg::MapKey { def.key_size } else { def.value_size });
+                let access = match arg {
+                    Arg::MapValueUninit => MemAccess::Uninit,
+                    _ => MemAccess::Read,
+                };
+                self.check_memory(state, helper, number, size, access, call)
+            }
+            Arg::Fixed(access, size) => self.check_memory(state, helper, number, size, access, call),
+            // Checked with the size that follows.
+            Arg::Mem(_) | Arg::MemOrNull(_) => match reg {
+                Reg::Scalar(num) if matches!(arg, Arg::MemOrNull(_)) && num.value.value() == Some(0) => {
+                    Ok(())
+                }
+                Reg::Pointer(_) => Ok(()),
+                _ => {
+                    // A null pointer to no bytes is fine.
+                    let next = state.frame().regs[usize::from(number) + 1];
+                    match reg.value() == Some(0) && next.value() == Some(0) {
+                        true => Ok(()),
+                        false => Err(wrong("a pointer to memory")),
+                    }
+                }
+            },
+            Arg::Size | Arg::SizeOrZero => {
+                self.check_size(state, helper, args, number, arg == Arg::SizeOrZero, call)
+            }
+            Arg::AllocSize => match reg.value().and_then(|value| u32::try_from(value).ok()) {
+                Some(size) => {
+                    call.alloc = Some(size);
+                    Ok(())
+                }
+                None => Err(wrong("a constant")),
+            },
+            Arg::RingbufMem => match reg {
+                Reg::Pointer(p)
+                    if matches!(p.kind, PtrKind::Ringbuf(_)) && !p.nullable && p.off == 0 && p.is_fixed() =>
+                {
+                    call.release = Some(p.reference);
+                    Ok(())
+                }
+                Reg::Pointer(p) if matches!(p.kind, PtrKind::Ringbuf(_)) && p.nullable => {
+                    Err(Cause::MaybeNull { access: super::mem::access(&p, reg_of(number), 0, 1, false) })
+                }
+                _ => Err(wrong("the record that was reserved")),
+            },
+            Arg::ConstStr => {
+                self.check_string(&reg).ok_or_else(|| wrong("a constant string in read-only data"))
+            }
+            Arg::Btf(_) | Arg::BtfOrNull(_) => match reg {
+                Reg::Pointer(Pointer {
+                    kind: PtrKind::Btf { trusted: true, .. }, nullable: false, ..
+                }) => Ok(()),
+                _ if matches!(arg, Arg::BtfOrNull(_)) && reg.value() == Some(0) => Ok(()),
+                _ => Err(wrong("a trusted pointer to a kernel structure")),
+            },
+            Arg::StackOrNull
+            | Arg::Callback
+            | Arg::SpinLock
+            | Arg::Timer
+            | Arg::Dynptr
+            | Arg::DynptrUninit
+            | Arg::DynptrRelease
+            | Arg::SockCommon
+            | Arg::SocketOrNull
+            | Arg::BtfSock
+            | Arg::BtfSockOrNull
+            | Arg::BtfSockRelease
+            | Arg::PercpuVar
+            | Arg::KptrSlot
+            | Arg::KptrOrNull => Err(Cause::Unsupported { what: alloc::format!("`bpf_{}`", helper.name) }),
+        }
+    }
+
+    /// The size in argument `number`, of the memory in the argument before it.
+    fn check_size(
+        &mut self,
+        state: &mut State,
+        helper: &'static Helper,
+        args: &[Arg],
+        number: u8,
+        zero_allowed: bool,
+        call: &mut Call,
+    ) -> Check {
+        let reg = state.frame().regs[usize::from(number)];
+        let Reg::Scalar(num) = reg else {
+            return Err(wrong_argument(helper, number, "a number", &reg));
+        };
+        let range = num.value.r64;
+        let out_of_range =
+            Cause::SizeArgument { helper: helper.name, argument: number, min: range.smin, max: range.umax };
+        if range.smin < 0 || range.umax >= 1 << 29 || (range.umin == 0 && !zero_allowed) {
+            return Err(out_of_range);
+        }
+        let memory = number - 1;
+        let (access, may_be_null) = match args.get(usize::from(memory) - 1) {
+            Some(Arg::Mem(access)) => (*access, false),
+            Some(Arg::MemOrNull(access)) => (*access, true),
+            _ => return Ok(()),
+        };
+        let pointer = state.frame().regs[usize::from(memory)];
+        if pointer.value() == Some(0) && (may_be_null || range.umax == 0) {
+            return Ok(());
+        }
+        if range.umin == 0 && range.umax > 0 {
+            self.check_memory(state, helper, memory, 0, access, call)?;
+        }
+        // A helper that fills memory of unknown size may fill none of it.
+        let access = match (access, num.value.value()) {
+            (MemAccess::Uninit, None) => MemAccess::Write,
+            (access, _) => access,
+        };
+        self.check_memory(state, helper, memory, range.umax as u32, access, call)
+    }
+
+    /// Memory of `size` bytes in argument `number`.
+    fn check_memory(
+        &mut self,
+        state: &mut State,
+        helper: &'static Helper,
+        number: u8,
+        size: u32,
+        wanted: MemAccess,
+        call: &mut Call,
+    ) -> Check {
+        let reg = state.frame().regs[usize::from(number)];
+        let Reg::Pointer(pointer) = reg else {
+            return Err(wrong_argument(helper, number, "a pointer to memory", &reg));
+        };
+        let write = matches!(wanted, MemAccess::Uninit | MemAccess::Write | MemAccess::ReadWrite);
+        let access = super::mem::access(&pointer, reg_of(number), 0, size, write);
+        match pointer.kind {
+            PtrKind::Stack(depth) => self.check_stack_memory(state, depth, &access, wanted, call),
+            PtrKind::Packet(_) | PtrKind::PacketMeta(_) if !helper.pkt_access => {
+                Err(wrong_argument(helper, number, "memory that is not in the packet", &reg))
+            }
+            PtrKind::Packet(_)
+            | PtrKind::PacketMeta(_)
+            | PtrKind::MapValue(_)
+            | PtrKind::Mem { .. }
+            | PtrKind::Ringbuf(_) => self.check_access(&pointer, &access),
+            PtrKind::Ctx | PtrKind::Map(_) | PtrKind::PacketEnd | PtrKind::Btf { .. } | PtrKind::Func(_) => {
+                Err(wrong_argument(helper, number, "a pointer to memory", &reg))
+            }
+        }
+    }
+
+    fn check_stack_memory(
+        &self,
+        state: &mut State,
+        depth: u32,
+        access: &Access,
+        wanted: MemAccess,
+        call: &mut Call,
+    ) -> Check {
+        if access.size == 0 {
+            return Ok(());
+        }
+        if access.min < i64::from(-super::state::STACK_SIZE) || access.end() > 0 {
+            return Err(Cause::StackBounds { access: *access });
+        }
+        let (start, end) = (access.min as i32, access.end() as i32);
+        let frame = &state.frames[depth as usize];
+        let exact = access.min == access.max;
+        match wanted {
+            MemAccess::Uninit if exact => call.fills.push((depth, start, end)),
+            MemAccess::Read | MemAccess::ReadWrite | MemAccess::Write | MemAccess::Uninit => {
+                stack::check_written(frame, start, end)?;
+                // A privileged program may hand out addresses, but not have them overwritten.
+                if wanted != MemAccess::Read {
+                    call.fills.push((depth, start, end));
+                } else if !self.cx.privileged && stack::spilled_pointer(frame, start, end) {
+                    return Err(Cause::PointerLeak { reg: access.reg });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Is it a string that ends inside a frozen map?
+    fn check_string(&self, reg: &Reg) -> Option<()> {
+        let pointer = reg.as_pointer().filter(|p| !p.nullable && p.is_fixed())?;
+        let PtrKind::MapValue(map) = pointer.kind else { return None };
+        let def = self.cx.image.maps.get(map as usize).filter(|def| def.is_frozen())?;
+        let text = def.contents.get(usize::try_from(pointer.off).ok()?..)?;
+        text.contains(&0).then_some(())
+    }
+
+    /// What the call leaves in r0.
+    fn result(&mut self, state: &mut State, slot: u32, helper: &'static Helper, call: &Call) -> Check<Reg> {
+        let nullable = |walk: &mut Self, kind, reference| {
+            Reg::Pointer(Pointer {
+                kind,
+                off: 0,
+                var: Scalar::constant(0),
+                id: walk.fresh_id(),
+                reference,
+                nullable: true,
+                slot,
+            })
+        };
+        Ok(match helper.ret {
+            Ret::Integer => Reg::Scalar(Num { value: self.integer_result(state, helper), id: 0, slot }),
+            // tail_call does not come back, unless it fails.
+            Ret::Void if helper.name == "tail_call" => Reg::unknown(slot),
+            Ret::Void => Reg::Uninit,
+            Ret::MapValue => Reg::pointer(PtrKind::MapValue(call.map.unwrap_or(u32::MAX)), slot),
+            Ret::MapValueOrNull => {
+                let map = call.map.unwrap_or(u32::MAX);
+                match self.map_type(map) {
+                    Some(MapType::ArrayOfMaps | MapType::HashOfMaps) => {
+                        return Err(Cause::Unsupported { what: "a map inside a map".into() });
+                    }
+                    _ => nullable(self, PtrKind::MapValue(map), 0),
+                }
+            }
+            Ret::RingbufMemOrNull => {
+                let id = self.fresh_id();
+                state.references.push(Reference { id, slot });
+                nullable(self, PtrKind::Ringbuf(call.alloc.unwrap_or(0)), id)
+            }
+            Ret::Btf("task_struct") => {
+                Reg::pointer(PtrKind::Btf { ty: self.cx.task_type(), trusted: true }, slot)
+            }
+            Ret::SocketOrNull
+            | Ret::SockCommonOrNull
+            | Ret::TcpSockOrNull
+            | Ret::DynptrMemOrNull
+            | Ret::PercpuVar
+            | Ret::PercpuVarOrNull
+            | Ret::Btf(_)
+            | Ret::BtfOrNull(_)
+            | Ret::KptrOrNull => {
+                return Err(Cause::Unsupported {
+                    what: alloc::format!("the result of `bpf_{}`", helper.name),
+                });
+            }
+        })
+    }
+
+    /// Bounds of a result (kernel `do_refine_retval_range`).
+    fn integer_result(&self, state: &State, helper: &Helper) -> Scalar {
+        let size_of = |number: usize| state.frame().regs[number].as_scalar().map(|num| num.value.r64.smax);
+        match helper.name {
+            "get_stack" | "get_task_stack" => Scalar::signed(-4095, size_of(3).unwrap_or(i64::MAX)),
+            "probe_read_str" | "probe_read_kernel_str" | "probe_read_user_str" => {
+                Scalar::signed(-4095, size_of(2).unwrap_or(i64::MAX))
+            }
+            "get_smp_processor_id" => Scalar::unsigned(0, u64::from(u16::MAX)),
+            _ => Scalar::UNKNOWN,
+        }
+    }
+}
+
+/// The reference is given back: nothing that holds it may be used any more.
+fn release(state: &mut State, reference: u32) {
+    state.references.retain(|held| held.id != reference);
+    state.for_each_reg(|reg| {
+        if reg.as_pointer().is_some_and(|pointer| pointer.reference == reference && reference != 0) {
+            *reg = Reg::Uninit;
+        }
+    });
+}
+
+fn reg_of(number: u8) -> skep_stdlib::isa::Reg {
+    skep_stdlib::isa::Reg::new(number).unwrap_or(skep_stdlib::isa::Reg::R1)
+}
+
+fn wrong_argument(helper: &Helper, argument: u8, wanted: &'static str, got: &Reg) -> Cause {
+    let (got, born) = match got {
+        Reg::Uninit => ("nothing", 0),
+        Reg::Scalar(num) => ("a number", num.slot),
+        Reg::Pointer(p) if p.nullable => ("a pointer that may be null", p.slot),
+        Reg::Pointer(p) => (p.kind.noun(), p.slot),
+    };
+    Cause::Argument { helper: helper.name, argument, wanted, got, born }
+}
+
+/// Licenses that the kernel counts as GPL-compatible (include/linux/license.h).
+pub fn is_gpl(license: &str) -> bool {
+    ["GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"]
+        .contains(&license)
+}

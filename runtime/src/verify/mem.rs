@@ -1,0 +1,266 @@
+//! Memory accesses: is every byte that may be touched one that the program may touch?
+//!
+//! One function decides for each kind of pointer which offsets are allowed; loads, stores, atomics
+//! and helpers all go through [`Walk::check_access`].
+
+use skep_stdlib::isa::{AtomicOp, Operand, Reg as R, Size, Width};
+
+use super::reg::{Num, Pointer, PtrKind, Reg};
+use super::report::{Access, Cause};
+use super::scalar::Scalar;
+use super::stack;
+use super::state::State;
+use super::walk::{Check, Walk, read, write};
+
+impl Walk<'_> {
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn load(
+        &mut self,
+        state: &mut State,
+        slot: u32,
+        size: Size,
+        signed: bool,
+        dst: R,
+        base: R,
+        off: i16,
+    ) -> Check {
+        let pointer = self.address(state, base)?;
+        let access = access(&pointer, base, off, size.bytes(), false);
+        let mut value = self.load_value(state, slot, &pointer, &access)?;
+        if signed {
+            let Reg::Scalar(num) = &mut value else { return Err(Cause::Opaque { access }) };
+            num.value.sign_extend(size.bytes() * 8, Width::W64);
+            num.id = 0;
+        }
+        write(state, dst, value)
+    }
+
+    fn load_value(&mut self, state: &mut State, slot: u32, pointer: &Pointer, access: &Access) -> Check<Reg> {
+        self.check_alignment(pointer, access)?;
+        match pointer.kind {
+            PtrKind::Stack(depth) => stack::load(state, slot, depth, access),
+            PtrKind::Ctx => self.load_context(slot, pointer, access),
+            PtrKind::Btf { ty, trusted } => self.load_btf(slot, ty, trusted, access),
+            PtrKind::MapValue(map) => {
+                self.check_access(pointer, access)?;
+                Ok(match self.frozen_value(map, access) {
+                    Some(value) => Reg::constant(value, slot),
+                    None => Reg::scalar(Scalar::of_bytes(access.size), slot),
+                })
+            }
+            PtrKind::Packet(_)
+            | PtrKind::PacketMeta(_)
+            | PtrKind::Mem { .. }
+            | PtrKind::Ringbuf(_)
+            | PtrKind::Map(_)
+            | PtrKind::PacketEnd
+            | PtrKind::Func(_) => {
+                self.check_access(pointer, access)?;
+                Ok(Reg::scalar(Scalar::of_bytes(access.size), slot))
+            }
+        }
+    }
+
+    pub(super) fn store(
+        &mut self,
+        state: &mut State,
+        slot: u32,
+        size: Size,
+        base: R,
+        off: i16,
+        src: Operand,
+    ) -> Check {
+        let pointer = self.address(state, base)?;
+        let value = self.operand(state, slot, src)?;
+        let access = access(&pointer, base, off, size.bytes(), true);
+        self.check_alignment(&pointer, &access)?;
+        if let PtrKind::Stack(depth) = pointer.kind {
+            if let (Reg::Scalar(num), Operand::Reg(reg)) = (value, src)
+                && num.id == 0
+                && num.value.value().is_none()
+                && size == Size::DW
+            {
+                // The spilled copy and the register know the same from now on.
+                let num = Num { id: self.fresh_id(), ..num };
+                state.frame_mut().regs[reg.index()] = Reg::Scalar(num);
+                return stack::store(state, depth, &access, Reg::Scalar(num));
+            }
+            return stack::store(state, depth, &access, value);
+        }
+        if let Reg::Pointer(_) = value {
+            let reg = match src {
+                Operand::Reg(reg) => reg.number(),
+                Operand::Imm(_) => 0,
+            };
+            // A map value, packet or context is readable from outside.
+            if !self.cx.privileged || !matches!(pointer.kind, PtrKind::MapValue(_) | PtrKind::Ringbuf(_)) {
+                return Err(Cause::PointerLeak { reg });
+            }
+        }
+        match pointer.kind {
+            PtrKind::Ctx => self.store_context(&pointer, &access),
+            _ => self.check_access(&pointer, &access),
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn atomic(
+        &mut self,
+        state: &mut State,
+        slot: u32,
+        size: Size,
+        op: AtomicOp,
+        base: R,
+        off: i16,
+        src: R,
+    ) -> Check {
+        let pointer = self.address(state, base)?;
+        if let Reg::Pointer(_) = read(state, src)? {
+            return Err(Cause::PointerLeak { reg: src.number() });
+        }
+        if op == AtomicOp::CmpXchg
+            && let Reg::Pointer(_) = read(state, R::R0)?
+        {
+            return Err(Cause::PointerLeak { reg: 0 });
+        }
+        let access = access(&pointer, base, off, size.bytes(), true);
+        match pointer.kind {
+            PtrKind::Ctx
+            | PtrKind::Packet(_)
+            | PtrKind::PacketMeta(_)
+            | PtrKind::PacketEnd
+            | PtrKind::Btf { .. } => {
+                return Err(Cause::Opaque { access });
+            }
+            PtrKind::Stack(_)
+            | PtrKind::Map(_)
+            | PtrKind::MapValue(_)
+            | PtrKind::Mem { .. }
+            | PtrKind::Ringbuf(_)
+            | PtrKind::Func(_) => {}
+        }
+        let old = self.load_value(state, slot, &pointer, &Access { write: false, ..access })?;
+        if !matches!(old, Reg::Scalar(_)) {
+            return Err(Cause::PointerLeak { reg: src.number() });
+        }
+        match pointer.kind {
+            PtrKind::Stack(depth) => stack::store(state, depth, &access, Reg::unknown(slot))?,
+            _ => self.check_access(&pointer, &access)?,
+        }
+        let fetched = Reg::scalar(Scalar::of_bytes(access.size), slot);
+        match op {
+            AtomicOp::CmpXchg => write(state, R::R0, fetched),
+            AtomicOp::Xchg => write(state, src, fetched),
+            AtomicOp::Add { fetch }
+            | AtomicOp::Or { fetch }
+            | AtomicOp::And { fetch }
+            | AtomicOp::Xor { fetch } => {
+                if fetch {
+                    write(state, src, fetched)
+                } else {
+                    Ok(())
+                }
+            }
+        }
+    }
+
+    /// The pointer in `base`, which must not be null.
+    fn address(&self, state: &State, base: R) -> Check<Pointer> {
+        match read(state, base)? {
+            Reg::Pointer(pointer) => Ok(pointer),
+            Reg::Scalar(num) => {
+                Err(Cause::NotAPointer { reg: base.number(), born: num.slot, value: num.value.value() })
+            }
+            Reg::Uninit => Err(Cause::Uninit { reg: base.number() }),
+        }
+    }
+
+    /// Are all bytes of the access inside what the pointer points to? Stack, context and kernel
+    /// structures have rules of their own.
+    pub(super) fn check_access(&self, pointer: &Pointer, access: &Access) -> Check {
+        let access = *access;
+        if pointer.nullable {
+            return Err(Cause::MaybeNull { access });
+        }
+        let outside = |limit: u32| access.min < 0 || access.end() > i64::from(limit);
+        match pointer.kind {
+            PtrKind::MapValue(map) => {
+                let def = self.cx.image.maps.get(map as usize);
+                let value_size = def.map_or(0, |def| def.value_size);
+                if outside(value_size) {
+                    return Err(Cause::MapValueBounds { access, map, value_size });
+                }
+                if access.write && def.is_some_and(|def| def.is_frozen()) {
+                    return Err(Cause::ReadOnly { access });
+                }
+            }
+            PtrKind::Packet(proven) | PtrKind::PacketMeta(proven) => {
+                // The variable part was part of the proof: only the fixed part counts.
+                let start = access.fixed;
+                let end = start + i64::from(access.size);
+                if start < 0 || end > i64::from(proven) || access.end() > 0xffff {
+                    let access = Access { min: start, max: start, ..access };
+                    return Err(Cause::PacketBounds { access, proven });
+                }
+                if access.write && !self.cx.may_write_packet() {
+                    return Err(Cause::ReadOnly { access });
+                }
+            }
+            PtrKind::Mem { size, writable } => {
+                if outside(size) {
+                    return Err(Cause::MemBounds { access, limit: size });
+                }
+                if access.write && !writable {
+                    return Err(Cause::ReadOnly { access });
+                }
+            }
+            PtrKind::Ringbuf(size) => {
+                if outside(size) {
+                    return Err(Cause::MemBounds { access, limit: size });
+                }
+            }
+            PtrKind::Ctx
+            | PtrKind::Stack(_)
+            | PtrKind::Map(_)
+            | PtrKind::PacketEnd
+            | PtrKind::Btf { .. }
+            | PtrKind::Func(_) => return Err(Cause::Opaque { access }),
+        }
+        Ok(())
+    }
+
+    /// x86-64 takes unaligned accesses, so the kernel asks for alignment only of stack and context.
+    fn check_alignment(&self, pointer: &Pointer, access: &Access) -> Check {
+        let strict = matches!(pointer.kind, PtrKind::Stack(_) | PtrKind::Ctx);
+        let size = u64::from(access.size);
+        let aligned = access.fixed.rem_euclid(size as i64) == 0 && pointer.var.tnum.is_aligned(size);
+        if strict && !aligned { Err(Cause::Misaligned { access: *access }) } else { Ok(()) }
+    }
+
+    /// The constant at a fixed offset of a map that nobody can change.
+    fn frozen_value(&self, map: u32, access: &Access) -> Option<u64> {
+        let def = self.cx.image.maps.get(map as usize).filter(|def| def.is_frozen())?;
+        if access.min != access.max {
+            return None;
+        }
+        let start = usize::try_from(access.min).ok()?;
+        let bytes = def.contents.get(start..start + access.size as usize)?;
+        Some(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+    }
+}
+
+/// The bytes that an instruction accesses.
+pub fn access(pointer: &Pointer, base: R, off: i16, size: u32, write: bool) -> Access {
+    let fixed = i64::from(pointer.off) + i64::from(off);
+    Access {
+        reg: base.number(),
+        kind: pointer.kind,
+        size,
+        write,
+        min: fixed.saturating_add(pointer.var.r64.smin),
+        max: fixed.saturating_add(pointer.var.r64.smax),
+        id: pointer.id,
+        fixed,
+        born: pointer.slot,
+    }
+}

@@ -1,0 +1,169 @@
+//! Loads from and stores to the stack, byte by byte.
+//!
+//! A register stored whole to an aligned slot is kept as it is and comes back as it was. Pointers
+//! can only be spilled so. Other stores leave bytes of which only "written" or "zero" is known.
+
+use super::reg::{Num, Reg};
+use super::report::{Access, Cause};
+use super::scalar::Scalar;
+use super::state::{Byte, Frame, STACK_SIZE, StackSlot, State};
+use super::walk::Check;
+
+/// Is the access inside the frame? Its offsets, as `i32`.
+fn bounds(access: &Access) -> Check<(i32, i32)> {
+    if access.min < i64::from(-STACK_SIZE) || access.end() > 0 {
+        return Err(Cause::StackBounds { access: *access });
+    }
+    Ok((access.min as i32, access.end() as i32))
+}
+
+/// What a load of the bytes at `access` gives.
+pub fn load(state: &State, slot: u32, depth: u32, access: &Access) -> Check<Reg> {
+    let (start, end) = bounds(access)?;
+    let frame = &state.frames[depth as usize];
+    if access.min != access.max {
+        check_written(frame, start, end)?;
+        return match spilled_pointer(frame, start, end) {
+            true => Err(Cause::PointerLeak { reg: access.reg }),
+            false => Ok(Reg::scalar(Scalar::of_bytes(access.size), slot)),
+        };
+    }
+    let nothing = StackSlot::default();
+    let stored = frame.slot(start).unwrap_or(&nothing);
+    let first = byte_index(start);
+    let bytes = &stored.bytes[first..first + access.size as usize];
+    if bytes.iter().all(|&byte| byte == Byte::Spilled) {
+        let width = stored.bytes.iter().filter(|&&byte| byte == Byte::Spilled).count();
+        return match stored.spilled {
+            value if first == 0 && width == access.size as usize => Ok(value),
+            Reg::Scalar(num) => Ok(Reg::Scalar(part(&num, first, access.size, slot))),
+            _ => Err(Cause::PointerLeak { reg: access.reg }),
+        };
+    }
+    check_written(frame, start, end)?;
+    if spilled_pointer(frame, start, end) {
+        return Err(Cause::PointerLeak { reg: access.reg });
+    }
+    if bytes.iter().all(|&byte| byte == Byte::Zero) {
+        return Ok(Reg::constant(0, slot));
+    }
+    Ok(Reg::scalar(Scalar::of_bytes(access.size), slot))
+}
+
+/// What is known of some bytes of a spilled number.
+fn part(num: &Num, first: usize, size: u32, slot: u32) -> Num {
+    let mut value = num.value;
+    if first == 0 {
+        value.truncate(size);
+    } else {
+        value = Scalar::of_bytes(size);
+    }
+    Num { value, id: 0, slot }
+}
+
+/// Stores a value.
+pub fn store(state: &mut State, depth: u32, access: &Access, value: Reg) -> Check {
+    let (start, end) = bounds(access)?;
+    let frame = &mut state.frames[depth as usize];
+    if access.min != access.max {
+        if let Reg::Pointer(_) = value {
+            return Err(Cause::PointerLeak { reg: access.reg });
+        }
+        return smear(frame, start, end, access, value.value() == Some(0));
+    }
+    let size = access.size as usize;
+    let first = byte_index(start);
+    let target = frame.slot_mut(start);
+    let whole = first == 0 && (size == 8 || matches!(value, Reg::Scalar(_)));
+    match value {
+        Reg::Pointer(_) if size != 8 => Err(Cause::PointerLeak { reg: access.reg }),
+        _ if whole => {
+            // What was spilled here before is gone, even its bytes that stay.
+            demote(target);
+            target.bytes[..size].fill(Byte::Spilled);
+            target.spilled = match value {
+                Reg::Scalar(num) if size < 8 => Reg::Scalar(narrowed(num, size)),
+                value => value,
+            };
+            Ok(())
+        }
+        value => {
+            let byte = if value.value() == Some(0) { Byte::Zero } else { Byte::Misc };
+            demote(target);
+            target.bytes[first..first + size].fill(byte);
+            Ok(())
+        }
+    }
+}
+
+fn narrowed(num: Num, size: usize) -> Num {
+    let mut value = num.value;
+    value.truncate(size as u32);
+    let id = if value == num.value { num.id } else { 0 };
+    Num { value, id, slot: num.slot }
+}
+
+/// A slot that is written in part: its spilled register becomes bytes.
+fn demote(target: &mut StackSlot) {
+    let zero = target.spilled.value() == Some(0);
+    for byte in &mut target.bytes {
+        if *byte == Byte::Spilled {
+            *byte = if zero { Byte::Zero } else { Byte::Misc };
+        }
+    }
+    target.spilled = Reg::Uninit;
+}
+
+/// A store to one of several places: every byte there may be the old or the new one.
+fn smear(frame: &mut Frame, start: i32, end: i32, access: &Access, zero: bool) -> Check {
+    if spilled_pointer(frame, start, end) {
+        return Err(Cause::PointerLeak { reg: access.reg });
+    }
+    for offset in start..end {
+        let target = frame.slot_mut(offset);
+        demote(target);
+        let byte = &mut target.bytes[byte_index(offset)];
+        *byte = match *byte {
+            // Not written for sure: it stays unreadable.
+            Byte::Invalid => Byte::Invalid,
+            Byte::Zero if zero => Byte::Zero,
+            Byte::Misc | Byte::Zero | Byte::Spilled => Byte::Misc,
+        };
+    }
+    Ok(())
+}
+
+/// Marks bytes as written by someone else (a helper).
+pub fn fill(state: &mut State, depth: u32, start: i32, end: i32) {
+    let frame = &mut state.frames[depth as usize];
+    for offset in start..end {
+        let target = frame.slot_mut(offset);
+        demote(target);
+        target.bytes[byte_index(offset)] = Byte::Misc;
+    }
+}
+
+/// Were all bytes from `start` to `end` written?
+pub fn check_written(frame: &Frame, start: i32, end: i32) -> Check {
+    for offset in start..end {
+        let byte = frame.slot(offset).map_or(Byte::Invalid, |stored| stored.bytes[byte_index(offset)]);
+        if byte == Byte::Invalid {
+            return Err(Cause::StackUninit { offset, start, size: (end - start) as u32 });
+        }
+    }
+    Ok(())
+}
+
+/// Is a byte of a spilled pointer between `start` and `end`?
+pub fn spilled_pointer(frame: &Frame, start: i32, end: i32) -> bool {
+    (start..end).any(|offset| {
+        frame.slot(offset).is_some_and(|stored| {
+            stored.bytes[byte_index(offset)] == Byte::Spilled && matches!(stored.spilled, Reg::Pointer(_))
+        })
+    })
+}
+
+/// The index of a byte within its slot.
+fn byte_index(offset: i32) -> usize {
+    offset.rem_euclid(8) as usize
+}

@@ -4,6 +4,7 @@ pub mod btf;
 pub mod codegen;
 pub mod hir;
 pub mod ir;
+pub mod lower;
 pub mod object;
 pub mod sections;
 pub mod types;

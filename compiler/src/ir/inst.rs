@@ -117,11 +117,12 @@ named! {
     Intrinsic {
         /// `(x) -> i32`: 1 when `x` is a constant once optimised, else 0.
         ConstantP "constant_p",
-        /// `(dst, src, n: i64)`: no overlap.
+        /// `(dst, src, n: i64, align: i64)`: no overlap, except of an object with itself. `align` is
+        /// a constant, the known alignment of both; it may be left out, then it is 1.
         Memcpy "memcpy",
-        /// `(dst, src, n: i64)`: may overlap.
+        /// `(dst, src, n: i64, align: i64)`: as `memcpy`, and may overlap.
         Memmove "memmove",
-        /// `(dst, byte: i32, n: i64)`.
+        /// `(dst, byte: i32, n: i64, align: i64)`: `align` as for `memcpy`.
         Memset "memset",
         /// `(a, b, n: i64) -> i32`.
         Memcmp "memcmp",
@@ -155,6 +156,8 @@ named! {
         ReturnAddress "return_address",
         /// A 128-bit, floating or record value where the calling convention has none.
         OddArgument "odd_argument",
+        /// `__builtin_bpf_addr_space_cast` and the like.
+        CastAddressSpace "cast_address_space",
         /// A read-modify-write operation that BPF lacks: on 1 or 2 bytes, or `nand`.
         OddAtomic "odd_atomic",
     }
@@ -363,6 +366,7 @@ impl Intrinsic {
             Intrinsic::Float => Some("floating-point arithmetic"),
             Intrinsic::ReturnAddress => Some("`__builtin_return_address`"),
             Intrinsic::OddArgument => Some("an argument or result of this type"),
+            Intrinsic::CastAddressSpace => Some("a cast between address spaces"),
             Intrinsic::OddAtomic => Some("this atomic operation"),
             Intrinsic::ConstantP
             | Intrinsic::Memcpy
@@ -452,7 +456,7 @@ impl InstData {
                 | Intrinsic::Wide
                 | Intrinsic::Float
                 | Intrinsic::ReturnAddress
-                | Intrinsic::OddArgument => true,
+                | Intrinsic::CastAddressSpace => true,
                 Intrinsic::Memcpy
                 | Intrinsic::Memmove
                 | Intrinsic::Memset
@@ -463,6 +467,7 @@ impl InstData {
                 | Intrinsic::Fence
                 | Intrinsic::Trap
                 | Intrinsic::Asm
+                | Intrinsic::OddArgument
                 | Intrinsic::OddAtomic => false,
             },
             InstData::Load { .. }

@@ -442,6 +442,7 @@ impl<'a> Interp<'a> {
             | Intrinsic::Float
             | Intrinsic::ReturnAddress
             | Intrinsic::OddArgument
+            | Intrinsic::CastAddressSpace
             | Intrinsic::OddAtomic => return Err(Fault::Unsupported(op)),
         })
     }

@@ -70,8 +70,8 @@ pub struct DataSymbol {
     pub constant: bool,
     /// `static`: nobody outside this module writes to it.
     pub local: bool,
-    /// The initial bytes; shorter than `size` means zeros follow. `None` when unknown (extern) or
-    /// when a pointer is part of it.
+    /// The initial bytes; shorter than `size` means zeros follow; zero where an address stands.
+    /// `None` when unknown (extern).
     pub bytes: Option<Vec<u8>>,
     /// Addresses within the initial bytes: offset, symbol, addend.
     pub addresses: Vec<(u64, SymbolId, i64)>,

@@ -442,7 +442,8 @@ impl Checker<'_> {
 
     fn intrinsic(&mut self, op: Intrinsic, args: &[Value], ty: Option<Type>) {
         let Some((params, ret)) = intrinsic_types(op) else { return };
-        if params.len() != args.len() {
+        let required = if params.len() == 4 { 3 } else { params.len() };
+        if !(required..=params.len()).contains(&args.len()) {
             return self.fail(format!("`{op}` has {} operands", params.len()));
         }
         for (&types, &arg) in params.iter().zip(args) {
@@ -471,8 +472,8 @@ fn intrinsic_types(op: Intrinsic) -> Option<IntrinsicTypes> {
     const I64: &[Type] = &[Type::I64];
     Some(match op {
         Intrinsic::ConstantP => (&[ANY], Some(Type::I32)),
-        Intrinsic::Memcpy | Intrinsic::Memmove => (&[PTR, PTR, I64], None),
-        Intrinsic::Memset => (&[PTR, I32, I64], None),
+        Intrinsic::Memcpy | Intrinsic::Memmove => (&[PTR, PTR, I64, I64], None),
+        Intrinsic::Memset => (&[PTR, I32, I64, I64], None),
         Intrinsic::Memcmp => (&[PTR, PTR, I64], Some(Type::I32)),
         Intrinsic::Strlen => (&[PTR], Some(Type::I64)),
         Intrinsic::Strcmp => (&[PTR, PTR], Some(Type::I32)),
@@ -485,6 +486,7 @@ fn intrinsic_types(op: Intrinsic) -> Option<IntrinsicTypes> {
         | Intrinsic::Float
         | Intrinsic::ReturnAddress
         | Intrinsic::OddArgument
+        | Intrinsic::CastAddressSpace
         | Intrinsic::OddAtomic => return None,
     })
 }

@@ -1,0 +1,106 @@
+//! Calls: arguments, results, and the convention for records.
+
+use super::expr::Rvalue;
+use super::func::Lowering;
+use super::place::Target;
+use super::symbols::Kind;
+use crate::hir::{self, Expr, SymbolRef};
+use crate::ir::{Callee, InstData, Intrinsic, Signature, Type, Value};
+use crate::types::TypeId;
+
+impl Lowering<'_> {
+    pub fn call(&mut self, callee: &hir::Callee, args: &[Expr], ty: TypeId) -> Rvalue {
+        let (target, defined, noreturn) = match callee {
+            hir::Callee::Direct(id) => {
+                let function = &self.cx.module.functions[id.index()];
+                let symbol = self.symbol(SymbolRef::Func(*id));
+                let sig = function.body.is_some().then(|| self.cx.signature(function.ty));
+                (Callee::Func(symbol), sig, function.noreturn)
+            }
+            hir::Callee::Pointer(pointer) => (Callee::Indirect(self.scalar(pointer)), None, false),
+        };
+        let kind = self.cx.kind(ty);
+        let mut values = Vec::new();
+        let mut odd = false;
+        let mut result = Rvalue::Void;
+        if kind.in_memory() {
+            let mem = self.temporary(ty);
+            values.push(self.address(mem));
+            result = Rvalue::Memory(mem);
+            odd = true;
+        }
+        for arg in args {
+            odd |= self.cx.kind(arg.ty).in_memory();
+            values.push(self.argument(arg));
+        }
+        // The convention for records holds between functions of this module only.
+        if odd && matches!(target, Callee::Func(_)) && defined.is_none() {
+            self.intrinsic_effect(Intrinsic::OddArgument, Vec::new());
+        }
+        if let Some(sig) = defined {
+            self.fit(&mut values, &sig);
+        }
+        let returned = self.emit_call(target, values, kind);
+        if noreturn {
+            self.end(InstData::Unreachable);
+        }
+        match (result, kind) {
+            (Rvalue::Memory(mem), Kind::Wide { .. }) => self.load(Target::Mem(mem), ty),
+            (Rvalue::Memory(_), _) => result,
+            _ => returned.map_or(Rvalue::Void, |value| Rvalue::One(self.narrow(value, kind))),
+        }
+    }
+
+    fn emit_call(&mut self, callee: Callee, args: Vec<Value>, kind: Kind) -> Option<Value> {
+        let ret = kind.scalar().map(super::symbols::word);
+        let data = InstData::Call { callee, args, ret };
+        if ret.is_some() {
+            Some(self.value(data))
+        } else {
+            self.effect(data);
+            None
+        }
+    }
+
+    /// One argument: a scalar, or a pointer to a copy of what lies in memory.
+    fn argument(&mut self, arg: &Expr) -> Value {
+        let kind = self.cx.kind(arg.ty);
+        let value = self.expr(arg);
+        if kind.in_memory() {
+            let copy = self.temporary(arg.ty);
+            self.store(Target::Mem(copy), arg.ty, value);
+            return self.address(copy);
+        }
+        let value = self.as_scalar(value, arg.ty);
+        self.passed(value, kind)
+    }
+
+    /// Makes the arguments those of the definition, which differ only when the call saw another
+    /// declaration, or none.
+    fn fit(&mut self, values: &mut Vec<Value>, sig: &Signature) {
+        values.truncate(sig.params.len());
+        for (value, &ty) in values.iter_mut().zip(&sig.params) {
+            *value = self.retyped(*value, ty);
+        }
+        for &ty in &sig.params[values.len()..] {
+            values.push(self.iconst(ty, 0));
+        }
+    }
+
+    /// The bits of a value as another type.
+    pub fn retyped(&mut self, value: Value, ty: Type) -> Value {
+        use crate::ir::ConvertOp::{IntToPtr, PtrToInt};
+        match (self.ty(value), ty) {
+            (from, to) if from == to => value,
+            (Type::Ptr, _) => {
+                let value = self.convert(PtrToInt, Type::I64, value);
+                self.int_resize(value, ty, false)
+            }
+            (_, Type::Ptr) => {
+                let value = self.int_resize(value, Type::I64, false);
+                self.convert(IntToPtr, Type::Ptr, value)
+            }
+            _ => self.int_resize(value, ty, false),
+        }
+    }
+}

@@ -152,7 +152,7 @@ impl Interner {
     pub fn reserve(&mut self, names: usize) {
         self.names.reserve(names);
         self.class.reserve(names);
-        self.text.reserve(names * 14);
+        self.text.reserve(names * 20);
         let want = ((self.names.len() + names) * 2).next_power_of_two();
         if want > self.table.len() {
             self.grow(want);
@@ -161,35 +161,56 @@ impl Interner {
 
     /// The symbol of `text`.
     pub fn intern(&mut self, text: &[u8]) -> Symbol {
-        self.intern_hashed(text, hash(text))
+        self.intern_at(text, 0, text.len(), hash(text, 0, text.len()))
     }
 
-    pub(crate) fn intern_hashed(&mut self, text: &[u8], hash: u32) -> Symbol {
+    /// The symbol of `text[at..at + len]`, whose hash is known.
+    pub(crate) fn intern_at(&mut self, text: &[u8], at: usize, len: usize, hash: u32) -> Symbol {
         let mask = self.table.len() - 1;
-        let mut at = hash as usize & mask;
+        let mut slot = hash as usize & mask;
         loop {
-            let Some(&e) = self.table.get(at) else { return Symbol::EMPTY };
+            let Some(&e) = self.table.get(slot) else { return Symbol::EMPTY };
             if e.id == 0 {
-                return self.insert(text, hash, at);
+                return self.insert(text.get(at..at + len).unwrap_or(&[]), hash, slot);
             }
-            if e.hash == hash && e.len as usize == text.len() && self.bytes(e.off, e.len) == text {
+            if e.hash == hash && e.len as usize == len && self.same(e, text, at) {
                 return Symbol(e.id);
             }
-            at = (at + 1) & mask;
+            slot = (slot + 1) & mask;
         }
     }
 
+    /// Loads what a lookup of `hash` will need, so that the misses of many lookups overlap.
+    #[inline]
+    pub(crate) fn touch(&self, hash: u32) -> u32 {
+        self.table.get(hash as usize & (self.table.len() - 1)).map_or(0, |e| e.off)
+    }
+
+    /// Whether the spelling of `e` stands at `text[at..]`; a word at a time, as spellings are padded.
+    #[inline]
+    fn same(&self, e: Entry, text: &[u8], at: usize) -> bool {
+        let (mut len, mut off, mut at) = (e.len as usize, e.off as usize, at);
+        while len > 8 {
+            if word(text, at) != word(&self.text, off) {
+                return false;
+            }
+            (len, off, at) = (len - 8, off + 8, at + 8);
+        }
+        tail(text, at, len) == word(&self.text, off)
+    }
+
     #[cold]
-    fn insert(&mut self, text: &[u8], hash: u32, at: usize) -> Symbol {
+    fn insert(&mut self, text: &[u8], hash: u32, slot: usize) -> Symbol {
         if text.is_empty() {
             return Symbol::EMPTY;
         }
         let id = self.names.len() as u32;
         let (off, len) = (self.text.len() as u32, text.len() as u32);
         self.text.extend_from_slice(text);
+        self.text.resize(self.text.len().next_multiple_of(8), 0);
         self.names.push((off, len));
         self.class.push(Cell::new(0));
-        if let Some(slot) = self.table.get_mut(at) {
+        if let Some(slot) = self.table.get_mut(slot) {
             *slot = Entry { hash, id, off, len };
         }
         if self.names.len() * 2 > self.table.len() {
@@ -215,18 +236,18 @@ impl Interner {
 
     /// The symbol of `text` if it was seen before.
     pub fn lookup(&self, text: &[u8]) -> Option<Symbol> {
-        let hash = hash(text);
+        let hash = hash(text, 0, text.len());
         let mask = self.table.len() - 1;
-        let mut at = hash as usize & mask;
+        let mut slot = hash as usize & mask;
         loop {
-            let e = self.table.get(at)?;
+            let e = self.table.get(slot)?;
             if e.id == 0 {
                 return None;
             }
-            if e.hash == hash && self.bytes(e.off, e.len) == text {
+            if e.hash == hash && e.len as usize == text.len() && self.same(*e, text, 0) {
                 return Some(Symbol(e.id));
             }
-            at = (at + 1) & mask;
+            slot = (slot + 1) & mask;
         }
     }
 
@@ -269,22 +290,41 @@ impl Interner {
     }
 }
 
-/// Folded multiplication over eight bytes at a time.
+/// Eight bytes from `at` as a number; zeros where the text has ended.
 #[inline]
-pub(crate) fn hash(text: &[u8]) -> u32 {
+fn word(text: &[u8], at: usize) -> u64 {
+    match text.get(at..).and_then(|b| b.first_chunk()) {
+        Some(bytes) => u64::from_le_bytes(*bytes),
+        None => end_word(text, at),
+    }
+}
+
+#[cold]
+fn end_word(text: &[u8], at: usize) -> u64 {
+    text.iter().skip(at).rev().fold(0, |acc, b| (acc << 8) | u64::from(*b))
+}
+
+/// The next `len` bytes from `at` as a number, one to eight.
+#[inline]
+fn tail(text: &[u8], at: usize, len: usize) -> u64 {
+    word(text, at) & (u64::MAX >> (64 - 8 * len.clamp(1, 8)))
+}
+
+/// The hash of `text[at..at + len]`: folded multiplication, a word at a time.
+#[inline]
+pub(crate) fn hash(text: &[u8], at: usize, len: usize) -> u32 {
     const K: u64 = 0x9e37_79b9_7f4a_7c15;
     let fold = |a: u64, b: u64| {
         let wide = u128::from(a) * u128::from(b);
         (wide as u64) ^ ((wide >> 64) as u64)
     };
-    let mut h = (text.len() as u64) ^ 0x2d35_8dcc_aa6c_78a5;
-    let mut chunks = text.chunks_exact(8);
-    for c in &mut chunks {
-        let word = c.try_into().map_or(0, u64::from_le_bytes);
-        h = fold(h ^ word, K);
+    let mut h = (len as u64) ^ 0x2d35_8dcc_aa6c_78a5;
+    let (mut at, mut len) = (at, len);
+    while len > 8 {
+        h = fold(h ^ word(text, at), K);
+        (at, len) = (at + 8, len - 8);
     }
-    let tail = chunks.remainder().iter().fold(0u64, |acc, &b| (acc << 8) | u64::from(b));
-    let h = fold(h ^ tail, K ^ 0x8bb8_4b93_962e_acc9);
+    h = fold(h ^ tail(text, at, len), K);
     (h ^ (h >> 32)) as u32
 }
 
@@ -305,6 +345,20 @@ mod tests {
         );
         assert!(!sym::DEFINE.is_keyword() && !Symbol::EMPTY.is_keyword());
         assert_eq!(it.intern(b""), Symbol::EMPTY);
+    }
+
+    #[test]
+    fn padding_does_not_confuse() {
+        let mut it = Interner::new();
+        let names: &[&[u8]] = &[b"a", b"a\0", b"abcdefgh", b"abcdefgh\0", b"abcdefghi", b"bcdefghi"];
+        let ids: Vec<_> = names.iter().map(|n| it.intern(n)).collect();
+        for (i, (id, name)) in ids.iter().zip(names).enumerate() {
+            assert_eq!(it.text(*id), *name);
+            assert_eq!(it.lookup(name), Some(*id));
+            assert!(!ids[..i].contains(id));
+        }
+        let text = b"xxabcdefghiyy";
+        assert_eq!(it.intern_at(text, 2, 9, hash(text, 2, 9)), ids[4]);
     }
 
     #[test]

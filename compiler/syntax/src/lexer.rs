@@ -5,7 +5,7 @@
 //! Invariant: the lexer reports nothing; what is wrong comes out as a token of an `Open..` or `Unknown`
 //! kind, so a wrong token in skipped text costs nobody a message. Every call makes progress.
 
-use crate::intern::Interner;
+use crate::intern::{self, Interner};
 use crate::source::Loc;
 use crate::token::{TokFlags, Token, TokenKind};
 use logos::Logos;
@@ -123,10 +123,55 @@ pub(crate) fn lex(
     out: &mut Vec<Token>,
     max: usize,
 ) -> bool {
+    let start = out.len();
+    let ended = cut(text, base, at, names, out, max);
+    resolve(text, base, names, out.get_mut(start..).unwrap_or(&mut []));
+    ended
+}
+
+/// Marks an identifier whose `val` is still its length.
+const UNRESOLVED: u8 = 0x80;
+
+/// Interns the identifiers of `toks`, many at a time: their lookups miss the cache, and so overlap.
+fn resolve(text: &[u8], base: Loc, names: &mut Interner, toks: &mut [Token]) {
+    const GROUP: usize = 64;
+    let mut found = [(0u8, 0u32); GROUP];
+    for group in toks.chunks_mut(GROUP) {
+        let mut count = 0;
+        for (i, tok) in group.iter().enumerate() {
+            if tok.flags.has(UNRESOLVED) {
+                let hash = intern::hash(text, tok.loc.since(base), tok.val as usize);
+                if let Some(slot) = found.get_mut(count) {
+                    *slot = (i as u8, hash);
+                    count += 1;
+                }
+            }
+        }
+        let found = found.get(..count).unwrap_or(&[]);
+        std::hint::black_box(found.iter().fold(0, |acc, (_, hash)| acc ^ names.touch(*hash)));
+        for &(i, hash) in found {
+            if let Some(tok) = group.get_mut(usize::from(i)) {
+                tok.flags.0 &= !UNRESOLVED;
+                tok.val = names.intern_at(text, tok.loc.since(base), tok.val as usize, hash).0;
+            }
+        }
+    }
+}
+
+/// Cuts the text into tokens; identifiers stay unresolved.
+fn cut(
+    text: &[u8],
+    base: Loc,
+    at: &mut Cursor,
+    names: &mut Interner,
+    out: &mut Vec<Token>,
+    max: usize,
+) -> bool {
     let mut lx = Raw::lexer(text);
     lx.bump(at.pos.min(text.len()));
     let mut flags = at.flags;
     while out.len() < max {
+        lx.bump(white_len(text, lx.span().end, &mut flags));
         let Some(raw) = lx.next() else {
             *at = Cursor { pos: text.len(), flags };
             return true;
@@ -157,7 +202,16 @@ pub(crate) fn lex(
             }
             Raw::Ident | Raw::Number | Raw::Literal(_) | Raw::Punct(_) | Raw::Digraph(_) | Raw::Unknown => {}
         }
-        if text.get(span.end) == Some(&b'\\') || raw == Raw::Literal(TokenKind::OpenQuote) {
+        let spliced = text.get(span.end) == Some(&b'\\');
+        if let Raw::Punct(kind) = raw
+            && !spliced
+        {
+            let loc = base.plus(span.start as u32);
+            out.push(Token { kind, flags: TokFlags(flags), aux: 0, val: 0, loc });
+            flags = 0;
+            continue;
+        }
+        if spliced || raw == Raw::Literal(TokenKind::OpenQuote) {
             if let Some(len) = lex_spliced(text, span.clone(), base, &mut flags, names, out) {
                 lx = Raw::lexer(text);
                 lx.bump((span.start + len).min(text.len()));
@@ -166,6 +220,12 @@ pub(crate) fn lex(
         }
         let len = if raw == Raw::BlockComment { text.len() - span.start } else { span.len() };
         let loc = base.plus(span.start as u32);
+        if raw == Raw::Ident {
+            let marked = TokFlags(flags | UNRESOLVED);
+            out.push(Token { kind: TokenKind::Ident, flags: marked, aux: 0, val: len as u32, loc });
+            flags = 0;
+            continue;
+        }
         out.push(make(raw, text.get(span).unwrap_or(&[]), len, flags, loc, names));
         flags = 0;
         if raw == Raw::BlockComment {
@@ -177,7 +237,20 @@ pub(crate) fn lex(
     false
 }
 
+/// Length of the plain white space at `at`; what it means for the next token goes to `flags`.
 #[inline]
+fn white_len(text: &[u8], at: usize, flags: &mut u8) -> usize {
+    let mut end = at;
+    loop {
+        *flags |= match text.get(end) {
+            Some(b' ' | b'\t') => TokFlags::SPACE,
+            Some(b'\n') => TokFlags::WHITE,
+            _ => return end - at,
+        };
+        end += 1;
+    }
+}
+
 fn make(raw: Raw, text: &[u8], len: usize, flags: u8, loc: Loc, names: &mut Interner) -> Token {
     let mut flags = flags;
     let (kind, val) = match raw {

@@ -47,6 +47,11 @@ impl Loc {
         self.0 & MACRO_BIT != 0
     }
 
+    /// How many bytes this is behind `start` of the same file.
+    pub(crate) fn since(self, start: Loc) -> usize {
+        self.0.wrapping_sub(start.0) as usize
+    }
+
     /// The position `n` bytes later in the same file. Only for file positions.
     pub(crate) fn plus(self, n: u32) -> Loc {
         debug_assert!(!self.is_macro());

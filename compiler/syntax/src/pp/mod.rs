@@ -153,7 +153,6 @@ impl<'s, 'f> Pp<'s, 'f> {
         let Some(text) = self.known_text(known) else { return Loc::NONE };
         self.add_dep_first(main);
         let len = text.len();
-        self.out.toks.reserve(len / 8);
         let Some(file) = self.cx.source.add_file(main, text.clone(), Loc::NONE, false) else {
             self.error(&codes::SOURCE_LIMIT, Span::NONE, "the program is too big");
             return Loc::NONE;

@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// Tokens lexed at once; a buffer of them stays in the first-level cache.
 const CHUNK: usize = 1024;
 
+/// Files from this size on get memory set aside first.
+const LARGE: usize = 1 << 18;
+
 /// One open conditional.
 pub(super) struct Cond {
     /// The `if` of `#if`, `#ifdef` or `#ifndef`.
@@ -123,6 +126,11 @@ impl Pp<'_, '_> {
         known: Option<usize>,
     ) {
         let base = self.cx.source.loc(file, 0);
+        if text.len() > LARGE {
+            // As measured on kernel type dumps, so that nothing is moved while it grows.
+            self.cx.names.reserve(text.len() / 48);
+            self.out.toks.reserve(text.len() / 5);
+        }
         let buf = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK));
         self.files.push(FileFrame {
             file,

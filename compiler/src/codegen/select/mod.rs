@@ -501,6 +501,7 @@ impl Selector<'_> {
             | Intrinsic::Float
             | Intrinsic::ReturnAddress
             | Intrinsic::OddArgument
+            | Intrinsic::CastAddressSpace
             | Intrinsic::OddAtomic => {
                 let what = match op.unsupported() {
                     Some(what) => what.to_string(),

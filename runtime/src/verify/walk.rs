@@ -77,7 +77,6 @@ pub struct Walk<'a> {
     links: Vec<Link>,
     kept: Vec<Kept>,
     by_slot: BTreeMap<u32, Vec<u32>>,
-    visited: Vec<bool>,
     next_id: u32,
 }
 
@@ -85,7 +84,6 @@ impl<'a> Walk<'a> {
     /// A walk that has not begun.
     pub fn new(cx: Context<'a>) -> Walk<'a> {
         let live = Liveness::of(&cx.program.code);
-        let visited = alloc::vec![false; cx.program.code.len() as usize];
         Walk {
             cx,
             stats: Stats::default(),
@@ -94,7 +92,6 @@ impl<'a> Walk<'a> {
             links: Vec::new(),
             kept: Vec::new(),
             by_slot: BTreeMap::new(),
-            visited,
             next_id: 0,
         }
     }
@@ -143,7 +140,6 @@ impl<'a> Walk<'a> {
             if self.live.is_join(path.slot) && self.prune(path)? {
                 return Ok(());
             }
-            self.visited[path.slot as usize] = true;
             match self.step(&mut path.state, path.slot, &insn)? {
                 Next::To(slot) => path.slot = slot,
                 Next::Ended => return Ok(()),
@@ -215,11 +211,6 @@ impl<'a> Walk<'a> {
         false
     }
 
-    /// Whether every instruction was walked or is dead by a decided branch; what no jump leads to
-    /// is found before the walk.
-    pub fn was_visited(&self, slot: u32) -> bool {
-        self.visited.get(slot as usize).copied().unwrap_or(false)
-    }
 
     /// One instruction.
     fn step(&mut self, state: &mut State, slot: u32, insn: &Insn) -> Check<Next> {

@@ -6,5 +6,6 @@ pub mod hir;
 pub mod ir;
 pub mod lower;
 pub mod object;
+pub mod opt;
 pub mod sections;
 pub mod types;

@@ -1,0 +1,330 @@
+//! cfg: the graph of blocks becomes simple.
+//!
+//! ```text
+//!   br v1, block1, block2 ; v1 = true          jump block1
+//! block3:                                 ->   (block3 is gone: its predecessors jump to block4)
+//!   jump block4(v2)
+//! ```
+//!
+//! Branches on constants become jumps; unreachable blocks go; a block and its only successor merge;
+//! jumps to a block that only jumps go straight on; parameters that are always the same value go;
+//! a branch whose two edges do the same becomes a jump; nothing follows a call that never returns.
+//! Preserves: the sequence of effects on every path. Wishes for unrolling stay with their header.
+//! The kernel's verifier still accepts: only paths that no execution takes disappear.
+//! Cost: linear for each round, few rounds.
+
+use std::collections::BTreeSet;
+
+use super::Cx;
+use super::mem2reg::drop_param;
+use crate::ir::flow::{Flow, reverse_post_order};
+use crate::ir::{
+    Arena, Block, BlockCall, Callee, Compare, Function, InstData, Intrinsic, Unroll, Value, ValueDef,
+};
+
+/// Runs the pass.
+pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
+    let mut changed = false;
+    loop {
+        let mut here = cut_after_noreturn(f, cx);
+        here |= fold_terminators(f);
+        here |= remove_unreachable(f);
+        here |= remove_params(f);
+        here |= skip_empty_blocks(f);
+        here |= remove_unreachable(f);
+        here |= merge_chains(f);
+        here |= same_condition(f);
+        if !here {
+            return changed;
+        }
+        changed = true;
+    }
+}
+
+/// Takes blocks that control never reaches out of the layout.
+pub fn remove_unreachable(f: &mut Function) -> bool {
+    let mut reachable = Arena::filled(&f.blocks, false);
+    for block in reverse_post_order(f) {
+        reachable[block] = true;
+    }
+    let before = f.order.len();
+    f.order.retain(|&block| reachable[block]);
+    f.order.len() != before
+}
+
+/// Nothing happens after a call that does not return, or after a trap.
+fn cut_after_noreturn(f: &mut Function, cx: &Cx<'_>) -> bool {
+    let mut changed = false;
+    for block in f.order.clone() {
+        let ends = |data: &InstData| match data {
+            InstData::Call { callee: Callee::Func(symbol), .. } => {
+                cx.func(*symbol).is_some_and(|func| func.noreturn)
+            }
+            InstData::Intrinsic { op: Intrinsic::Trap, .. } => true,
+            _ => false,
+        };
+        let Some(at) = f.blocks[block].insts.iter().position(|&inst| ends(&f.insts[inst])) else { continue };
+        let last = f.blocks[block].insts.len() - 1;
+        if at + 2 > last && matches!(f.terminator(block).map(|t| &f.insts[t]), Some(InstData::Unreachable)) {
+            continue;
+        }
+        let loc = f.locs[f.blocks[block].insts[at]];
+        f.blocks[block].insts.truncate(at + 1);
+        f.append(block, InstData::Unreachable, loc);
+        changed = true;
+    }
+    changed
+}
+
+/// Folds branches and switches that have one way to go.
+fn fold_terminators(f: &mut Function) -> bool {
+    let mut changed = false;
+    for block in f.order.clone() {
+        let Some(inst) = f.terminator(block) else { continue };
+        let dead = |f: &Function, call: &BlockCall| {
+            f.blocks[call.block].insts.first().is_some_and(|&i| matches!(f.insts[i], InstData::Unreachable))
+        };
+        let new = match &f.insts[inst] {
+            InstData::Branch { cond, then, els } => match f.constant(*cond) {
+                Some(bit) => {
+                    Some(InstData::Jump { target: if bit & 1 == 1 { then.clone() } else { els.clone() } })
+                }
+                None if then == els || dead(f, els) => Some(InstData::Jump { target: then.clone() }),
+                None if dead(f, then) => Some(InstData::Jump { target: els.clone() }),
+                None => None,
+            },
+            InstData::Switch { value, cases, default } => match f.constant(*value) {
+                Some(bits) => {
+                    let case = cases.iter().find(|case| (case.lo..=case.hi).contains(&bits));
+                    Some(InstData::Jump { target: case.map_or(default, |case| &case.target).clone() })
+                }
+                None if cases.iter().any(|case| case.target == *default) || cases.is_empty() => {
+                    let cases: Vec<_> =
+                        cases.iter().filter(|case| case.target != *default).cloned().collect();
+                    Some(match cases.is_empty() {
+                        true => InstData::Jump { target: default.clone() },
+                        false => InstData::Switch { value: *value, cases, default: default.clone() },
+                    })
+                }
+                None => None,
+            },
+            _ => None,
+        };
+        if let Some(new) = new {
+            f.set_inst(inst, new);
+            changed = true;
+        }
+    }
+    changed
+}
+
+/// Replaces parameters to which all edges pass the same value, and equal parameters of a block.
+fn remove_params(f: &mut Function) -> bool {
+    let mut changed = false;
+    loop {
+        let preds = f.predecessors();
+        let mut here = false;
+        for block in f.order.clone().into_iter().skip(1) {
+            let mut columns: Vec<(Vec<Value>, Value)> = Vec::new();
+            for param in f.blocks[block].params.clone() {
+                let Some(args) = arguments(f, &preds[block], block, param) else { continue };
+                let mut others = args.iter().filter(|&&arg| arg != param);
+                let same = match others.next() {
+                    Some(&first) if others.all(|&arg| arg == first) => Some(first),
+                    _ => columns.iter().find(|(column, _)| *column == args).map(|&(_, twin)| twin),
+                };
+                match same {
+                    Some(value) => {
+                        drop_param(f, &preds[block], block, param);
+                        f.replace(param, value);
+                        here = true;
+                    }
+                    None => columns.push((args, param)),
+                }
+            }
+        }
+        if !here {
+            break;
+        }
+        f.resolve_aliases();
+        changed = true;
+    }
+    changed
+}
+
+/// What each edge passes for a parameter.
+fn arguments(f: &Function, preds: &[Block], block: Block, param: Value) -> Option<Vec<Value>> {
+    let index = f.blocks[block].params.iter().position(|&p| p == param)?;
+    let unique: BTreeSet<Block> = preds.iter().copied().collect();
+    let mut args = Vec::new();
+    for pred in unique {
+        for call in f.successors(pred).into_iter().filter(|call| call.block == block) {
+            args.push(f.resolve(call.args[index]));
+        }
+    }
+    Some(args)
+}
+
+/// Where a block that does nothing but jump leads, for given arguments.
+fn forward(f: &Function, call: &BlockCall) -> Option<BlockCall> {
+    let data = &f.blocks[call.block];
+    let [only] = data.insts[..] else { return None };
+    let InstData::Jump { target } = &f.insts[only] else { return None };
+    if target.block == call.block || data.unroll != Unroll::Auto {
+        return None;
+    }
+    let mut target = target.clone();
+    for arg in &mut target.args {
+        if let Some(at) = data.params.iter().position(|p| p == arg) {
+            *arg = call.args[at];
+        }
+    }
+    Some(target)
+}
+
+/// Sends jumps to empty blocks straight on.
+fn skip_empty_blocks(f: &mut Function) -> bool {
+    // Parameters of an empty block must not be used beyond it.
+    let mut used_elsewhere = Arena::filled(&f.blocks, false);
+    for &block in &f.order {
+        for &inst in &f.blocks[block].insts {
+            f.insts[inst].for_each_operand(|v| {
+                if let ValueDef::Param(home, _) = f.values[v].def
+                    && home != block
+                {
+                    used_elsewhere[home] = true;
+                }
+            });
+        }
+    }
+    let mut changed = false;
+    for block in f.order.clone() {
+        let Some(inst) = f.terminator(block) else { continue };
+        let mut data = f.insts[inst].clone();
+        for call in data.targets_mut() {
+            // A chain of empty blocks may be a cycle.
+            for _ in 0..f.order.len() {
+                match forward(f, call) {
+                    Some(next) if !used_elsewhere[call.block] && next.block != f.entry() => *call = next,
+                    _ => break,
+                }
+            }
+        }
+        if data != f.insts[inst] {
+            f.set_inst(inst, data);
+            changed = true;
+        }
+    }
+    changed
+}
+
+/// Appends a block to its only predecessor, if that goes nowhere else.
+fn merge_chains(f: &mut Function) -> bool {
+    let preds = f.predecessors();
+    let mut gone = BTreeSet::new();
+    for block in f.order.clone() {
+        if gone.contains(&block) {
+            continue;
+        }
+        while let Some(last) = f.terminator(block) {
+            let InstData::Jump { target } = f.insts[last].clone() else { break };
+            let next = target.block;
+            if preds[next].len() != 1 || next == block || next == f.entry() || gone.contains(&next) {
+                break;
+            }
+            if f.blocks[next].unroll != Unroll::Auto && f.blocks[block].unroll != Unroll::Auto {
+                break;
+            }
+            for (param, arg) in std::mem::take(&mut f.blocks[next].params).into_iter().zip(target.args) {
+                f.replace(param, arg);
+            }
+            let insts = std::mem::take(&mut f.blocks[next].insts);
+            f.blocks[block].insts.pop();
+            f.blocks[block].insts.extend(insts);
+            gone.insert(next);
+        }
+    }
+    if gone.is_empty() {
+        return false;
+    }
+    f.order.retain(|block| !gone.contains(block));
+    f.resolve_aliases();
+    true
+}
+
+/// A branch on a condition that a dominating edge has decided follows that edge.
+fn same_condition(f: &mut Function) -> bool {
+    let flow = Flow::new(f);
+    let mut changed = false;
+    for block in f.order.clone() {
+        let Some(inst) = f.terminator(block) else { continue };
+        let InstData::Branch { cond, then, els } = f.insts[inst].clone() else { continue };
+        let mut at = block;
+        // Only edges into blocks with one predecessor say something about all that follows.
+        while let Some(up) = flow.idom(at) {
+            if let [_] = flow.preds[at][..]
+                && let Some(decided) = decided(f, up, at, cond)
+            {
+                f.set_inst(inst, InstData::Jump { target: if decided { then } else { els } });
+                changed = true;
+                break;
+            }
+            at = up;
+        }
+    }
+    changed
+}
+
+/// The value of a condition on the edge between two blocks.
+fn decided(f: &Function, from: Block, to: Block, cond: Value) -> Option<bool> {
+    let InstData::Branch { cond: tested, then, els } = &f.insts[f.terminator(from)?] else { return None };
+    if then.block == els.block {
+        return None;
+    }
+    let taken = then.block == to;
+    if *tested == cond {
+        return Some(taken);
+    }
+    let (
+        Some(InstData::Compare { op: known, args: known_args }),
+        Some(InstData::Compare { op: asked, args: asked_args }),
+    ) = (f.def(*tested), f.def(cond))
+    else {
+        return None;
+    };
+    let known = if taken { *known } else { known.negated() };
+    if known_args == asked_args {
+        return implied(known, *asked);
+    }
+    // `x == C` decides every other comparison of `x` with a constant.
+    let (same, value, other) =
+        (known_args[0] == asked_args[0], f.constant(known_args[1])?, f.constant(asked_args[1])?);
+    let ty = f.ty(known_args[1]);
+    match (same, known) {
+        (true, Compare::Eq) => Some(super::simplify::fold::compare(*asked, ty, value, other)),
+        _ => None,
+    }
+}
+
+/// What a comparison that holds says about another one of the same operands.
+fn implied(known: Compare, asked: Compare) -> Option<bool> {
+    if known == asked {
+        return Some(true);
+    }
+    if known == asked.negated() {
+        return Some(false);
+    }
+    match (known, asked) {
+        (Compare::Eq, Compare::Ule | Compare::Uge | Compare::Sle | Compare::Sge) => Some(true),
+        (Compare::Eq, Compare::Ult | Compare::Ugt | Compare::Slt | Compare::Sgt | Compare::Ne) => Some(false),
+        (Compare::Ult, Compare::Ule | Compare::Ne) | (Compare::Ugt, Compare::Uge | Compare::Ne) => Some(true),
+        (Compare::Ult, Compare::Eq | Compare::Ugt) | (Compare::Ugt, Compare::Eq | Compare::Ult) => {
+            Some(false)
+        }
+        (Compare::Slt, Compare::Sle | Compare::Ne) | (Compare::Sgt, Compare::Sge | Compare::Ne) => Some(true),
+        (Compare::Slt, Compare::Eq | Compare::Sgt) | (Compare::Sgt, Compare::Eq | Compare::Slt) => {
+            Some(false)
+        }
+        _ => None,
+    }
+}

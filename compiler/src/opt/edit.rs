@@ -1,0 +1,182 @@
+//! Rewriting a function instruction by instruction, and counting uses.
+//!
+//! In: a function and a closure. [`rewrite`] walks the blocks in layout order and shows the closure
+//! every instruction with its operands resolved; the closure emits new instructions before it and
+//! says what becomes of it. Invariant: what is emitted has the location of the instruction that it
+//! stands for, so a replacement inherits the place in the source of what it replaces.
+
+use crate::ir::{
+    Arena, BinaryOp, Block, Compare, ConvertOp, Function, Inst, InstData, SrcLoc, Type, UnaryOp, Value,
+    ValueDef,
+};
+
+/// What becomes of an instruction.
+pub enum Edit {
+    /// It stays, perhaps changed in place.
+    Keep,
+    /// Its result is this value; it goes.
+    Replace(Value),
+    /// It has no result that anyone uses; it goes.
+    Remove,
+}
+
+/// Emits instructions before the one that is being rewritten.
+pub struct Editor<'f> {
+    /// The function.
+    pub f: &'f mut Function,
+    /// The block that is being rewritten.
+    pub block: Block,
+    /// Location of what is emitted.
+    pub loc: SrcLoc,
+    out: Vec<Inst>,
+    changed: bool,
+}
+
+impl Editor<'_> {
+    /// Emits an instruction that has a result.
+    pub fn emit(&mut self, data: InstData) -> Value {
+        let inst = self.effect(data);
+        self.f.result(inst).expect("an instruction with a result is emitted")
+    }
+
+    /// Emits an instruction for its effect.
+    pub fn effect(&mut self, data: InstData) -> Inst {
+        let inst = self.f.make_inst(data, self.loc);
+        self.out.push(inst);
+        self.changed = true;
+        inst
+    }
+
+    /// Replaces what `inst` does; its result stays.
+    pub fn set(&mut self, inst: Inst, data: InstData) {
+        self.f.set_inst(inst, data);
+        self.changed = true;
+    }
+
+    /// A constant.
+    pub fn iconst(&mut self, ty: Type, value: u64) -> Value {
+        self.emit(InstData::Const { ty, value: value & ty.mask() })
+    }
+
+    /// Two-operand arithmetic.
+    pub fn binary(&mut self, op: BinaryOp, a: Value, b: Value) -> Value {
+        self.emit(InstData::Binary { op, args: [a, b] })
+    }
+
+    /// Arithmetic with a constant on the right.
+    pub fn binary_imm(&mut self, op: BinaryOp, a: Value, imm: u64) -> Value {
+        let b = self.iconst(self.f.ty(a), imm);
+        self.binary(op, a, b)
+    }
+
+    /// One-operand arithmetic.
+    pub fn unary(&mut self, op: UnaryOp, arg: Value) -> Value {
+        self.emit(InstData::Unary { op, arg })
+    }
+
+    /// A comparison.
+    pub fn compare(&mut self, op: Compare, a: Value, b: Value) -> Value {
+        self.emit(InstData::Compare { op, args: [a, b] })
+    }
+
+    /// A conversion; none when the type is right already.
+    pub fn convert(&mut self, op: ConvertOp, ty: Type, arg: Value) -> Value {
+        if self.f.ty(arg) == ty { arg } else { self.emit(InstData::Convert { op, ty, arg }) }
+    }
+
+    /// `base + offset` with a constant offset; `base` itself when the offset is 0.
+    pub fn offset(&mut self, base: Value, offset: i64) -> Value {
+        if offset == 0 {
+            return base;
+        }
+        let offset = self.iconst(Type::I64, offset as u64);
+        self.emit(InstData::PtrAdd { base, offset })
+    }
+
+    /// What was emitted so far in this block, in order.
+    pub fn emitted(&self) -> &[Inst] {
+        &self.out
+    }
+
+    /// Puts an existing instruction where the next one would be emitted.
+    pub fn place(&mut self, inst: Inst) {
+        self.out.push(inst);
+    }
+}
+
+/// Shows every instruction to `edit`, in layout order. Returns whether anything changed.
+pub fn rewrite(f: &mut Function, mut edit: impl FnMut(&mut Editor<'_>, Inst) -> Edit) -> bool {
+    let mut changed = false;
+    for block in f.order.clone() {
+        let insts = std::mem::take(&mut f.blocks[block].insts);
+        let out = Vec::with_capacity(insts.len());
+        let mut editor = Editor { f, block, loc: SrcLoc::NONE, out, changed: false };
+        for inst in insts {
+            resolve_operands(editor.f, inst);
+            editor.loc = editor.f.locs[inst];
+            match edit(&mut editor, inst) {
+                Edit::Keep => editor.out.push(inst),
+                Edit::Replace(with) => {
+                    if let Some(result) = editor.f.result(inst) {
+                        editor.f.replace(result, with);
+                    }
+                    editor.changed = true;
+                }
+                Edit::Remove => editor.changed = true,
+            }
+        }
+        let Editor { out, changed: here, .. } = editor;
+        f.blocks[block].insts = out;
+        changed |= here;
+    }
+    if changed {
+        f.resolve_aliases();
+    }
+    changed
+}
+
+/// Rewrites the operands of one instruction to what their aliases stand for.
+pub fn resolve_operands(f: &mut Function, inst: Inst) {
+    let mut stale = false;
+    f.insts[inst].for_each_operand(|v| stale |= matches!(f.values[v].def, ValueDef::Alias(_)));
+    if stale {
+        let mut data = std::mem::replace(&mut f.insts[inst], InstData::Unreachable);
+        data.map_operands(|v| f.resolve(v));
+        f.insts[inst] = data;
+    }
+}
+
+/// How often each value is an operand.
+pub fn use_counts(f: &Function) -> Arena<Value, u32> {
+    let mut uses = Arena::filled(&f.values, 0);
+    for &block in &f.order {
+        for &inst in &f.blocks[block].insts {
+            f.insts[inst].for_each_operand(|v| uses[v] += 1);
+        }
+    }
+    uses
+}
+
+/// The block of each instruction that is in one.
+pub fn inst_blocks(f: &Function) -> Arena<Inst, Option<Block>> {
+    let mut blocks = Arena::filled(&f.insts, None);
+    for &block in &f.order {
+        for &inst in &f.blocks[block].insts {
+            blocks[inst] = Some(block);
+        }
+    }
+    blocks
+}
+
+/// Inserts an instruction at the start of the entry block and returns its result.
+pub fn emit_at_entry(f: &mut Function, data: InstData) -> Value {
+    let inst = f.make_inst(data, SrcLoc::NONE);
+    let entry = f.entry();
+    f.blocks[entry].insts.insert(0, inst);
+    f.result(inst).expect("an instruction with a result is emitted")
+}
+
+/// How many instructions are in blocks.
+pub fn size(f: &Function) -> usize {
+    f.order.iter().map(|&block| f.blocks[block].insts.len()).sum()
+}

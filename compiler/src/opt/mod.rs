@@ -1,0 +1,282 @@
+//! The optimiser: passes over the IR, and the pipelines that order them.
+//!
+//! In: a module as `lower` leaves it, every C local in a stack slot. Out: the same module with the
+//! same meaning, in the form that code generation takes: no call through a pointer, no memory
+//! intrinsic, no switch, no division that the target lacks. What cannot be brought into that form
+//! is a [`Limit`]; nothing before this stage may report it, because code that is never reached may
+//! contain anything.
+//!
+//! A pass is one file with one `run` and one row of [`PASSES`]; pipelines are lists of names.
+//!
+//! # Invariants
+//! What no pass ever does, because the kernel's verifier would reject or drown in the result:
+//! 1. The value that a comparison checked is the value that is used after it: no reassociation of a
+//!    value that has another use, no second computation of it.
+//! 2. Comparisons do not get narrower: a check of the lower half proves nothing about the whole.
+//! 3. A constant that an edge passes to a block stays a constant of that edge; two constant offsets
+//!    never merge into a pointer plus a block parameter.
+//! 4. Pointers are 64 bits, and only added to.
+//! 5. Slots of 8 bytes and more are aligned to 8; accesses get wider only with proven alignment or
+//!    where the kernel allows unaligned ones.
+//! 6. Accesses of the context keep width and offset; its pointer is not modified.
+//! 7. Differences of pointers are not reassociated.
+//! 8. No bitwise logic on pointers, no selection between pointers of different kinds.
+//! 9. Jumps are threaded past a test of a pointer only when that removes the test on every path.
+//! 10. `Opaque` is a full barrier; a mask that bounds an index stays.
+//! 11. Range checks stay two comparisons of one value; `min` and `max` stay branches.
+//! 12. Loads are neither speculated nor moved above the checks before them.
+//! 13. Values do not move into memory, nor back and forth.
+//! 14. No mask is made from a condition (`-(x)&k`): each such mask doubles the verifier's work.
+
+pub mod bits;
+mod cfg;
+mod dce;
+#[allow(dead_code)]
+mod edit;
+#[allow(dead_code)]
+mod mem2reg;
+pub mod simplify;
+mod slots;
+#[cfg(test)]
+#[allow(dead_code)]
+mod testing;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use crate::ir::verify::{self, verify_function};
+use crate::ir::{Arena, DataSymbol, FuncSymbol, Function, Module, SrcLoc, Symbol, SymbolId, SymbolKind};
+
+/// What is wanted of the optimiser.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// `-O`: 0 to 3.
+    pub level: u8,
+    /// `-mcpu`: 1 to 4.
+    pub cpu: u8,
+    /// Byte order of the target.
+    pub big_endian: bool,
+    /// Only `always_inline` functions are inlined (`-fno-inline`).
+    pub no_inline: bool,
+    /// Packet and map memory may be accessed unaligned, as on all machines but a few.
+    pub unaligned: bool,
+    /// The IR is verified after every pass. A violation is a bug of the compiler and panics.
+    pub check: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            level: 2,
+            cpu: 1,
+            big_endian: false,
+            no_inline: false,
+            unaligned: true,
+            check: cfg!(debug_assertions),
+        }
+    }
+}
+
+/// Something that the program asks for and BPF cannot do.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Limit {
+    /// Where.
+    pub loc: SrcLoc,
+    /// What.
+    pub message: String,
+}
+
+/// What a pass may know besides its function.
+pub struct Cx<'a> {
+    /// Symbols of the module.
+    pub symbols: &'a Arena<SymbolId, Symbol>,
+    /// Variables that nothing in the module writes to.
+    pub immutable: &'a BTreeSet<SymbolId>,
+    /// The options.
+    pub options: &'a Options,
+    /// What is not constant by now never will be.
+    pub late: bool,
+    /// Where limits go.
+    pub limits: &'a RefCell<BTreeSet<Limit>>,
+}
+
+impl Cx<'_> {
+    /// Facts of a function symbol.
+    pub fn func(&self, symbol: SymbolId) -> Option<&FuncSymbol> {
+        match &self.symbols[symbol].kind {
+            SymbolKind::Func(func) => Some(func),
+            SymbolKind::Data(_) => None,
+        }
+    }
+
+    /// Facts of a variable.
+    pub fn data(&self, symbol: SymbolId) -> Option<&DataSymbol> {
+        match &self.symbols[symbol].kind {
+            SymbolKind::Data(data) => Some(data),
+            SymbolKind::Func(_) => None,
+        }
+    }
+
+    /// Does the variable always hold its initial bytes?
+    pub fn is_immutable(&self, symbol: SymbolId) -> bool {
+        self.data(symbol).is_some_and(|data| data.constant) || self.immutable.contains(&symbol)
+    }
+
+    /// Reports a limit.
+    pub fn limit(&self, loc: SrcLoc, message: impl Into<String>) {
+        self.limits.borrow_mut().insert(Limit { loc, message: message.into() });
+    }
+}
+
+/// A row of [`PASSES`].
+pub struct Pass {
+    /// Its name: the file, the name in pipelines, the argument of `--print-after`.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub about: &'static str,
+    /// The code. Returns whether it changed anything.
+    pub run: fn(&mut Function, &Cx<'_>) -> bool,
+    /// From this `-O` on.
+    pub level: u8,
+}
+
+/// The passes over one function.
+pub const PASSES: &[Pass] = &[
+    Pass { name: "mem2reg", about: "slots become values", run: mem2reg::run, level: 0 },
+    Pass { name: "simplify", about: "constants and algebra", run: simplify::run, level: 0 },
+    Pass { name: "cfg", about: "the graph of blocks becomes simple", run: cfg::run, level: 0 },
+    Pass { name: "dce", about: "what nobody needs goes", run: dce::run, level: 0 },
+];
+
+/// The row of this name.
+pub fn pass(name: &str) -> Option<&'static Pass> {
+    PASSES.iter().find(|pass| pass.name == name)
+}
+
+/// Is shown the name of a pass and the function after it, for `--print-after`.
+pub type Observer<'a> = dyn FnMut(&str, &Module, &Function) + 'a;
+
+/// Brings a function to a fixed point; after this many rounds it is good enough.
+const ROUNDS: u32 = 6;
+
+/// Repeated until nothing changes.
+const SCALAR: &[&str] = &["mem2reg", "simplify", "cfg", "dce"];
+
+/// Optimises a module. Returns what cannot become code, in order of place.
+pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) -> Vec<Limit> {
+    let limits = RefCell::new(BTreeSet::new());
+    let immutable = BTreeSet::new();
+    for index in 0..module.functions.len() {
+        let mut work =
+            Work { module, options, immutable: &immutable, limits: &limits, observer, late: false };
+        work.repeat(index, SCALAR);
+    }
+    limits.into_inner().into_iter().collect()
+}
+
+/// Runs one pass over every function, as the tests of a pass do.
+pub fn run_pass(module: &mut Module, options: &Options, pass: &Pass) -> bool {
+    let limits = RefCell::new(BTreeSet::new());
+    let immutable = BTreeSet::new();
+    let mut changed = false;
+    for index in 0..module.functions.len() {
+        let observer: &mut Observer<'_> = &mut |_, _, _| {};
+        let mut work =
+            Work { module, options, immutable: &immutable, limits: &limits, observer, late: false };
+        changed |= work.apply(index, pass);
+    }
+    changed
+}
+
+/// A module in work.
+struct Work<'a, 'o> {
+    module: &'a mut Module,
+    options: &'a Options,
+    immutable: &'a BTreeSet<SymbolId>,
+    limits: &'a RefCell<BTreeSet<Limit>>,
+    observer: &'a mut Observer<'o>,
+    late: bool,
+}
+
+impl Work<'_, '_> {
+    /// Runs passes in turn until none changes the function.
+    fn repeat(&mut self, index: usize, names: &[&str]) -> bool {
+        let mut changed = false;
+        for _ in 0..ROUNDS {
+            if !self.sequence(index, names) {
+                break;
+            }
+            changed = true;
+        }
+        changed
+    }
+
+    /// Runs passes in turn.
+    fn sequence(&mut self, index: usize, names: &[&str]) -> bool {
+        let mut changed = false;
+        for name in names {
+            let pass = pass(name).expect("pipelines name passes of the table");
+            if pass.level <= self.options.level {
+                changed |= self.apply(index, pass);
+            }
+        }
+        changed
+    }
+
+    fn apply(&mut self, index: usize, pass: &Pass) -> bool {
+        let cx = Cx {
+            symbols: &self.module.symbols,
+            immutable: self.immutable,
+            options: self.options,
+            late: self.late,
+            limits: self.limits,
+        };
+        let changed = (pass.run)(&mut self.module.functions[index], &cx);
+        let f = &self.module.functions[index];
+        if changed {
+            (self.observer)(pass.name, self.module, f);
+        }
+        if self.options.check {
+            let violations = verify_function(self.module, f, verify::Options::default());
+            assert!(
+                violations.is_empty(),
+                "pass `{}` breaks the IR:\n{}",
+                pass.name,
+                verify::render(self.module, f, &violations)
+            );
+        }
+        changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pipelines_name_passes() {
+        for name in SCALAR {
+            assert!(pass(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_pass_keeps_the_meaning_of_random_modules() {
+        for pass in PASSES {
+            testing::fuzz_pass(pass.name, 1..80);
+        }
+    }
+
+    #[test]
+    fn every_pipeline_keeps_the_meaning_of_random_modules() {
+        for seed in 1..120 {
+            let before = testing::generate::module(seed);
+            for (level, big_endian) in [(0, false), (2, false), (2, true)] {
+                let options = Options { level, big_endian, check: true, ..Options::default() };
+                let mut after = before.clone();
+                run(&mut after, &options, &mut |_, _, _| {});
+                testing::assert_same(&before, &after, seed, big_endian);
+            }
+        }
+    }
+}

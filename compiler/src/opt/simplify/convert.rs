@@ -1,0 +1,219 @@
+//! Rules about conversions, and about arithmetic and comparisons that look through them.
+//!
+//! In: one instruction. Out: the value it equals, or nothing. These rules depend on the widths of
+//! several types at once, which the table in [`super::rules`] does not express.
+//! Invariant: no comparison becomes narrower than it was written, since the value compared is often
+//! used later as an index or a size and a check of its lower half proves nothing about it.
+
+use super::fold;
+use crate::ir::{BinaryOp, Compare, ConvertOp, InstData, Type, UnaryOp, Value};
+use crate::opt::bits::known;
+use crate::opt::edit::Editor;
+
+/// `op.ty arg`.
+pub fn convert(ed: &mut Editor<'_>, op: ConvertOp, ty: Type, arg: Value) -> Option<Value> {
+    let from = ed.f.ty(arg);
+    if from == ty {
+        return Some(arg);
+    }
+    if let Some(value) = ed.f.constant(arg) {
+        return Some(ed.iconst(ty, fold::convert(op, from, ty, value)));
+    }
+    let inner = ed.f.def(arg)?.clone();
+    match (op, inner) {
+        (
+            ConvertOp::Trunc,
+            InstData::Convert { op: inner @ (ConvertOp::Zext | ConvertOp::Sext), arg: source, .. },
+        ) => {
+            let source_ty = ed.f.ty(source);
+            let op = if source_ty.bits() > ty.bits() { ConvertOp::Trunc } else { inner };
+            Some(ed.convert(op, ty, source))
+        }
+        (ConvertOp::Trunc, InstData::Convert { op: ConvertOp::Trunc, arg: source, .. }) => {
+            Some(ed.convert(ConvertOp::Trunc, ty, source))
+        }
+        // The mask or the extension before a truncation only touches bits that are cut off.
+        (ConvertOp::Trunc, InstData::Binary { op: BinaryOp::And, args: [x, mask] })
+            if ed.f.constant(mask).is_some_and(|m| m & ty.mask() == ty.mask()) =>
+        {
+            Some(ed.convert(ConvertOp::Trunc, ty, x))
+        }
+        (ConvertOp::Zext, InstData::Convert { op: ConvertOp::Zext, arg: source, .. }) => {
+            Some(ed.convert(ConvertOp::Zext, ty, source))
+        }
+        (
+            ConvertOp::Sext,
+            InstData::Convert { op: inner @ (ConvertOp::Zext | ConvertOp::Sext), arg: source, .. },
+        ) => Some(ed.convert(inner, ty, source)),
+        (ConvertOp::Zext, InstData::Convert { op: ConvertOp::Trunc, arg: source, .. }) => {
+            zext_of_trunc(ed, ty, from, source)
+        }
+        (ConvertOp::PtrToInt, InstData::Convert { op: ConvertOp::IntToPtr, arg: source, .. })
+        | (ConvertOp::IntToPtr, InstData::Convert { op: ConvertOp::PtrToInt, arg: source, .. }) => {
+            Some(source)
+        }
+        // A selection of constants is converted at compile time.
+        (op, InstData::Select { cond, args }) => {
+            let consts = [ed.f.constant(args[0])?, ed.f.constant(args[1])?];
+            let args = consts.map(|value| ed.iconst(ty, fold::convert(op, from, ty, value)));
+            Some(ed.emit(InstData::Select { cond, args }))
+        }
+        (ConvertOp::Sext, _) if from != Type::I1 && known(ed.f, arg).is_non_negative(from) => {
+            Some(ed.convert(ConvertOp::Zext, ty, arg))
+        }
+        _ => None,
+    }
+}
+
+/// `zext.ty (trunc.narrow source)` is a mask, unless the mask would not fit an immediate.
+fn zext_of_trunc(ed: &mut Editor<'_>, ty: Type, narrow: Type, source: Value) -> Option<Value> {
+    if known(ed.f, source).fits(narrow) {
+        let op = if ed.f.ty(source).bits() > ty.bits() { ConvertOp::Trunc } else { ConvertOp::Zext };
+        return Some(ed.convert(op, ty, source));
+    }
+    if !matches!(narrow, Type::I8 | Type::I16) || !matches!(ty, Type::I32 | Type::I64) {
+        return None;
+    }
+    let source_ty = ed.f.ty(source);
+    let wide = match source_ty {
+        Type::I32 | Type::I64 if source_ty.bits() > ty.bits() => ed.convert(ConvertOp::Trunc, ty, source),
+        Type::I32 | Type::I64 => source,
+        Type::I1 | Type::I8 | Type::I16 | Type::Ptr => return None,
+    };
+    let masked = ed.binary_imm(BinaryOp::And, wide, narrow.mask());
+    Some(ed.convert(ConvertOp::Zext, ty, masked))
+}
+
+/// Comparisons of extended values with constants.
+pub fn compare(ed: &mut Editor<'_>, op: Compare, args: [Value; 2]) -> Option<Value> {
+    let [a, b] = args;
+    let ty = ed.f.ty(a);
+    let constant = ed.f.constant(b);
+    let equality = matches!(op, Compare::Eq | Compare::Ne);
+    if let (Some(bits), Some(InstData::Convert { op: ConvertOp::Zext, arg, .. })) =
+        (constant, ed.f.def(a).cloned())
+    {
+        let from = ed.f.ty(arg);
+        if from == Type::I1 && equality {
+            return Some(match (bits, op) {
+                (0, Compare::Ne) | (1, Compare::Eq) => arg,
+                (0, _) | (1, _) => ed.unary(UnaryOp::Not, arg),
+                (_, op) => ed.iconst(Type::I1, (op == Compare::Ne).into()),
+            });
+        }
+        // Swapped bytes of a short: swap the constant instead.
+        if let (true, Some(InstData::Unary { op: UnaryOp::Bswap, arg })) = (equality, ed.f.def(arg).cloned())
+            && bits <= from.mask()
+        {
+            let plain = ed.convert(ConvertOp::Zext, ty, arg);
+            let swapped = ed.iconst(ty, fold::unary(UnaryOp::Bswap, from, bits));
+            return Some(ed.compare(op, plain, swapped));
+        }
+    }
+    if let Some(result) = known(ed.f, a).compare(op, known(ed.f, b), ty) {
+        return Some(ed.iconst(Type::I1, result.into()));
+    }
+    if equality {
+        if let Some(value) = compare_selection(ed, op, a, b) {
+            return Some(value);
+        }
+        if constant == Some(0) && ty == Type::Ptr && never_null(ed, a) {
+            return Some(ed.iconst(Type::I1, (op == Compare::Ne).into()));
+        }
+    }
+    extended_alike(ed, op, a, b)
+}
+
+/// `(p ? A : B) == C` is `p`, `!p` or known.
+fn compare_selection(ed: &mut Editor<'_>, op: Compare, a: Value, b: Value) -> Option<Value> {
+    let Some(InstData::Select { cond, args }) = ed.f.def(a).cloned() else { return None };
+    let (x, y, c) = (ed.f.constant(args[0])?, ed.f.constant(args[1])?, ed.f.constant(b)?);
+    let holds = |v: u64| (v == c) == (op == Compare::Eq);
+    Some(match (holds(x), holds(y)) {
+        (true, false) => cond,
+        (false, true) => ed.unary(UnaryOp::Not, cond),
+        (both, _) => ed.iconst(Type::I1, both.into()),
+    })
+}
+
+/// `ext x == ext y` of the same kind and width is `x == y` when both are wide enough to compare.
+fn extended_alike(ed: &mut Editor<'_>, op: Compare, a: Value, b: Value) -> Option<Value> {
+    let swap = |ed: &Editor<'_>, v: Value| match ed.f.def(v) {
+        Some(InstData::Convert { op: ConvertOp::Zext, arg, .. }) => match ed.f.def(*arg) {
+            Some(InstData::Unary { op: UnaryOp::Bswap, arg: inner }) => Some((*arg, *inner)),
+            _ => None,
+        },
+        _ => None,
+    };
+    if !matches!(op, Compare::Eq | Compare::Ne) {
+        return None;
+    }
+    let ((outer_a, a), (outer_b, b), ty) = (swap(ed, a)?, swap(ed, b)?, ed.f.ty(a));
+    if ed.f.ty(outer_a) != ed.f.ty(outer_b) {
+        return None;
+    }
+    let (a, b) = (ed.convert(ConvertOp::Zext, ty, a), ed.convert(ConvertOp::Zext, ty, b));
+    Some(ed.compare(op, a, b))
+}
+
+/// Addresses of slots are not null. (Symbols may be weak.)
+fn never_null(ed: &Editor<'_>, value: Value) -> bool {
+    matches!(ed.f.def(value), Some(InstData::SlotAddr { .. }))
+}
+
+/// Arithmetic whose result follows from the bits that are known of its operands.
+pub fn binary(ed: &mut Editor<'_>, op: BinaryOp, args: [Value; 2]) -> Option<Value> {
+    let [a, b] = args;
+    let ty = ed.f.ty(a);
+    match op {
+        BinaryOp::And => {
+            let mask = ed.f.constant(b)?;
+            let bits = known(ed.f, a);
+            if bits.maybe() & !mask == 0 {
+                return Some(a);
+            }
+            if bits.maybe() & mask == 0 {
+                return Some(ed.iconst(ty, 0));
+            }
+            None
+        }
+        // Signed operations on values that are not negative are the unsigned ones.
+        BinaryOp::Sdiv | BinaryOp::Srem | BinaryOp::Ashr => {
+            let right_matters = op != BinaryOp::Ashr;
+            if !known(ed.f, a).is_non_negative(ty) || (right_matters && !known(ed.f, b).is_non_negative(ty)) {
+                return None;
+            }
+            let unsigned = match op {
+                BinaryOp::Sdiv => BinaryOp::Udiv,
+                BinaryOp::Srem => BinaryOp::Urem,
+                _ => BinaryOp::Lshr,
+            };
+            Some(ed.binary(unsigned, a, b))
+        }
+        BinaryOp::Lshr if ed.f.constant(b) == Some(32) && ty == Type::I64 => {
+            shifted_left_32(ed, ConvertOp::Zext, a)
+        }
+        BinaryOp::Lshr => {
+            let count = ed.f.constant(b)? % u64::from(ty.bits());
+            (known(ed.f, a).maybe() >> count == 0).then(|| ed.iconst(ty, 0))
+        }
+        _ => None,
+    }
+    .or_else(|| match op {
+        BinaryOp::Ashr if ed.f.constant(b) == Some(32) && ty == Type::I64 => {
+            shifted_left_32(ed, ConvertOp::Sext, a)
+        }
+        _ => None,
+    })
+}
+
+/// `(x << 32) >> 32` extends the lower half.
+fn shifted_left_32(ed: &mut Editor<'_>, op: ConvertOp, shifted: Value) -> Option<Value> {
+    let Some(InstData::Binary { op: BinaryOp::Shl, args: [x, count] }) = ed.f.def(shifted).cloned() else {
+        return None;
+    };
+    (ed.f.constant(count) == Some(32)).then(|| {
+        let low = ed.convert(ConvertOp::Trunc, Type::I32, x);
+        ed.convert(op, Type::I64, low)
+    })
+}

@@ -1,0 +1,329 @@
+//! simplify: constants are folded and expressions replaced by simpler equal ones.
+//!
+//! ```text
+//! v2 = iconst.i64 8                          v9 = load.i32 v1+12 align 4
+//! v3 = ptr_add v1, v2               ->       br v10, block1, block2      ; v10 = icmp eq v9, 8
+//! v4 = load.i32 v3+4 align 4
+//! v5 = bswap v4 ... icmp eq v5, 0x8000000
+//! ```
+//!
+//! The algebra is a table ([`rules`]); conversions ([`convert`]) and reads of constant memory
+//! ([`memory`]) are code. Calls through constants become calls of helpers or functions.
+//! Preserves: effects and their order; the value of every use.
+//! The kernel's verifier still accepts: no comparison gets narrower, nothing is reassociated when an
+//! inner value has another use (it may be a check), pointer differences stay as they are, masks
+//! stay unless the loaded width implies them.
+//! Cost: linear in the instructions, for each sweep; at most [`SWEEPS`] sweeps.
+
+mod convert;
+pub mod fold;
+mod memory;
+pub mod rules;
+
+use super::Cx;
+use super::edit::{self, Edit, Editor, use_counts};
+use crate::ir::{
+    Arena, BinaryOp, BlockCall, Callee, Compare, ConvertOp, Function, Inst, InstData, Intrinsic, MemFlags,
+    Type, UnaryOp, Value,
+};
+
+/// Sweeps over the function before the pass gives up on reaching a fixed point.
+const SWEEPS: u32 = 8;
+
+/// How often one instruction is simplified within a sweep.
+const STEPS: u32 = 16;
+
+/// Pointers below this are numbers of helpers.
+const HELPERS: u64 = 1 << 16;
+
+/// Runs the pass.
+pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
+    let mut changed = false;
+    for _ in 0..SWEEPS {
+        let uses = use_counts(f);
+        if !edit::rewrite(f, |ed, inst| instruction(ed, cx, &uses, inst)) {
+            break;
+        }
+        changed = true;
+        super::dce::remove_unused(f);
+    }
+    changed
+}
+
+fn instruction(ed: &mut Editor<'_>, cx: &Cx<'_>, uses: &Arena<Value, u32>, inst: Inst) -> Edit {
+    for _ in 0..STEPS {
+        let data = ed.f.insts[inst].clone();
+        if let Some(result) = ed.f.result(inst)
+            && let Some(with) = value(ed, cx, uses, &data, result)
+        {
+            return Edit::Replace(with);
+        }
+        match reshape(ed, cx, &data) {
+            Some(new) if new != data => ed.set(inst, new),
+            _ => break,
+        }
+    }
+    Edit::Keep
+}
+
+/// Another value that the instruction's result equals.
+fn value(
+    ed: &mut Editor<'_>,
+    cx: &Cx<'_>,
+    uses: &Arena<Value, u32>,
+    data: &InstData,
+    result: Value,
+) -> Option<Value> {
+    let ty = ed.f.ty(result);
+    if let Some(bits) = constant(ed.f, data) {
+        return Some(ed.iconst(ty, bits));
+    }
+    let special = match data {
+        InstData::Convert { op, ty, arg } => convert::convert(ed, *op, *ty, *arg),
+        InstData::Compare { op, args } => convert::compare(ed, *op, *args),
+        InstData::Binary { op, args } => convert::binary(ed, *op, *args),
+        InstData::Select { cond, args } => select(ed, ty, *cond, *args),
+        InstData::PtrAdd { base, offset } => ptr_add(ed, *base, *offset),
+        InstData::Load { ty, base, offset, flags } if !flags.volatile => {
+            memory::load(ed, cx, *ty, *base, *offset)
+        }
+        InstData::Intrinsic { op, args, .. } => intrinsic(ed, cx, *op, args),
+        _ => None,
+    };
+    // A value made in this sweep is not in the table of uses: it counts as shared.
+    let single = |v: Value| uses.get(v).is_some_and(|&n| n <= 1);
+    special.or_else(|| rules::apply(ed, data, ty, &single))
+}
+
+/// The constant that a pure operation on constants yields.
+pub fn constant(f: &Function, data: &InstData) -> Option<u64> {
+    match data {
+        InstData::Unary { op, arg } => Some(fold::unary(*op, f.ty(*arg), f.constant(*arg)?)),
+        InstData::Binary { op, args: [a, b] } => {
+            Some(fold::binary(*op, f.ty(*a), f.constant(*a)?, f.constant(*b)?))
+        }
+        InstData::Compare { op, args: [a, b] } => {
+            Some(fold::compare(*op, f.ty(*a), f.constant(*a)?, f.constant(*b)?).into())
+        }
+        InstData::Convert { op, ty, arg } => Some(fold::convert(*op, f.ty(*arg), *ty, f.constant(*arg)?)),
+        InstData::PtrAdd { base, offset } => Some(f.constant(*base)?.wrapping_add(f.constant(*offset)?)),
+        InstData::Intrinsic { op, args, .. } => {
+            let arg = *args.first()?;
+            let (value, ty) = (f.constant(arg)?, f.ty(arg));
+            match op {
+                Intrinsic::Clz => Some(u64::from(value.leading_zeros() + ty.bits() - 64)),
+                Intrinsic::Ctz => Some(u64::from(value.trailing_zeros().min(ty.bits()))),
+                Intrinsic::Popcount => Some(u64::from(value.count_ones())),
+                Intrinsic::ConstantP => Some(1),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+fn select(ed: &mut Editor<'_>, ty: Type, cond: Value, args: [Value; 2]) -> Option<Value> {
+    if let Some(bits) = ed.f.constant(cond) {
+        return Some(args[usize::from(bits & 1 == 0)]);
+    }
+    // A condition as a number.
+    let consts = (ed.f.constant(args[0])?, ed.f.constant(args[1])?);
+    match (consts, ty) {
+        ((1, 0), Type::I1) => Some(cond),
+        ((0, 1), Type::I1) => Some(ed.unary(UnaryOp::Not, cond)),
+        ((1, 0), Type::I8 | Type::I16 | Type::I32 | Type::I64) => Some(ed.convert(ConvertOp::Zext, ty, cond)),
+        ((0, 1), Type::I8 | Type::I16 | Type::I32 | Type::I64) => {
+            let not = ed.unary(UnaryOp::Not, cond);
+            Some(ed.convert(ConvertOp::Zext, ty, not))
+        }
+        _ => None,
+    }
+}
+
+/// Constant offsets gather in the address itself.
+fn ptr_add(ed: &mut Editor<'_>, base: Value, offset: Value) -> Option<Value> {
+    let Some(bytes) = ed.f.constant(offset).map(|bytes| bytes as i64) else {
+        return None;
+    };
+    if bytes == 0 {
+        return Some(base);
+    }
+    match ed.f.def(base)?.clone() {
+        InstData::SlotAddr { slot, offset } => {
+            let offset = i32::try_from(i64::from(offset).checked_add(bytes)?).ok()?;
+            Some(ed.emit(InstData::SlotAddr { slot, offset }))
+        }
+        InstData::SymbolAddr { symbol, offset } => {
+            let offset = offset.checked_add(bytes)?;
+            Some(ed.emit(InstData::SymbolAddr { symbol, offset }))
+        }
+        InstData::PtrAdd { base, offset } => {
+            let bytes = ed.f.constant(offset)?.wrapping_add(bytes as u64);
+            Some(ed.offset(base, bytes as i64))
+        }
+        _ => None,
+    }
+}
+
+fn intrinsic(ed: &mut Editor<'_>, cx: &Cx<'_>, op: Intrinsic, args: &[Value]) -> Option<Value> {
+    match (op, args) {
+        (Intrinsic::ConstantP, &[arg]) => {
+            // The address of a string literal counts as a constant, as in other compilers.
+            let known = matches!(ed.f.def(arg), Some(InstData::SymbolAddr { symbol, .. })
+                if cx.data(*symbol).is_some_and(|data| data.constant && data.local));
+            (known || cx.late).then(|| ed.iconst(Type::I32, known.into()))
+        }
+        (Intrinsic::Strlen, &[s]) => memory::strlen(ed, cx, s),
+        (Intrinsic::Strcmp, &[a, b]) => memory::strcmp(ed, cx, a, b),
+        (Intrinsic::Memcmp, &[a, b, n, ..]) => memory::memcmp(ed, cx, a, b, n),
+        _ => None,
+    }
+}
+
+/// The instruction in its usual shape: constants on the right, offsets in the access, callees known.
+fn reshape(ed: &mut Editor<'_>, cx: &Cx<'_>, data: &InstData) -> Option<InstData> {
+    let is_const = |v: Value| ed.f.constant(v).is_some();
+    match data {
+        InstData::Binary { op, args: [a, b] } if rules::commutes(*op) && is_const(*a) && !is_const(*b) => {
+            Some(InstData::Binary { op: *op, args: [*b, *a] })
+        }
+        InstData::Compare { op, args: [a, b] } if is_const(*a) && !is_const(*b) => {
+            Some(InstData::Compare { op: op.swapped(), args: [*b, *a] })
+        }
+        InstData::Load { ty, base, offset, flags } => {
+            let (base, offset, flags) = address(ed, cx, *base, *offset, *flags);
+            Some(InstData::Load { ty: *ty, base, offset, flags })
+        }
+        InstData::Store { value, base, offset, flags } => {
+            let (base, offset, flags) = address(ed, cx, *base, *offset, *flags);
+            Some(InstData::Store { value: *value, base, offset, flags })
+        }
+        InstData::AtomicRmw { op, base, offset, value } => {
+            let flags = MemFlags { volatile: true, align: ed.f.ty(*value).bytes() };
+            let (base, offset, _) = address(ed, cx, *base, *offset, flags);
+            Some(InstData::AtomicRmw { op: *op, base, offset, value: *value })
+        }
+        InstData::Branch { cond, then, els } => Some(branch(ed, *cond, then, els)),
+        InstData::Call { callee: Callee::Indirect(pointer), args, ret } => {
+            let callee = callee(ed, cx, *pointer, args, *ret)?;
+            Some(InstData::Call { callee, args: args.clone(), ret: *ret })
+        }
+        InstData::Intrinsic { op: Intrinsic::Memmove, args, ty } if apart(ed.f, args) => {
+            Some(InstData::Intrinsic { op: Intrinsic::Memcpy, args: args.clone(), ty: *ty })
+        }
+        _ => None,
+    }
+}
+
+fn branch(ed: &Editor<'_>, cond: Value, then: &BlockCall, els: &BlockCall) -> InstData {
+    match ed.f.def(cond) {
+        Some(InstData::Unary { op: UnaryOp::Not, arg }) => {
+            InstData::Branch { cond: *arg, then: els.clone(), els: then.clone() }
+        }
+        _ => InstData::Branch { cond, then: then.clone(), els: els.clone() },
+    }
+}
+
+/// Do the two objects of a copy never overlap?
+fn apart(f: &Function, args: &[Value]) -> bool {
+    let root = |v: Value| match f.def(v) {
+        Some(InstData::SlotAddr { slot, .. }) => Some((slot.index(), 0)),
+        Some(InstData::SymbolAddr { symbol, .. }) => Some((symbol.index(), 1)),
+        _ => None,
+    };
+    match args {
+        [dst, src, ..] => matches!((root(*dst), root(*src)), (Some(a), Some(b)) if a != b),
+        _ => false,
+    }
+}
+
+/// Moves constant parts of the address into the access, and learns its alignment.
+fn address(
+    ed: &mut Editor<'_>,
+    cx: &Cx<'_>,
+    base: Value,
+    offset: i32,
+    mut flags: MemFlags,
+) -> (Value, i32, MemFlags) {
+    match ed.f.def(base).cloned() {
+        Some(InstData::PtrAdd { base: inner, offset: by }) => {
+            if let Some(total) = ed.f.constant(by).and_then(|by| i64::from(offset).checked_add(by as i64))
+                && let Ok(total) = i16::try_from(total)
+            {
+                return (inner, total.into(), flags);
+            }
+        }
+        Some(InstData::SymbolAddr { symbol, offset: at }) => {
+            if let Some(data) = cx.data(symbol) {
+                let total = at.wrapping_add(offset.into());
+                flags.align = flags.align.max(alignment(data.align, total)).min(8);
+                if at != 0 && (0..=i16::MAX.into()).contains(&total) {
+                    let start = ed.emit(InstData::SymbolAddr { symbol, offset: 0 });
+                    return (start, total as i32, flags);
+                }
+            }
+        }
+        Some(InstData::SlotAddr { slot, offset: at }) => {
+            let total = i64::from(at) + i64::from(offset);
+            flags.align = flags.align.max(alignment(ed.f.slots[slot].align, total)).min(8);
+            if offset != 0
+                && let Ok(at) = i32::try_from(total)
+            {
+                let exact = ed.emit(InstData::SlotAddr { slot, offset: at });
+                return (exact, 0, flags);
+            }
+        }
+        _ => {}
+    }
+    (base, offset, flags)
+}
+
+/// Alignment of an address `offset` bytes after one that is aligned to `align`.
+pub fn alignment(align: u32, offset: i64) -> u32 {
+    let align = align.max(1);
+    if offset == 0 { align } else { align.min(1 << offset.trailing_zeros().min(16)) }
+}
+
+/// Who is called through a pointer that is a constant.
+fn callee(ed: &Editor<'_>, cx: &Cx<'_>, pointer: Value, args: &[Value], ret: Option<Type>) -> Option<Callee> {
+    if let Some(number) = ed.f.constant(pointer) {
+        return (number > 0 && number < HELPERS).then_some(Callee::Helper(number as u32));
+    }
+    let Some(InstData::SymbolAddr { symbol, offset: 0 }) = ed.f.def(pointer) else { return None };
+    let sig = &cx.func(*symbol)?.sig;
+    let fits = sig.params.len() == args.len()
+        && sig.params.iter().zip(args).all(|(&ty, &arg)| ty == ed.f.ty(arg))
+        && (ret.is_none() || ret == sig.ret);
+    fits.then_some(Callee::Func(*symbol))
+}
+
+/// Comparisons and arithmetic that `sccp` evaluates share their meaning with this pass.
+pub fn evaluate(f: &Function, data: &InstData, of: &dyn Fn(Value) -> Option<u64>) -> Option<u64> {
+    match data {
+        InstData::Const { ty, value } => Some(value & ty.mask()),
+        InstData::Unary { op, arg } => Some(fold::unary(*op, f.ty(*arg), of(*arg)?)),
+        InstData::Binary { op, args: [a, b] } => {
+            let ty = f.ty(*a);
+            match (op, of(*a), of(*b)) {
+                (_, Some(a), Some(b)) => Some(fold::binary(*op, ty, a, b)),
+                (BinaryOp::And | BinaryOp::Mul, Some(0), _) | (BinaryOp::And | BinaryOp::Mul, _, Some(0)) => {
+                    Some(0)
+                }
+                _ => None,
+            }
+        }
+        InstData::Compare { op, args: [a, b] } => {
+            if a == b {
+                return Some(
+                    matches!(op, Compare::Eq | Compare::Ule | Compare::Uge | Compare::Sle | Compare::Sge)
+                        .into(),
+                );
+            }
+            Some(fold::compare(*op, f.ty(*a), of(*a)?, of(*b)?).into())
+        }
+        InstData::Convert { op, ty, arg } => Some(fold::convert(*op, f.ty(*arg), *ty, of(*arg)?)),
+        InstData::PtrAdd { base, offset } => Some(of(*base)?.wrapping_add(of(*offset)?)),
+        InstData::Select { cond, args } => of(args[usize::from(of(*cond)? & 1 == 0)]),
+        _ => None,
+    }
+}

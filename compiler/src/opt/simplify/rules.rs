@@ -1,0 +1,524 @@
+//! The algebraic rules of `simplify`: a table of `pattern => replacement`.
+//!
+//! In: an instruction. Out: the first replacement whose pattern matches it. `x y z` stand for any
+//! value, `A B` for constants, `p` for a
+//! condition; operations on constants on the right-hand side are computed. A rule marked
+//! `single` fires only when the inner operations it takes apart have no other use: otherwise a check
+//! of the inner value would not hold for what is used instead (invariant 1 of [`crate::opt`]).
+//!
+//! Invariant: both sides are equal for all values; a test evaluates every row on random ones.
+//! Constants stand on the right of commutative operations before the table is consulted.
+//!
+//! ```text
+//! "x * 2^n": (mul x A) => (shl x (log2 A)), when |b| b.a.is_power_of_two();
+//! ```
+
+use super::fold;
+use crate::ir::{BinaryOp, Compare, Function, InstData, Type, UnaryOp, Value};
+use crate::opt::edit::Editor;
+
+/// One side of a rule.
+#[derive(Clone, Copy, Debug)]
+pub enum Pat {
+    /// Any value; the same number is the same value.
+    Var(usize),
+    /// Any constant.
+    Const(usize),
+    /// This constant, sign-extended from the type at hand.
+    Num(i64),
+    /// Two-operand arithmetic.
+    Bin(BinaryOp, &'static Pat, &'static Pat),
+    /// One-operand arithmetic.
+    Un(UnaryOp, &'static Pat),
+    /// A comparison.
+    Cmp(Compare, &'static Pat, &'static Pat),
+    /// A selection.
+    Sel(&'static Pat, &'static Pat, &'static Pat),
+    /// Right-hand sides only: the number of trailing zeros of a constant.
+    Log2(&'static Pat),
+}
+
+/// What the guard of a rule looks at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Consts {
+    /// The constant `A`.
+    pub a: u64,
+    /// The constant `B`.
+    pub b: u64,
+    /// Width of the matched operation's operands.
+    pub bits: u32,
+}
+
+/// A row.
+pub struct Rule {
+    /// What it says.
+    pub name: &'static str,
+    /// The pattern.
+    pub lhs: Pat,
+    /// The replacement.
+    pub rhs: Pat,
+    /// Condition on the constants.
+    pub when: fn(Consts) -> bool,
+    /// Inner operations must have no other use.
+    pub single: bool,
+}
+
+macro_rules! pat {
+    (x) => {
+        Pat::Var(0)
+    };
+    (y) => {
+        Pat::Var(1)
+    };
+    (z) => {
+        Pat::Var(2)
+    };
+    (p) => {
+        Pat::Var(3)
+    };
+    (A) => {
+        Pat::Const(0)
+    };
+    (B) => {
+        Pat::Const(1)
+    };
+    (ones) => {
+        Pat::Num(-1)
+    };
+    ((add $a:tt $b:tt)) => {
+        Pat::Bin(BinaryOp::Add, &pat!($a), &pat!($b))
+    };
+    ((sub $a:tt $b:tt)) => {
+        Pat::Bin(BinaryOp::Sub, &pat!($a), &pat!($b))
+    };
+    ((mul $a:tt $b:tt)) => {
+        Pat::Bin(BinaryOp::Mul, &pat!($a), &pat!($b))
+    };
+    ((udiv $a:tt $b:tt)) => {
+        Pat::Bin(BinaryOp::Udiv, &pat!($a), &pat!($b))
+    };
+    ((urem $a:tt $b:tt)) => {
+        Pat::Bin(BinaryOp::Urem, &pat!($a), &pat!($b))
+    };
+    ((sdiv $a:tt $b:tt)) => {
+        Pat::Bin(BinaryOp::Sdiv, &pat!($a), &pat!($b))
+    };
+    ((srem $a:tt $b:tt)) => {
+        Pat::Bin(BinaryOp::Srem, &pat!($a), &pat!($b))
+    };
+    ((and $a:tt $b:tt)) => {
+        Pat::Bin(BinaryOp::And, &pat!($a), &pat!($b))
+    };
+    ((or $a:tt $b:tt)) => {
+        Pat::Bin(BinaryOp::Or, &pat!($a), &pat!($b))
+    };
+    ((xor $a:tt $b:tt)) => {
+        Pat::Bin(BinaryOp::Xor, &pat!($a), &pat!($b))
+    };
+    ((shl $a:tt $b:tt)) => {
+        Pat::Bin(BinaryOp::Shl, &pat!($a), &pat!($b))
+    };
+    ((lshr $a:tt $b:tt)) => {
+        Pat::Bin(BinaryOp::Lshr, &pat!($a), &pat!($b))
+    };
+    ((ashr $a:tt $b:tt)) => {
+        Pat::Bin(BinaryOp::Ashr, &pat!($a), &pat!($b))
+    };
+    ((neg $a:tt)) => {
+        Pat::Un(UnaryOp::Neg, &pat!($a))
+    };
+    ((not $a:tt)) => {
+        Pat::Un(UnaryOp::Not, &pat!($a))
+    };
+    ((bswap $a:tt)) => {
+        Pat::Un(UnaryOp::Bswap, &pat!($a))
+    };
+    ((eq $a:tt $b:tt)) => {
+        Pat::Cmp(Compare::Eq, &pat!($a), &pat!($b))
+    };
+    ((ne $a:tt $b:tt)) => {
+        Pat::Cmp(Compare::Ne, &pat!($a), &pat!($b))
+    };
+    ((ult $a:tt $b:tt)) => {
+        Pat::Cmp(Compare::Ult, &pat!($a), &pat!($b))
+    };
+    ((ule $a:tt $b:tt)) => {
+        Pat::Cmp(Compare::Ule, &pat!($a), &pat!($b))
+    };
+    ((ugt $a:tt $b:tt)) => {
+        Pat::Cmp(Compare::Ugt, &pat!($a), &pat!($b))
+    };
+    ((uge $a:tt $b:tt)) => {
+        Pat::Cmp(Compare::Uge, &pat!($a), &pat!($b))
+    };
+    ((slt $a:tt $b:tt)) => {
+        Pat::Cmp(Compare::Slt, &pat!($a), &pat!($b))
+    };
+    ((sle $a:tt $b:tt)) => {
+        Pat::Cmp(Compare::Sle, &pat!($a), &pat!($b))
+    };
+    ((sgt $a:tt $b:tt)) => {
+        Pat::Cmp(Compare::Sgt, &pat!($a), &pat!($b))
+    };
+    ((sge $a:tt $b:tt)) => {
+        Pat::Cmp(Compare::Sge, &pat!($a), &pat!($b))
+    };
+    ((sel $c:tt $a:tt $b:tt)) => {
+        Pat::Sel(&pat!($c), &pat!($a), &pat!($b))
+    };
+    ((log2 $a:tt)) => {
+        Pat::Log2(&pat!($a))
+    };
+    ($n:literal) => {
+        Pat::Num($n)
+    };
+}
+
+macro_rules! rules {
+    ($($name:literal: $lhs:tt => $rhs:tt $($single:ident)? $(, when |$c:ident| $guard:expr)?;)*) => {
+        &[$(Rule {
+            name: $name,
+            lhs: pat!($lhs),
+            rhs: pat!($rhs),
+            when: rules!(@when $($c, $guard)?),
+            single: rules!(@single $($single)?),
+        }),*]
+    };
+    (@when) => { |_| true };
+    (@when $c:ident, $guard:expr) => { |$c: Consts| $guard };
+    (@single) => { false };
+    (@single single) => { true };
+}
+
+/// Both shift counts fit the width together.
+fn sum_below_width(c: Consts) -> bool {
+    c.a < u64::from(c.bits) && c.b < u64::from(c.bits) && c.a + c.b < u64::from(c.bits)
+}
+
+/// The rules, tried in order.
+pub const RULES: &[Rule] = rules! {
+    // Neutral and absorbing constants.
+    "x + 0": (add x 0) => x;
+    "x - 0": (sub x 0) => x;
+    "x * 0": (mul x 0) => 0;
+    "x * 1": (mul x 1) => x;
+    "x / 1": (udiv x 1) => x;
+    "x /s 1": (sdiv x 1) => x;
+    "x / 0": (udiv x 0) => 0;
+    "x /s 0": (sdiv x 0) => 0;
+    "0 / x": (udiv 0 x) => 0;
+    "0 /s x": (sdiv 0 x) => 0;
+    "x % 1": (urem x 1) => 0;
+    "x %s 1": (srem x 1) => 0;
+    "x % 0": (urem x 0) => x;
+    "x %s 0": (srem x 0) => x;
+    "0 % x": (urem 0 x) => 0;
+    "0 %s x": (srem 0 x) => 0;
+    "x & 0": (and x 0) => 0;
+    "x & ones": (and x ones) => x;
+    "x | 0": (or x 0) => x;
+    "x | ones": (or x ones) => ones;
+    "x ^ 0": (xor x 0) => x;
+    "x << 0": (shl x 0) => x;
+    "x >> 0": (lshr x 0) => x;
+    "x >>s 0": (ashr x 0) => x;
+    "0 << x": (shl 0 x) => 0;
+    "0 >> x": (lshr 0 x) => 0;
+    "0 >>s x": (ashr 0 x) => 0;
+    "ones >>s x": (ashr ones x) => ones;
+
+    // The same value twice.
+    "x - x": (sub x x) => 0;
+    "x & x": (and x x) => x;
+    "x | x": (or x x) => x;
+    "x ^ x": (xor x x) => 0;
+    "x % x": (urem x x) => 0;
+    "x %s x": (srem x x) => 0;
+    "x & ~x": (and x (not x)) => 0;
+    "x | ~x": (or x (not x)) => ones;
+    "x ^ ~x": (xor x (not x)) => ones;
+    "x & (x | y)": (and x (or x y)) => x;
+    "x | (x & y)": (or x (and x y)) => x;
+    "(x + y) - x": (sub (add x y) x) => y;
+    "(x - y) + y": (add (sub x y) y) => x;
+    "x - (x - y)": (sub x (sub x y)) => y single;
+    "(x ^ y) ^ x": (xor (xor x y) x) => y;
+
+    // Negation and complement.
+    "-(-x)": (neg (neg x)) => x;
+    "~~x": (not (not x)) => x;
+    "0 - x": (sub 0 x) => (neg x);
+    "x + -y": (add x (neg y)) => (sub x y);
+    "x - -y": (sub x (neg y)) => (add x y);
+    "-(x - y)": (neg (sub x y)) => (sub y x) single;
+    "x ^ ones": (xor x ones) => (not x);
+    "x * ones": (mul x ones) => (neg x);
+    "-x * -y": (mul (neg x) (neg y)) => (mul x y);
+    "bswap bswap x": (bswap (bswap x)) => x;
+
+    // Constants move together.
+    "x - A": (sub x A) => (add x (neg A));
+    "(x + A) + B": (add (add x A) B) => (add x (add A B)) single;
+    "(A - x) + B": (add (sub A x) B) => (sub (add A B) x) single;
+    "A - (x + B)": (sub A (add x B)) => (sub (sub A B) x) single;
+    "(x & A) & B": (and (and x A) B) => (and x (and A B)) single;
+    "(x | A) | B": (or (or x A) B) => (or x (or A B)) single;
+    "(x ^ A) ^ B": (xor (xor x A) B) => (xor x (xor A B)) single;
+    "(x * A) * B": (mul (mul x A) B) => (mul x (mul A B)) single;
+    "(x << A) << B": (shl (shl x A) B) => (shl x (add A B)) single, when |c| sum_below_width(c);
+    "(x >> A) >> B": (lshr (lshr x A) B) => (lshr x (add A B)) single, when |c| sum_below_width(c);
+    "(x >>s A) >>s B": (ashr (ashr x A) B) => (ashr x (add A B)) single, when |c| sum_below_width(c);
+    "(x << A) >> A, small mask": (lshr (shl x A) A) => (and x (lshr ones A)) single,
+        when |c| c.a < u64::from(c.bits) && u64::from(c.bits) - c.a < 32;
+    "(x >> A) << A": (shl (lshr x A) A) => (and x (shl ones A)) single, when |c| c.a < 32 && c.bits > c.a as u32;
+    "(x | A) & B, B within A": (and (or x A) B) => B, when |c| c.a & c.b == c.b;
+    "(x | A) & B, apart": (and (or x A) B) => (and x B) single, when |c| c.a & c.b == 0;
+    "(x & A) | B, A within B": (or (and x A) B) => B, when |c| c.a & !c.b == 0;
+    "(x / A) / B": (udiv (udiv x A) B) => (udiv x (mul A B)) single,
+        when |c| c.a > 0 && c.b > 0 && c.a < 1 << 15 && c.b < 1 << 15;
+
+    // Powers of two.
+    "x * 2^n": (mul x A) => (shl x (log2 A)), when |c| c.a.is_power_of_two();
+    "x / 2^n": (udiv x A) => (lshr x (log2 A)), when |c| c.a.is_power_of_two();
+    "x % 2^n": (urem x A) => (and x (sub A 1)), when |c| c.a.is_power_of_two();
+
+    // Comparisons whose result is known.
+    "x == x": (eq x x) => 1;
+    "x != x": (ne x x) => 0;
+    "x < x": (ult x x) => 0;
+    "x <= x": (ule x x) => 1;
+    "x > x": (ugt x x) => 0;
+    "x >= x": (uge x x) => 1;
+    "x <s x": (slt x x) => 0;
+    "x <=s x": (sle x x) => 1;
+    "x >s x": (sgt x x) => 0;
+    "x >=s x": (sge x x) => 1;
+    "x < 0": (ult x 0) => 0;
+    "x >= 0": (uge x 0) => 1;
+    "x <= ones": (ule x ones) => 1;
+    "x > ones": (ugt x ones) => 0;
+
+    // Equality looks through what maps one to one.
+    "x + A == B": (eq (add x A) B) => (eq x (sub B A)) single;
+    "x + A != B": (ne (add x A) B) => (ne x (sub B A)) single;
+    "A - x == B": (eq (sub A x) B) => (eq x (sub A B)) single;
+    "A - x != B": (ne (sub A x) B) => (ne x (sub A B)) single;
+    "x ^ A == B": (eq (xor x A) B) => (eq x (xor A B)) single;
+    "x ^ A != B": (ne (xor x A) B) => (ne x (xor A B)) single;
+    "x - y == 0": (eq (sub x y) 0) => (eq x y) single;
+    "x - y != 0": (ne (sub x y) 0) => (ne x y) single;
+    "x ^ y == 0": (eq (xor x y) 0) => (eq x y) single;
+    "x ^ y != 0": (ne (xor x y) 0) => (ne x y) single;
+    "-x == A": (eq (neg x) A) => (eq x (neg A)) single;
+    "-x != A": (ne (neg x) A) => (ne x (neg A)) single;
+    "~x == A": (eq (not x) A) => (eq x (not A)) single;
+    "~x != A": (ne (not x) A) => (ne x (not A)) single;
+    "bswap x == A": (eq (bswap x) A) => (eq x (bswap A)) single;
+    "bswap x != A": (ne (bswap x) A) => (ne x (bswap A)) single;
+    "bswap x == bswap y": (eq (bswap x) (bswap y)) => (eq x y) single;
+    "bswap x != bswap y": (ne (bswap x) (bswap y)) => (ne x y) single;
+    "x & A == A, one bit": (eq (and x A) A) => (ne (and x A) 0), when |c| c.a.is_power_of_two();
+    "x & A != A, one bit": (ne (and x A) A) => (eq (and x A) 0), when |c| c.a.is_power_of_two();
+
+    // Conditions.
+    "!(x == y)": (not (eq x y)) => (ne x y);
+    "!(x != y)": (not (ne x y)) => (eq x y);
+    "!(x < y)": (not (ult x y)) => (uge x y);
+    "!(x <= y)": (not (ule x y)) => (ugt x y);
+    "!(x > y)": (not (ugt x y)) => (ule x y);
+    "!(x >= y)": (not (uge x y)) => (ult x y);
+    "!(x <s y)": (not (slt x y)) => (sge x y);
+    "!(x <=s y)": (not (sle x y)) => (sgt x y);
+    "!(x >s y)": (not (sgt x y)) => (sle x y);
+    "!(x >=s y)": (not (sge x y)) => (slt x y);
+    "p ? x : x": (sel p x x) => x;
+    "!p ? x : y": (sel (not p) x y) => (sel p y x);
+    "p ? (p ? x : y) : z": (sel p (sel p x y) z) => (sel p x z);
+    "p ? x : (p ? y : z)": (sel p x (sel p y z)) => (sel p x z);
+};
+
+/// What the variables of a pattern stand for.
+#[derive(Default)]
+struct Bound {
+    vars: [Option<Value>; 4],
+    consts: [Option<(u64, Type)>; 2],
+    /// Some inner operation has another use.
+    shared: bool,
+}
+
+/// Applies the first rule that fits the instruction that yields `root`.
+pub fn apply(
+    ed: &mut Editor<'_>,
+    data: &InstData,
+    result: Type,
+    single_use: &dyn Fn(Value) -> bool,
+) -> Option<Value> {
+    for rule in RULES {
+        let mut bound = Bound::default();
+        let operand_type = match data {
+            InstData::Binary { args, .. }
+            | InstData::Compare { args, .. }
+            | InstData::Select { args, .. } => ed.f.ty(args[0]),
+            InstData::Unary { arg, .. } => ed.f.ty(*arg),
+            _ => return None,
+        };
+        if !match_data(ed.f, &rule.lhs, data, &mut bound, single_use) || (rule.single && bound.shared) {
+            continue;
+        }
+        let value = |i: usize| bound.consts[i].map_or(0, |(value, _)| value);
+        if !(rule.when)(Consts { a: value(0), b: value(1), bits: operand_type.bits() }) {
+            continue;
+        }
+        return Some(build(ed, &rule.rhs, result, &bound));
+    }
+    None
+}
+
+fn match_value(
+    f: &Function,
+    pat: &Pat,
+    value: Value,
+    bound: &mut Bound,
+    single: &dyn Fn(Value) -> bool,
+) -> bool {
+    match pat {
+        Pat::Var(i) => match bound.vars[*i] {
+            Some(seen) => seen == value,
+            None => {
+                bound.vars[*i] = Some(value);
+                true
+            }
+        },
+        Pat::Const(i) => match (f.constant(value), bound.consts[*i]) {
+            (Some(bits), Some((seen, _))) => bits == seen,
+            (Some(bits), None) => {
+                bound.consts[*i] = Some((bits, f.ty(value)));
+                true
+            }
+            (None, _) => false,
+        },
+        Pat::Num(n) => f.constant(value) == Some(*n as u64 & f.ty(value).mask()),
+        Pat::Bin(..) | Pat::Un(..) | Pat::Cmp(..) | Pat::Sel(..) => match f.def(value) {
+            Some(data) => {
+                let before = bound.shared;
+                let matched = match_data(f, pat, data, bound, single);
+                bound.shared = before || bound.shared || (matched && !single(value));
+                matched
+            }
+            None => false,
+        },
+        Pat::Log2(_) => false,
+    }
+}
+
+fn match_pair(
+    f: &Function,
+    pats: [&Pat; 2],
+    args: [Value; 2],
+    commutes: bool,
+    bound: &mut Bound,
+    single: &dyn Fn(Value) -> bool,
+) -> bool {
+    let before = Bound { ..*bound };
+    if match_value(f, pats[0], args[0], bound, single) && match_value(f, pats[1], args[1], bound, single) {
+        return true;
+    }
+    *bound = before;
+    commutes
+        && match_value(f, pats[0], args[1], bound, single)
+        && match_value(f, pats[1], args[0], bound, single)
+}
+
+fn match_data(
+    f: &Function,
+    pat: &Pat,
+    data: &InstData,
+    bound: &mut Bound,
+    single: &dyn Fn(Value) -> bool,
+) -> bool {
+    match (pat, data) {
+        (Pat::Bin(want, a, b), InstData::Binary { op, args }) if want == op => {
+            match_pair(f, [a, b], *args, commutes(*op), bound, single)
+        }
+        (Pat::Un(want, a), InstData::Unary { op, arg }) if want == op => {
+            match_value(f, a, *arg, bound, single)
+        }
+        (Pat::Cmp(want, a, b), InstData::Compare { op, args }) if want == op => {
+            match_pair(f, [a, b], *args, matches!(op, Compare::Eq | Compare::Ne), bound, single)
+        }
+        (Pat::Sel(c, a, b), InstData::Select { cond, args }) => {
+            match_value(f, c, *cond, bound, single)
+                && match_value(f, a, args[0], bound, single)
+                && match_value(f, b, args[1], bound, single)
+        }
+        _ => false,
+    }
+}
+
+/// May the operands be exchanged?
+pub fn commutes(op: BinaryOp) -> bool {
+    match op {
+        BinaryOp::Add | BinaryOp::Mul | BinaryOp::And | BinaryOp::Or | BinaryOp::Xor => true,
+        BinaryOp::Sub
+        | BinaryOp::Udiv
+        | BinaryOp::Sdiv
+        | BinaryOp::Urem
+        | BinaryOp::Srem
+        | BinaryOp::Shl
+        | BinaryOp::Lshr
+        | BinaryOp::Ashr => false,
+    }
+}
+
+/// Type of the operands of a comparison on a right-hand side.
+fn type_of(f: &Function, pat: &Pat, bound: &Bound) -> Option<Type> {
+    match pat {
+        Pat::Var(i) => bound.vars[*i].map(|v| f.ty(v)),
+        Pat::Const(i) => bound.consts[*i].map(|(_, ty)| ty),
+        Pat::Num(_) => None,
+        Pat::Bin(_, a, b) => type_of(f, a, bound).or_else(|| type_of(f, b, bound)),
+        Pat::Un(_, a) | Pat::Log2(a) => type_of(f, a, bound),
+        Pat::Cmp(..) => Some(Type::I1),
+        Pat::Sel(_, a, b) => type_of(f, a, bound).or_else(|| type_of(f, b, bound)),
+    }
+}
+
+/// The constant that a right-hand side is.
+fn constant(pat: &Pat, ty: Type, bound: &Bound) -> Option<u64> {
+    match pat {
+        Pat::Const(i) => bound.consts[*i].map(|(value, _)| value),
+        Pat::Num(n) => Some(*n as u64 & ty.mask()),
+        Pat::Bin(op, a, b) => Some(fold::binary(*op, ty, constant(a, ty, bound)?, constant(b, ty, bound)?)),
+        Pat::Un(op, a) => Some(fold::unary(*op, ty, constant(a, ty, bound)?)),
+        Pat::Log2(a) => Some(constant(a, ty, bound)?.trailing_zeros().into()),
+        Pat::Var(_) | Pat::Cmp(..) | Pat::Sel(..) => None,
+    }
+}
+
+fn build(ed: &mut Editor<'_>, pat: &Pat, ty: Type, bound: &Bound) -> Value {
+    if let Some(value) = constant(pat, ty, bound) {
+        return ed.iconst(ty, value);
+    }
+    match pat {
+        Pat::Var(i) => bound.vars[*i].expect("the pattern binds every variable of the replacement"),
+        Pat::Bin(op, a, b) => {
+            let (a, b) = (build(ed, a, ty, bound), build(ed, b, ty, bound));
+            ed.binary(*op, a, b)
+        }
+        Pat::Un(op, a) => {
+            let a = build(ed, a, ty, bound);
+            ed.unary(*op, a)
+        }
+        Pat::Cmp(op, a, b) => {
+            let operands = type_of(ed.f, a, bound).or_else(|| type_of(ed.f, b, bound)).unwrap_or(Type::I64);
+            let (a, b) = (build(ed, a, operands, bound), build(ed, b, operands, bound));
+            ed.compare(*op, a, b)
+        }
+        Pat::Sel(c, a, b) => {
+            let cond = build(ed, c, Type::I1, bound);
+            let args = [build(ed, a, ty, bound), build(ed, b, ty, bound)];
+            ed.emit(InstData::Select { cond, args })
+        }
+        Pat::Const(_) | Pat::Num(_) | Pat::Log2(_) => unreachable!("these are constants"),
+    }
+}

@@ -1,0 +1,128 @@
+//! How stack slots are used.
+//!
+//! In: a function. Out: for each slot the accesses at constant offsets, and whether its address
+//! goes anywhere else. Invariant: a slot that does not escape is touched by the listed accesses and
+//! by nothing else, so calls and stores through other pointers leave it alone.
+
+use std::collections::BTreeMap;
+
+use crate::ir::{Function, Inst, InstData, Intrinsic, Slot, Type, Value};
+
+/// What an access does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AccessKind {
+    /// Reads a value.
+    Load(Type),
+    /// Writes a value.
+    Store(Type),
+    /// One side of a copy of constant size.
+    Copy,
+    /// A fill of constant size.
+    Set,
+}
+
+/// One access at a constant place.
+#[derive(Clone, Copy, Debug)]
+pub struct Access {
+    /// The instruction.
+    pub inst: Inst,
+    /// What it does.
+    pub kind: AccessKind,
+    /// First byte.
+    pub start: i64,
+    /// Number of bytes.
+    pub size: i64,
+    /// Reads the slot (a copy may do both).
+    pub reads: bool,
+    /// Must happen as written.
+    pub volatile: bool,
+}
+
+impl Access {
+    /// The byte after the last.
+    pub fn end(&self) -> i64 {
+        self.start.saturating_add(self.size)
+    }
+}
+
+/// Everything that names a slot.
+#[derive(Clone, Debug, Default)]
+pub struct Usage {
+    /// Accesses at constant offsets.
+    pub accesses: Vec<Access>,
+    /// The address is used in another way.
+    pub escapes: bool,
+}
+
+/// Usage of the slots that are named at all.
+pub fn usage(f: &Function) -> BTreeMap<Slot, Usage> {
+    let mut all: BTreeMap<Slot, Usage> = BTreeMap::new();
+    for &block in &f.order {
+        for &inst in &f.blocks[block].insts {
+            let data = &f.insts[inst];
+            if let InstData::SlotAddr { slot, .. } = data {
+                all.entry(*slot).or_default();
+            }
+            let mut listed = Vec::new();
+            for access in accesses(f, inst, data) {
+                all.entry(access.0).or_default().accesses.push(access.1);
+                listed.push(access.2);
+            }
+            data.for_each_operand(|v| {
+                if let Some(at) = listed.iter().position(|&l| l == v) {
+                    listed.remove(at);
+                } else if let Some((slot, _)) = slot_of(f, v) {
+                    all.entry(slot).or_default().escapes = true;
+                }
+            });
+        }
+    }
+    all
+}
+
+/// The slot and offset that an address value is.
+pub fn slot_of(f: &Function, value: Value) -> Option<(Slot, i64)> {
+    match f.def(value) {
+        Some(InstData::SlotAddr { slot, offset }) => Some((*slot, (*offset).into())),
+        _ => None,
+    }
+}
+
+/// Accesses of one instruction to slots, with the operand that names the slot.
+fn accesses(f: &Function, inst: Inst, data: &InstData) -> Vec<(Slot, Access, Value)> {
+    let mut found = Vec::new();
+    let mut push = |address: Value, by: i64, kind: AccessKind, size: i64, reads: bool, volatile: bool| {
+        if let Some((slot, at)) = slot_of(f, address) {
+            let access = Access { inst, kind, start: at.saturating_add(by), size, reads, volatile };
+            found.push((slot, access, address));
+        }
+    };
+    match data {
+        InstData::Load { ty, base, offset, flags } => {
+            push(*base, (*offset).into(), AccessKind::Load(*ty), ty.bytes().into(), true, flags.volatile);
+        }
+        InstData::Store { value, base, offset, flags } => {
+            let ty = f.ty(*value);
+            push(*base, (*offset).into(), AccessKind::Store(ty), ty.bytes().into(), false, flags.volatile);
+        }
+        InstData::Intrinsic { op: Intrinsic::Memcpy | Intrinsic::Memmove, args, .. } => {
+            if let Some(size) = constant_size(f, args) {
+                push(args[0], 0, AccessKind::Copy, size, false, false);
+                push(args[1], 0, AccessKind::Copy, size, true, false);
+            }
+        }
+        InstData::Intrinsic { op: Intrinsic::Memset, args, .. } => {
+            if let Some(size) = constant_size(f, args) {
+                push(args[0], 0, AccessKind::Set, size, false, false);
+            }
+        }
+        _ => {}
+    }
+    found
+}
+
+/// The constant third operand of a memory intrinsic.
+fn constant_size(f: &Function, args: &[Value]) -> Option<i64> {
+    let size = f.constant(*args.get(2)?)?;
+    i64::try_from(size).ok().filter(|&n| n < 1 << 31)
+}

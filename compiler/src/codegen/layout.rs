@@ -1,26 +1,46 @@
 //! The order of blocks in memory, and jumps that go straight to where they lead.
 //!
-//! Blocks are placed in reverse postorder with loops kept together, so that jumps forward are
-//! rare and most conditional jumps fall through on one side.
+//! In: machine IR with machine registers. Out: the same with its final order of blocks, in which
+//! most jumps go to the next block and are no instructions.
 
 use skep_stdlib::isa::{Cond, Cpu};
 
 use super::flow::Flow;
-use super::mir::{Block, Func, Op, Src};
+use super::mir::{Block, Func, Inst, Op, Src};
+use super::tails;
 use crate::ir::Arena;
 
 /// Orders the blocks of a function; blocks that cannot be reached are dropped.
 pub fn order(func: &mut Func, cpu: Cpu) {
     thread_jumps(func);
     func.order = placement(func, cpu);
+    tails::merge(func);
+    thread_jumps(func);
+    func.order = placement(func, cpu);
+    end_early(func);
+}
+
+/// Where a jump would lead only to the end, the end is as short as the jump.
+fn end_early(func: &mut Func) {
+    let next: Vec<_> = func.order.iter().skip(1).copied().map(Some).chain([None]).collect();
+    for (&block, next) in func.order.clone().iter().zip(next) {
+        let Some(&Inst { op: Op::Jump { to }, .. }) = func.blocks[block].insts.last() else { continue };
+        if ends(func, to)
+            && Some(to) != next
+            && let Some(&end) = func.blocks[to].insts.first()
+            && let Some(last) = func.blocks[block].insts.last_mut()
+        {
+            last.op = end.op;
+        }
+    }
+    let preds = func.predecessors();
+    let entry = func.order.first().copied();
+    func.order.retain(|&block| Some(block) == entry || !preds[block].is_empty());
 }
 
 /// Jumps to a block that only jumps on go to its target.
 fn thread_jumps(func: &mut Func) {
-    let mut target: Arena<Block, Block> = Arena::new();
-    for block in func.blocks.keys() {
-        target.push(block);
-    }
+    let mut target = identity(func);
     for block in func.blocks.keys() {
         // Endless loops of empty blocks stay as they are.
         let mut at = block;
@@ -50,42 +70,106 @@ fn thread_jumps(func: &mut Func) {
     }
 }
 
+/// Each block with itself.
+fn identity(func: &Func) -> Arena<Block, Block> {
+    let mut same = Arena::new();
+    for block in func.blocks.keys() {
+        same.push(block);
+    }
+    same
+}
+
+/// Links blocks to chains, the most useful links first (Pettis and Hansen, "Profile Guided Code
+/// Positioning", bottom-up), and puts the chains one after another.
 fn placement(func: &Func, cpu: Cpu) -> Vec<Block> {
-    let Some(&entry) = func.order.first() else { return Vec::new() };
     let flow = Flow::new(func);
-    let mut seen = Arena::filled(&func.blocks, false);
+    let mut links = links(func, &flow, cpu);
+    links.sort_by_key(|link| link.rank);
+    let mut chains = Chains {
+        next: Arena::filled(&func.blocks, None),
+        linked: Arena::filled(&func.blocks, false),
+        chain: identity(func),
+    };
+    for link in links {
+        chains.link(link.from, link.to);
+    }
     let mut order = Vec::new();
-    let mut stack = vec![(entry, preferred(func, &flow, entry, cpu))];
-    seen[entry] = true;
-    while let Some((block, rest)) = stack.last_mut() {
-        if rest.is_empty() {
-            order.push(*block);
-            stack.pop();
-        } else {
-            let next = rest.remove(0);
-            if !std::mem::replace(&mut seen[next], true) {
-                stack.push((next, preferred(func, &flow, next, cpu)));
-            }
+    for &head in flow.rpo.iter().filter(|&&block| !chains.linked[block]) {
+        let mut at = Some(head);
+        while let Some(block) = at {
+            order.push(block);
+            at = chains.next[block];
         }
     }
-    order.reverse();
     order
 }
 
-/// The successors of a block; the one that should follow it comes last.
-fn preferred(func: &Func, flow: &Flow, block: Block, cpu: Cpu) -> Vec<Block> {
-    let mut next: Vec<Block> = func.successors(block).collect();
-    if let Some(Op::Branch { cond, src, then, els, .. }) = func.blocks[block].insts.last().map(|i| i.op) {
-        let follows = if flow.depth(then) != flow.depth(els) {
-            if flow.depth(then) > flow.depth(els) { then } else { els }
-        } else if negated(cond, src, cpu).is_none() {
-            els
-        } else {
-            then
+/// A jump that could be saved by putting one block after another.
+struct Link {
+    /// Useful links first: often executed; unconditional; without competition for the target; in
+    /// the order of the blocks.
+    rank: (std::cmp::Reverse<u32>, bool, bool, usize, bool),
+    from: Block,
+    to: Block,
+}
+
+fn links(func: &Func, flow: &Flow, cpu: Cpu) -> Vec<Link> {
+    let preds = func.predecessors();
+    let entry = func.order.first().copied();
+    let mut links = Vec::new();
+    for (position, &from) in flow.rpo.iter().enumerate() {
+        let Some(&Inst { op, .. }) = func.blocks[from].insts.last() else { continue };
+        let rank = |to: Block, conditional: bool, second: bool| {
+            let often = std::cmp::Reverse(flow.depth(from).min(flow.depth(to)));
+            (often, conditional, preds[to].len() > 1, position, second)
         };
-        next.sort_by_key(|&b| b == follows);
+        match op {
+            // Before a lone end of the function nothing is saved: the end itself replaces the jump.
+            Op::Jump { to } if !ends(func, to) => links.push(Link { rank: rank(to, false, false), from, to }),
+            Op::Branch { cond, src, then, els, .. } => {
+                links.push(Link { rank: rank(els, true, true), from, to: els });
+                if negated(cond, src, cpu).is_some() {
+                    links.push(Link { rank: rank(then, true, false), from, to: then });
+                }
+            }
+            _ => {}
+        }
     }
-    next
+    links.retain(|link| Some(link.to) != entry);
+    links
+}
+
+/// Does the block only end the function?
+fn ends(func: &Func, block: Block) -> bool {
+    matches!(func.blocks[block].insts.first().map(|inst| inst.op), Some(Op::Exit { .. }))
+}
+
+struct Chains {
+    next: Arena<Block, Option<Block>>,
+    /// Does the block follow another one?
+    linked: Arena<Block, bool>,
+    /// A block of the same chain, the block itself for one of each chain.
+    chain: Arena<Block, Block>,
+}
+
+impl Chains {
+    fn find(&mut self, mut block: Block) -> Block {
+        while self.chain[block] != block {
+            self.chain[block] = self.chain[self.chain[block]];
+            block = self.chain[block];
+        }
+        block
+    }
+
+    /// Puts `to` after `from` if both are free for that.
+    fn link(&mut self, from: Block, to: Block) {
+        let (a, b) = (self.find(from), self.find(to));
+        if a != b && self.next[from].is_none() && !self.linked[to] {
+            self.next[from] = Some(to);
+            self.linked[to] = true;
+            self.chain[b] = a;
+        }
+    }
 }
 
 /// The condition that holds exactly when this one does not, and whether its operands are exchanged;

@@ -14,6 +14,7 @@ mod layout;
 pub mod mir;
 mod regs;
 mod select;
+mod tails;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -71,6 +71,7 @@ codes! {
     E0110 ESCAPE Error "a character or string literal that cannot be read"
     E0111 KEYWORD_NAME Error "a keyword where a name is expected"
     E0112 UNSUPPORTED Error "a part of C that is not supported"
+    E0113 UNKNOWN_MACRO Error "a macro that is not defined"
     W0001 EXTRA_TOKENS Warning "more tokens on a directive than it takes"
     W0002 REDEFINED Warning "a macro defined again with another meaning"
     W0003 USER_WARNING Warning "a `#warning` directive"

@@ -94,13 +94,10 @@ pub struct Bin {
 }
 
 /// A syntax error the grammar recovered from.
-#[expect(dead_code, reason = "error repair is not in the tree yet")]
 #[derive(Clone, Debug)]
 pub struct SyntaxError {
     /// Index of the token that does not fit.
     pub at: u32,
-    /// That token; none at the end of the input.
-    pub found: Option<Tok>,
     /// Names of the terminals that would fit.
     pub expected: Vec<String>,
     /// Index of the first token after those skipped.
@@ -351,13 +348,13 @@ impl<'c> Build<'c> {
 
     /// Notes an error, with or without recovery.
     pub fn fatal_error(&mut self, error: ParseError<u32, Tok, ()>, resume: Option<u32>) {
-        let (at, found, expected) = match error {
-            ParseError::InvalidToken { location } => (location, None, Vec::new()),
-            ParseError::UnrecognizedEof { location, expected } => (location, None, expected),
-            ParseError::UnrecognizedToken { token, expected } => (token.0, Some(token.1), expected),
-            ParseError::ExtraToken { token } => (token.0, Some(token.1), Vec::new()),
+        let (at, expected) = match error {
+            ParseError::InvalidToken { location } => (location, Vec::new()),
+            ParseError::UnrecognizedEof { location, expected } => (location, expected),
+            ParseError::UnrecognizedToken { token, expected } => (token.0, expected),
+            ParseError::ExtraToken { token } => (token.0, Vec::new()),
             ParseError::User { .. } => return,
         };
-        self.errors.push(SyntaxError { at, found, expected, resume: resume.unwrap_or(at) });
+        self.errors.push(SyntaxError { at, expected, resume: resume.unwrap_or(at) });
     }
 }

@@ -49,12 +49,21 @@ impl<'a> Cx<'a> {
             stray: RefCell::new(Vec::new()),
             too_deep: Cell::new(None),
         };
+        cx.reset();
+        cx
+    }
+
+    /// Forgets what a run of the parser left behind.
+    pub fn reset(&self) {
+        self.class.iter().for_each(|c| c.set(0));
+        self.braces.set(0);
+        self.stray.borrow_mut().clear();
+        self.too_deep.set(None);
         for builtin in BUILTIN_TYPES {
-            if let Some(sym) = names.lookup(builtin.as_bytes()) {
-                cx.set_class(sym, TYPE);
+            if let Some(sym) = self.names.lookup(builtin.as_bytes()) {
+                self.set_class(sym, TYPE);
             }
         }
-        cx
     }
 
     #[inline]
@@ -89,7 +98,6 @@ impl<'a> Cx<'a> {
 pub const BUILTIN_TYPES: [&str; 3] = ["__builtin_va_list", "__int128_t", "__uint128_t"];
 
 /// A change to the token stream that repairs an error.
-#[expect(dead_code, reason = "error repair is not in the tree yet")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// Puts a terminal in front of the token.
@@ -142,11 +150,9 @@ impl<'c, 'a> Feed<'c, 'a> {
     #[cold]
     fn edit(&mut self) -> Option<Edit> {
         let (&(at, edit), rest) = self.edits.split_first()?;
-        if at as usize != self.at {
-            return None;
-        }
         self.edits = rest;
-        Some(edit)
+        // One that comes too late (its token is gone) is dropped.
+        (at as usize == self.at).then_some(edit)
     }
 
     fn identifier(&mut self, sym: Symbol) -> Tok {

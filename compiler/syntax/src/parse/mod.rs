@@ -6,13 +6,19 @@
 //! parser runs again, so that one mistake gives one message.
 //! Invariant: no input makes the parser fail, recurse or run for long.
 
+mod brackets;
 pub(crate) mod build;
 mod decl;
+mod expected;
 mod expr;
 mod feed;
 mod literal;
+mod mistakes;
 mod pragma;
+mod repair;
+mod report;
 mod stmt;
+mod suggest;
 pub(crate) mod tok;
 
 use crate::Session;
@@ -21,8 +27,9 @@ use crate::diag::{Diag, codes};
 use crate::pp::Std;
 use crate::token::Tokens;
 use build::{Build, Goal, SyntaxError};
-use feed::{Cx, Edit, Feed};
+use feed::{Cx, Feed};
 use pragma::Pragmas;
+use repair::Plan;
 use tok::Tok;
 
 lalrpop_util::lalrpop_mod!(
@@ -60,21 +67,21 @@ struct Pass {
 fn run(cx: &mut Session<'_>, tokens: &Tokens, start: Tok) -> (Unit, Option<Goal>) {
     let pragmas = Pragmas::new(tokens, &cx.names);
     let shared = Cx::new(&tokens.toks, &cx.names, &cx.source, cx.options.std >= Std::C23);
-    let pass = pass(&shared, &pragmas, start, &[]);
-    for e in &pass.errors {
-        let message = format!("unexpected token, expected {:?}", e.expected);
-        let span = shared.span(e.at, e.at);
-        cx.diags.push(Diag::new(&codes::SYNTAX, span, message));
-    }
-    for diag in pass.diags {
+    // An unterminated comment took the rest of the file with it, closing brackets and all.
+    let cut_off = cx.diags.iter().any(|d| d.code == &codes::UNTERMINATED_COMMENT);
+    let (unit, goal, diags) = repair::run(&shared, &pragmas, start, cut_off);
+    for diag in diags {
         cx.diags.push(diag);
     }
-    (pass.unit, pass.goal)
+    (unit, goal)
 }
 
-fn pass(cx: &Cx<'_>, pragmas: &Pragmas, start: Tok, edits: &[(u32, Edit)]) -> Pass {
+/// Runs the generated parser once over the tokens as `plan` changes them.
+fn pass(cx: &Cx<'_>, pragmas: &Pragmas, start: Tok, plan: &Plan) -> Pass {
+    cx.reset();
+    repair::mark_types(cx, plan);
     let mut build = Build::new(cx, pragmas);
-    let feed = Feed::new(cx, start, edits);
+    let feed = Feed::new(cx, start, &plan.edits);
     let goal = match grammar::GoalParser::new().parse(&mut build, feed) {
         Ok(goal) => Some(goal),
         Err(error) => {

@@ -137,6 +137,8 @@ pub enum Tok {
     Colon,
     Semi,
     Comma,
+    /// Stands for an expression that is missing.
+    Hole,
     /// Not in the grammar: a token no program may contain.
     Stray,
 }

@@ -1,0 +1,775 @@
+//! One syntax error: what to say, and which changes to the tokens might mend it.
+//!
+//! In: where the parser stopped and what it would have accepted. Out: a [`Diag`] and candidate fixes,
+//! most plausible first; `repair` tries them.
+//! The checks run from the particular to the general; the last one always has something to say.
+
+use super::brackets;
+use super::build::SyntaxError;
+use super::expected::Expected;
+use super::feed::{Cx, Edit, TYPE};
+use super::mistakes;
+use super::suggest;
+use super::tok::{KEYWORDS, Tok};
+use crate::ast::{Named, Tagged, Unit};
+use crate::diag::{Diag, codes};
+use crate::intern::{Symbol, kw};
+use crate::source::Span;
+use crate::token::{self, Token, TokenKind};
+
+/// A change that might mend an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fix {
+    /// Edits of the token stream.
+    Edits(Vec<(u32, Edit)>),
+    /// The name is a type from now on.
+    Type(Symbol),
+}
+
+/// What an error is about.
+pub struct Finding {
+    pub diag: Diag,
+    pub fixes: Vec<Fix>,
+}
+
+impl Finding {
+    pub fn new(diag: Diag) -> Finding {
+        Finding { diag, fixes: Vec::new() }
+    }
+
+    pub fn fix(mut self, fix: Fix) -> Finding {
+        self.fixes.push(fix);
+        self
+    }
+
+    pub fn insert(self, at: usize, tok: Tok) -> Finding {
+        self.fix(Fix::Edits(vec![(at as u32, Edit::Insert(tok))]))
+    }
+
+    pub fn delete(self, at: usize) -> Finding {
+        self.fix(Fix::Edits(vec![(at as u32, Edit::Delete)]))
+    }
+}
+
+/// Explains an error.
+pub fn explain(cx: &Cx<'_>, unit: &Unit, error: &SyntaxError) -> Finding {
+    let scene = Scene { cx, unit, at: error.at as usize, expected: Expected::new(&error.expected) };
+    scene
+        .end_of_file()
+        .or_else(|| scene.unknown_macro())
+        .or_else(|| scene.unknown_type())
+        .or_else(|| scene.missing_type())
+        .or_else(|| scene.keyword_as_name())
+        .or_else(|| scene.outside_function())
+        .or_else(|| scene.unmatched())
+        .or_else(|| scene.stray_else())
+        .or_else(|| mistakes::explain(&scene))
+        .or_else(|| scene.wrong_separator())
+        .or_else(|| scene.missing_close())
+        .or_else(|| scene.missing_semicolon())
+        .or_else(|| scene.missing_comma())
+        .unwrap_or_else(|| scene.unexpected())
+}
+
+/// The surroundings of an error.
+pub struct Scene<'a> {
+    cx: &'a Cx<'a>,
+    unit: &'a Unit,
+    /// The offending token.
+    pub at: usize,
+    pub expected: Expected,
+}
+
+impl Scene<'_> {
+    // ------------------------------------------------------------ tokens around
+
+    pub fn tok(&self, at: usize) -> Option<&Token> {
+        self.cx.toks.get(at)
+    }
+
+    pub fn kind(&self, at: usize) -> TokenKind {
+        self.tok(at).map_or(TokenKind::Eof, |t| t.kind)
+    }
+
+    pub fn sym(&self, at: usize) -> Symbol {
+        self.tok(at).map_or(Symbol::EMPTY, Token::sym)
+    }
+
+    /// The token `n` before the offending one.
+    pub fn before(&self, n: usize) -> Option<usize> {
+        self.at.checked_sub(n)
+    }
+
+    pub fn sym_before(&self, n: usize) -> Symbol {
+        self.before(n).map_or(Symbol::EMPTY, |at| self.sym(at))
+    }
+
+    pub fn found(&self) -> TokenKind {
+        self.kind(self.at)
+    }
+
+    pub fn is_keyword(&self, sym: Symbol) -> bool {
+        sym.is_keyword() || (self.cx.c23 && sym.is_c23_keyword())
+    }
+
+    /// Whether there is an identifier that is no keyword.
+    pub fn is_name(&self, at: usize) -> bool {
+        let sym = self.sym(at);
+        sym != Symbol::EMPTY && !self.is_keyword(sym)
+    }
+
+    pub fn is_type(&self, at: usize) -> bool {
+        self.is_name(at) && self.cx.class(self.sym(at)) & TYPE != 0
+    }
+
+    pub fn keyword(&self, at: usize) -> Option<Tok> {
+        let sym = self.sym(at);
+        if !self.is_keyword(sym) {
+            return None;
+        }
+        KEYWORDS.get((sym.0 as usize).checked_sub(1)?).map(|&(_, tok)| tok)
+    }
+
+    pub fn starts_line(&self, at: usize) -> bool {
+        self.tok(at).is_some_and(|t| t.flags.bol())
+    }
+
+    pub fn span(&self, at: usize) -> Span {
+        self.cx.span(at as u32, at as u32 + 1)
+    }
+
+    /// Whether nothing stands between the token and the one before.
+    pub fn is_glued(&self, at: usize) -> bool {
+        self.tok(at).is_some_and(|t| !t.flags.space() && !t.flags.bol())
+    }
+
+    /// The last token in front of the error.
+    pub fn last(&self) -> usize {
+        self.at.saturating_sub(1)
+    }
+
+    /// A token as it is quoted in messages.
+    pub fn quote(&self, at: usize) -> String {
+        match self.tok(at) {
+            None => "the end of the file".to_string(),
+            Some(tok) => match tok.kind {
+                TokenKind::Eof => "the end of the file".to_string(),
+                TokenKind::Str => "a string".to_string(),
+                _ => {
+                    let text = token::text(tok, self.cx.source, self.cx.names);
+                    format!("`{}`", String::from_utf8_lossy(text))
+                }
+            },
+        }
+    }
+
+    pub fn name(&self, sym: Symbol) -> &str {
+        self.cx.names.name(sym)
+    }
+
+    pub fn bracket(&self) -> Option<usize> {
+        brackets::innermost(self.cx.toks, self.at)
+    }
+
+    /// The kind of the innermost open bracket.
+    pub fn inside(&self) -> Option<TokenKind> {
+        self.bracket().map(|at| self.kind(at))
+    }
+
+    /// The first token of the statement or declaration the error is in.
+    pub fn start(&self) -> usize {
+        let mut n = self.at;
+        let mut depth = 0usize;
+        while let Some(at) = n.checked_sub(1) {
+            match self.kind(at) {
+                TokenKind::RParen | TokenKind::RBracket => depth += 1,
+                TokenKind::LParen | TokenKind::LBracket if depth > 0 => depth -= 1,
+                TokenKind::LParen | TokenKind::LBracket => return n,
+                TokenKind::Semi | TokenKind::LBrace | TokenKind::RBrace if depth == 0 => return n,
+                TokenKind::LBrace | TokenKind::RBrace => return n,
+                _ => {}
+            }
+            n = at;
+        }
+        n
+    }
+
+    // ------------------------------------------------------------ the end
+
+    fn end_of_file(&self) -> Option<Finding> {
+        if self.found() != TokenKind::Eof {
+            return None;
+        }
+        if let Some(open) = self.bracket() {
+            return Some(self.never_closed(open));
+        }
+        self.missing_semicolon().or_else(|| {
+            let words = self.expected.words();
+            let message = match words.as_str() {
+                "" => "the file ends in the middle of a declaration".to_string(),
+                words => format!("expected {words}, but the file ends here"),
+            };
+            Some(Finding::new(Diag::new(&codes::SYNTAX, self.span(self.last()), message)))
+        })
+    }
+
+    fn never_closed(&self, open: usize) -> Finding {
+        let close = match self.kind(open) {
+            TokenKind::LParen => Tok::RParen,
+            TokenKind::LBracket => Tok::RBracket,
+            _ => Tok::RBrace,
+        };
+        let message = format!("this {} is never closed", self.quote(open));
+        let diag = Diag::new(&codes::UNBALANCED, self.span(open), message);
+        let mut edits = Vec::new();
+        if close == Tok::RBrace && self.expected.has(";") {
+            edits.push((self.at as u32, Edit::Insert(Tok::Semi)));
+        }
+        edits.push((self.at as u32, Edit::Insert(close)));
+        Finding::new(diag).fix(Fix::Edits(edits)).insert(self.at, close)
+    }
+
+    // ------------------------------------------------------------ types
+
+    /// A macro whose header is missing: it shows as a name that fits nowhere.
+    fn unknown_macro(&self) -> Option<Finding> {
+        let calls = |at: usize| self.is_name(at) && self.kind(at + 1) == TokenKind::LParen;
+        let (at, close) = if calls(self.at) && self.expected.type_word() && !self.expected.expression() {
+            (self.at, self.closing(self.at + 1))
+        } else if let Some(at) = self.bracket().and_then(|open| open.checked_sub(1))
+            && calls(at)
+            && suggest::macro_header(self.name(self.sym(at))).is_some()
+        {
+            (at, None)
+        } else if self.is_name(self.at) && suggest::macro_header(self.name(self.sym(self.at))).is_some() {
+            let call = self.kind(self.at + 1) == TokenKind::LParen;
+            (self.at, if call { self.closing(self.at + 1) } else { Some(self.at) })
+        } else {
+            return None;
+        };
+        let name = self.name(self.sym(at));
+        let header = suggest::macro_header(name);
+        let literal = matches!(self.kind(at + 2), TokenKind::Str | TokenKind::Number | TokenKind::Char);
+        // `f(int x) { ... }` lacks a type, not a macro.
+        if header.is_none() && !literal && self.inside() != Some(TokenKind::LBrace) {
+            return None;
+        }
+        let mut finding =
+            Finding::new(Diag::new(&codes::UNKNOWN_MACRO, self.span(at), format!("unknown macro `{name}`")));
+        if let Some(header) = header {
+            finding.diag = finding.diag.with_help(format!("`#include <{header}>` defines it"));
+        }
+        let here = at as u32;
+        let edits = match close {
+            Some(close) => (here..=close as u32).map(|n| (n, Edit::Delete)).collect(),
+            // `MACRO(name, params) {`: what is left is `name(params) {`.
+            None => {
+                let open = match self.kind(at + 3) {
+                    TokenKind::Comma => Edit::Replace(Tok::LParen),
+                    _ => Edit::Insert(Tok::LParen),
+                };
+                vec![(here, Edit::Delete), (here + 1, Edit::Delete), (here + 3, open)]
+            }
+        };
+        finding = finding.fix(Fix::Edits(edits));
+        Some(finding)
+    }
+
+    /// The bracket that closes the one at `open`.
+    fn closing(&self, open: usize) -> Option<usize> {
+        let mut depth = 0usize;
+        for n in open..self.cx.toks.len() {
+            match self.kind(n) {
+                TokenKind::LParen | TokenKind::LBracket | TokenKind::LBrace => depth += 1,
+                TokenKind::RParen | TokenKind::RBracket | TokenKind::RBrace => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        return Some(n);
+                    }
+                }
+                TokenKind::Eof => break,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn unknown_type(&self) -> Option<Finding> {
+        let at = self.type_candidate()?;
+        let sym = self.sym(at);
+        let name = self.name(sym);
+        let mut diag = Diag::new(&codes::UNKNOWN_TYPE, self.span(at), format!("unknown type name `{name}`"));
+        if let Some(help) = self.type_help(sym) {
+            diag = diag.with_help(help);
+        }
+        Some(Finding::new(diag).fix(Fix::Type(sym)))
+    }
+
+    /// The name that must have been meant as a type.
+    fn type_candidate(&self) -> Option<usize> {
+        let at = self.at;
+        let plain = |at: usize| self.is_name(at) && !self.is_type(at);
+        // `name other` or `name *` where a declaration, field, parameter or type may start.
+        if plain(at) && self.expected.type_word() && !self.expected.expression() {
+            let next = self.kind(at + 1);
+            let inner = matches!(self.inside(), Some(TokenKind::LParen));
+            let ends = matches!(next, TokenKind::RParen | TokenKind::Comma) && inner;
+            let declares = next == TokenKind::Ident && !self.is_operator_word(at + 1);
+            if declares || ends || (next == TokenKind::Star && !self.starts_line(at + 1)) {
+                return Some(at);
+            }
+        }
+        // `name other` in a block: the error shows at `other`.
+        let last = self.before(1)?;
+        let in_block =
+            !matches!(self.inside(), Some(TokenKind::LParen | TokenKind::LBracket)) || self.in_for_head();
+        if plain(last) && in_block && self.is_name(at) && !self.starts_line(at) {
+            let start = self.start();
+            let lead = (start..last).all(|n| matches!(self.keyword(n), Some(Tok::Qual(_) | Tok::Storage(_))));
+            if lead && !self.expected.type_word() {
+                return Some(last);
+            }
+        }
+        // `(name *)` and `(name) operand`
+        let mut n = last;
+        while self.kind(n) == TokenKind::Star {
+            n = n.checked_sub(1)?;
+        }
+        if self.found() == TokenKind::RParen
+            && n < last
+            && plain(n)
+            && self.kind(n.checked_sub(1)?) == TokenKind::LParen
+        {
+            return Some(n);
+        }
+        let operand =
+            matches!(self.found(), TokenKind::Number | TokenKind::Str | TokenKind::Char) || self.is_name(at);
+        let word = self.before(2)?;
+        if operand
+            && self.kind(last) == TokenKind::RParen
+            && plain(word)
+            && self.kind(self.before(3)?) == TokenKind::LParen
+            && self.before(4).is_none_or(|n| {
+                !self.is_name(n)
+                    && !matches!(self.keyword(n), Some(Tok::If | Tok::While | Tok::For | Tok::Switch))
+            })
+        {
+            return Some(word);
+        }
+        None
+    }
+
+    fn is_operator_word(&self, at: usize) -> bool {
+        matches!(self.keyword(at), Some(Tok::Sizeof | Tok::Alignof))
+    }
+
+    fn type_help(&self, sym: Symbol) -> Option<String> {
+        let name = self.name(sym);
+        let tag = self.unit.file_tags.iter().find(|t| t.tag == sym);
+        if let Some(tag) = tag {
+            let word = match tag.what {
+                Tagged::Enum(_) => "enum",
+                Tagged::Record(id) => match self.unit.ast.record(id).kind {
+                    crate::ast::RecordKind::Struct => "struct",
+                    crate::ast::RecordKind::Union => "union",
+                },
+            };
+            return Some(format!("there is a type `{word} {name}`: write `{word} {name}`"));
+        }
+        if let Some(header) = suggest::header(name) {
+            return Some(header);
+        }
+        let types = self.unit.file_names.iter().filter(|n| matches!(n.what, Named::Typedef(..)));
+        suggest::nearest(name, types.map(|n| self.cx.names.name(n.name)))
+            .map(|other| format!("did you mean `{other}`?"))
+    }
+
+    /// A name at file level, or after `static` or `const`, that no type goes before.
+    fn missing_type(&self) -> Option<Finding> {
+        if !self.is_name(self.at) || !self.expected.type_word() || self.expected.expression() {
+            return None;
+        }
+        let name = self.quote(self.at);
+        let next = self.kind(self.at + 1);
+        let inside = self.inside();
+        let lead =
+            matches!(self.before(1).and_then(|n| self.keyword(n)), Some(Tok::Storage(_) | Tok::Qual(_)));
+        let declares = matches!(
+            next,
+            TokenKind::Semi | TokenKind::Assign | TokenKind::LBracket | TokenKind::Comma | TokenKind::Colon
+        );
+        if next == TokenKind::LParen && inside.is_none() {
+            let diag =
+                Diag::new(&codes::SYNTAX, self.span(self.at), format!("{name} is declared without a type"))
+                    .with_note("if a macro is meant, the header that defines it is missing");
+            return Some(Finding::new(diag).insert(self.at, Tok::Word(super::tok::Word::INT)));
+        }
+        if !(declares && (lead || inside != Some(TokenKind::LParen))) {
+            return None;
+        }
+        let mut diag =
+            Diag::new(&codes::SYNTAX, self.span(self.at), format!("{name} is declared without a type"));
+        if self.sym_before(1) == kw::AUTO {
+            diag = diag.with_help("write `__auto_type` to take the type from the initialiser");
+        } else if inside.is_none() && next != TokenKind::Semi && !lead {
+            diag = diag.with_note("only declarations may stand outside functions");
+        }
+        Some(Finding::new(diag).insert(self.at, Tok::Word(super::tok::Word::INT)))
+    }
+
+    // ------------------------------------------------------------ names
+
+    fn keyword_as_name(&self) -> Option<Finding> {
+        let sym = self.sym(self.at);
+        if !self.is_keyword(sym) || !self.expected.name() || self.starts_line(self.at) {
+            return None;
+        }
+        let after_type = self.before(1).is_some_and(|n| {
+            self.kind(n) == TokenKind::Star
+                || self.is_type(n)
+                || self.kind(n) == TokenKind::Dot
+                || self.kind(n) == TokenKind::Arrow
+                || matches!(
+                    self.keyword(n),
+                    Some(Tok::Word(_) | Tok::Record(_) | Tok::Enum | Tok::Goto | Tok::Qual(_))
+                )
+        });
+        let ends = matches!(
+            self.kind(self.at + 1),
+            TokenKind::Semi
+                | TokenKind::Assign
+                | TokenKind::LBracket
+                | TokenKind::Comma
+                | TokenKind::RParen
+                | TokenKind::LParen
+                | TokenKind::LBrace
+                | TokenKind::Colon
+        );
+        if !after_type || !ends {
+            return None;
+        }
+        let message = format!("the keyword {} cannot be a name", self.quote(self.at));
+        let diag = Diag::new(&codes::KEYWORD_NAME, self.span(self.at), message);
+        let named = Edit::Replace(Tok::Var(sym));
+        Some(Finding::new(diag).fix(Fix::Edits(vec![(self.at as u32, named)])))
+    }
+
+    // ------------------------------------------------------------ brackets
+
+    /// A statement at file level: a function ended too early.
+    fn outside_function(&self) -> Option<Finding> {
+        if self.bracket().is_some() || self.expected.statement() || !self.expected.type_word() {
+            return None;
+        }
+        let word = self.keyword(self.at)?;
+        let statement = matches!(
+            word,
+            Tok::Return
+                | Tok::If
+                | Tok::For
+                | Tok::While
+                | Tok::Do
+                | Tok::Switch
+                | Tok::Goto
+                | Tok::Break
+                | Tok::Continue
+                | Tok::Case
+                | Tok::Default
+                | Tok::Else
+        );
+        if !statement {
+            return None;
+        }
+        let message = format!("{} stands outside a function", self.quote(self.at));
+        let mut finding = Finding::new(Diag::new(&codes::SYNTAX, self.span(self.at), message));
+        let last = (0..self.at).rev().find(|&n| self.kind(n) == TokenKind::RBrace);
+        let indented =
+            |n: usize| self.tok(n).and_then(|t| self.cx.source.line_col(t.loc)).is_some_and(|p| p.col > 1);
+        if let Some(brace) = last {
+            finding.diag = finding.diag.with_label(self.span(brace), "the function ends here");
+            if indented(brace) {
+                finding = finding.delete(brace);
+            }
+        }
+        Some(finding)
+    }
+
+    /// A closing bracket that closes nothing, or the wrong thing.
+    fn unmatched(&self) -> Option<Finding> {
+        let close = self.found();
+        if !matches!(close, TokenKind::RParen | TokenKind::RBracket | TokenKind::RBrace) {
+            return None;
+        }
+        let quote = self.quote(self.at);
+        let Some(open) = self.bracket() else {
+            let diag =
+                Diag::new(&codes::UNBALANCED, self.span(self.at), format!("this {quote} closes nothing"));
+            return Some(Finding::new(diag).delete(self.at));
+        };
+        if brackets::partner(self.kind(open)) == Some(close) {
+            return None;
+        }
+        let opened = self.kind(open);
+        // `( ... }`: the inner bracket lacks its partner. `{ ... )`: the closing one is too much.
+        if opened == TokenKind::LBrace {
+            let message = format!("this {quote} closes nothing");
+            let diag = Diag::new(&codes::UNBALANCED, self.span(self.at), message);
+            return Some(Finding::new(diag).delete(self.at));
+        }
+        let missing = if opened == TokenKind::LParen { Tok::RParen } else { Tok::RBracket };
+        let wanted = if opened == TokenKind::LParen { "`)`" } else { "`]`" };
+        let diag =
+            Diag::new(&codes::UNBALANCED, self.span(self.at), format!("expected {wanted}, found {quote}"))
+                .with_label(self.span(open), format!("this {} is still open", self.quote(open)));
+        let here = self.at as u32;
+        Some(
+            Finding::new(diag)
+                .fix(Fix::Edits(vec![(here, Edit::Replace(missing))]))
+                .insert(self.at, missing)
+                .fix(Fix::Edits(vec![(here, Edit::Insert(missing)), (here, Edit::Insert(Tok::Semi))])),
+        )
+    }
+
+    fn missing_close(&self) -> Option<Finding> {
+        let open = self.bracket()?;
+        let (mark, tok) = match self.kind(open) {
+            TokenKind::LParen => (")", Tok::RParen),
+            TokenKind::LBracket => ("]", Tok::RBracket),
+            _ => return None,
+        };
+        let ends = matches!(
+            self.found(),
+            TokenKind::Semi | TokenKind::LBrace | TokenKind::RBrace | TokenKind::Assign
+        ) || (mark == ")" && self.keyword(self.at).is_some())
+            || self.starts_line(self.at);
+        if !self.expected.has(mark) || !ends {
+            return None;
+        }
+        let message = format!("expected `{mark}`, found {}", self.quote(self.at));
+        let diag = Diag::new(&codes::MISSING, self.span(self.last()), message)
+            .with_remark(format!("`{mark}` is missing after this"))
+            .with_label(self.span(open), format!("to close this {}", self.quote(open)));
+        let both = vec![(self.at as u32, Edit::Insert(tok)), (self.at as u32, Edit::Insert(Tok::Semi))];
+        Some(Finding::new(diag).insert(self.at, tok).fix(Fix::Edits(both)))
+    }
+
+    // ------------------------------------------------------------ separators
+
+    fn missing_semicolon(&self) -> Option<Finding> {
+        if !self.expected.has(";") || self.last() == self.at {
+            return None;
+        }
+        let ends = self.starts_line(self.at)
+            || matches!(self.found(), TokenKind::RBrace | TokenKind::Eof)
+            || self.keyword(self.at).is_some_and(starts_statement);
+        if !ends {
+            return None;
+        }
+        let what = self.unfinished();
+        let diag = Diag::new(&codes::MISSING, self.span(self.last()), format!("expected `;` after {what}"))
+            .with_remark("`;` is missing after this");
+        Some(Finding::new(diag).insert(self.at, Tok::Semi))
+    }
+
+    /// What the missing semicolon would end.
+    fn unfinished(&self) -> &'static str {
+        let (start, last) = (self.start(), self.last());
+        if self.kind(last) == TokenKind::RBrace
+            && let Some(open) = brackets::opener(self.cx.toks, last)
+            && let Some(head) = self.body_word(open)
+        {
+            return head;
+        }
+        let jump = (start..=last).rev().find_map(|n| match self.keyword(n) {
+            Some(Tok::Return) => Some("`return`"),
+            Some(Tok::Break) => Some("`break`"),
+            Some(Tok::Continue) => Some("`continue`"),
+            Some(Tok::Goto) => Some("`goto`"),
+            _ => None,
+        });
+        if let Some(jump) = jump {
+            return jump;
+        }
+        if self.keyword(start) == Some(Tok::While)
+            && start.checked_sub(1).is_some_and(|n| self.kind(n) == TokenKind::RBrace)
+        {
+            return "`do ... while (...)`";
+        }
+        if self.bracket().is_some_and(|open| self.body_word(open).is_some()) {
+            return "the field";
+        }
+        match self.keyword(start) {
+            Some(
+                Tok::Word(_)
+                | Tok::Qual(_)
+                | Tok::Storage(_)
+                | Tok::Record(_)
+                | Tok::Enum
+                | Tok::Typeof(_)
+                | Tok::AutoType,
+            ) => "the declaration",
+            _ if self.is_type(start) => "the declaration",
+            _ => "this statement",
+        }
+    }
+
+    /// Whose body the brace at `open` starts, if it is a record's or an enumeration's.
+    fn body_word(&self, open: usize) -> Option<&'static str> {
+        (open.saturating_sub(2)..open).rev().find_map(|n| match self.keyword(n) {
+            Some(Tok::Record(crate::ast::RecordKind::Struct)) => Some("the `struct`"),
+            Some(Tok::Record(crate::ast::RecordKind::Union)) => Some("the `union`"),
+            Some(Tok::Enum) => Some("the `enum`"),
+            _ => None,
+        })
+    }
+
+    /// `;` where a list goes on.
+    fn wrong_separator(&self) -> Option<Finding> {
+        let open = self.bracket()?;
+        if self.found() != TokenKind::Semi || !self.expected.has(",") || self.in_for_head() {
+            return None;
+        }
+        // The list goes on if it is closed before anything of another kind comes.
+        let mut n = self.at + 1;
+        while !matches!(self.kind(n), TokenKind::Semi | TokenKind::LBrace | TokenKind::Eof) {
+            let close = brackets::partner(self.kind(open)) == Some(self.kind(n));
+            if close && brackets::innermost(self.cx.toks, n) == Some(open) {
+                break;
+            }
+            n += 1;
+        }
+        let is_enum = self.body_word(open) == Some("the `enum`");
+        if brackets::partner(self.kind(open)) != Some(self.kind(n)) && !is_enum {
+            return None;
+        }
+        let what = match self.kind(open) {
+            TokenKind::LParen => "parameters and arguments",
+            _ if is_enum => "enumerators",
+            _ => "the elements of a list",
+        };
+        let diag =
+            Diag::new(&codes::SYNTAX, self.span(self.at), format!("{what} are separated by `,`, not `;`"));
+        // All at once: the same mistake further on is not news.
+        let mut edits = Vec::new();
+        for n in self.at..self.cx.toks.len() {
+            match self.kind(n) {
+                TokenKind::Semi if self.kind(n + 1) == TokenKind::RBrace => {
+                    edits.push((n as u32, Edit::Delete))
+                }
+                TokenKind::Semi => edits.push((n as u32, Edit::Replace(Tok::Comma))),
+                TokenKind::RBrace | TokenKind::RParen | TokenKind::LBrace | TokenKind::Eof => break,
+                _ => {}
+            }
+        }
+        Some(Finding::new(diag).fix(Fix::Edits(edits)))
+    }
+
+    fn missing_comma(&self) -> Option<Finding> {
+        if !self.expected.has(",") {
+            return None;
+        }
+        let open = self.bracket()?;
+        let (close, tok) = match self.kind(open) {
+            TokenKind::LParen if self.expected.has(")") => ("`)`", Tok::RParen),
+            TokenKind::LBrace if self.expected.has("}") => ("`}`", Tok::RBrace),
+            _ => return None,
+        };
+        let words = format!("expected `,` or {close}, found {}", self.quote(self.at));
+        let diag = Diag::new(&codes::SYNTAX, self.span(self.at), words)
+            .with_label(self.span(open), format!("in the list that starts with this {}", self.quote(open)));
+        let finding = Finding::new(diag);
+        Some(match self.found() {
+            TokenKind::Semi => finding.insert(self.at, tok),
+            _ => finding.insert(self.at, Tok::Comma).insert(self.at, tok),
+        })
+    }
+
+    // ------------------------------------------------------------ the rest
+
+    fn stray_else(&self) -> Option<Finding> {
+        if self.keyword(self.at) != Some(Tok::Else) || !self.expected.statement() {
+            return None;
+        }
+        let diag = Diag::new(&codes::SYNTAX, self.span(self.at), "this `else` belongs to no `if`")
+            .with_note("an `if` owns one statement: more than one needs braces, and a `;` counts as one");
+        Some(Finding::new(diag).delete(self.at))
+    }
+
+    pub fn starts_type(&self, at: usize) -> bool {
+        self.is_type(at)
+            || matches!(
+                self.keyword(at),
+                Some(Tok::Word(_) | Tok::Record(_) | Tok::Enum | Tok::Typeof(_) | Tok::AutoType)
+            )
+    }
+
+    /// Whether the token ends a type: a type word, a typedef name, a tag, a closing brace of a body.
+    pub fn after_type(&self, at: usize) -> bool {
+        self.is_type(at)
+            || matches!(self.keyword(at), Some(Tok::Word(_)))
+            || self.kind(at) == TokenKind::RBrace
+            || at.checked_sub(1).is_some_and(|n| matches!(self.keyword(n), Some(Tok::Record(_) | Tok::Enum)))
+    }
+
+    pub fn in_case(&self) -> bool {
+        matches!(self.keyword(self.start()), Some(Tok::Case | Tok::Default))
+    }
+
+    /// Whether the innermost bracket is the parenthesis of a `for`.
+    pub fn in_for_head(&self) -> bool {
+        self.bracket().is_some_and(|open| {
+            self.kind(open) == TokenKind::LParen
+                && open.checked_sub(1).is_some_and(|n| self.keyword(n) == Some(Tok::For))
+        })
+    }
+
+    fn unexpected(&self) -> Finding {
+        let quote = self.quote(self.at);
+        let words = self.expected.words();
+        let message = match words.as_str() {
+            "" => format!("{quote} does not fit here"),
+            words => format!("expected {words}, found {quote}"),
+        };
+        let mut finding = Finding::new(Diag::new(&codes::SYNTAX, self.span(self.at), message));
+        if let Some(Tok::Stray) = self.keyword(self.at) {
+            let message = format!("{quote} is not supported");
+            finding.diag = Diag::new(&codes::UNSUPPORTED, self.span(self.at), message);
+        }
+        if self.expected.expression() {
+            finding = finding.insert(self.at, Tok::Hole);
+        }
+        if self.expected.name()
+            && matches!(
+                self.found(),
+                TokenKind::Semi | TokenKind::Comma | TokenKind::Assign | TokenKind::RParen
+            )
+        {
+            finding = finding.insert(self.at, Tok::Var(Symbol::EMPTY));
+        }
+        for (mark, tok) in [(")", Tok::RParen), ("]", Tok::RBracket), (";", Tok::Semi), ("(", Tok::LParen)] {
+            if self.expected.has(mark) && !self.expected.expression() {
+                finding = finding.insert(self.at, tok);
+            }
+        }
+        finding.delete(self.at)
+    }
+}
+
+/// Whether this keyword can only start a statement or a declaration.
+fn starts_statement(tok: Tok) -> bool {
+    matches!(
+        tok,
+        Tok::If
+            | Tok::For
+            | Tok::While
+            | Tok::Do
+            | Tok::Switch
+            | Tok::Return
+            | Tok::Break
+            | Tok::Continue
+            | Tok::Goto
+            | Tok::Case
+            | Tok::Default
+            | Tok::Else
+    )
+}

@@ -1,0 +1,4 @@
+// Escape sequences that are none.
+char a[] = "\x";
+char b = '';
+char c[] = "\u12";

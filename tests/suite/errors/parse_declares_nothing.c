@@ -1,0 +1,7 @@
+// Specifiers without type and name.
+static;
+int f(void)
+{
+	const;
+	return 0;
+}

@@ -1,0 +1,8 @@
+// `do` without `while`.
+int f(int a)
+{
+	do {
+		a--;
+	} (a > 0);
+	return a;
+}

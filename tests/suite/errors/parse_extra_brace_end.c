@@ -1,0 +1,7 @@
+// A `}` too many after a function.
+int f(int a)
+{
+	return a;
+}
+}
+int g;

@@ -1,0 +1,6 @@
+// A `)` too many.
+int f(int a)
+{
+	a = (a + 1));
+	return a;
+}

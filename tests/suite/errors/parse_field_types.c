@@ -1,0 +1,5 @@
+// Fields of different types separated by a comma.
+struct key {
+	int a, long b;
+	int c;
+};

@@ -1,0 +1,7 @@
+// `goto` without a label.
+int f(int a)
+{
+	if (a)
+		goto;
+	return a;
+}

@@ -1,0 +1,9 @@
+// An empty condition.
+int f(int a)
+{
+	if ()
+		return 1;
+	while ()
+		a++;
+	return a;
+}

@@ -1,0 +1,6 @@
+// `=` without a value.
+int f(void)
+{
+	int a = ;
+	return a;
+}

@@ -1,0 +1,6 @@
+// An operator without its right operand.
+int f(int a)
+{
+	int b = a + ;
+	return b * ;
+}

@@ -1,0 +1,9 @@
+// No `;` after a field.
+struct key {
+	int pid
+	int cpu;
+};
+int f(struct key *k)
+{
+	return k->cpu;
+}

@@ -1,0 +1,7 @@
+// No `;` after `return`.
+int f(int a)
+{
+	if (a)
+		return 1
+	return 0;
+}

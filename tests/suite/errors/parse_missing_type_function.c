@@ -1,0 +1,5 @@
+// A function without a type.
+main(int argc)
+{
+	return argc;
+}

@@ -1,0 +1,5 @@
+// `sizeof` of a type without parentheses.
+int f(void)
+{
+	return sizeof int + sizeof (long);
+}

@@ -1,0 +1,5 @@
+// A statement outside a function.
+int x;
+for (;;)
+	x++;
+int y;

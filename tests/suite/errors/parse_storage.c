@@ -1,0 +1,6 @@
+// Two storage classes.
+static extern int x;
+int f(void)
+{
+	return x;
+}

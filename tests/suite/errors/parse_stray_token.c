@@ -1,0 +1,7 @@
+// `=>` between operands.
+int f(int a)
+{
+	if (a => 3)
+		return 1;
+	return 0;
+}

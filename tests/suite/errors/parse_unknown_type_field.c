@@ -1,0 +1,6 @@
+// An unknown type of a field.
+struct key {
+	int a;
+	pid_t pid;
+	int b;
+};

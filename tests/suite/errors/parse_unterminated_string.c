@@ -1,0 +1,7 @@
+// A string without its closing quote.
+char g(const char *);
+int f(void)
+{
+	g("hello);
+	return 0;
+}

@@ -25,9 +25,20 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     loop {
         let here = remove_unused(f) | remove_dead_stores(f) | remove_params(f);
         if !here {
-            return changed;
+            break;
         }
         changed = true;
+    }
+    remove_slots(f);
+    changed
+}
+
+/// Marks slots that nothing names.
+fn remove_slots(f: &mut Function) {
+    let usage = slots::usage(f);
+    for slot in f.slots.keys().filter(|slot| !usage.contains_key(slot)) {
+        f.slots[slot].size = 0;
+        f.slots[slot].name.clear();
     }
 }
 

@@ -168,14 +168,6 @@ pub fn inst_blocks(f: &Function) -> Arena<Inst, Option<Block>> {
     blocks
 }
 
-/// Inserts an instruction at the start of the entry block and returns its result.
-pub fn emit_at_entry(f: &mut Function, data: InstData) -> Value {
-    let inst = f.make_inst(data, SrcLoc::NONE);
-    let entry = f.entry();
-    f.blocks[entry].insts.insert(0, inst);
-    f.result(inst).expect("an instruction with a result is emitted")
-}
-
 /// How many instructions are in blocks.
 pub fn size(f: &Function) -> usize {
     f.order.iter().map(|&block| f.blocks[block].insts.len()).sum()

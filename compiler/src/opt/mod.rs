@@ -31,12 +31,14 @@
 pub mod bits;
 mod cfg;
 mod dce;
-#[allow(dead_code)]
 mod edit;
+mod globals;
+mod inline;
 #[allow(dead_code)]
 mod mem2reg;
 pub mod simplify;
 mod slots;
+mod sroa;
 #[cfg(test)]
 #[allow(dead_code)]
 mod testing;
@@ -142,6 +144,7 @@ pub struct Pass {
 
 /// The passes over one function.
 pub const PASSES: &[Pass] = &[
+    Pass { name: "sroa", about: "slots are split into what is accessed", run: sroa::run, level: 0 },
     Pass { name: "mem2reg", about: "slots become values", run: mem2reg::run, level: 0 },
     Pass { name: "simplify", about: "constants and algebra", run: simplify::run, level: 0 },
     Pass { name: "cfg", about: "the graph of blocks becomes simple", run: cfg::run, level: 0 },
@@ -159,46 +162,68 @@ pub type Observer<'a> = dyn FnMut(&str, &Module, &Function) + 'a;
 /// Brings a function to a fixed point; after this many rounds it is good enough.
 const ROUNDS: u32 = 6;
 
+/// Before anything is inlined: locals become values, so that sizes are real and callees constant.
+const EARLY: &[&str] = &["simplify", "sroa", "mem2reg", "simplify", "cfg", "dce"];
+
 /// Repeated until nothing changes.
-const SCALAR: &[&str] = &["mem2reg", "simplify", "cfg", "dce"];
+const SCALAR: &[&str] = &["simplify", "sroa", "mem2reg", "simplify", "cfg", "dce"];
 
 /// Optimises a module. Returns what cannot become code, in order of place.
 pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) -> Vec<Limit> {
-    let limits = RefCell::new(BTreeSet::new());
-    let immutable = BTreeSet::new();
-    for index in 0..module.functions.len() {
-        let mut work =
-            Work { module, options, immutable: &immutable, limits: &limits, observer, late: false };
-        work.repeat(index, SCALAR);
+    globals::remove_dead_functions(module);
+    let mut work = Work::new(module, options, observer);
+    for index in 0..work.module.functions.len() {
+        work.sequence(index, EARLY);
     }
-    limits.into_inner().into_iter().collect()
+    work.immutable = globals::immutable(work.module);
+    work.inline();
+    globals::remove_dead_functions(work.module);
+    work.limits.into_inner().into_iter().collect()
 }
 
 /// Runs one pass over every function, as the tests of a pass do.
 pub fn run_pass(module: &mut Module, options: &Options, pass: &Pass) -> bool {
-    let limits = RefCell::new(BTreeSet::new());
-    let immutable = BTreeSet::new();
-    let mut changed = false;
-    for index in 0..module.functions.len() {
-        let observer: &mut Observer<'_> = &mut |_, _, _| {};
-        let mut work =
-            Work { module, options, immutable: &immutable, limits: &limits, observer, late: false };
-        changed |= work.apply(index, pass);
-    }
-    changed
+    let observer: &mut Observer<'_> = &mut |_, _, _| {};
+    let mut work = Work::new(module, options, observer);
+    (0..work.module.functions.len()).fold(false, |changed, index| work.apply(index, pass) | changed)
 }
 
 /// A module in work.
 struct Work<'a, 'o> {
     module: &'a mut Module,
     options: &'a Options,
-    immutable: &'a BTreeSet<SymbolId>,
-    limits: &'a RefCell<BTreeSet<Limit>>,
+    immutable: BTreeSet<SymbolId>,
+    limits: RefCell<BTreeSet<Limit>>,
     observer: &'a mut Observer<'o>,
     late: bool,
 }
 
-impl Work<'_, '_> {
+impl<'a, 'o> Work<'a, 'o> {
+    fn new(module: &'a mut Module, options: &'a Options, observer: &'a mut Observer<'o>) -> Self {
+        let immutable = globals::immutable(module);
+        Work { module, options, immutable, limits: RefCell::default(), observer, late: false }
+    }
+
+    /// Simplifies each function, inlines into it, and again as long as calls are found.
+    fn inline(&mut self) {
+        let mut ready: BTreeSet<SymbolId> = BTreeSet::new();
+        for index in inline::bottom_up(self.module) {
+            self.repeat(index, SCALAR);
+            for _ in 0..ROUNDS {
+                let references = globals::references(self.module);
+                let is_ready = |symbol| ready.contains(&symbol);
+                let decision =
+                    inline::Decision { options: self.options, references: &references, ready: &is_ready };
+                if !inline::run(self.module, index, &decision) {
+                    break;
+                }
+                self.observe(index, "inline");
+                self.repeat(index, SCALAR);
+            }
+            ready.insert(self.module.functions[index].symbol);
+        }
+    }
+
     /// Runs passes in turn until none changes the function.
     fn repeat(&mut self, index: usize, names: &[&str]) -> bool {
         let mut changed = false;
@@ -226,26 +251,27 @@ impl Work<'_, '_> {
     fn apply(&mut self, index: usize, pass: &Pass) -> bool {
         let cx = Cx {
             symbols: &self.module.symbols,
-            immutable: self.immutable,
+            immutable: &self.immutable,
             options: self.options,
             late: self.late,
-            limits: self.limits,
+            limits: &self.limits,
         };
         let changed = (pass.run)(&mut self.module.functions[index], &cx);
-        let f = &self.module.functions[index];
         if changed {
-            (self.observer)(pass.name, self.module, f);
-        }
-        if self.options.check {
-            let violations = verify_function(self.module, f, verify::Options::default());
-            assert!(
-                violations.is_empty(),
-                "pass `{}` breaks the IR:\n{}",
-                pass.name,
-                verify::render(self.module, f, &violations)
-            );
+            self.observe(index, pass.name);
         }
         changed
+    }
+
+    /// Shows the function to the observer and to the verifier.
+    fn observe(&mut self, index: usize, pass: &str) {
+        let f = &self.module.functions[index];
+        (self.observer)(pass, self.module, f);
+        if self.options.check {
+            let violations = verify_function(self.module, f, verify::Options::default());
+            let render = || verify::render(self.module, f, &violations);
+            assert!(violations.is_empty(), "pass `{pass}` breaks the IR:\n{}", render());
+        }
     }
 }
 
@@ -255,7 +281,7 @@ mod tests {
 
     #[test]
     fn pipelines_name_passes() {
-        for name in SCALAR {
+        for name in EARLY.iter().chain(SCALAR) {
             assert!(pass(name).is_some(), "{name}");
         }
     }

@@ -4,7 +4,7 @@
 //! counted loops, switches, copies and fills, helper calls, calls of earlier functions.
 //! Invariant: results never depend on addresses or on bytes that were not stored.
 
-use super::Rng;
+use super::{NUMERIC, Rng};
 use crate::ir::{
     BinaryOp, Block, BlockCall, Callee, Compare, ConvertOp, DataSymbol, FuncSymbol, Function, InstData,
     Intrinsic, MemFlags, Module, Signature, Slot, SlotData, SrcLoc, SwitchCase, Symbol, SymbolId, SymbolKind,
@@ -111,10 +111,10 @@ impl Maker<'_> {
         self.values.extend(&params);
         for _ in 0..2 + self.rng.below(3) {
             let ty = *self.rng.pick(&CELLS);
-            let slot = self.slot(ty.bytes());
-            self.vars.push((slot, ty));
             let value = self.number(ty);
+            let slot = self.slot(ty.bytes());
             self.store_to(slot, 0, value, ty.bytes());
+            self.vars.push((slot, ty));
         }
         for _ in 0..self.rng.below(3) {
             let slot = self.slot(16);
@@ -356,13 +356,14 @@ impl Maker<'_> {
             };
             return self.finish_call(InstData::Call { callee, args, ret: sig.ret });
         }
+        let id = 1 + self.rng.below(9) as u32;
+        let types = if id < NUMERIC { &[Type::Ptr][..] } else { &INTS[..] };
         let args = (0..self.rng.below(4))
             .map(|_| {
-                let ty = *self.rng.pick(&[Type::I32, Type::I64, Type::Ptr]);
+                let ty = *self.rng.pick(types);
                 self.helper_argument(ty)
             })
             .collect();
-        let id = 1 + self.rng.below(9) as u32;
         self.finish_call(InstData::Call { callee: Callee::Helper(id), args, ret: Some(Type::I64) });
     }
 
@@ -530,6 +531,7 @@ impl Maker<'_> {
 
 mod tests {
     use super::*;
+    use crate::ir::interp::Uninit;
     use crate::ir::verify::{self, verify_module};
     use crate::opt::testing::observe;
 
@@ -542,7 +544,7 @@ mod tests {
                 panic!("seed {seed}: {broken}");
             }
             let name = &module.symbols[module.functions.last().expect("a function").symbol].name;
-            let seen = observe(&module, name, seed, false);
+            let seen = observe(&module, name, seed, false, Uninit::Fault);
             finished += u32::from(seen.is_some_and(|seen| seen.finished()));
         }
         assert!(finished > 150, "{finished} of 199 finish");

@@ -1,0 +1,380 @@
+//! inline: calls become the code of the callee.
+//!
+//! ```text
+//!   v3 = call @twice(v1)        v9 = add v1, v1
+//!   return v3              ->   jump block7(v9)
+//!                             block7(v3'):
+//!                               return v3'
+//! ```
+//!
+//! Always inlined: `always_inline`, callees with more than five parameters. From `-O1` on: the only
+//! call of a static function, and small functions. Never: weak and `noinline` functions, recursion.
+//! Callees come before their callers, so what is copied is optimised already; pointers to functions
+//! that become constant in a caller are inlined in its next round.
+//! Preserves: everything; each copied instruction keeps its place with the call appended to its chain.
+//! The kernel's verifier still accepts: it checks the same code with more precise arguments.
+//! Cost: linear in the code that is copied, bounded by [`GROWTH`] instructions for each function.
+
+use std::collections::BTreeMap;
+
+use super::Options;
+use super::edit;
+use crate::ir::{
+    Arena, Block, BlockCall, Callee, Function, Inst, InstData, LocData, Module, Slot, SrcLoc, SymbolId, Value,
+};
+
+/// A callee of at most this many instructions that become code is small.
+const SMALL: usize = 40;
+
+/// The only call of a static function is inlined up to this size.
+const SINGLE: usize = 5_000;
+
+/// A function that has grown beyond this only inlines what it must.
+const GROWTH: usize = 50_000;
+
+/// A function that has grown beyond this is not made larger at all: it cannot be loaded anyway, and
+/// functions that call each other twice grow exponentially.
+const HUGE: usize = 400_000;
+
+/// Real calls pass this many arguments.
+const REGISTERS: usize = 5;
+
+/// What the decision needs of all functions.
+pub struct Decision<'a> {
+    /// The options.
+    pub options: &'a Options,
+    /// How often each symbol is named in the module.
+    pub references: &'a BTreeMap<SymbolId, u32>,
+    /// Functions that are optimised already and not being worked on.
+    pub ready: &'a dyn Fn(SymbolId) -> bool,
+}
+
+/// Inlines what should be into one function. Returns whether there was any.
+pub fn run(module: &mut Module, index: usize, decision: &Decision<'_>) -> bool {
+    let mut f = std::mem::replace(&mut module.functions[index], placeholder());
+    let mut changed = false;
+    let mut block_index = 0;
+    while let Some(&block) = f.order.get(block_index) {
+        let size = edit::size(&f);
+        let site = f.blocks[block].insts.iter().position(|&inst| {
+            let InstData::Call { callee: Callee::Func(symbol), args, ret } = &f.insts[inst] else {
+                return false;
+            };
+            wanted(module, &f, *symbol, size, decision)
+                && module.definition(*symbol).is_some_and(|callee| {
+                    callee.sig.ret == *ret
+                        && callee.sig.params.iter().zip(args).all(|(&ty, &arg)| ty == f.ty(arg))
+                        && callee.sig.params.len() == args.len()
+                })
+        });
+        if let Some(at) = site
+            && let InstData::Call { callee: Callee::Func(symbol), args, .. } =
+                f.insts[f.blocks[block].insts[at]].clone()
+            && let Some(position) = module.functions.iter().position(|g| g.symbol == symbol)
+        {
+            // Calls copied from the callee were not wanted there, and are not looked at again.
+            block_index += splice(&mut f, block, at, &module.functions[position], &args, &mut module.locs);
+            changed = true;
+        } else {
+            block_index += 1;
+        }
+    }
+    f.resolve_aliases();
+    module.functions[index] = f;
+    changed
+}
+
+/// Stands in the module for the function that is being worked on.
+fn placeholder() -> Function {
+    let nobody = SymbolId::from_index(u32::MAX as usize);
+    Function::new(nobody, crate::ir::Signature::default())
+}
+
+fn wanted(
+    module: &Module,
+    caller: &Function,
+    symbol: SymbolId,
+    size: usize,
+    decision: &Decision<'_>,
+) -> bool {
+    let Some(func) = module.func(symbol) else { return false };
+    let Some(callee) = module.definition(symbol) else { return false };
+    if func.weak || symbol == caller.symbol || !(decision.ready)(symbol) || size > HUGE {
+        return false;
+    }
+    if func.always_inline {
+        return true;
+    }
+    if func.noinline {
+        return false;
+    }
+    if callee.sig.params.len() > REGISTERS {
+        return true;
+    }
+    if decision.options.no_inline || decision.options.level == 0 || size > GROWTH {
+        return false;
+    }
+    let once = func.local && !func.keep && decision.references.get(&symbol) == Some(&1);
+    let weight = weight(callee);
+    weight <= SMALL || (once && weight <= SINGLE)
+}
+
+/// How many instructions become code, roughly.
+fn weight(f: &Function) -> usize {
+    let counts = |data: &InstData| match data {
+        InstData::Const { .. }
+        | InstData::SymbolAddr { .. }
+        | InstData::SlotAddr { .. }
+        | InstData::Convert { .. }
+        | InstData::Jump { .. }
+        | InstData::Unreachable => 0,
+        InstData::Call { args, .. } => 2 + args.len(),
+        InstData::Switch { cases, .. } => 1 + cases.len(),
+        InstData::Core { .. }
+        | InstData::Unary { .. }
+        | InstData::Binary { .. }
+        | InstData::PtrAdd { .. }
+        | InstData::Compare { .. }
+        | InstData::Select { .. }
+        | InstData::Load { .. }
+        | InstData::Store { .. }
+        | InstData::AtomicRmw { .. }
+        | InstData::AtomicCmpXchg { .. }
+        | InstData::Intrinsic { .. }
+        | InstData::Branch { .. }
+        | InstData::Return { .. } => 1,
+    };
+    f.order.iter().flat_map(|&block| &f.blocks[block].insts).map(|&inst| counts(&f.insts[inst])).sum()
+}
+
+/// Ids of the callee's entities in the caller.
+struct Copy<'a> {
+    callee: &'a Function,
+    call: SrcLoc,
+    values: Arena<Value, Option<Value>>,
+    blocks: BTreeMap<Block, Block>,
+    slots: BTreeMap<Slot, Slot>,
+    locs: BTreeMap<SrcLoc, SrcLoc>,
+}
+
+/// Replaces the call at a position by the callee's blocks. Returns how many blocks of the layout
+/// need no second look.
+fn splice(
+    f: &mut Function,
+    block: Block,
+    at: usize,
+    callee: &Function,
+    args: &[Value],
+    locs: &mut Arena<SrcLoc, LocData>,
+) -> usize {
+    let tail = f.blocks[block].insts.split_off(at);
+    let (call, rest) = (tail[0], &tail[1..]);
+    let mut copy = Copy {
+        callee,
+        call: f.locs[call],
+        values: Arena::filled(&callee.values, None),
+        blocks: BTreeMap::new(),
+        slots: BTreeMap::new(),
+        locs: BTreeMap::new(),
+    };
+    for (id, slot) in callee.slots.iter().filter(|(_, slot)| slot.size > 0) {
+        let loc = copy.loc(slot.loc, locs);
+        copy.slots.insert(id, f.slots.push(crate::ir::SlotData { loc, ..slot.clone() }));
+    }
+    let mut order = Vec::new();
+    for &source in &callee.order {
+        let target = f.blocks.push(Default::default());
+        f.blocks[target].unroll = callee.blocks[source].unroll;
+        copy.blocks.insert(source, target);
+        order.push(target);
+        if source != callee.entry() {
+            for &param in &callee.blocks[source].params {
+                copy.values[param] = Some(f.add_param(target, callee.ty(param)));
+            }
+        }
+    }
+    for (&param, &arg) in callee.blocks[callee.entry()].params.iter().zip(args) {
+        copy.values[param] = Some(arg);
+    }
+    let after = f.blocks.push(Default::default());
+    if let Some(result) = f.result(call) {
+        let param = f.add_param(after, f.ty(result));
+        f.replace(result, param);
+    }
+    f.blocks[after].insts = rest.to_vec();
+    copy.body(f, after, locs);
+    let entry = order[0];
+    f.append(block, InstData::Jump { target: BlockCall { block: entry, args: Vec::new() } }, copy.call);
+    let place = f.order.iter().position(|&b| b == block).unwrap_or(0) + 1;
+    let skip = order.len() + 1;
+    order.push(after);
+    f.order.splice(place..place, order);
+    skip
+}
+
+impl Copy<'_> {
+    /// Copies instructions. A use may come before its definition in layout order, so results get
+    /// their ids first.
+    fn body(&mut self, f: &mut Function, after: Block, locs: &mut Arena<SrcLoc, LocData>) {
+        let mut made: Vec<(Inst, Inst)> = Vec::new();
+        for block in crate::ir::flow::reverse_post_order(self.callee) {
+            let target = self.blocks[&block];
+            for &source in &self.callee.blocks[block].insts {
+                let loc = self.loc(self.callee.locs[source], locs);
+                let data = self.translate(f, &self.callee.insts[source], after);
+                let inst = f.append(target, data, loc);
+                made.push((source, inst));
+                if let (Some(old), Some(new)) = (self.callee.result(source), f.result(inst)) {
+                    self.values[old] = Some(new);
+                }
+            }
+        }
+        // Unreachable blocks of the callee still need a terminator.
+        for (source, &target) in &self.blocks {
+            if f.blocks[target].insts.is_empty() && !self.callee.blocks[*source].insts.is_empty() {
+                f.append(target, InstData::Unreachable, self.call);
+            }
+        }
+    }
+
+    fn translate(&self, f: &Function, data: &InstData, after: Block) -> InstData {
+        let mut data = data.clone();
+        // In reverse post-order definitions come before uses; the entry's values come from the call.
+        data.map_operands(|v| self.values[self.callee.resolve(v)].unwrap_or(v));
+        for call in data.targets_mut() {
+            call.block = self.blocks[&call.block];
+        }
+        match &mut data {
+            InstData::SlotAddr { slot, .. } => *slot = self.slots.get(slot).copied().unwrap_or(*slot),
+            InstData::Return { value } => {
+                let wanted = f.blocks[after].params.len();
+                let args = value.iter().copied().take(wanted).collect();
+                data = InstData::Jump { target: BlockCall { block: after, args } };
+            }
+            _ => {}
+        }
+        data
+    }
+
+    /// The place with the call at the end of its chain.
+    fn loc(&mut self, loc: SrcLoc, locs: &mut Arena<SrcLoc, LocData>) -> SrcLoc {
+        if loc == SrcLoc::NONE || self.call == SrcLoc::NONE {
+            return if loc == SrcLoc::NONE { self.call } else { loc };
+        }
+        if let Some(&known) = self.locs.get(&loc) {
+            return known;
+        }
+        let LocData { span, inlined_at } = locs[loc];
+        let outer = match inlined_at {
+            None => self.call,
+            Some(outer) => self.loc(outer, locs),
+        };
+        let new = locs.push(LocData { span, inlined_at: Some(outer) });
+        self.locs.insert(loc, new);
+        new
+    }
+}
+
+/// Functions, callees before their callers where there is no cycle.
+pub fn bottom_up(module: &Module) -> Vec<usize> {
+    let index: BTreeMap<SymbolId, usize> =
+        module.functions.iter().enumerate().map(|(i, f)| (f.symbol, i)).collect();
+    let callees: Vec<Vec<usize>> = module
+        .functions
+        .iter()
+        .map(|f| {
+            let mut named: Vec<usize> =
+                super::globals::named(f).iter().filter_map(|s| index.get(s).copied()).collect();
+            named.dedup();
+            named
+        })
+        .collect();
+    let mut order = Vec::new();
+    let mut seen = vec![false; callees.len()];
+    for root in 0..callees.len() {
+        let mut stack = vec![(root, 0)];
+        if std::mem::replace(&mut seen[root], true) {
+            continue;
+        }
+        while let Some((at, next)) = stack.pop() {
+            match callees[at].get(next) {
+                Some(&callee) => {
+                    stack.push((at, next + 1));
+                    if !std::mem::replace(&mut seen[callee], true) {
+                        stack.push((callee, 0));
+                    }
+                }
+                None => order.push(at),
+            }
+        }
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use skep_syntax::source::Span;
+
+    use crate::ir::parse;
+    use crate::ir::verify::{self, verify_module};
+    use crate::opt::testing::{assert_same, generate};
+    use crate::opt::{self, Options};
+
+    #[test]
+    fn the_chain_of_calls_is_kept() {
+        let text = "loc1 = 10..14\nloc2 = 20..24\nloc3 = 30..34\n\
+            func @inner(ptr) local always_inline\nfunc @outer(ptr) local always_inline\nfunc @top(ptr) keep\n\
+            function @inner(ptr) {\nblock0(v0: ptr):\n  v1 = iconst.i32 1 !loc1\n  store.i32 v1, v0 align 4 !loc1\n  return !loc1\n}\n\
+            function @outer(ptr) {\nblock0(v0: ptr):\n  call @inner(v0) !loc2\n  return !loc2\n}\n\
+            function @top(ptr) {\nblock0(v0: ptr):\n  call @outer(v0) !loc3\n  return !loc3\n}\n";
+        let mut module = parse(text).expect("the text parses");
+        opt::run(&mut module, &Options::default(), &mut |_, _, _| {});
+        assert_eq!(module.functions.len(), 1);
+        let f = &module.functions[0];
+        let store = f.blocks[f.entry()]
+            .insts
+            .iter()
+            .find(|&&i| matches!(f.insts[i], crate::ir::InstData::Store { .. }));
+        let mut loc = f.locs[*store.expect("the store is there")];
+        let mut chain: Vec<Span> = Vec::new();
+        loop {
+            chain.push(module.locs[loc].span);
+            match module.locs[loc].inlined_at {
+                Some(at) => loc = at,
+                None => break,
+            }
+        }
+        let starts: Vec<u32> = chain.iter().map(|span| span.lo.raw()).collect();
+        assert_eq!(starts, [10, 20, 30]);
+    }
+
+    #[test]
+    fn recursion_stays_a_call() {
+        let text = "func @even(i32) -> i32 local always_inline\nfunc @odd(i32) -> i32 local always_inline\nfunc @top(i32) -> i32 keep\n\
+            function @even(i32) -> i32 {\nblock0(v0: i32):\n  v1 = call @odd(v0) -> i32\n  return v1\n}\n\
+            function @odd(i32) -> i32 {\nblock0(v0: i32):\n  v1 = call @even(v0) -> i32\n  return v1\n}\n\
+            function @top(i32) -> i32 {\nblock0(v0: i32):\n  v1 = call @odd(v0) -> i32\n  return v1\n}\n";
+        let mut module = parse(text).expect("the text parses");
+        opt::run(&mut module, &Options::default(), &mut |_, _, _| {});
+        verify_module(&module, verify::Options::default()).expect("the module is valid");
+    }
+
+    #[test]
+    fn inlining_alone_keeps_the_meaning() {
+        for seed in 1..200 {
+            let before = generate::module(seed);
+            let mut after = before.clone();
+            let references = opt::globals::references(&after);
+            let options = Options::default();
+            for index in super::bottom_up(&before) {
+                let ready = |symbol| symbol != before.functions[index].symbol;
+                let decision = super::Decision { options: &options, references: &references, ready: &ready };
+                super::run(&mut after, index, &decision);
+            }
+            if let Err(broken) = verify_module(&after, verify::Options::default()) {
+                panic!("seed {seed}: {broken}");
+            }
+            assert_same(&before, &after, seed, false);
+        }
+    }
+}

@@ -4,10 +4,10 @@
 //!
 //! | type | what is known | made by |
 //! |---|---|---|
-//! | [`Object`] | the bytes are an ELF file of BPF programs; nothing in it is trusted | `Object::parse` |
-//! | [`Image`] | programs linked with their subprograms, maps laid out, externs and CO-RE resolved | `Object::link` |
+//! | [`Object`] | the bytes are an ELF file of BPF programs; nothing in it is trusted | [`Object::parse`] |
+//! | [`Image`] | programs linked with their subprograms, maps laid out, externs and CO-RE resolved | [`Object::link`] |
 //! | [`Verified`] | every path of every program is safe | `verify` |
-//! | `Vm` | maps created, memory laid out, programs ready to run | `Vm::new` |
+//! | [`Vm`] | maps created, memory laid out, programs ready to run | [`Vm::new`] |
 //!
 //! The library does no IO and reads no clock: what a program may see of the world comes through
 //! [`host::Host`]. Only `kernel` (Linux, feature `kernel`) talks to the operating system.
@@ -18,11 +18,14 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+pub mod helpers;
 pub mod host;
+pub mod maps;
 pub mod object;
+pub mod programs;
 pub mod verify;
 pub mod vm;
 
 pub use object::{Image, LoadError, Object};
 pub use verify::Verified;
-pub use vm::{Input, Outcome};
+pub use vm::{Engine, Input, Outcome, Vm};

@@ -12,22 +12,40 @@
 //! Instructions are addressed by **slot**, as the instruction set and the kernel's messages count
 //! them: a `LoadImm64` takes two, and its second slot holds no instruction.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use skep_stdlib::ByteOrder;
+use skep_stdlib::btf::{Btf, TypeId};
 use skep_stdlib::isa::Insn;
+use skep_stdlib::maps::MapType;
+use skep_stdlib::programs::{AttachType, ProgType};
 
 /// Helper number that marks an instruction whose CO-RE relocation found no match.
 pub const CORE_POISON: i32 = 195_896_080;
 
+/// Helper number that marks a call of a weak kernel function that the target does not have.
+pub const KFUNC_POISON: i32 = 2_002_000_000;
+
 /// A linked object.
 #[derive(Clone, Debug)]
 pub struct Image {
+    /// Byte order of data and, in the file, of instructions.
+    pub order: ByteOrder,
     /// The entry programs in file order.
     pub programs: Vec<Program>,
     /// All maps: those of `.maps` first, then the data sections.
     pub maps: Vec<MapDef>,
+    /// The object's BTF, with section sizes and offsets filled in.
+    pub btf: Option<Arc<Btf>>,
+    /// The BTF that CO-RE and externs were resolved against; none if the object's own.
+    pub target_btf: Option<Arc<Btf>>,
+    /// Kernel functions that the programs call, by the id in their calls.
+    pub kfuncs: BTreeMap<i32, String>,
+    /// Kernel variables that the programs refer to, by the id in `Imm64::BtfId`.
+    pub ksyms: BTreeMap<i32, String>,
     /// The text of the `license` section.
     pub license: String,
     /// The number in the `version` section.
@@ -41,6 +59,16 @@ pub struct Program {
     pub name: String,
     /// The section it was in, as written (`?` prefix included).
     pub section: String,
+    /// Its type, from the section's name.
+    pub ty: ProgType,
+    /// Where it attaches, if the section's name says so.
+    pub attach: Option<AttachType>,
+    /// The rest of the section's name: function, event, category and event.
+    pub target: Option<String>,
+    /// Whether it may sleep.
+    pub sleepable: bool,
+    /// Whether it is only loaded on demand (`?` prefix).
+    pub optional: bool,
     /// Its instructions.
     pub code: Code,
     /// Functions in `code` in order of their start; the first is the entry.
@@ -58,8 +86,10 @@ pub struct Function {
     pub start: u32,
     /// Slot after the last.
     pub end: u32,
-    /// BTF id of its FUNC in the object's BTF.
-    pub btf_func: Option<u32>,
+    /// Its FUNC in the object's BTF.
+    pub btf_func: Option<TypeId>,
+    /// Whether it may be verified on its own, by its prototype.
+    pub global: bool,
     /// Its section in the file, and its first slot there.
     pub origin: (String, u32),
 }
@@ -174,8 +204,8 @@ pub struct MapDef {
     pub name: String,
     /// What it is for.
     pub role: MapRole,
-    /// `BPF_MAP_TYPE_*` number (see `skep_stdlib::maps`).
-    pub map_type: u32,
+    /// Its type.
+    pub ty: MapType,
     /// Bytes of a key.
     pub key_size: u32,
     /// Bytes of a value.
@@ -188,10 +218,10 @@ pub struct MapDef {
     pub extra: u64,
     /// `__uint(pinning, ..)`; noted, never acted upon.
     pub pinning: u32,
-    /// BTF id of the key type, 0 if unknown.
-    pub btf_key: u32,
-    /// BTF id of the value type (the DATASEC for data sections), 0 if unknown.
-    pub btf_value: u32,
+    /// The key's type in the object's BTF, `VOID` if unknown.
+    pub btf_key: TypeId,
+    /// The value's type (the DATASEC for data sections), `VOID` if unknown.
+    pub btf_value: TypeId,
     /// The single value's initial bytes, for data sections; otherwise empty.
     pub contents: Vec<u8>,
     /// Template of the inner maps of a map-in-map.

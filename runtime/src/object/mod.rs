@@ -1,14 +1,22 @@
-//! From bytes to an [`Image`]: ELF, maps, linking, CO-RE.
+//! From bytes to an [`Image`]: ELF, maps, externs, linking, CO-RE.
 //!
-//! - [`error`]: why an object cannot be loaded.
-//! - [`image`]: the linked form.
+//! - [`elf`]: bytes to sections, symbols, relocations.
+//! - [`maps`]: the maps that sections and BTF declare. - [`externs`]: what the kernel provides.
+//! - [`functions`]: code with references resolved. - [`core`]: CO-RE relocations.
+//! - [`link`]: the order of these steps; programs with their subprograms.
+//! - [`image`]: the linked form. - [`error`]: why an object cannot be loaded.
 
+mod btf_fix;
+mod core;
+mod elf;
 mod error;
+mod externs;
+mod functions;
 mod image;
+mod link;
+mod maps;
 
+pub use elf::Object;
 pub use error::{LoadError, LoadErrorKind, Place};
-pub use image::{CORE_POISON, Code, Function, Image, Line, MapDef, MapRole, Program, Slot};
-
-/// A parsed object file; nothing in it is trusted.
-#[derive(Clone, Debug)]
-pub struct Object {}
+pub use image::{CORE_POISON, Code, Function, Image, KFUNC_POISON, Line, MapDef, MapRole, Program, Slot};
+pub use link::LinkOptions;

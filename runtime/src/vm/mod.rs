@@ -1,12 +1,26 @@
 //! Running programs: memory, engines, and the data that goes in and out.
 //!
 //! - [`engine`]: what any engine offers.
+//! - [`interp`]: the checked interpreter; [`alu`]: its arithmetic.
+//! - [`memory`]: the arena; [`env`]: memory, maps, host, output.
 //! - [`outcome`]: inputs, outcomes, faults.
 
+pub mod alu;
 mod engine;
+mod env;
+mod interp;
+mod machine;
+mod memory;
 mod outcome;
 
 pub use engine::{Engine, RunError};
+pub use env::{
+    Env, Output, Packet, RedirectActions, func_address, func_of_address, map_address, map_of_address,
+};
+pub use interp::{Decoded, Interp};
+pub(crate) use machine::CONTEXT_SIZE;
+pub use machine::Vm;
+pub use memory::{Foreign, Layout, Memory, OutOfMemory};
 pub use outcome::{
     Event, Fault, FaultKind, ForeignBytes, Input, MapContents, MapPreset, Outcome, Redirect, Space, Value,
 };

@@ -135,6 +135,12 @@ fn hash(name: &str) -> u32 {
         .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
+impl fmt::Debug for Btf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Btf({} types)", self.len())
+    }
+}
+
 impl Btf {
     /// Reads a complete file.
     pub fn parse(bytes: impl Into<Vec<u8>>) -> Result<Btf, BtfError> {

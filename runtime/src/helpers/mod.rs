@@ -1,0 +1,191 @@
+//! What helpers do when a program calls them.
+//!
+//! The platform's table (`skep_stdlib::helpers`) says which helpers exist; this module holds the
+//! code of those that can be executed, by name. A helper without code faults by name when it is
+//! called, and not before.
+//!
+//! A helper gets its arguments as numbers and checks every address: a program that was not
+//! verified may pass anything. What a verifier would never let pass is a [`FaultKind`]; what the
+//! kernel answers with an error number is a return value.
+//!
+//! - `map`, `ringbuf`, `perf`: maps and records for user space.
+//! - `task`: clocks, ids, random numbers. - `probe`: foreign memory.
+//! - `trace`, [`format`]: `bpf_trace_printk` and what it shares with `bpf_snprintf`.
+//! - `string`: strings and numbers. - `control`: loops, callbacks, tail calls.
+//! - `xdp`, `skb`, `checksum`, `redirect`: packets.
+
+mod checksum;
+mod control;
+pub mod format;
+mod map;
+mod perf;
+mod probe;
+mod redirect;
+mod ringbuf;
+mod skb;
+mod string;
+mod task;
+mod trace;
+mod xdp;
+
+use alloc::string::ToString;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use skep_stdlib::helpers::Helper;
+
+use crate::maps::Errno;
+use crate::vm::{Env, Fault, FaultKind};
+
+/// A helper's code: arguments r1 to r5 to r0.
+pub type HelperFn = fn(&mut Cx<'_>, [u64; 5]) -> Result<u64, Stop>;
+
+/// What a helper works on.
+pub struct Cx<'a> {
+    /// The program's surroundings.
+    pub env: &'a mut Env,
+    /// The engine that runs the program.
+    pub caller: &'a mut dyn Caller,
+}
+
+/// What helpers ask of the engine.
+pub trait Caller {
+    /// Calls a function of the program.
+    fn call_back(&mut self, env: &mut Env, function: u64, args: [u64; 5]) -> Result<u64, Stop>;
+    /// Whether a tail call to this program may happen now.
+    fn may_tail_call(&self, program: u32) -> bool;
+    /// Counts instructions that a helper stands for, against the run's budget.
+    fn spend(&mut self, instructions: u64) -> Result<(), Stop>;
+}
+
+/// Why a helper does not return to the instruction after its call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Stop {
+    /// The call itself is at fault.
+    Fault(FaultKind),
+    /// A function that the helper called has faulted.
+    Inner(Fault),
+    /// The program continues as another one, with this index.
+    TailCall(usize),
+}
+
+impl From<FaultKind> for Stop {
+    fn from(kind: FaultKind) -> Stop {
+        Stop::Fault(kind)
+    }
+}
+
+/// One helper with code.
+pub(crate) type Entry = (&'static str, HelperFn);
+
+/// Every helper with code, by the name it has without `bpf_`.
+fn implemented() -> impl Iterator<Item = &'static Entry> {
+    let families: [&[Entry]; 12] = [
+        map::HELPERS,
+        perf::HELPERS,
+        ringbuf::HELPERS,
+        task::HELPERS,
+        probe::HELPERS,
+        trace::HELPERS,
+        string::HELPERS,
+        control::HELPERS,
+        xdp::HELPERS,
+        skb::HELPERS,
+        checksum::HELPERS,
+        redirect::HELPERS,
+    ];
+    families.into_iter().flatten()
+}
+
+/// Helpers by number.
+pub struct HelperTable {
+    by_id: Vec<Option<HelperFn>>,
+}
+
+impl Default for HelperTable {
+    fn default() -> HelperTable {
+        HelperTable::new()
+    }
+}
+
+impl HelperTable {
+    /// The table of everything implemented here.
+    pub fn new() -> HelperTable {
+        let mut by_id = vec![None; 256];
+        for &(name, code) in implemented() {
+            let id = Helper::from_name(name).and_then(|helper| usize::try_from(helper.id).ok());
+            if let Some(slot) = id.and_then(|id| by_id.get_mut(id)) {
+                *slot = Some(code);
+            }
+        }
+        HelperTable { by_id }
+    }
+
+    /// The code of a helper.
+    #[inline]
+    pub fn get(&self, id: i32) -> Result<HelperFn, FaultKind> {
+        match usize::try_from(id).ok().and_then(|id| self.by_id.get(id)) {
+            Some(Some(code)) => Ok(*code),
+            _ => Err(missing(id)),
+        }
+    }
+}
+
+#[cold]
+fn missing(id: i32) -> FaultKind {
+    match u32::try_from(id).ok().and_then(Helper::from_id) {
+        Some(helper) => FaultKind::HelperNotImplemented(helper.name.to_string()),
+        None => FaultKind::UnknownHelper(id),
+    }
+}
+
+/// Names of the helpers that can be executed.
+pub fn implemented_names() -> Vec<&'static str> {
+    implemented().map(|&(name, _)| name).collect()
+}
+
+impl Cx<'_> {
+    /// Bytes that a helper reads, copied.
+    fn bytes(&self, address: u64, len: u64) -> Result<Vec<u8>, Stop> {
+        match self.env.memory.read(address, len) {
+            Some(bytes) => Ok(bytes.to_vec()),
+            None => Err(FaultKind::Access { address, size: len, write: false }.into()),
+        }
+    }
+
+    /// Bytes that a helper writes.
+    fn bytes_mut(&mut self, address: u64, len: u64) -> Result<&mut [u8], Stop> {
+        let fault = FaultKind::Access { address, size: len, write: true };
+        self.env.memory.read_mut(address, len).ok_or(Stop::Fault(fault))
+    }
+
+    fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), Stop> {
+        self.bytes_mut(address, bytes.len() as u64)?.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    /// A terminated string in the program's memory, without the terminator.
+    fn string(&self, address: u64) -> Result<Vec<u8>, Stop> {
+        let rest = self.env.memory.rest(address).unwrap_or_default();
+        match rest.iter().position(|&byte| byte == 0) {
+            Some(len) => Ok(rest.get(..len).unwrap_or_default().to_vec()),
+            None => Err(FaultKind::Access { address, size: rest.len() as u64 + 1, write: false }.into()),
+        }
+    }
+}
+
+/// The fault of an argument that no verifier lets pass.
+fn bad(helper: &'static str, argument: u8, why: &'static str) -> Stop {
+    Stop::Fault(FaultKind::BadArgument { helper, argument, why })
+}
+
+/// 0, or the negative error number.
+fn status(result: Result<(), Errno>) -> u64 {
+    match result {
+        Ok(()) => 0,
+        Err(errno) => errno.code(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! Hash maps: plain, per-CPU, and those that evict the least recently used element.
+//!
+//! Eviction is exact where the kernel's is approximate: the element that was not looked up or
+//! written for the longest time goes.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::slab::Slab;
+use super::table::Table;
+use super::{BPF_EXIST, BPF_NOEXIST, Errno, Map};
+use crate::object::MapDef;
+use crate::vm::Memory;
+
+/// What an insertion into a full map does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum WhenFull {
+    Refuse,
+    Evict,
+}
+
+pub(super) struct Hash {
+    table: Table,
+    values: Slab,
+    max_entries: u32,
+    cpus: u32,
+    when_full: WhenFull,
+    zeros: Vec<u8>,
+}
+
+impl Hash {
+    pub fn boxed(def: &MapDef, cpus: u32, when_full: WhenFull) -> Result<Box<dyn Map>, Errno> {
+        let count = def.max_entries.checked_mul(cpus).ok_or(Errno::E2BIG)?;
+        let values = Slab::new(count, def.value_size)?;
+        // Only per-CPU maps have values of other CPUs to clear.
+        let zeros = if cpus > 1 { alloc::vec![0; def.value_size as usize] } else { Vec::new() };
+        let table = Table::new(def.key_size);
+        Ok(Box::new(Hash { table, values, max_entries: def.max_entries, cpus, when_full, zeros }))
+    }
+
+    fn address(&self, slot: u32, cpu: u32) -> Option<u64> {
+        self.values.address(slot * self.cpus + cpu % self.cpus)
+    }
+
+    fn insert(&mut self, memory: &mut Memory, key: &[u8]) -> Result<u32, Errno> {
+        if self.table.len() >= self.max_entries as usize {
+            match self.when_full {
+                WhenFull::Refuse => return Err(Errno::E2BIG),
+                WhenFull::Evict => {
+                    let victim = self.table.oldest().map(<[u8]>::to_vec).ok_or(Errno::ENOMEM)?;
+                    self.table.remove(&victim);
+                }
+            }
+        }
+        let slot = self.table.insert(key);
+        for cpu in 0..self.cpus {
+            let made = self.values.ensure(slot * self.cpus + cpu, memory);
+            if let Err(errno) = made {
+                self.table.remove(key);
+                return Err(errno);
+            }
+            if let Some(address) = self.address(slot, cpu) {
+                memory.fill(address, &self.zeros).ok_or(Errno::EFAULT)?;
+            }
+        }
+        Ok(slot)
+    }
+}
+
+impl Map for Hash {
+    fn lookup(&mut self, key: &[u8], cpu: u32) -> Option<u64> {
+        let slot = self.table.find(key)?;
+        if self.when_full == WhenFull::Evict {
+            self.table.touch(slot);
+        }
+        self.address(slot, cpu)
+    }
+
+    fn update(
+        &mut self,
+        memory: &mut Memory,
+        key: &[u8],
+        value: &[u8],
+        flags: u64,
+        cpu: u32,
+    ) -> Result<(), Errno> {
+        let slot = match self.table.find(key) {
+            Some(_) if flags & BPF_NOEXIST != 0 => return Err(Errno::EEXIST),
+            None if flags & BPF_EXIST != 0 => return Err(Errno::ENOENT),
+            Some(slot) => slot,
+            None => self.insert(memory, key)?,
+        };
+        if self.when_full == WhenFull::Evict {
+            self.table.touch(slot);
+        }
+        let address = self.address(slot, cpu).ok_or(Errno::ENOMEM)?;
+        memory.fill(address, value).ok_or(Errno::EFAULT)
+    }
+
+    fn delete(&mut self, _memory: &mut Memory, key: &[u8]) -> Result<(), Errno> {
+        self.table.remove(key).map(|_| ()).ok_or(Errno::ENOENT)
+    }
+
+    fn keys(&self) -> Vec<Vec<u8>> {
+        self.table.live().map(|slot| self.table.key(slot).to_vec()).collect()
+    }
+
+    fn values(&self, key: &[u8]) -> Vec<u64> {
+        let Some(slot) = self.table.find(key) else { return Vec::new() };
+        (0..self.cpus).filter_map(|cpu| self.address(slot, cpu)).collect()
+    }
+}

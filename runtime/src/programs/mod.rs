@@ -1,0 +1,69 @@
+//! What programs are given and what becomes of their result, by program type.
+//!
+//! In: an [`Input`]. [`prepare`] builds the context (and the packet) in VM memory and returns the
+//! arguments of the entry function; [`data_after`] reads back what the program left.
+//!
+//! - `packet`: `xdp_md`, `__sk_buff`. - `tracing`: records, registers, arrays of arguments.
+//! - `fields`: values by the names and types of BTF.
+
+mod fields;
+mod packet;
+mod tracing;
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use skep_stdlib::programs::{Context, ProgType};
+
+use crate::object::{Image, Program};
+use crate::vm::{CONTEXT_SIZE, Env, ForeignBytes, Input, RunError};
+
+/// Builds the context of `program`; returns r1 to r5 at its entry.
+pub(crate) fn prepare(
+    env: &mut Env,
+    image: &Image,
+    program: &Program,
+    input: &Input,
+) -> Result<[u64; 5], RunError> {
+    for ForeignBytes { space, address, bytes } in &input.memory {
+        env.memory.foreign.insert(*space, *address, bytes.clone());
+    }
+    match program.ty.info().context {
+        Context::Fields("xdp_md") => packet::xdp(env, input)?,
+        Context::Fields("__sk_buff") => packet::skb(env, program.ty, input)?,
+        Context::Fields(name) => raw(env, input, Some(name))?,
+        Context::Registers => tracing::registers(env, program, input)?,
+        Context::Record => tracing::record(env, image, program, input)?,
+        Context::RawArguments | Context::TypedArguments => tracing::arguments(env, image, program, input)?,
+        Context::Opaque | Context::Replaced => raw(env, input, None)?,
+    }
+    Ok([env.context, 0, 0, 0, 0])
+}
+
+/// The context is the input's bytes.
+fn raw(env: &mut Env, input: &Input, name: Option<&str>) -> Result<(), RunError> {
+    if let (Some((field, _)), Some(name)) = (input.fields.first(), name) {
+        return Err(RunError::new(format!("field `{field}`: `{name}` is given as raw bytes only")));
+    }
+    set_context(env, &input.data)
+}
+
+fn set_context(env: &mut Env, bytes: &[u8]) -> Result<(), RunError> {
+    env.set_context(bytes).ok_or_else(|| {
+        RunError::new(format!("a context of {} bytes is larger than {CONTEXT_SIZE}", bytes.len()))
+    })
+}
+
+/// The packet after a run; for programs without one, the context.
+pub(crate) fn data_after(env: &Env) -> Vec<u8> {
+    let (start, len) = match env.packet {
+        Some(packet) => (packet.data, packet.end - packet.data),
+        None => (env.context, u64::from(env.context_len)),
+    };
+    env.memory.read(start, len).unwrap_or_default().to_vec()
+}
+
+/// The part of r0 that the kernel looks at: the C function returns an `int`.
+pub(crate) fn result_of(_ty: ProgType, value: u64) -> u64 {
+    u64::from(value as u32)
+}

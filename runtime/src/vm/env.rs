@@ -1,0 +1,195 @@
+//! What a running program can reach: memory, maps, the host, and where its output goes.
+//!
+//! One [`Env`] lives as long as its [`Vm`](super::Vm); helpers get it by reference. Values that a
+//! program holds but cannot look into, maps and functions, are numbers outside of the arena, made
+//! and read by the functions here only.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Event, Memory, Redirect, Space};
+use crate::host::Host;
+use crate::maps::MapSet;
+
+/// Map pointers are this plus the map's index.
+const MAP_POINTERS: u64 = 0x4d41_5000_0000_0000;
+/// Function pointers are this plus program and slot.
+const FUNC_POINTERS: u64 = 0x4655_0000_0000_0000;
+
+/// The value that stands for a pointer to the map with this index.
+pub fn map_address(index: u32) -> u64 {
+    MAP_POINTERS + u64::from(index) * 256
+}
+
+/// The map a pointer stands for.
+pub fn map_of_address(address: u64) -> Option<u32> {
+    let offset = address.checked_sub(MAP_POINTERS)?;
+    if offset % 256 != 0 {
+        return None;
+    }
+    u32::try_from(offset / 256).ok()
+}
+
+/// The value that stands for the address of a function.
+pub fn func_address(program: usize, slot: i64) -> u64 {
+    FUNC_POINTERS + ((program as u64 & 0xffff) << 32) + (slot as u64 & 0xffff_ffff)
+}
+
+/// Program and slot of a function pointer.
+pub fn func_of_address(address: u64) -> Option<(usize, u32)> {
+    let offset = address.checked_sub(FUNC_POINTERS).filter(|offset| offset >> 48 == 0)?;
+    Some(((offset >> 32) as usize, offset as u32))
+}
+
+/// The surroundings of a program.
+pub struct Env {
+    /// What it can address.
+    pub memory: Memory,
+    /// Its maps.
+    pub maps: MapSet,
+    /// What it can ask.
+    pub host: Box<dyn Host>,
+    /// What it has put out in this run.
+    pub output: Output,
+    /// VM address of the first stack frame.
+    pub stack: u64,
+    /// VM address of the context.
+    pub context: u64,
+    /// Bytes of the context.
+    pub context_len: u32,
+    /// The buffer that packets are put into: address and size.
+    pub packet_buffer: Option<(u64, u32)>,
+    /// The packet, for programs that have one.
+    pub packet: Option<Packet>,
+    /// Arguments of the traced function, for the helpers that ask for them.
+    pub args: Vec<u64>,
+    /// Return value of the traced function.
+    pub ret: Option<u64>,
+    /// Value of `current`: the foreign address of its `task_struct`, or 0.
+    pub current_task: u64,
+    /// Address of the traced function.
+    pub function_ip: u64,
+    /// What the attachment's creator passed along.
+    pub cookie: u64,
+    /// What redirect helpers return for this type of program.
+    pub redirect_actions: RedirectActions,
+    /// VM or foreign addresses of kernel variables by BTF id.
+    pub kernel_symbols: BTreeMap<i32, u64>,
+    /// Names of kernel functions by BTF id.
+    pub kernel_functions: BTreeMap<i32, String>,
+}
+
+/// What redirect helpers return.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct RedirectActions {
+    /// When the packet is redirected.
+    pub redirect: u64,
+    /// When the flags are refused.
+    pub refused: u64,
+    /// Whether `BPF_F_INGRESS` is known.
+    pub flags: bool,
+}
+
+/// Where the packet is in VM memory, and which context fields follow it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Packet {
+    /// First byte of the buffer: headroom begins here.
+    pub buffer: u64,
+    /// Bytes of the buffer.
+    pub capacity: u32,
+    /// First byte of the packet.
+    pub data: u64,
+    /// Byte after the last.
+    pub end: u64,
+    /// First byte of the metadata in front of the packet.
+    pub meta: u64,
+    /// Offsets of the `__u32` context fields `data`, `data_end` and `data_meta`.
+    pub fields: [Option<u64>; 3],
+}
+
+/// What a run has put out.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Output {
+    /// Lines of `bpf_trace_printk`.
+    pub trace: Vec<String>,
+    /// Records of perf buffers and ring buffers.
+    pub events: Vec<Event>,
+    /// The last redirection.
+    pub redirect: Option<Redirect>,
+}
+
+impl Env {
+    /// Forgets what the last run left, but for maps.
+    pub(super) fn begin_run(&mut self) {
+        self.output = Output::default();
+        self.packet = None;
+        self.args.clear();
+        self.ret = None;
+        self.current_task = 0;
+        self.function_ip = 0;
+        self.memory.foreign.clear();
+        for frame in 0..u64::from(super::interp::MAX_FRAMES) {
+            let start = self.stack + frame * super::interp::FRAME_STRIDE;
+            if let Some(bytes) = self.memory.read_mut(start, super::interp::FRAME_SIZE) {
+                bytes.fill(0);
+            }
+        }
+    }
+
+    /// Gives back what a stopped program still held.
+    pub(super) fn end_run(&mut self) {
+        for index in 0..self.maps.len() as u32 {
+            let ring = self.maps.get_mut(index).and_then(|entry| entry.ops().ringbuf());
+            if let Some(ring) = ring {
+                ring.abandon(&mut self.memory);
+            }
+        }
+    }
+
+    /// Sets the context's bytes.
+    pub(crate) fn set_context(&mut self, bytes: &[u8]) -> Option<()> {
+        self.context_len = u32::try_from(bytes.len()).ok().filter(|&len| len <= super::CONTEXT_SIZE)?;
+        self.memory.set_window(self.context, self.context, self.context + bytes.len() as u64);
+        self.memory.fill(self.context, bytes)
+    }
+
+    /// `len` bytes of the packet from `offset`.
+    pub fn packet_bytes(&self, offset: u64, len: u64) -> Option<&[u8]> {
+        let packet = self.packet.as_ref()?;
+        let start = packet.data.checked_add(offset)?;
+        if start.checked_add(len)? > packet.end {
+            return None;
+        }
+        self.memory.read(start, len)
+    }
+
+    /// As [`Env::packet_bytes`], to change them.
+    pub fn packet_bytes_mut(&mut self, offset: u64, len: u64) -> Option<&mut [u8]> {
+        let packet = self.packet.as_ref()?;
+        let start = packet.data.checked_add(offset)?;
+        if start.checked_add(len)? > packet.end {
+            return None;
+        }
+        self.memory.read_mut(start, len)
+    }
+
+    /// A load through a pointer to a kernel structure.
+    pub fn load_typed(&self, address: u64, size: u32) -> Option<u64> {
+        let bytes = self.memory.foreign.read(Space::Kernel, address, u64::from(size))?;
+        Some(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+    }
+
+    /// Writes the packet's bounds into the context's fields, and makes no more accessible.
+    pub fn sync_packet(&mut self) {
+        let Some(packet) = self.packet else { return };
+        self.memory.set_window(packet.buffer, packet.meta, packet.end);
+        for (offset, value) in packet.fields.into_iter().zip([packet.data, packet.end, packet.meta]) {
+            if let Some(offset) = offset {
+                // Contexts are at least as long as the fields their program type has.
+                let _ = self.memory.fill(self.context + offset, &(value as u32).to_le_bytes());
+            }
+        }
+    }
+}

@@ -1,0 +1,534 @@
+//! The checked interpreter: runs any image, verified or not, in safe code.
+//!
+//! In: a [`Decoded`] program, an [`Env`], the entry's arguments. Out: r0 or a [`Fault`]. Every
+//! access is tested against its region, every jump against the program, every instruction against
+//! the budget; so a program can at worst stop with a fault. It is the reference that faster
+//! engines are compared with.
+//!
+//! Local calls do not recurse on the host's stack. Helpers that call back into the program
+//! (`bpf_loop`) do, but each takes one of the eight frames, which bounds the depth.
+
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use skep_stdlib::isa::{AtomicOp, CallTarget, Imm64, Insn, Reg, Size, Width};
+
+use super::alu::{self, value_of};
+use super::env::{Env, func_address, func_of_address, map_address};
+use super::{Fault, FaultKind};
+use crate::helpers::{Caller, Cx, HelperTable, Stop};
+use crate::object::{CORE_POISON, Code};
+
+/// Nested calls that the kernel allows, the entry included.
+pub const MAX_FRAMES: u32 = 8;
+/// Bytes of stack in each frame.
+pub const FRAME_SIZE: u64 = 512;
+/// Distance of frames in VM memory; the gap makes overruns fault.
+pub const FRAME_STRIDE: u64 = 1024;
+/// Iterations of one `may_goto` loop that the kernel allows.
+const MAY_GOTO_LIMIT: u32 = 8_388_608;
+/// Tail calls that the kernel allows in one run.
+const MAX_TAIL_CALLS: u32 = 33;
+
+/// Stands for a jump target that starts no instruction.
+const NOWHERE: u32 = u32::MAX;
+
+/// A program prepared for interpretation: no second slots, targets resolved to indices.
+#[derive(Clone, Debug)]
+pub struct Decoded {
+    steps: Vec<Step>,
+    /// Index in `steps` by slot.
+    index_of: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    insn: Insn,
+    slot: u32,
+    /// Index of the step that a jump or local call goes to.
+    target: u32,
+}
+
+impl Decoded {
+    /// Resolves jump targets of `code`.
+    pub fn new(code: &Code) -> Decoded {
+        let mut index_of = vec![NOWHERE; code.slots().len()];
+        for (index, (slot, _)) in code.iter().enumerate() {
+            if let Some(entry) = index_of.get_mut(slot as usize) {
+                *entry = index as u32;
+            }
+        }
+        let target_of = |slot: u32, insn: &Insn| match jump_distance(insn) {
+            Some(distance) => usize::try_from(i64::from(slot) + 1 + distance)
+                .ok()
+                .and_then(|target| index_of.get(target).copied())
+                .unwrap_or(NOWHERE),
+            None => NOWHERE,
+        };
+        let steps = code
+            .iter()
+            .map(|(slot, insn)| Step { insn: *insn, slot, target: target_of(slot, insn) })
+            .collect();
+        Decoded { steps, index_of }
+    }
+
+    fn index(&self, slot: u32) -> u32 {
+        self.index_of.get(slot as usize).copied().unwrap_or(NOWHERE)
+    }
+}
+
+/// Slots from the next instruction to where `insn` may jump or call.
+fn jump_distance(insn: &Insn) -> Option<i64> {
+    match insn {
+        Insn::Jump { off, .. } => Some(i64::from(*off)),
+        Insn::Branch { off, .. } | Insn::MayGoto { off } => Some(i64::from(*off)),
+        Insn::Call(CallTarget::Local(off)) => Some(i64::from(*off)),
+        Insn::Alu { .. }
+        | Insn::Mov { .. }
+        | Insn::MovSx { .. }
+        | Insn::Neg { .. }
+        | Insn::Swap { .. }
+        | Insn::LoadImm64 { .. }
+        | Insn::Load { .. }
+        | Insn::Store { .. }
+        | Insn::Atomic { .. }
+        | Insn::LoadAcquire { .. }
+        | Insn::StoreRelease { .. }
+        | Insn::LoadAbs { .. }
+        | Insn::LoadInd { .. }
+        | Insn::AddrSpaceCast { .. }
+        | Insn::Call(CallTarget::Helper(_) | CallTarget::Kfunc { .. } | CallTarget::Reg(_))
+        | Insn::Exit => None,
+    }
+}
+
+/// The registers. Sixteen, so that a masked index needs no check.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Regs([u64; 16]);
+
+impl Regs {
+    #[inline]
+    pub(super) fn get(&self, reg: Reg) -> u64 {
+        self.0[reg.index() & 15]
+    }
+
+    #[inline]
+    fn set(&mut self, reg: Reg, value: u64) {
+        self.0[reg.index() & 15] = value;
+    }
+
+    fn args(&self) -> [u64; 5] {
+        [self.0[1], self.0[2], self.0[3], self.0[4], self.0[5]]
+    }
+}
+
+/// What a call saves and a return restores.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    program: usize,
+    return_to: usize,
+    saved: [u64; 5],
+    may_goto_left: u32,
+}
+
+/// One run over a set of programs that can tail-call each other.
+pub struct Interp<'p> {
+    programs: &'p [Decoded],
+    helpers: &'p HelperTable,
+    /// Program that runs now, and that callbacks belong to.
+    program: usize,
+    /// Frames in use, in all nested executions.
+    depth: u32,
+    tail_calls: u32,
+    budget: u64,
+    executed: u64,
+}
+
+impl<'p> Interp<'p> {
+    /// Prepares a run of `programs[program]` of at most `budget` instructions.
+    pub fn new(programs: &'p [Decoded], helpers: &'p HelperTable, program: usize, budget: u64) -> Interp<'p> {
+        Interp { programs, helpers, program, depth: 0, tail_calls: 0, budget, executed: 0 }
+    }
+
+    /// Instructions executed so far.
+    pub fn executed(&self) -> u64 {
+        self.executed
+    }
+
+    /// Runs the entry function.
+    pub fn run(&mut self, env: &mut Env, args: [u64; 5]) -> Result<u64, Fault> {
+        self.execute(env, self.program, 0, args)
+    }
+
+    fn execute(&mut self, env: &mut Env, program: usize, entry: u32, args: [u64; 5]) -> Result<u64, Fault> {
+        let outer = self.depth;
+        let mut exec = Exec {
+            code: self.programs.get(program),
+            program,
+            pc: entry as usize,
+            regs: Regs([0; 16]),
+            frames: Vec::new(),
+            may_goto_left: MAY_GOTO_LIMIT,
+        };
+        exec.regs.0[1..6].copy_from_slice(&args);
+        let result = self.enter_frame(env).map(|fp| exec.regs.set(Reg::FP, fp));
+        let result = match result {
+            Ok(()) => self.steps(env, &mut exec),
+            Err(kind) => Err(Fault { slot: 0, kind }),
+        };
+        self.depth = outer;
+        result
+    }
+
+    /// Takes a stack frame and returns its end.
+    fn enter_frame(&mut self, env: &mut Env) -> Result<u64, FaultKind> {
+        if self.depth >= MAX_FRAMES {
+            return Err(FaultKind::CallDepth);
+        }
+        let start = env.stack + u64::from(self.depth) * FRAME_STRIDE;
+        self.depth += 1;
+        Ok(start + FRAME_SIZE)
+    }
+
+    fn steps(&mut self, env: &mut Env, exec: &mut Exec<'p>) -> Result<u64, Fault> {
+        loop {
+            let Some(step) = exec.code.and_then(|code| code.steps.get(exec.pc)) else {
+                return Err(exec.fell_off());
+            };
+            if self.executed >= self.budget {
+                return Err(Fault { slot: step.slot, kind: FaultKind::Budget });
+            }
+            self.executed += 1;
+            match self.step(env, exec, step) {
+                Ok(None) => {}
+                Ok(Some(result)) => return Ok(result),
+                Err(Stop::Fault(kind)) => return Err(Fault { slot: step.slot, kind }),
+                Err(Stop::Inner(fault)) => return Err(fault),
+                Err(Stop::TailCall(program)) => self.tail_call(exec, program),
+            }
+        }
+    }
+
+    /// Executes one instruction; gives the result when the outermost frame returns.
+    #[inline]
+    fn step(&mut self, env: &mut Env, exec: &mut Exec<'p>, step: &Step) -> Result<Option<u64>, Stop> {
+        exec.pc += 1;
+        match step.insn {
+            Insn::Alu { width, op, dst, src } => {
+                let value = alu::alu(width, op, exec.regs.get(dst), value_of(src, &exec.regs));
+                exec.write(dst, value)?;
+            }
+            Insn::Mov { width, dst, src } => {
+                let value = value_of(src, &exec.regs);
+                exec.write(dst, truncate(width, value))?;
+            }
+            Insn::MovSx { width, bits, dst, src } => {
+                let value = alu::sign_extend(width, bits, exec.regs.get(src));
+                exec.write(dst, value)?;
+            }
+            Insn::Neg { width, dst } => {
+                let value = truncate(width, exec.regs.get(dst).wrapping_neg());
+                exec.write(dst, value)?;
+            }
+            Insn::Swap { kind, bits, dst } => {
+                let value = alu::swap(kind, bits, exec.regs.get(dst));
+                exec.write(dst, value)?;
+            }
+            Insn::LoadImm64 { dst, value } => {
+                let value = self.wide_immediate(env, exec, step.slot, value)?;
+                exec.write(dst, value)?;
+            }
+            Insn::Load { size, signed, dst, base, off } => {
+                let address = exec.regs.get(base).wrapping_add_signed(i64::from(off));
+                let raw = load(env, size, address)?;
+                let bits = (size.bytes() * 8) as u8;
+                let value = if signed { alu::sign_extend(Width::W64, bits, raw) } else { raw };
+                exec.write(dst, value)?;
+            }
+            Insn::Store { size, base, off, src } => {
+                let address = exec.regs.get(base).wrapping_add_signed(i64::from(off));
+                store(env, size, address, value_of(src, &exec.regs))?;
+            }
+            Insn::Atomic { size, op, base, off, src } => exec.atomic(env, size, op, base, off, src)?,
+            Insn::LoadAcquire { size, dst, base, off } => {
+                let address = exec.aligned(size, base, off)?;
+                let value = load(env, size, address)?;
+                exec.write(dst, value)?;
+            }
+            Insn::StoreRelease { size, base, off, src } => {
+                let address = exec.aligned(size, base, off)?;
+                store(env, size, address, exec.regs.get(src))?;
+            }
+            Insn::LoadAbs { size, imm } => return Ok(exec.load_packet(env, size, alu::immediate(imm))),
+            Insn::LoadInd { size, src, imm } => {
+                let offset = exec.regs.get(src).wrapping_add(alu::immediate(imm));
+                return Ok(exec.load_packet(env, size, u64::from(offset as u32)));
+            }
+            // Both spaces of a VM address are the same.
+            Insn::AddrSpaceCast { dst, src, .. } => exec.write(dst, exec.regs.get(src))?,
+            Insn::Jump { off, .. } => exec.jump(step, i64::from(off))?,
+            Insn::Branch { width, cond, dst, src, off } => {
+                if alu::compare(width, cond, exec.regs.get(dst), value_of(src, &exec.regs)) {
+                    exec.jump(step, i64::from(off))?;
+                }
+            }
+            Insn::MayGoto { off } => match exec.may_goto_left.checked_sub(1) {
+                Some(left) => exec.may_goto_left = left,
+                None => exec.jump(step, i64::from(off))?,
+            },
+            Insn::Call(target) => self.call(env, exec, step, target)?,
+            Insn::Exit => return Ok(self.exit(exec)),
+        }
+        Ok(None)
+    }
+
+    fn wide_immediate(&self, env: &Env, exec: &Exec<'_>, slot: u32, value: Imm64) -> Result<u64, FaultKind> {
+        let unsupported = |what: &str| Err(FaultKind::Unsupported(what.into()));
+        match value {
+            Imm64::Const(value) => Ok(value),
+            Imm64::MapIdx(index) => Ok(map_address(index as u32)),
+            Imm64::MapIdxValue { index, offset } => match env.maps.value_address(index as u32) {
+                Some(address) => Ok(address + u64::from(offset)),
+                None => unsupported("value address of a map that is not an array"),
+            },
+            Imm64::Func(distance) => {
+                Ok(func_address(exec.program, i64::from(slot) + 1 + i64::from(distance)))
+            }
+            Imm64::BtfId { id, .. } => env.kernel_symbols.get(&id).copied().ok_or_else(|| {
+                FaultKind::Unsupported(format!("address of kernel variable with BTF id {id}"))
+            }),
+            Imm64::MapFd(_) | Imm64::MapValue { .. } => unsupported("map by file descriptor"),
+        }
+    }
+
+    fn call(
+        &mut self,
+        env: &mut Env,
+        exec: &mut Exec<'p>,
+        step: &Step,
+        target: CallTarget,
+    ) -> Result<(), Stop> {
+        match target {
+            CallTarget::Helper(CORE_POISON) => Err(FaultKind::CorePoison.into()),
+            CallTarget::Helper(id) => {
+                let helper = self.helpers.get(id)?;
+                self.program = exec.program;
+                let args = exec.regs.args();
+                let value = helper(&mut Cx { env, caller: self }, args)?;
+                exec.regs.set(Reg::R0, value);
+                Ok(())
+            }
+            CallTarget::Local(distance) => {
+                let frame = Frame { return_to: exec.pc, ..exec.frame() };
+                exec.jump(step, i64::from(distance))?;
+                self.push_frame(env, exec, frame)
+            }
+            CallTarget::Kfunc { id, .. } => {
+                let name = env.kernel_functions.get(&id).cloned();
+                let name = name.unwrap_or_else(|| format!("function with BTF id {id}"));
+                Err(FaultKind::KfuncNotImplemented(name).into())
+            }
+            CallTarget::Reg(reg) => {
+                let address = exec.regs.get(reg);
+                let index = match func_of_address(address) {
+                    Some((program, slot)) if program == exec.program => {
+                        exec.code.map_or(NOWHERE, |code| code.index(slot))
+                    }
+                    _ => NOWHERE,
+                };
+                if index == NOWHERE {
+                    return Err(FaultKind::NoInstruction { target: address as i64 }.into());
+                }
+                let frame = exec.frame();
+                exec.pc = index as usize;
+                self.push_frame(env, exec, frame)
+            }
+        }
+    }
+
+    fn push_frame(&mut self, env: &mut Env, exec: &mut Exec<'p>, frame: Frame) -> Result<(), Stop> {
+        let fp = self.enter_frame(env)?;
+        exec.frames.push(frame);
+        exec.regs.set(Reg::FP, fp);
+        exec.may_goto_left = MAY_GOTO_LIMIT;
+        Ok(())
+    }
+
+    fn exit(&mut self, exec: &mut Exec<'p>) -> Option<u64> {
+        let Some(frame) = exec.frames.pop() else { return Some(exec.regs.get(Reg::R0)) };
+        self.depth -= 1;
+        exec.regs.0[6..11].copy_from_slice(&frame.saved);
+        exec.pc = frame.return_to;
+        exec.may_goto_left = frame.may_goto_left;
+        exec.program = frame.program;
+        exec.code = self.programs.get(frame.program);
+        None
+    }
+
+    /// Replaces the current function by another program's entry; its frame is kept.
+    fn tail_call(&mut self, exec: &mut Exec<'p>, program: usize) {
+        self.tail_calls += 1;
+        exec.program = program;
+        exec.code = self.programs.get(program);
+        exec.pc = 0;
+        exec.may_goto_left = MAY_GOTO_LIMIT;
+    }
+}
+
+impl Caller for Interp<'_> {
+    fn call_back(&mut self, env: &mut Env, function: u64, args: [u64; 5]) -> Result<u64, Stop> {
+        let (program, slot) =
+            func_of_address(function).ok_or(FaultKind::NoInstruction { target: function as i64 })?;
+        let index = self.programs.get(program).map_or(NOWHERE, |code| code.index(slot));
+        if index == NOWHERE {
+            return Err(FaultKind::NoInstruction { target: i64::from(slot) }.into());
+        }
+        self.execute(env, program, index, args).map_err(Stop::Inner)
+    }
+
+    fn may_tail_call(&self, program: u32) -> bool {
+        self.tail_calls < MAX_TAIL_CALLS && (program as usize) < self.programs.len()
+    }
+
+    fn spend(&mut self, instructions: u64) -> Result<(), Stop> {
+        self.executed = self.executed.saturating_add(instructions);
+        if self.executed > self.budget { Err(FaultKind::Budget.into()) } else { Ok(()) }
+    }
+}
+
+/// The state of one execution: entry or callback.
+struct Exec<'p> {
+    code: Option<&'p Decoded>,
+    program: usize,
+    pc: usize,
+    regs: Regs,
+    frames: Vec<Frame>,
+    may_goto_left: u32,
+}
+
+impl Exec<'_> {
+    /// The current function's state, to be restored when a call returns here.
+    fn frame(&self) -> Frame {
+        let r = &self.regs.0;
+        Frame {
+            program: self.program,
+            return_to: self.pc,
+            saved: [r[6], r[7], r[8], r[9], r[10]],
+            may_goto_left: self.may_goto_left,
+        }
+    }
+
+    #[inline]
+    fn write(&mut self, dst: Reg, value: u64) -> Result<(), FaultKind> {
+        if dst == Reg::FP {
+            return Err(FaultKind::FramePointer);
+        }
+        self.regs.set(dst, value);
+        Ok(())
+    }
+
+    #[inline]
+    fn jump(&mut self, step: &Step, distance: i64) -> Result<(), FaultKind> {
+        if step.target == NOWHERE {
+            return Err(FaultKind::NoInstruction { target: i64::from(step.slot) + 1 + distance });
+        }
+        self.pc = step.target as usize;
+        Ok(())
+    }
+
+    fn fell_off(&self) -> Fault {
+        let last = self.code.and_then(|code| code.steps.last());
+        let slot = last.map_or(0, |step| step.slot);
+        let target = last.map_or(0, |step| i64::from(step.slot) + step.insn.slots() as i64);
+        Fault { slot, kind: FaultKind::NoInstruction { target } }
+    }
+
+    fn aligned(&self, size: Size, base: Reg, off: i16) -> Result<u64, FaultKind> {
+        let address = self.regs.get(base).wrapping_add_signed(i64::from(off));
+        if address % u64::from(size.bytes()) != 0 {
+            return Err(FaultKind::Misaligned { address });
+        }
+        Ok(address)
+    }
+
+    fn atomic(
+        &mut self,
+        env: &mut Env,
+        size: Size,
+        op: AtomicOp,
+        base: Reg,
+        off: i16,
+        src: Reg,
+    ) -> Result<(), FaultKind> {
+        let address = self.aligned(size, base, off)?;
+        let mask = if size == Size::DW { u64::MAX } else { (1u64 << (size.bytes() * 8)) - 1 };
+        let old = load(env, size, address)?;
+        let operand = self.regs.get(src);
+        store(env, size, address, alu::atomic(op, old, operand & mask, self.regs.get(Reg::R0) & mask))?;
+        match op {
+            AtomicOp::Add { fetch }
+            | AtomicOp::Or { fetch }
+            | AtomicOp::And { fetch }
+            | AtomicOp::Xor { fetch } => {
+                if fetch {
+                    self.write(src, old)?;
+                }
+            }
+            AtomicOp::Xchg => self.write(src, old)?,
+            AtomicOp::CmpXchg => self.regs.set(Reg::R0, old),
+        }
+        Ok(())
+    }
+
+    /// The classic packet loads: big-endian value to r0; past the packet the program returns 0.
+    fn load_packet(&mut self, env: &Env, size: Size, offset: u64) -> Option<u64> {
+        match env.packet_bytes(offset, u64::from(size.bytes())) {
+            Some(bytes) => {
+                let value = bytes.iter().fold(0u64, |value, &byte| value << 8 | u64::from(byte));
+                self.regs.set(Reg::R0, value);
+                None
+            }
+            None => Some(0),
+        }
+    }
+}
+
+#[inline]
+fn truncate(width: Width, value: u64) -> u64 {
+    match width {
+        Width::W64 => value,
+        Width::W32 => u64::from(value as u32),
+    }
+}
+
+#[inline]
+fn load(env: &Env, size: Size, address: u64) -> Result<u64, FaultKind> {
+    let memory = &env.memory;
+    let value = match size {
+        Size::B => memory.load(address).map(|bytes: [u8; 1]| u64::from(bytes[0])),
+        Size::H => memory.load(address).map(|bytes| u64::from(u16::from_le_bytes(bytes))),
+        Size::W => memory.load(address).map(|bytes| u64::from(u32::from_le_bytes(bytes))),
+        Size::DW => memory.load(address).map(u64::from_le_bytes),
+    };
+    match value {
+        Some(value) => Ok(value),
+        None => env.load_typed(address, size.bytes()).ok_or(FaultKind::Access {
+            address,
+            size: u64::from(size.bytes()),
+            write: false,
+        }),
+    }
+}
+
+#[inline]
+fn store(env: &mut Env, size: Size, address: u64, value: u64) -> Result<(), FaultKind> {
+    let memory = &mut env.memory;
+    let stored = match size {
+        Size::B => memory.store(address, [value as u8]),
+        Size::H => memory.store(address, (value as u16).to_le_bytes()),
+        Size::W => memory.store(address, (value as u32).to_le_bytes()),
+        Size::DW => memory.store(address, value.to_le_bytes()),
+    };
+    stored.ok_or(FaultKind::Access { address, size: u64::from(size.bytes()), write: true })
+}

@@ -1,0 +1,164 @@
+//! The interpreter as an [`Engine`]: an image with its maps, run as often as asked.
+//!
+//! In: a [`Verified`] image and a host. A [`Vm`] owns all memory; maps keep their contents from
+//! run to run, everything else starts afresh. The interpreter checks every access, so it also
+//! takes images that nobody has verified.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::vec::Vec;
+
+use skep_stdlib::ByteOrder;
+
+use super::interp::{FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES};
+use super::{
+    Decoded, Engine, Env, Input, Interp, Layout, Memory, Outcome, Output, RedirectActions, RunError,
+};
+use crate::Verified;
+use crate::helpers::HelperTable;
+use crate::host::Host;
+use crate::maps::{Errno, MapSet};
+use crate::object::{Image, LoadError, Place, Slot};
+use crate::programs;
+
+/// Most bytes that a VM's memory takes.
+const MEMORY_LIMIT: u32 = 512 << 20;
+/// Bytes that any context fits into.
+pub(crate) const CONTEXT_SIZE: u32 = 4096;
+
+/// A loaded image.
+pub struct Vm {
+    verified: Verified,
+    env: Env,
+    decoded: Vec<Decoded>,
+    helpers: HelperTable,
+}
+
+impl Vm {
+    /// Creates the maps and prepares the programs.
+    pub fn new(verified: Verified, host: Box<dyn Host>) -> Result<Vm, LoadError> {
+        let image = verified.image();
+        if image.order != ByteOrder::Little {
+            return Err(LoadError::unsupported(Place::File(5), "big-endian programs cannot be run here"));
+        }
+        let mut memory = Memory::new(MEMORY_LIMIT);
+        let frames = Layout { count: MAX_FRAMES, elem: FRAME_SIZE as u32, stride: FRAME_STRIDE as u32 };
+        let stack = memory.alloc(frames, true).map_err(|_| no_memory())?;
+        let context = memory.alloc(Layout::bytes(CONTEXT_SIZE), true).map_err(|_| no_memory())?;
+        let mut maps = MapSet::create(&image.maps, host.cpus(), &mut memory)?;
+        fill_slots(image, &mut maps, &mut memory)?;
+        let decoded = image.programs.iter().map(|program| Decoded::new(&program.code)).collect();
+        let env = Env {
+            memory,
+            maps,
+            host,
+            output: Output::default(),
+            stack,
+            context,
+            context_len: 0,
+            packet: None,
+            packet_buffer: None,
+            args: Vec::new(),
+            ret: None,
+            current_task: 0,
+            function_ip: 0,
+            cookie: 0,
+            redirect_actions: RedirectActions::default(),
+            kernel_symbols: BTreeMap::new(),
+            kernel_functions: image.kfuncs.clone(),
+        };
+        Ok(Vm { verified, env, decoded, helpers: HelperTable::new() })
+    }
+
+    /// The image that was loaded.
+    pub fn image(&self) -> &Image {
+        self.verified.image()
+    }
+
+    /// The world that programs see.
+    pub fn host_mut(&mut self) -> &mut dyn Host {
+        &mut *self.env.host
+    }
+
+    /// Index of the program with this name.
+    pub fn program(&self, name: &str) -> Option<usize> {
+        self.image().programs.iter().position(|program| program.name == name)
+    }
+
+    /// Writes a map element, as user space would.
+    pub fn map_write(&mut self, map: &str, key: &[u8], value: &[u8]) -> Result<(), RunError> {
+        let index = self.env.maps.index_of(map);
+        let entry = index.and_then(|index| self.env.maps.get_mut(index));
+        let entry = entry.ok_or_else(|| RunError::new(format!("no map is called `{map}`")))?;
+        let result = entry.write(&mut self.env.memory, key, value);
+        result.map_err(|Errno(number)| RunError::new(format!("writing to map `{map}`: error {number}")))
+    }
+
+    /// Reads a map element, as user space would.
+    pub fn map_read(&self, map: &str, key: &[u8]) -> Option<Vec<u8>> {
+        let entry = self.env.maps.get(self.env.maps.index_of(map)?)?;
+        entry.read(&self.env.memory, key)
+    }
+}
+
+impl Engine for Vm {
+    fn name(&self) -> &'static str {
+        "interp"
+    }
+
+    fn run(&mut self, program: usize, input: &Input) -> Result<Outcome, RunError> {
+        let Some(chosen) = self.verified.image().programs.get(program) else {
+            return Err(RunError::new(format!("there is no program {program}")));
+        };
+        for preset in &input.maps {
+            let index = self.env.maps.index_of(&preset.map);
+            let Some(entry) = index.and_then(|index| self.env.maps.get_mut(index)) else {
+                return Err(RunError::new(format!("no map is called `{}`", preset.map)));
+            };
+            let written = entry.write(&mut self.env.memory, &preset.key, &preset.value);
+            written.map_err(|errno| {
+                RunError::new(format!("presetting map `{}`: error {}", preset.map, errno.0))
+            })?;
+        }
+        self.env.begin_run();
+        let args = programs::prepare(&mut self.env, self.verified.image(), chosen, input)?;
+        let mut interp = Interp::new(&self.decoded, &self.helpers, program, input.budget);
+        let result = interp.run(&mut self.env, args);
+        let insns = interp.executed();
+        let data = programs::data_after(&self.env);
+        self.env.end_run();
+        let output = core::mem::take(&mut self.env.output);
+        Ok(Outcome {
+            result: result.map(|value| programs::result_of(chosen.ty, value)),
+            data,
+            trace: output.trace,
+            events: output.events,
+            redirect: output.redirect,
+            maps: self.env.maps.contents(&self.env.memory),
+            insns,
+        })
+    }
+}
+
+fn no_memory() -> LoadError {
+    LoadError::limit(Place::File(0), "out of memory")
+}
+
+/// Puts the statically declared inner maps and programs into their places.
+fn fill_slots(image: &Image, maps: &mut MapSet, memory: &mut Memory) -> Result<(), LoadError> {
+    for (index, def) in image.maps.iter().enumerate() {
+        for &(slot, target) in &def.slots {
+            let handle = match target {
+                Slot::Map(map) => map,
+                Slot::Program(program) => program,
+            };
+            let Some(entry) = maps.get_mut(index as u32) else { continue };
+            entry.write(memory, &slot.to_le_bytes(), &handle.to_le_bytes()).map_err(|errno| {
+                let what = format!("its initial element {slot} cannot be set: error {}", errno.0);
+                LoadError::malformed(Place::Map(def.name.clone()), what)
+            })?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! What the tests of this crate share: clang, the seed programs, packets.
+//!
+//! A test that needs a tool which is not there says so and passes, unless the environment
+//! variable `REQUIRE` lists the tool.
+#![allow(dead_code, clippy::print_stderr)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+
+use skep_runtime::host::{Deterministic, Host};
+use skep_runtime::object::LinkOptions;
+use skep_runtime::{Image, Object, Verified, Vm};
+use skep_stdlib::btf::Btf;
+
+/// Whether `tool` runs; if not, the test is to be skipped.
+pub fn have(tool: &str, command: &str) -> bool {
+    static KNOWN: OnceLock<std::sync::Mutex<std::collections::BTreeMap<String, bool>>> = OnceLock::new();
+    let mut known = KNOWN.get_or_init(Default::default).lock().unwrap();
+    let found = *known.entry(command.to_owned()).or_insert_with(|| {
+        Command::new(command).arg("--version").output().is_ok_and(|output| output.status.success())
+    });
+    let required = std::env::var("REQUIRE").unwrap_or_default();
+    assert!(found || !required.split(',').any(|name| name == tool), "`{tool}` is required but not there");
+    if !found {
+        eprintln!("skipped: no `{command}`");
+    }
+    found
+}
+
+/// Where the seed programs are.
+pub fn seeds() -> Option<PathBuf> {
+    directory("SKEP_SEEDS", "seeds")
+}
+
+/// Where the kernel's verdicts and the conformance cases are.
+pub fn oracles() -> Option<PathBuf> {
+    directory("SKEP_ORACLES", "oracles")
+}
+
+fn directory(variable: &str, name: &str) -> Option<PathBuf> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
+    let near = std::env::var_os(variable).map(PathBuf::from);
+    let near = near
+        .into_iter()
+        .chain([workspace.join("../shared").join(name), workspace.join("../../shared").join(name)]);
+    let found = near.into_iter().find(|path| path.is_dir());
+    if found.is_none() {
+        eprintln!("skipped: no directory of {name} (set {variable})");
+    }
+    found
+}
+
+/// The types of the running kernel.
+pub fn vmlinux() -> Option<Arc<Btf>> {
+    static BTF: OnceLock<Option<Arc<Btf>>> = OnceLock::new();
+    BTF.get_or_init(|| {
+        let bytes = std::fs::read("/sys/kernel/btf/vmlinux").ok()?;
+        Some(Arc::new(Btf::parse(bytes).unwrap()))
+    })
+    .clone()
+}
+
+/// A directory with `vmlinux.h` of the running kernel.
+fn vmlinux_header() -> Option<&'static Path> {
+    static HEADER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    HEADER
+        .get_or_init(|| {
+            let directory = scratch("include");
+            let args = ["btf", "dump", "file", "/sys/kernel/btf/vmlinux", "format", "c"];
+            let output = Command::new("bpftool").args(args).output().ok()?;
+            if !output.status.success() {
+                return None;
+            }
+            std::fs::write(directory.join("vmlinux.h"), output.stdout).unwrap();
+            Some(directory)
+        })
+        .as_deref()
+}
+
+/// A directory for this test process.
+fn scratch(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+/// Compiles C text with clang; none if clang is missing.
+pub fn clang(name: &str, source: &str, flags: &[&str]) -> Option<Vec<u8>> {
+    if !have("clang", "clang-19") {
+        return None;
+    }
+    let directory = scratch(name);
+    let (input, output) = (directory.join("in.bpf.c"), directory.join("out.o"));
+    std::fs::write(&input, source).unwrap();
+    let mut command = Command::new("clang-19");
+    command.args(["-O2", "-g", "-target", "bpf", "-D__TARGET_ARCH_x86", "-I/usr/include/x86_64-linux-gnu"]);
+    if source.contains("vmlinux.h") {
+        command.arg("-I").arg(vmlinux_header()?);
+    }
+    command.args(flags).arg("-c").arg(&input).arg("-o").arg(&output);
+    let result = command.output().unwrap();
+    assert!(result.status.success(), "{name}: {}", String::from_utf8_lossy(&result.stderr));
+    let bytes = std::fs::read(&output).unwrap();
+    let _ = std::fs::remove_dir_all(directory);
+    Some(bytes)
+}
+
+/// Compiles a seed program.
+pub fn seed(name: &str) -> Option<Vec<u8>> {
+    let source = std::fs::read_to_string(seeds()?.join(name)).unwrap();
+    clang(name, &source, &[])
+}
+
+/// Links against the running kernel's types.
+pub fn link(bytes: &[u8]) -> Image {
+    let options = LinkOptions { target_btf: vmlinux(), ..LinkOptions::default() };
+    Object::parse(bytes).unwrap().link(&options).unwrap()
+}
+
+/// A VM in a deterministic world.
+pub fn vm(image: Image) -> Vm {
+    vm_in(image, Deterministic::default())
+}
+
+/// A VM in this world.
+pub fn vm_in(image: Image, host: impl Host + 'static) -> Vm {
+    Vm::new(Verified::unchecked(image), Box::new(host)).unwrap()
+}
+
+/// An Ethernet frame with an IPv4 packet of this protocol.
+pub fn ipv4(protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x02, 0, 0, 0, 0, 1, 0x02, 0, 0, 0, 0, 2, 0x08, 0x00];
+    let length = (20 + payload.len()) as u16;
+    frame.extend([0x45, 0, (length >> 8) as u8, length as u8, 0, 0, 0, 0, 64, protocol, 0, 0]);
+    frame.extend([10, 0, 0, 1, 10, 0, 0, 2]);
+    frame.extend(payload);
+    frame
+}

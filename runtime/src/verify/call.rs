@@ -118,7 +118,7 @@ impl Walk<'_> {
     }
 
     fn map_type(&self, map: u32) -> Option<MapType> {
-        MapType::from_number(self.cx.image.maps.get(map as usize)?.map_type)
+        Some(self.cx.image.maps.get(map as usize)?.ty)
     }
 
     fn check_argument(

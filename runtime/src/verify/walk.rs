@@ -211,7 +211,6 @@ impl<'a> Walk<'a> {
         false
     }
 
-
     /// One instruction.
     fn step(&mut self, state: &mut State, slot: u32, insn: &Insn) -> Check<Next> {
         let after = slot + insn.slots() as u32;

@@ -248,11 +248,7 @@ fn build(diag: &Diag, source: &SourceMap, names: &Interner) -> cs::Diagnostic<cr
             continue;
         }
         macro_trace(source, names, label.span, &mut labels, &mut notes);
-        for from in source.include_chain(file) {
-            if let Some((name, at)) = source.presumed(from) {
-                notes.push(format!("included from {name}:{}", at.line));
-            }
-        }
+        include_trace(source, file, &mut notes);
     }
     notes.extend(diag.notes.iter().cloned());
     notes.extend(diag.help.iter().map(|h| format!("help: {h}")));
@@ -263,6 +259,20 @@ fn build(diag: &Diag, source: &SourceMap, names: &Interner) -> cs::Diagnostic<cr
         .with_notes(notes)
 }
 
+/// Steps of a backtrace that are shown; of longer ones the rest is counted.
+const SHOWN: usize = 6;
+
+/// The includes that led to `file`.
+fn include_trace(source: &SourceMap, file: crate::source::FileId, notes: &mut Vec<String>) {
+    let chain = source.include_chain(file);
+    for (name, at) in chain.iter().take(SHOWN).filter_map(|from| source.presumed(*from)) {
+        notes.push(format!("included from {name}:{}", at.line));
+    }
+    if chain.len() > SHOWN {
+        notes.push(format!("... and through {} more files", chain.len() - SHOWN));
+    }
+}
+
 /// The expansions that led to `span`: the innermost spelling as a label, each step as a note.
 fn macro_trace(
     source: &SourceMap,
@@ -271,7 +281,6 @@ fn macro_trace(
     labels: &mut Vec<cs::Label<crate::source::FileId>>,
     notes: &mut Vec<String>,
 ) {
-    const SHOWN: usize = 6;
     let chain = source.expansion_chain(span.lo);
     if chain.is_empty() {
         return;
@@ -293,5 +302,86 @@ fn macro_trace(
             let _ = write!(note, ", defined at {name}:{}", at.line);
         }
         notes.push(note);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Session;
+    use crate::pp::{MemoryFiles, Options, preprocess};
+
+    fn session<'a>(memory: &'a mut MemoryFiles) -> Session<'a> {
+        memory.add("main.c", "#define ADD(x) (x + missing)\n#define TWICE(y) ADD(y) * 2\n#include \"h.h\"\n");
+        memory.add("h.h", "int a = TWICE(\u{fc} + b);\n");
+        Session::new(memory, Options::default())
+    }
+
+    fn find(cx: &Session<'_>, toks: &crate::token::Tokens, text: &str) -> Span {
+        Span::at(toks.toks.iter().find(|t| cx.text(t) == text.as_bytes()).expect("there").loc)
+    }
+
+    #[test]
+    fn macro_and_include_backtrace() {
+        let mut memory = MemoryFiles::new();
+        let mut cx = session(&mut memory);
+        let toks = preprocess(&mut cx, "main.c");
+        let span = find(&cx, &toks, "missing");
+        let diag = Diag::new(&codes::USER_ERROR, span, "unknown name `missing`").with_help("declare it");
+        let text = render(&diag, &cx.source, &cx.names, Style::default());
+        insta::assert_snapshot!(text, @r"
+        error[E0040]: unknown name `missing`
+          ┌─ ./h.h:1:9
+          │
+        1 │ int a = TWICE(ü + b);
+          │         ^^^^^^^^^^^^
+          │
+          ┌─ main.c:1:21
+          │
+        1 │ #define ADD(x) (x + missing)
+          │                     ------- in expansion of macro `ADD`
+          │
+          = in expansion of macro `ADD`, defined at main.c:1
+          = in expansion of macro `TWICE`, defined at main.c:2
+          = included from main.c:3
+          = help: declare it
+        ");
+        let short = render(&diag, &cx.source, &cx.names, Style { short: true, color: false });
+        assert_eq!(short, "./h.h:1:9: error[E0040]: unknown name `missing`\n");
+        let color = render(&diag, &cx.source, &cx.names, Style { short: false, color: true });
+        assert!(color.contains("\u{1b}["));
+    }
+
+    #[test]
+    fn arguments_are_shown_where_they_are_written() {
+        let mut memory = MemoryFiles::new();
+        let mut cx = session(&mut memory);
+        let toks = preprocess(&mut cx, "main.c");
+        let span = find(&cx, &toks, "\u{fc}").to(find(&cx, &toks, "b"));
+        let diag = Diag::new(&codes::USER_ERROR, span, "odd sum").with_remark("here");
+        let text = render(&diag, &cx.source, &cx.names, Style::default());
+        insta::assert_snapshot!(text, @r"
+        error[E0040]: odd sum
+          ┌─ ./h.h:1:15
+          │
+        1 │ int a = TWICE(ü + b);
+          │               ^^^^^ here
+          │
+          = in expansion of macro `ADD`, defined at main.c:1
+          = in expansion of macro `TWICE`, defined at main.c:2
+          = included from main.c:3
+        ");
+    }
+
+    #[test]
+    fn the_sink_drops_repetitions_and_stops_at_the_limit() {
+        let mut sink = Diagnostics::new(2);
+        let diag = |n: u32| Diag::new(&codes::USER_ERROR, Span::NONE, format!("number {n}"));
+        sink.push(diag(1));
+        sink.push(diag(1));
+        assert!(!sink.at_limit());
+        sink.push(diag(2));
+        sink.push(diag(3));
+        assert_eq!((sink.iter().count(), sink.errors(), sink.at_limit()), (2, 3, true));
     }
 }

@@ -354,34 +354,30 @@ impl SourceMap {
 
     /// The expansions that produced the token at `loc`, innermost first.
     pub fn expansion_chain(&self, loc: Loc) -> Vec<ExpId> {
-        let mut chain = Vec::new();
-        self.push_chain(loc, &mut chain);
-        chain.dedup();
-        chain
-    }
-
-    fn push_chain(&self, loc: Loc, chain: &mut Vec<ExpId>) {
-        // First the way the spelling took (an argument may itself come from macros), innermost first;
-        // then from this expansion outwards.
+        // A token that is (part of) an argument went through several expansions: those its spelling
+        // took are inside of, or (when a macro passes its parameter on) around, the last one.
         let mut steps = Vec::new();
         let mut at = loc;
-        while let Some(t) = self.macro_tok(at) {
-            if steps.len() >= CHAIN_LIMIT {
-                break;
-            }
+        while let Some(t) = self.macro_tok(at).filter(|_| steps.len() < CHAIN_LIMIT) {
             steps.push(t.exp);
             at = t.spelling;
         }
+        let mut chain: Vec<ExpId> = Vec::new();
         for exp in steps.into_iter().rev() {
+            let mut new = Vec::new();
             let mut exp = exp;
-            while let Some(e) = self.expansion(exp) {
-                if chain.len() >= CHAIN_LIMIT || chain.contains(&exp) {
+            while let Some(e) = self.expansion(exp).filter(|_| new.len() < CHAIN_LIMIT) {
+                if chain.contains(&exp) {
                     break;
                 }
-                chain.push(exp);
+                new.push(exp);
                 exp = e.parent;
             }
+            let place = chain.iter().position(|c| *c == exp).unwrap_or(chain.len());
+            chain.splice(place..place, new);
+            chain.truncate(CHAIN_LIMIT);
         }
+        chain
     }
 
     /// The `#include` directives that led to this file, innermost first.

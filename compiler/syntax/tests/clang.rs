@@ -303,3 +303,54 @@ fn small_programs_read_as_clang_reads_them() {
     }
     assert!(bad.is_empty(), "{}", bad.join("\n"));
 }
+
+#[test]
+fn what_has_queries_affirm_clang_affirms() {
+    use skep_syntax::pp::known;
+    if !have_clang() {
+        return;
+    }
+    let mut text = String::new();
+    for (query, list) in [
+        ("__has_attribute", known::ATTRIBUTES),
+        ("__has_builtin", known::BUILTINS),
+        ("__has_feature", known::FEATURES),
+        ("__has_extension", known::EXTENSIONS),
+    ] {
+        for name in list {
+            text.push_str(&format!("#if !{query}({name})\nmissing {query} {name}\n#endif\n"));
+        }
+    }
+    for (name, version) in known::C_ATTRIBUTES {
+        text.push_str(&format!("#if __has_c_attribute({name}) != {version}\nmissing {name}\n#endif\n"));
+    }
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("known.c");
+    std::fs::write(&file, text).expect("writable");
+    let out = clang(&Options::default(), &[], &file.display().to_string()).expect("clang accepts");
+    assert_eq!(String::from_utf8_lossy(&out).trim(), "");
+}
+
+#[test]
+fn make_rules_are_clangs() {
+    if !have_clang() {
+        return;
+    }
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rule");
+    std::fs::create_dir_all(&dir).expect("writable");
+    let write = |name: &str, text: &str| std::fs::write(dir.join(name), text).expect("writable");
+    write("has.h", "");
+    write("a b$#.h", "#pragma once\n");
+    write(
+        "main.c",
+        "#if __has_include(\"has.h\")\n#endif\n#include \"a b$#.h\"\n#include \"a b$#.h\"\n#include <stddef.h>\n",
+    );
+    let main = dir.join("main.c").display().to_string();
+    let options = Options { system_dirs: vec![resource_dir()], ..Options::default() };
+    let mut cx = Session::new(&Disk, options.clone());
+    let out = pp::run(&mut cx, &main);
+    for (flags, user_only) in [(["-M", "-MP"], false), (["-MM", "-MP"], true)] {
+        let mine = pp::make_rule(&["x.o".into()], &out.deps, user_only, true);
+        let theirs = clang(&options, &[flags[0], flags[1], "-MT", "x.o"], &main).expect("clang accepts");
+        assert_eq!(mine, String::from_utf8_lossy(&theirs));
+    }
+}

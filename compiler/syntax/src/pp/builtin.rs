@@ -160,23 +160,30 @@ impl Pp<'_, '_> {
     /// `__has_include("x")`, `__has_include(<x>)`
     fn has_include(&mut self, name: Token, builtin: Builtin) -> Option<bool> {
         const FORM: &str = "`(\"FILE\")` or `(<FILE>)` in a directive";
-        if !self.in_directive || self.raw().kind != TokenKind::LParen {
+        if !self.in_directive || !self.next_is_lparen() {
             self.bad_query(name, FORM);
             return None;
         }
+        self.raw();
         let tok = self.raw();
         let header = self.header_name(tok).filter(|h| !h.name.is_empty());
         let Some(header) = header else {
             self.bad_query(name, FORM);
+            self.close_query();
             return None;
         };
         if self.raw().kind != TokenKind::RParen {
             self.bad_query(name, "a closing parenthesis");
+            self.close_query();
             return None;
         }
         let next_only = builtin == Builtin::HasIncludeNext;
-        let found = matches!(self.find_header(&header, next_only), Ok(Some(_)));
-        Some(found && builtin != Builtin::HasEmbed)
+        if builtin == Builtin::HasEmbed {
+            return Some(false);
+        }
+        let Ok(Some(found)) = self.find_header(&header, next_only) else { return Some(false) };
+        self.found_dep(&found);
+        Some(true)
     }
 
     /// The queries whose operand is a name (or, for warnings, a string).
@@ -201,7 +208,7 @@ impl Pp<'_, '_> {
             if operand.kind == TokenKind::RParen {
                 return None;
             }
-            self.close_query(name, false);
+            self.close_query();
             return None;
         }
         // `__has_c_attribute(gnu::packed)`, `__has_warning("-W" "x")`
@@ -218,7 +225,7 @@ impl Pp<'_, '_> {
         if tok.kind != TokenKind::RParen {
             self.bad_query(name, "a closing parenthesis");
             if !matches!(tok.kind, TokenKind::Eod | TokenKind::Eof) {
-                self.close_query(name, true);
+                self.close_query();
             }
             return None;
         }
@@ -226,7 +233,7 @@ impl Pp<'_, '_> {
     }
 
     /// Passes over what is left of a malformed query.
-    fn close_query(&mut self, _name: Token, _reported: bool) {
+    fn close_query(&mut self) {
         let mut depth = 0usize;
         loop {
             match self.raw().kind {

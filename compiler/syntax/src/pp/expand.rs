@@ -101,7 +101,7 @@ impl Pp<'_, '_> {
         match m.kind {
             Kind::Builtin(builtin) => self.expand_builtin(builtin, tok),
             Kind::Object => self.expand_object(id, &m, tok),
-            Kind::Function { variadic } => self.expand_function(id, &m, variadic, *tok),
+            Kind::Function { variadic } => self.expand_function(id, &m, variadic, tok),
         }
     }
 
@@ -143,15 +143,19 @@ impl Pp<'_, '_> {
         self.cx.names.class(tok.sym()) & (class::MACRO | class::POISONED) == 0
     }
 
-    fn expand_function(&mut self, id: MacroId, m: &Macro, variadic: bool, tok: Token) -> bool {
+    fn expand_function(&mut self, id: MacroId, m: &Macro, variadic: bool, tok: &mut Token) -> bool {
         if !self.next_is_lparen() {
             return false;
         }
         self.raw();
         self.collecting += 1;
-        let args = self.collect_args(m, variadic, tok);
+        let args = self.collect_args(m, variadic, *tok);
         self.collecting -= 1;
-        let Some(mut args) = args else { return false };
+        let Some(mut args) = args else {
+            // A value stands in for the malformed call: the fewest errors follow from that.
+            *tok = self.made(TokenKind::Number, b"0", *tok);
+            return false;
+        };
         if self.macros.body(m).is_empty() {
             self.carry |= tok.flags.0 & TokFlags::WHITE;
         } else {
@@ -160,7 +164,7 @@ impl Pp<'_, '_> {
                 self.push_body(id, m.body, exp, tok.flags.0);
             } else {
                 self.expand_args(m, variadic, &mut args);
-                self.substitute(id, *m, &args, exp, tok);
+                self.substitute(id, *m, &args, exp, *tok);
             }
         }
         self.give_back(args.toks);

@@ -311,6 +311,11 @@ impl Pp<'_, '_> {
         }
     }
 
+    /// A program also depends on files it only asks for.
+    pub(super) fn found_dep(&mut self, found: &Found) {
+        self.add_dep(&found.path, found.is_system);
+    }
+
     /// The main file comes first whatever was read before it.
     pub(super) fn add_dep_first(&mut self, path: &str) {
         self.search.deps.insert(0, Dep { path: path.to_string(), is_system: false });

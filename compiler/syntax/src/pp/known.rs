@@ -4,7 +4,7 @@
 //! Invariant: every list is sorted (they are searched by halving); a test holds them against clang.
 
 /// GNU attributes.
-pub(super) const ATTRIBUTES: &[&str] = &[
+pub const ATTRIBUTES: &[&str] = &[
     "address_space",
     "alias",
     "align_value",
@@ -139,7 +139,7 @@ pub(super) const ATTRIBUTES: &[&str] = &[
 ];
 
 /// Attributes of C23 and the value of `__has_c_attribute` for each.
-pub(super) const C_ATTRIBUTES: &[(&str, u32)] = &[
+pub const C_ATTRIBUTES: &[(&str, u32)] = &[
     ("_Noreturn", 202202),
     ("deprecated", 201904),
     ("fallthrough", 201910),
@@ -149,7 +149,7 @@ pub(super) const C_ATTRIBUTES: &[(&str, u32)] = &[
 ];
 
 /// `__has_feature`, and so `__has_extension`.
-pub(super) const FEATURES: &[&str] = &[
+pub const FEATURES: &[&str] = &[
     "attribute_analyzer_noreturn",
     "attribute_deprecated_with_message",
     "attribute_deprecated_with_replacement",
@@ -172,7 +172,7 @@ pub(super) const FEATURES: &[&str] = &[
 ];
 
 /// Only `__has_extension`.
-pub(super) const EXTENSIONS: &[&str] = &[
+pub const EXTENSIONS: &[&str] = &[
     "c_attributes",
     "c_generic_selection_with_controlling_type",
     "cxx_binary_literals",
@@ -187,7 +187,7 @@ pub(super) const EXTENSIONS: &[&str] = &[
 ];
 
 /// Built-in functions.
-pub(super) const BUILTINS: &[&str] = &[
+pub const BUILTINS: &[&str] = &[
     "__atomic_add_fetch",
     "__atomic_always_lock_free",
     "__atomic_and_fetch",

@@ -12,7 +12,7 @@ mod cond;
 mod directive;
 mod expand;
 mod include;
-mod known;
+pub mod known;
 mod macros;
 mod options;
 mod pragma;
@@ -23,7 +23,7 @@ mod stream;
 pub use include::Dep;
 pub use macros::Macros;
 pub use options::{Cpu, Files, MacroOption, MemoryFiles, OptLevel, Options, ReadError, Std, normalize};
-pub use print::print;
+pub use print::{make_rule, print};
 
 use crate::Session;
 use crate::diag::codes;
@@ -76,6 +76,8 @@ struct Pp<'s, 'f> {
     main_name: String,
     /// A directive is being read: the end of its line is the end of the input.
     in_directive: bool,
+    /// The last token read from a file.
+    last_loc: Loc,
     /// Arguments being collected.
     collecting: u32,
     /// Arguments being expanded on their own.
@@ -105,6 +107,7 @@ impl<'s, 'f> Pp<'s, 'f> {
             spare: Vec::new(),
             main_name: main.to_string(),
             in_directive: false,
+            last_loc: Loc::NONE,
             collecting: 0,
             depth: 0,
             carry: 0,
@@ -196,8 +199,13 @@ impl<'s, 'f> Pp<'s, 'f> {
         let what = if quote == b'"' { "string" } else { "character constant" };
         let message = format!("{what} without its closing quote");
         self.error(&codes::UNTERMINATED_LITERAL, Span::at(tok.loc), message);
-        text.push(quote);
-        tok.kind = if quote == b'"' { TokenKind::Str } else { TokenKind::Char };
+        if quote == b'"' {
+            tok.kind = TokenKind::Str;
+            text.push(quote);
+        } else {
+            tok.kind = TokenKind::Char;
+            text = b"' '".to_vec();
+        }
         tok.val = self.cx.names.intern(&text).0;
         tok.flags.0 |= TokFlags::INTERNED;
         self.out.toks.push(tok);

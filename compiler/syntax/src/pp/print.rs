@@ -1,8 +1,9 @@
-//! Preprocessed text (`-E`).
+//! Preprocessed text (`-E`) and rules for `make` (`-M`).
 //!
-//! In: the token stream. Out: text that lexes to the same tokens again, lines kept together as in the
+//! In: the token stream, the list of files. Out: text that lexes to the same tokens again, lines kept together as in the
 //! source, with line markers or (`-P`) without.
 
+use super::Dep;
 use crate::intern::Interner;
 use crate::source::{FileId, SourceMap};
 use crate::token::{self, Token, TokenKind, Tokens};
@@ -19,6 +20,9 @@ pub fn print(tokens: &Tokens, source: &SourceMap, names: &Interner, markers: boo
         open: Vec::new(),
         last: Vec::new(),
     };
+    if markers && let Some(end) = tokens.toks.last() {
+        p.first_marker(end);
+    }
     let mut pragmas = tokens.pragmas.iter().peekable();
     for (i, tok) in tokens.toks.iter().enumerate() {
         while let Some(pragma) = pragmas.next_if(|p| p.index as usize <= i) {
@@ -37,6 +41,47 @@ pub fn print(tokens: &Tokens, source: &SourceMap, names: &Interner, markers: boo
     }
     p.end_line();
     p.out
+}
+
+/// The rule for `make` (`-M`, `-MD`): `targets` (quoted already) depend on `deps`; with `phony`, an
+/// empty rule for each header as well. Lines are broken where clang breaks them.
+pub fn make_rule(targets: &[String], deps: &[Dep], user_only: bool, phony: bool) -> String {
+    const WIDTH: usize = 75;
+    let files: Vec<(usize, String)> = deps
+        .iter()
+        .filter(|d| !(user_only && d.is_system))
+        .map(|d| d.path.trim_start_matches("./"))
+        .map(|path| (path.len(), path.replace('$', "$$").replace('#', "\\#").replace(' ', "\\ ")))
+        .collect();
+    let mut out = String::new();
+    let mut column = 0;
+    for target in targets {
+        if column != 0 && column + target.len() + 2 > WIDTH {
+            out.push_str(" \\\n  ");
+            column = 2;
+        } else if column != 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(target);
+        column += target.len();
+    }
+    out.push(':');
+    column += 1;
+    for (len, name) in &files {
+        if column + len + 3 > WIDTH {
+            out.push_str(" \\\n ");
+            column = 2;
+        }
+        out.push(' ');
+        out.push_str(name);
+        column += len + 1;
+    }
+    out.push('\n');
+    if phony {
+        out.extend(files.iter().skip(1).flat_map(|(_, name)| [name.as_str(), ":\n"]));
+    }
+    out
 }
 
 struct Printer<'a> {
@@ -97,6 +142,15 @@ impl Printer<'_> {
         self.out.extend(std::iter::repeat_n(b' ', indent));
     }
 
+    /// The main file, where the stream ends, is open from the start.
+    fn first_marker(&mut self, end: &Token) {
+        if let Some(main) = self.source.file_of(end.loc) {
+            self.file = Some(main);
+            self.open.push(main);
+            self.marker(1, self.source.name(main), "", Some(main));
+        }
+    }
+
     fn enter(&mut self, file: Option<FileId>) -> &'static str {
         self.file = file;
         let Some(file) = file else { return "" };
@@ -104,9 +158,8 @@ impl Printer<'_> {
             self.open.truncate(at + 1);
             return " 2";
         }
-        let first = self.open.is_empty();
         self.open.push(file);
-        if first { "" } else { " 1" }
+        " 1"
     }
 
     fn marker(&mut self, line: u32, name: &str, flag: &str, file: Option<FileId>) {

@@ -175,25 +175,33 @@ impl Pp<'_, '_> {
     /// The next token of the current file: no expansion, no directives. At the end of a directive's line
     /// `Eod`, at the end of the file `Eof`, both as often as asked.
     pub(super) fn file_token(&mut self) -> Token {
-        let end = |kind, cx: &Session<'_>, f: &FileFrame| {
-            let mut tok = Token::new(kind, cx.source.loc(f.file, f.text.len()));
+        let end = |cx: &Session<'_>, f: &FileFrame| {
+            let mut tok = Token::new(TokenKind::Eof, cx.source.loc(f.file, f.text.len()));
             tok.flags.0 = TokFlags::BOL;
             tok
         };
         let Some(frame) = self.files.last_mut() else { return Token::new(TokenKind::Eof, Loc::NONE) };
-        let kind = if self.in_directive { TokenKind::Eod } else { TokenKind::Eof };
+        if self.in_directive && self.stopped {
+            return Token::new(TokenKind::Eod, self.last_loc);
+        }
         if self.stopped {
-            return end(kind, self.cx, frame);
+            return end(self.cx, frame);
         }
         match frame.peek(self.cx) {
-            None => end(kind, self.cx, frame),
-            Some(tok) if self.in_directive && tok.flags.bol() => Token { kind: TokenKind::Eod, ..tok },
+            None if self.in_directive => Token::new(TokenKind::Eod, self.last_loc),
+            None => end(self.cx, frame),
+            Some(tok) if self.in_directive && tok.flags.bol() => {
+                // The place to point at is the last token of the directive, not the next line.
+                Token::new(TokenKind::Eod, self.last_loc)
+            }
             Some(tok) => {
                 frame.next += 1;
+                self.last_loc = tok.loc;
                 if tok.kind != TokenKind::OpenComment {
                     return tok;
                 }
-                let past = end(kind, self.cx, frame);
+                let kind = if self.in_directive { TokenKind::Eod } else { TokenKind::Eof };
+                let past = Token { kind, ..end(self.cx, frame) };
                 self.error(&codes::UNTERMINATED_COMMENT, Span::at(tok.loc), "comment without `*/`");
                 past
             }

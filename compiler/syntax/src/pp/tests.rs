@@ -237,6 +237,53 @@ fn bombs_end() {
     assert!(self::errors(&format!("#if {}1\n#endif", "!".repeat(9999))).contains("E0030"));
 }
 
+/// Printed text with markers, read again, gives the same tokens at the same lines of the same files.
+#[test]
+fn printed_text_reads_the_same() {
+    let main = "#include \"a.h\"\n#define F(x) x+x\n\n\n\n\n\n\n\n\n\n\n\nF(1) - -F(\n\n2)\n.. . a/ /b\n\
+                #pragma unroll\n#include \"a.h\"\nend L \"s\" 1 .5 . 5\n";
+    let mut memory = MemoryFiles::new();
+    memory.add("main.c", main);
+    memory.add("a.h", "a\n#include \"b.h\"\n  after\n");
+    memory.add("b.h", "b\n\n\nb2");
+    let mut cx = Session::new(&memory, Options::default());
+    let tokens = preprocess(&mut cx, "main.c");
+    let text = print(&tokens, &cx.source, &cx.names, true);
+    let mut second = MemoryFiles::new();
+    second.add("main.i", &text);
+    let mut again = Session::new(&second, Options { undef: true, ..Options::default() });
+    let reread = preprocess(&mut again, "main.i");
+    assert_eq!(again.render(Style::default()), "");
+    let list = |tokens: &Tokens, cx: &Session<'_>| -> Vec<(Vec<u8>, String, u32)> {
+        let place = |loc| cx.source.presumed(loc).map(|(name, at)| (name.to_string(), at.line));
+        let spelled = |t: &Token| {
+            let (name, line) = place(t.loc).expect("placed");
+            (cx.text(t).to_vec(), name, line)
+        };
+        tokens.toks.iter().filter(|t| t.kind != TokenKind::Eof).map(spelled).collect()
+    };
+    let pragmas = |t: &Tokens| t.pragmas.iter().map(|p| (p.index, p.kind)).collect::<Vec<_>>();
+    assert_eq!(list(&tokens, &cx), list(&reread, &again), "{}", String::from_utf8_lossy(&text));
+    assert_eq!(pragmas(&tokens), pragmas(&reread));
+    let markers: Vec<_> = text.split(|b| *b == b'\n').filter(|l| l.starts_with(b"# ")).collect();
+    let want: [&[u8]; 4] = [b"# 1 \"main.c\"", b"# 1 \"./a.h\" 1", b"# 1 \"./b.h\" 1", b"# 3 \"./a.h\" 2"];
+    assert_eq!(markers[..4], want);
+}
+
+#[test]
+fn dependencies_in_order() {
+    let mut memory = MemoryFiles::new();
+    memory.add("main.c", "#include \"b.h\"\n#include <s.h>\n#include \"b.h\"\n");
+    memory.add("b.h", "");
+    memory.add("sys/s.h", "");
+    let options = Options { system_dirs: vec!["sys".into()], ..Options::default() };
+    let mut cx = Session::new(&memory, options);
+    let deps = run(&mut cx, "main.c").deps;
+    let list: Vec<_> = deps.iter().map(|d| (d.path.as_str(), d.is_system)).collect();
+    assert_eq!(list, [("main.c", false), ("./b.h", false), ("sys/s.h", true)]);
+    assert_eq!(make_rule(&["m.o".into()], &deps, true, true), "m.o: main.c b.h\nb.h:\n");
+}
+
 #[test]
 fn positions_of_macro_tokens() {
     let mut memory = MemoryFiles::new();

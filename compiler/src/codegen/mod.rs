@@ -17,8 +17,6 @@ mod select;
 mod tails;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod testvm;
 
 use skep_stdlib::isa::Cpu;
 

@@ -1,15 +1,18 @@
 //! Code is executed and compared with the IR interpreter, at every version of the instruction set,
 //! with every register allocation checked.
 
+mod random;
+mod vm;
+
 use std::collections::BTreeMap;
 
 use skep_stdlib::isa::{Cpu, Insn};
 
 use super::code::{Code, FuncCode};
-use super::testvm::Vm;
 use super::{Limit, Options, generate};
 use crate::ir::interp::{Fault, Host, Interp, Memory, Options as InterpOptions, Uninit};
 use crate::ir::{Module, SymbolKind, parse, verify};
+use vm::Vm;
 
 /// Parses and verifies a module.
 fn module(text: &str) -> Module {
@@ -19,7 +22,7 @@ fn module(text: &str) -> Module {
 }
 
 /// Generates code and checks what must hold for all code.
-pub(super) fn compile(module: &Module, cpu: Cpu) -> Code {
+fn compile(module: &Module, cpu: Cpu) -> Code {
     let mut limits = Vec::new();
     let code = generate(module, &Options { cpu, check: true }, &mut limits);
     assert_eq!(limits, [], "{cpu:?}");
@@ -56,7 +59,7 @@ fn asm(text: &str, cpu: Cpu) -> Vec<String> {
 /// Helpers that mix their number and arguments, with a log of the calls. Arguments that are
 /// addresses must not be passed, because they differ between the two machines.
 #[derive(Default)]
-pub(super) struct Recorder {
+struct Recorder {
     pub log: Vec<(u32, Vec<u64>)>,
     /// Number of arguments and mask of each of them, by helper.
     shapes: BTreeMap<u32, Vec<u64>>,
@@ -64,7 +67,7 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Learns from the calls in a module how many bits of each argument count.
-    pub(super) fn new(module: &Module) -> Recorder {
+    fn new(module: &Module) -> Recorder {
         let mut shapes = BTreeMap::new();
         for f in &module.functions {
             for inst in f.insts.values() {
@@ -129,7 +132,7 @@ fn execute(module: &Module, code: &Code, args: &[u64]) -> Result<Seen, Fault> {
 
 /// Runs a module in the interpreter and as code of every cpu. Arguments are passed with whatever
 /// their type leaves of them. Runs that fault in the interpreter say nothing.
-pub(super) fn agree(module: &Module, inputs: &[Vec<u64>]) {
+fn agree(module: &Module, inputs: &[Vec<u64>]) {
     let expected: Vec<_> =
         inputs.iter().filter_map(|args| Some((args, interpret(module, args).ok()?))).collect();
     assert!(!expected.is_empty(), "{}", crate::ir::print_module(module, false));
@@ -409,4 +412,26 @@ block0(v0: ptr, v1: i32):
 ";
     assert_eq!(limits(text, Cpu::V2).len(), 1);
     assert_eq!(limits(text, Cpu::V3).len(), 0);
+}
+
+fn random_run(seed: u64, shape: random::Shape) {
+    let module = random::module(seed, shape);
+    verify::verify_module(&module, verify::Options::default()).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+    let mut rng = random::Rng::new(seed);
+    let inputs: Vec<Vec<u64>> = (0..4).map(|_| (0..3).map(|_| rng.number()).collect()).collect();
+    agree(&module, &inputs);
+}
+
+#[test]
+fn random_functions_agree() {
+    for seed in 0..150 {
+        random_run(seed, random::Shape { size: 40, depth: 2, calls: 8, local: 50 });
+    }
+}
+
+#[test]
+fn random_functions_with_many_live_values_agree() {
+    for seed in 0..60 {
+        random_run(seed, random::Shape { size: 120, depth: 3, calls: 15, local: 10 });
+    }
 }

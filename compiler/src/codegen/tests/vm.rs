@@ -5,7 +5,7 @@
 
 use skep_stdlib::isa::{AluOp, AtomicOp, CallTarget, Cond, Endian, Imm64, Insn, Operand, Reg, Size, Width};
 
-use super::code::{Code, FuncCode, RelocKind};
+use crate::codegen::code::{Code, FuncCode, RelocKind};
 use crate::ir::interp::{Fault, Host, Memory};
 use crate::ir::{Arena, Module, SymbolId, SymbolKind, Type};
 

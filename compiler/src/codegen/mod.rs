@@ -94,7 +94,8 @@ pub fn machine_function(
     if let Some(selected) = selected
         && let Err(wrong) = regs::check::check(&selected, &steps)
     {
-        panic!("register allocation of `{name}` is wrong: {wrong}\n{}", mir::print(&selected, module));
+        let (before, after) = (mir::print(&selected, module), mir::print(&func, module));
+        panic!("register allocation of `{name}` is wrong: {wrong}\n{before}\n{after}");
     }
     frame::lay_out(&mut func, name, limits);
     layout::order(&mut func, options.cpu);

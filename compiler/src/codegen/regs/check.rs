@@ -32,6 +32,24 @@ enum Name {
 
 type State = BTreeMap<Place, BTreeSet<Name>>;
 
+/// What is written to a register.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Always {
+    Never,
+    Constant(usize),
+    Mixed,
+}
+
+impl Always {
+    fn and(self, other: Always) -> Always {
+        match (self, other) {
+            (Always::Never, one) | (one, Always::Never) => one,
+            (a, b) if a == b => a,
+            _ => Always::Mixed,
+        }
+    }
+}
+
 struct Checker<'a> {
     before: &'a Func,
     after: &'a Steps,
@@ -90,24 +108,35 @@ fn meet(into: &mut Option<State>, from: &State) -> bool {
 }
 
 impl Checker<'_> {
+    /// Finds registers that are only ever written with one constant, directly or as copies of each
+    /// other.
     fn find_constants(&mut self) {
-        let mut mixed = vec![false; self.before.regs];
-        for data in self.before.blocks.values() {
-            for inst in &data.insts {
-                let made = inst.op.rematerialised().filter(|_| inst.core.is_none());
-                let number = made.map(|_| self.constant(template(inst.op)));
-                inst.op.for_each_reg(|reg, role| {
-                    if role.writes() {
-                        let always = &mut self.always[reg.index()];
-                        mixed[reg.index()] |= number.is_none() || always.is_some_and(|n| Some(n) != number);
-                        *always = number;
-                    }
-                });
+        let mut written = vec![Always::Never; self.before.regs];
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for data in self.before.blocks.values() {
+                for inst in &data.insts {
+                    let now = match inst.op {
+                        Op::Mov { src, .. } if src.is_virtual() => written[src.index()],
+                        op if inst.core.is_none() && op.rematerialised().is_some() => {
+                            Always::Constant(self.constant(template(op)))
+                        }
+                        _ => Always::Mixed,
+                    };
+                    inst.op.for_each_reg(|reg, role| {
+                        if role.writes() {
+                            let new = written[reg.index()].and(now);
+                            changed |= new != written[reg.index()];
+                            written[reg.index()] = new;
+                        }
+                    });
+                }
             }
         }
-        for (always, mixed) in self.always.iter_mut().zip(mixed) {
-            if mixed {
-                *always = None;
+        for (always, written) in self.always.iter_mut().zip(written) {
+            if let Always::Constant(number) = written {
+                *always = Some(number);
             }
         }
     }

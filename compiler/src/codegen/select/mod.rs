@@ -21,6 +21,7 @@ use skep_stdlib::isa::{AluOp, Cpu, Reg as Phys, Width};
 
 use self::constants::Constant;
 use self::facts::{Facts, Fix, width_of};
+use super::flow::Flow;
 use super::mir::{self, Inst, Object, ObjectData, Op, Reg, Src};
 use super::{Limit, LimitKind};
 use crate::ir::flow::reverse_post_order;
@@ -52,8 +53,20 @@ pub fn select(f: &Function, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) 
     selector.objects();
     selector.function(&rpo);
     let Selector { mut out, constants, .. } = selector;
+    drop_unreachable(&mut out);
     constants::place(&mut out, &constants);
     out
+}
+
+/// Branches whose outcome is known leave blocks that nobody jumps to.
+fn drop_unreachable(func: &mut mir::Func) {
+    let flow = Flow::new(func);
+    func.order.retain(|&block| flow.reaches(block));
+    for block in func.blocks.keys() {
+        if !flow.reaches(block) {
+            func.blocks[block].insts.clear();
+        }
+    }
 }
 
 struct Selector<'a> {
@@ -458,8 +471,8 @@ impl Selector<'_> {
         let sources: Vec<Option<Reg>> = args
             .iter()
             .map(|&arg| {
-                let arg = self.facts.root(self.value(arg));
-                self.constant(arg).is_none().then(|| self.reg_as(arg, form))
+                let root = self.facts.root(self.value(arg));
+                self.constant(root).is_none().then(|| self.reg_as(arg, form))
             })
             .collect();
         for ((&arg, source), &number) in args.iter().zip(sources).zip(&ARGS) {

@@ -222,7 +222,6 @@ impl Maker<'_> {
             9 | 10 => self.load(),
             11 | 12 => self.store(),
             _ => {
-                let ty = self.rng.pick(&[Type::I16, Type::I32, Type::I64]);
                 let args = vec![self.word(ty)];
                 self.emit(InstData::Intrinsic { op: Intrinsic::Opaque, args, ty: Some(ty) });
             }
@@ -257,12 +256,12 @@ impl Maker<'_> {
 
     fn convert(&mut self) {
         let types = [Type::I1, Type::I8, Type::I16, Type::I32, Type::I64];
-        let from = self.rng.below(5);
-        let to = self.rng.below(5);
+        let (from, to) = (self.rng.below(5), self.rng.below(5));
         let (op, from, to) = match from.cmp(&to) {
             std::cmp::Ordering::Less if from > 0 && self.rng.below(2) == 0 => (ConvertOp::Sext, from, to),
             std::cmp::Ordering::Less => (ConvertOp::Zext, from, to),
-            std::cmp::Ordering::Greater => (ConvertOp::Trunc, from, to),
+            std::cmp::Ordering::Greater if from == 1 => (ConvertOp::Zext, 0, 1),
+            std::cmp::Ordering::Greater => (ConvertOp::Trunc, from, to.max(1)),
             std::cmp::Ordering::Equal => (ConvertOp::Zext, 0, 4),
         };
         let arg = self.word(types[from]);

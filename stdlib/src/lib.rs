@@ -3,6 +3,8 @@
 //! - [`btf`]: type information, read, written and printed.
 //! - [`isa`]: the instruction set, its encodings and its text.
 //! - [`helpers`], [`maps`], [`programs`]: what programs may call, keep data in, and be.
+//! - `headers`: the C headers of `include/`, embedded (feature `headers`).
+//! - [`contexts`]: the fields of the arguments of programs.
 //! - [`features`]: which kernel can do what.
 //!
 //! Facts are rows of tables; nothing here reads files, clocks or the environment.
@@ -14,7 +16,10 @@ extern crate alloc;
 
 pub mod btf;
 mod bytes;
+pub mod contexts;
 pub mod features;
+#[cfg(feature = "headers")]
+pub mod headers;
 pub mod helpers;
 pub mod isa;
 pub mod maps;

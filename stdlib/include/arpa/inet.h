@@ -1,0 +1,3 @@
+/* Byte order of the network. */
+#pragma once
+#include <netinet/in.h>

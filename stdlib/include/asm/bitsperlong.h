@@ -1,0 +1,2 @@
+/* Width of long. */
+#include <asm/types.h>

@@ -1,0 +1,2 @@
+/* Socket options. */
+#include <linux/socket.h>

@@ -1,0 +1,2 @@
+/* Reversal of bytes. */
+#include <linux/swab.h>

@@ -1,0 +1,3 @@
+/* Error numbers; a BPF program has no variable errno. */
+#pragma once
+#include <linux/errno.h>

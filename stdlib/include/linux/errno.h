@@ -1,0 +1,2 @@
+/* Error numbers. */
+#include <asm/errno.h>

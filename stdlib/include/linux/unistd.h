@@ -1,0 +1,2 @@
+/* Numbers of system calls. */
+#include <asm/unistd.h>

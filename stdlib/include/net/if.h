@@ -1,0 +1,3 @@
+/* Network interfaces. */
+#pragma once
+#include <linux/if.h>

@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::{ipv4, link, seed, vm};
+use common::{ipv4, link, seed, vm, vmlinux};
 use skep_runtime::vm::{Engine, Input, MapPreset, Value};
+use skep_stdlib::btf::Kind;
 
 const XDP_DROP: u64 = 1;
 const XDP_PASS: u64 = 2;
@@ -109,4 +110,25 @@ fn sched_tracer_prints_two_names() {
     assert_eq!(outcome.trace, ["Old task was bash, new task is kworker"]);
     let outcome = vm.run(0, &input).unwrap();
     assert_eq!(outcome.map("counter_map").unwrap().entries[0].1, 2u64.to_le_bytes());
+}
+
+#[test]
+fn kprobe_blk_reads_a_member_wherever_the_kernel_has_it() {
+    let (Some(bytes), Some(btf)) = (seed("kprobe_blk.bpf.c"), vmlinux()) else { return };
+    let request = btf.find("request", Kind::Struct).unwrap();
+    let member = btf.members(request).find(|member| member.name == "start_time_ns").unwrap();
+    let mut rq = vec![0; btf.size_of(request).unwrap() as usize];
+    let at = member.byte_offset().unwrap() as usize;
+    rq[at..at + 8].copy_from_slice(&123_456u64.to_le_bytes());
+    let mut vm = vm(link(&bytes));
+    let outcome = vm.run(0, &Input { args: vec![Value::Bytes(rq)], ..Input::default() }).unwrap();
+    assert_eq!(outcome.trace, ["request allocated at 123456 ns, now 1000000000 ns"]);
+}
+
+#[test]
+fn all_seeds_link_against_their_own_types() {
+    for name in ["kprobe_blk.bpf.c", "trace_openat.bpf.c", "drop_icmp_unchecked.bpf.c"] {
+        let Some(bytes) = seed(name) else { return };
+        skep_runtime::Object::parse(&bytes).unwrap().link(&Default::default()).unwrap();
+    }
 }

@@ -41,7 +41,6 @@ pub struct LinkOptions {
 /// The type information of an object.
 pub(super) struct Info {
     pub btf: Option<Arc<Btf>>,
-    #[allow(dead_code)]
     pub ext: Ext,
     /// FUNC by section and first slot.
     funcs: BTreeMap<(String, u32), TypeId>,

@@ -28,17 +28,22 @@
 //! 13. Values do not move into memory, nor back and forth.
 //! 14. No mask is made from a condition (`-(x)&k`): each such mask doubles the verifier's work.
 
+mod alias;
 pub mod bits;
 mod cfg;
+mod checks;
 mod dce;
 mod edit;
 mod globals;
 mod inline;
+mod legal;
 #[allow(dead_code)]
 mod mem2reg;
+mod memops;
 pub mod simplify;
 mod slots;
 mod sroa;
+mod switches;
 #[cfg(test)]
 #[allow(dead_code)]
 mod testing;
@@ -148,6 +153,10 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "mem2reg", about: "slots become values", run: mem2reg::run, level: 0 },
     Pass { name: "simplify", about: "constants and algebra", run: simplify::run, level: 0 },
     Pass { name: "cfg", about: "the graph of blocks becomes simple", run: cfg::run, level: 0 },
+    Pass { name: "memops", about: "copies become loads and stores", run: memops::run, level: 0 },
+    Pass { name: "switches", about: "switches become comparisons", run: switches::run, level: 0 },
+    Pass { name: "legal", about: "operations the target lacks are expanded", run: legal::run, level: 0 },
+    Pass { name: "checks", about: "what cannot become code is reported", run: checks::run, level: 0 },
     Pass { name: "dce", about: "what nobody needs goes", run: dce::run, level: 0 },
 ];
 
@@ -168,6 +177,15 @@ const EARLY: &[&str] = &["simplify", "sroa", "mem2reg", "simplify", "cfg", "dce"
 /// Repeated until nothing changes.
 const SCALAR: &[&str] = &["simplify", "sroa", "mem2reg", "simplify", "cfg", "dce"];
 
+/// After inlining: the operations that only optimisation knows go.
+const LOWER: &[&str] = &["memops"];
+
+/// What was not a constant so far will not be one.
+const LATE: &[&str] = &["simplify", "cfg", "dce", "switches", "legal"];
+
+/// Nothing follows but code generation.
+const LAST: &[&str] = &["checks"];
+
 /// Optimises a module. Returns what cannot become code, in order of place.
 pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) -> Vec<Limit> {
     globals::remove_dead_functions(module);
@@ -178,6 +196,16 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
     work.immutable = globals::immutable(work.module);
     work.inline();
     globals::remove_dead_functions(work.module);
+    for index in 0..work.module.functions.len() {
+        work.sequence(index, LOWER);
+        work.repeat(index, SCALAR);
+    }
+    work.late = true;
+    for index in 0..work.module.functions.len() {
+        work.sequence(index, LATE);
+        work.repeat(index, SCALAR);
+        work.sequence(index, LAST);
+    }
     work.limits.into_inner().into_iter().collect()
 }
 
@@ -281,7 +309,7 @@ mod tests {
 
     #[test]
     fn pipelines_name_passes() {
-        for name in EARLY.iter().chain(SCALAR) {
+        for name in [EARLY, SCALAR, LOWER, LATE, LAST].concat() {
             assert!(pass(name).is_some(), "{name}");
         }
     }

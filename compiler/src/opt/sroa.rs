@@ -11,6 +11,7 @@
 //! Loads and stores that overlap stay in one part; copies and fills are cut at the borders of the
 //! parts. Copies into parts that nobody reads, and from parts that nobody wrote, go. A part of at
 //! most 8 bytes is accessed by loads and stores only, so that `mem2reg` can take it.
+//! Slots of 8 bytes and more are aligned to 8, so that what is not split is accessed in wide pieces.
 //! Preserves: every byte that is read after it was stored. Slots whose address escapes stay whole.
 //! The kernel's verifier still accepts: copies become loads of the same bytes at the same place;
 //! each new slot is aligned to its size, up to 8.
@@ -28,6 +29,9 @@ use crate::ir::{
 
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
+    for slot in f.slots.values_mut().filter(|slot| slot.size >= 8) {
+        slot.align = 8;
+    }
     let mut split: BTreeMap<Slot, Vec<Part>> = BTreeMap::new();
     for (slot, usage) in slots::usage(f) {
         if let Some(parts) = parts(f, slot, &usage) {

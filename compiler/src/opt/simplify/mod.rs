@@ -53,6 +53,15 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
 fn instruction(ed: &mut Editor<'_>, cx: &Cx<'_>, uses: &Arena<Value, u32>, inst: Inst) -> Edit {
     for _ in 0..STEPS {
         let data = ed.f.insts[inst].clone();
+        if let InstData::Intrinsic {
+            op: Intrinsic::Memcpy | Intrinsic::Memmove | Intrinsic::Memset,
+            args,
+            ..
+        } = &data
+            && ed.f.constant(args[2]) == Some(0)
+        {
+            return Edit::Remove;
+        }
         if let Some(result) = ed.f.result(inst)
             && let Some(with) = value(ed, cx, uses, &data, result)
         {

@@ -1,0 +1,209 @@
+//! memops: copies, fills and comparisons of constant size become loads and stores.
+//!
+//! ```text
+//!   memcpy(v1, v2, 12, 4)   ->   v3 = load.i64 v2 align 4    store.i64 v3, v1 align 4
+//!                                v4 = load.i32 v2+8 align 4  store.i32 v4, v1+8 align 4
+//! ```
+//!
+//! Pieces are as wide as both addresses allow: by their alignment, and up to 8 bytes where the kernel
+//! allows unaligned access. More than [`PIECES`] pieces, or a size that is not constant, is a limit.
+//! A comparison whose result is only tested for zero reads both sides and combines the differences;
+//! otherwise the first difference decides.
+//! Preserves: a move reads everything before it writes.
+//! The kernel's verifier still accepts: the bytes are those of the C program, pieces within the
+//! stack are aligned.
+//! Cost: linear in the sizes.
+
+use std::collections::BTreeSet;
+
+use super::Cx;
+use super::alias::{Place, Root, allows_unaligned};
+use super::edit::{self, Edit, Editor};
+use super::simplify::alignment;
+use super::sroa::splat;
+use crate::ir::{
+    Arena, BinaryOp, Block, Compare, ConvertOp, Function, Inst, InstData, Intrinsic, MemFlags, Type, UnaryOp,
+    Value,
+};
+
+/// Copies of more pieces than this are refused, as by other compilers.
+const PIECES: usize = 128;
+
+/// Runs the pass.
+pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
+    let preds = f.predecessors();
+    let tested = only_tested(f);
+    edit::rewrite(f, |ed, inst| {
+        let InstData::Intrinsic { op, args, .. } = ed.f.insts[inst].clone() else { return Edit::Keep };
+        match op {
+            Intrinsic::Memcpy | Intrinsic::Memmove | Intrinsic::Memset => expand(ed, cx, &preds, op, &args),
+            Intrinsic::Memcmp => compare(ed, cx, &preds, inst, &args, &tested),
+            _ => Edit::Keep,
+        }
+    })
+}
+
+/// Comparisons of memory whose result is only compared with zero for equality.
+fn only_tested(f: &Function) -> BTreeSet<Value> {
+    let mut tested = BTreeSet::new();
+    let mut other = BTreeSet::new();
+    for &block in &f.order {
+        for &inst in &f.blocks[block].insts {
+            let data = &f.insts[inst];
+            match data {
+                InstData::Intrinsic { op: Intrinsic::Memcmp, .. } => tested.extend(f.result(inst)),
+                InstData::Compare { op: Compare::Eq | Compare::Ne, args }
+                    if f.constant(args[1]) == Some(0) => {}
+                _ => data.for_each_operand(|v| {
+                    other.insert(v);
+                }),
+            }
+        }
+    }
+    &tested - &other
+}
+
+/// Widest piece at an address that is `offset` bytes after a place.
+fn width(
+    ed: &Editor<'_>,
+    cx: &Cx<'_>,
+    preds: &Arena<Block, Vec<Block>>,
+    base: Value,
+    claim: u32,
+) -> (u32, bool) {
+    let place = Place::new(ed.f, base, 0);
+    let known = match (place.root, place.offset) {
+        (Root::Slot(slot), Some(at)) => alignment(ed.f.slots[slot].align, at),
+        (Root::Symbol(symbol), Some(at)) => alignment(cx.data(symbol).map_or(1, |data| data.align), at),
+        _ => 1,
+    };
+    let free = cx.options.unaligned && allows_unaligned(ed.f, preds, base);
+    (claim.max(known).min(8), free)
+}
+
+/// Offset, type and alignment of each piece; `None` when there are too many.
+fn pieces(size: u64, sides: &[(u32, bool)]) -> Option<Vec<(i32, Type, u32)>> {
+    let mut pieces = Vec::new();
+    let (mut at, size) = (0u32, u32::try_from(size).ok()?);
+    while at < size {
+        let align = sides.iter().map(|&(align, _)| alignment(align, at.into())).min().unwrap_or(1);
+        let widest =
+            sides.iter().map(|&(align, free)| if free { 8 } else { alignment(align, at.into()) }).min();
+        let mut bytes = widest.unwrap_or(1).clamp(1, 8);
+        while bytes > size - at {
+            bytes /= 2;
+        }
+        pieces.push((i32::try_from(at).ok()?, Type::int_of_bytes(bytes.into())?, align.min(bytes)));
+        at += bytes;
+        if pieces.len() > PIECES {
+            return None;
+        }
+    }
+    Some(pieces)
+}
+
+fn load(ed: &mut Editor<'_>, ty: Type, base: Value, offset: i32, align: u32) -> Value {
+    ed.emit(InstData::Load { ty, base, offset, flags: MemFlags { volatile: false, align } })
+}
+
+fn store(ed: &mut Editor<'_>, value: Value, base: Value, offset: i32, align: u32) {
+    ed.effect(InstData::Store { value, base, offset, flags: MemFlags { volatile: false, align } });
+}
+
+fn too_large(ed: &Editor<'_>, cx: &Cx<'_>, op: Intrinsic) -> Edit {
+    cx.limit(ed.loc, format!("a call of `{op}` with so large a size"));
+    Edit::Keep
+}
+
+fn expand(
+    ed: &mut Editor<'_>,
+    cx: &Cx<'_>,
+    preds: &Arena<Block, Vec<Block>>,
+    op: Intrinsic,
+    args: &[Value],
+) -> Edit {
+    let Some(size) = ed.f.constant(args[2]) else { return Edit::Keep };
+    let claim = args.get(3).and_then(|&a| ed.f.constant(a)).unwrap_or(1).clamp(1, 8) as u32;
+    let dst = width(ed, cx, preds, args[0], claim);
+    if op == Intrinsic::Memset {
+        let Some(pieces) = pieces(size, &[dst]) else { return too_large(ed, cx, op) };
+        for (at, ty, align) in pieces {
+            let value = splat(ed, args[1], ty);
+            store(ed, value, args[0], at, align);
+        }
+        return Edit::Remove;
+    }
+    let src = width(ed, cx, preds, args[1], claim);
+    let Some(pieces) = pieces(size, &[dst, src]) else { return too_large(ed, cx, op) };
+    let read = |ed: &mut Editor<'_>, &(at, ty, align): &(i32, Type, u32)| load(ed, ty, args[1], at, align);
+    if op == Intrinsic::Memmove {
+        let values: Vec<Value> = pieces.iter().map(|piece| read(ed, piece)).collect();
+        for (&(at, _, align), value) in pieces.iter().zip(values) {
+            store(ed, value, args[0], at, align);
+        }
+    } else {
+        for piece in &pieces {
+            let value = read(ed, piece);
+            store(ed, value, args[0], piece.0, piece.2);
+        }
+    }
+    Edit::Remove
+}
+
+fn compare(
+    ed: &mut Editor<'_>,
+    cx: &Cx<'_>,
+    preds: &Arena<Block, Vec<Block>>,
+    inst: Inst,
+    args: &[Value],
+    tested: &BTreeSet<Value>,
+) -> Edit {
+    let Some(size) = ed.f.constant(args[2]) else { return Edit::Keep };
+    let sides = [width(ed, cx, preds, args[0], 1), width(ed, cx, preds, args[1], 1)];
+    let Some(pieces) = pieces(size, &sides) else { return too_large(ed, cx, Intrinsic::Memcmp) };
+    let widest = if pieces.iter().any(|&(_, ty, _)| ty == Type::I64) { Type::I64 } else { Type::I32 };
+    let equality = ed.f.result(inst).is_some_and(|result| tested.contains(&result));
+    let mut pairs = Vec::new();
+    for (at, ty, align) in pieces {
+        let pair = [args[0], args[1]].map(|base| {
+            let value = load(ed, ty, base, at, align);
+            if equality || cx.options.big_endian || ty == Type::I8 {
+                value
+            } else {
+                ed.unary(UnaryOp::Bswap, value)
+            }
+        });
+        pairs.push(pair.map(|value| ed.convert(ConvertOp::Zext, widest, value)));
+    }
+    let Some(mut sum) = pairs.pop().map(|pair| if equality { difference(ed, pair) } else { order(ed, pair) })
+    else {
+        return Edit::Replace(ed.iconst(Type::I32, 0));
+    };
+    while let Some(pair) = pairs.pop() {
+        sum = if equality {
+            let here = difference(ed, pair);
+            ed.binary(BinaryOp::Or, here, sum)
+        } else {
+            let (cond, here) = (ed.compare(Compare::Ne, pair[0], pair[1]), order(ed, pair));
+            ed.emit(InstData::Select { cond, args: [here, sum] })
+        };
+    }
+    if equality {
+        let zero = ed.iconst(widest, 0);
+        let differs = ed.compare(Compare::Ne, sum, zero);
+        sum = ed.convert(ConvertOp::Zext, Type::I32, differs);
+    }
+    Edit::Replace(sum)
+}
+
+fn difference(ed: &mut Editor<'_>, [a, b]: [Value; 2]) -> Value {
+    ed.binary(BinaryOp::Xor, a, b)
+}
+
+/// -1, 0 or 1.
+fn order(ed: &mut Editor<'_>, [a, b]: [Value; 2]) -> Value {
+    let (above, below) = (ed.compare(Compare::Ugt, a, b), ed.compare(Compare::Ult, a, b));
+    let (above, below) =
+        (ed.convert(ConvertOp::Zext, Type::I32, above), ed.convert(ConvertOp::Zext, Type::I32, below));
+    ed.binary(BinaryOp::Sub, above, below)
+}

@@ -2,7 +2,8 @@
 //!
 //! - [`btf`]: type information, read, written and printed.
 //! - [`isa`]: the instruction set, its encodings and its text.
-//! - [`helpers`], [`maps`], [`programs`]: what programs may call, keep data in, and be.
+//! - [`helpers`], [`kfuncs`], [`maps`], [`programs`]: what programs may call, keep data in, be.
+//! - [`elf`]: numbers and names of object files.
 //! - `headers`: the C headers of `include/`, embedded (feature `headers`).
 //! - [`contexts`]: the fields of the arguments of programs.
 //! - [`features`]: which kernel can do what.
@@ -17,11 +18,13 @@ extern crate alloc;
 pub mod btf;
 mod bytes;
 pub mod contexts;
+pub mod elf;
 pub mod features;
 #[cfg(feature = "headers")]
 pub mod headers;
 pub mod helpers;
 pub mod isa;
+pub mod kfuncs;
 pub mod maps;
 pub mod programs;
 

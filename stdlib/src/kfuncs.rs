@@ -1,0 +1,315 @@
+//! Kernel functions that programs may call: one row each.
+//!
+//! What the verifier asks of an argument is in the kernel's naming of parameters, which the
+//! prototype keeps: `__sz` is the size of the memory before it, `__k` a constant, `__ign` not
+//! looked at, `__map` a map, `__opt` may be null, `__uninit` is initialised by the call. The rows
+//! are those of the kernel's core; modules and schedulers bring more, which BTF describes.
+
+use crate::features::Kernel;
+use crate::programs::ProgSet;
+use crate::programs::ProgType::{self, *};
+
+/// What the kernel declares of a function beside its type.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Flags(u32);
+
+#[allow(missing_docs)]
+impl Flags {
+    pub const NONE: Flags = Flags(0);
+    /// Returns a reference that must be released.
+    pub const ACQUIRE: Flags = Flags(1);
+    /// Releases the reference that it is given.
+    pub const RELEASE: Flags = Flags(1 << 1);
+    /// May return null.
+    pub const RET_NULL: Flags = Flags(1 << 2);
+    /// Pointers must be valid: trusted, and not null.
+    pub const TRUSTED_ARGS: Flags = Flags(1 << 3);
+    /// May sleep.
+    pub const SLEEPABLE: Flags = Flags(1 << 4);
+    /// May end the kernel.
+    pub const DESTRUCTIVE: Flags = Flags(1 << 5);
+    /// Pointers may also be valid for a section of RCU only.
+    pub const RCU: Flags = Flags(1 << 6);
+    /// Makes an iterator.
+    pub const ITER_NEW: Flags = Flags(1 << 7);
+    /// Moves an iterator.
+    pub const ITER_NEXT: Flags = Flags(1 << 8);
+    /// Ends an iterator.
+    pub const ITER_DESTROY: Flags = Flags(1 << 9);
+    /// Only inside a section of RCU.
+    pub const RCU_PROTECTED: Flags = Flags(1 << 10);
+    /// Keeps the registers r1 to r5.
+    pub const FASTCALL: Flags = Flags(1 << 11);
+
+    /// Those of both.
+    pub const fn and(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+
+    /// Whether all of `other` are among them.
+    pub const fn has(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// A row: what is known of a kernel function.
+#[derive(Debug)]
+pub struct Kfunc {
+    /// Its name.
+    pub name: &'static str,
+    /// The C type it returns.
+    pub c_ret: &'static str,
+    /// Its C parameters.
+    pub c_params: &'static str,
+    /// What the kernel declares of it.
+    pub flags: Flags,
+    /// Which programs may call it.
+    pub programs: ProgSet,
+    /// The first kernel that has it.
+    pub since: Kernel,
+}
+
+impl Kfunc {
+    /// The function with this name.
+    pub fn from_name(name: &str) -> Option<&'static Kfunc> {
+        let at = KFUNCS.binary_search_by_key(&name, |row| row.name).ok()?;
+        KFUNCS.get(at)
+    }
+}
+
+const fn k(
+    name: &'static str,
+    c_ret: &'static str,
+    c_params: &'static str,
+    flags: Flags,
+    programs: ProgSet,
+    since: Kernel,
+) -> Kfunc {
+    Kfunc { name, c_ret, c_params, flags, programs, since }
+}
+
+const fn only(types: &[ProgType]) -> ProgSet {
+    ProgSet::only(types)
+}
+
+const NONE: Flags = Flags::NONE;
+const ACQUIRE: Flags = Flags::ACQUIRE;
+const RELEASE: Flags = Flags::RELEASE;
+const RET_NULL: Flags = Flags::RET_NULL;
+const TRUSTED_ARGS: Flags = Flags::TRUSTED_ARGS;
+const SLEEPABLE: Flags = Flags::SLEEPABLE;
+const RCU: Flags = Flags::RCU;
+const ITER_NEW: Flags = Flags::ITER_NEW;
+const ITER_NEXT: Flags = Flags::ITER_NEXT;
+const ITER_DESTROY: Flags = Flags::ITER_DESTROY;
+const RCU_PROTECTED: Flags = Flags::RCU_PROTECTED;
+const FASTCALL: Flags = Flags::FASTCALL;
+
+const ALL: ProgSet = ProgSet::ALL;
+/// Programs that trace with types, and those that schedule or run on demand.
+const TRACE: ProgSet = only(&[Tracing, Tracepoint, PerfEvent, ProgType::Lsm, StructOps, Syscall]);
+/// Programs of control groups.
+const CGROUP: ProgSet =
+    only(&[CgroupSkb, CgroupSock, CgroupDevice, CgroupSockAddr, CgroupSockopt, CgroupSysctl]);
+/// Programs with references to objects.
+const GENERIC: ProgSet = TRACE.and(CGROUP).plus(&[SchedCls, Xdp]);
+/// Programs with an `__sk_buff` or `struct sk_buff`.
+const SKB: ProgSet = CGROUP.plus(&[
+    SchedCls,
+    SchedAct,
+    SkSkb,
+    SocketFilter,
+    LwtOut,
+    LwtIn,
+    LwtXmit,
+    LwtSeg6local,
+    Netfilter,
+    Tracing,
+    Tracepoint,
+    PerfEvent,
+    ProgType::Lsm,
+]);
+
+/// Every function, by name.
+#[rustfmt::skip]
+pub static KFUNCS: &[Kfunc] = &[
+    k("bpf_arena_alloc_pages", "void *", "void *p__map, void *addr__ign, u32 page_cnt, int node_id, u64 flags",
+        TRUSTED_ARGS.and(SLEEPABLE), ALL, Kernel(6, 9)),
+    k("bpf_arena_free_pages", "void", "void *p__map, void *ptr__ign, u32 page_cnt",
+        TRUSTED_ARGS.and(SLEEPABLE), ALL, Kernel(6, 9)),
+    k("bpf_cast_to_kern_ctx", "void *", "void *obj", NONE, ALL, Kernel(6, 2)),
+    k("bpf_cgroup_acquire", "struct cgroup *", "struct cgroup *cgrp",
+        ACQUIRE.and(RCU).and(RET_NULL), GENERIC, Kernel(6, 2)),
+    k("bpf_cgroup_ancestor", "struct cgroup *", "struct cgroup *cgrp, int level",
+        ACQUIRE.and(RCU).and(RET_NULL), GENERIC, Kernel(6, 2)),
+    k("bpf_cgroup_from_id", "struct cgroup *", "u64 cgid",
+        ACQUIRE.and(RET_NULL), GENERIC, Kernel(6, 4)),
+    k("bpf_cgroup_release", "void", "struct cgroup *cgrp", RELEASE, GENERIC, Kernel(6, 2)),
+    k("bpf_copy_from_user_str", "int", "void *dst, u32 dst__sz, const void *unsafe_ptr__ign, u64 flags",
+        SLEEPABLE, ALL, Kernel(6, 12)),
+    k("bpf_cpumask_acquire", "struct bpf_cpumask *", "struct bpf_cpumask *cpumask",
+        ACQUIRE.and(TRUSTED_ARGS), TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_and", "bool", "struct bpf_cpumask *dst, const struct cpumask *src1, const struct cpumask *src2",
+        RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_any_and_distribute", "u32", "const struct cpumask *src1, const struct cpumask *src2",
+        RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_any_distribute", "u32", "const struct cpumask *cpumask",
+        RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_clear", "void", "struct bpf_cpumask *cpumask", RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_clear_cpu", "void", "u32 cpu, struct bpf_cpumask *cpumask",
+        RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_copy", "void", "struct bpf_cpumask *dst, const struct cpumask *src",
+        RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_create", "struct bpf_cpumask *", "void",
+        ACQUIRE.and(RET_NULL), TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_empty", "bool", "const struct cpumask *cpumask", RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_equal", "bool", "const struct cpumask *src1, const struct cpumask *src2",
+        RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_first", "u32", "const struct cpumask *cpumask", RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_first_and", "u32", "const struct cpumask *src1, const struct cpumask *src2",
+        RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_first_zero", "u32", "const struct cpumask *cpumask", RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_full", "bool", "const struct cpumask *cpumask", RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_intersects", "bool", "const struct cpumask *src1, const struct cpumask *src2",
+        RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_or", "void", "struct bpf_cpumask *dst, const struct cpumask *src1, const struct cpumask *src2",
+        RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_release", "void", "struct bpf_cpumask *cpumask", RELEASE, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_set_cpu", "void", "u32 cpu, struct bpf_cpumask *cpumask",
+        RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_setall", "void", "struct bpf_cpumask *cpumask", RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_subset", "bool", "const struct cpumask *src1, const struct cpumask *src2",
+        RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_test_and_clear_cpu", "bool", "u32 cpu, struct bpf_cpumask *cpumask",
+        RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_test_and_set_cpu", "bool", "u32 cpu, struct bpf_cpumask *cpumask",
+        RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_test_cpu", "bool", "u32 cpu, const struct cpumask *cpumask",
+        RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_weight", "u32", "const struct cpumask *cpumask", RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_xor", "void", "struct bpf_cpumask *dst, const struct cpumask *src1, const struct cpumask *src2",
+        RCU, TRACE, Kernel(6, 3)),
+    k("bpf_crypto_ctx_acquire", "struct bpf_crypto_ctx *", "struct bpf_crypto_ctx *ctx",
+        ACQUIRE.and(RCU).and(RET_NULL), only(&[Syscall]), Kernel(6, 10)),
+    k("bpf_crypto_ctx_create", "struct bpf_crypto_ctx *", "const struct bpf_crypto_params *params, u32 params__sz, int *err",
+        ACQUIRE.and(RET_NULL).and(SLEEPABLE), only(&[Syscall]), Kernel(6, 10)),
+    k("bpf_crypto_ctx_release", "void", "struct bpf_crypto_ctx *ctx",
+        RELEASE, only(&[Syscall]), Kernel(6, 10)),
+    k("bpf_crypto_decrypt", "int", "struct bpf_crypto_ctx *ctx, const struct bpf_dynptr *src, const struct bpf_dynptr *dst, const struct bpf_dynptr *siv__nullable",
+        RCU, only(&[SchedCls, SchedAct, Xdp]), Kernel(6, 10)),
+    k("bpf_crypto_encrypt", "int", "struct bpf_crypto_ctx *ctx, const struct bpf_dynptr *src, const struct bpf_dynptr *dst, const struct bpf_dynptr *siv__nullable",
+        RCU, only(&[SchedCls, SchedAct, Xdp]), Kernel(6, 10)),
+    k("bpf_dynptr_adjust", "int", "const struct bpf_dynptr *p, u32 start, u32 end",
+        NONE, ALL, Kernel(6, 5)),
+    k("bpf_dynptr_clone", "int", "const struct bpf_dynptr *p, struct bpf_dynptr *clone__uninit",
+        NONE, ALL, Kernel(6, 5)),
+    k("bpf_dynptr_from_skb", "int", "struct __sk_buff *s, u64 flags, struct bpf_dynptr *ptr__uninit",
+        TRUSTED_ARGS, SKB, Kernel(6, 4)),
+    k("bpf_dynptr_from_xdp", "int", "struct xdp_md *x, u64 flags, struct bpf_dynptr *ptr__uninit",
+        NONE, only(&[Xdp]), Kernel(6, 4)),
+    k("bpf_dynptr_is_null", "bool", "const struct bpf_dynptr *p", NONE, ALL, Kernel(6, 5)),
+    k("bpf_dynptr_is_rdonly", "bool", "const struct bpf_dynptr *p", NONE, ALL, Kernel(6, 5)),
+    k("bpf_dynptr_size", "__u32", "const struct bpf_dynptr *p", NONE, ALL, Kernel(6, 5)),
+    k("bpf_dynptr_slice", "void *", "const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk",
+        RET_NULL, ALL, Kernel(6, 4)),
+    k("bpf_dynptr_slice_rdwr", "void *", "const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk",
+        RET_NULL, ALL, Kernel(6, 4)),
+    k("bpf_iter_bits_destroy", "void", "struct bpf_iter_bits *it",
+        ITER_DESTROY, ALL, Kernel(6, 11)),
+    k("bpf_iter_bits_new", "int", "struct bpf_iter_bits *it, const u64 *unsafe_ptr__ign, u32 nr_words",
+        ITER_NEW, ALL, Kernel(6, 11)),
+    k("bpf_iter_bits_next", "int *", "struct bpf_iter_bits *it",
+        ITER_NEXT.and(RET_NULL), ALL, Kernel(6, 11)),
+    k("bpf_iter_css_destroy", "void", "struct bpf_iter_css *it", ITER_DESTROY, ALL, Kernel(6, 7)),
+    k("bpf_iter_css_new", "int", "struct bpf_iter_css *it, struct cgroup_subsys_state *start, unsigned int flags",
+        ITER_NEW.and(TRUSTED_ARGS).and(RCU_PROTECTED), ALL, Kernel(6, 7)),
+    k("bpf_iter_css_next", "struct cgroup_subsys_state *", "struct bpf_iter_css *it",
+        ITER_NEXT.and(RET_NULL), ALL, Kernel(6, 7)),
+    k("bpf_iter_css_task_destroy", "void", "struct bpf_iter_css_task *it",
+        ITER_DESTROY, ALL, Kernel(6, 7)),
+    k("bpf_iter_css_task_new", "int", "struct bpf_iter_css_task *it, struct cgroup_subsys_state *css, unsigned int flags",
+        ITER_NEW.and(TRUSTED_ARGS), ALL, Kernel(6, 7)),
+    k("bpf_iter_css_task_next", "struct task_struct *", "struct bpf_iter_css_task *it",
+        ITER_NEXT.and(RET_NULL), ALL, Kernel(6, 7)),
+    k("bpf_iter_num_destroy", "void", "struct bpf_iter_num *it", ITER_DESTROY, ALL, Kernel(6, 4)),
+    k("bpf_iter_num_new", "int", "struct bpf_iter_num *it, int start, int end",
+        ITER_NEW, ALL, Kernel(6, 4)),
+    k("bpf_iter_num_next", "int *", "struct bpf_iter_num* it",
+        ITER_NEXT.and(RET_NULL), ALL, Kernel(6, 4)),
+    k("bpf_iter_task_destroy", "void", "struct bpf_iter_task *it", ITER_DESTROY, ALL, Kernel(6, 7)),
+    k("bpf_iter_task_new", "int", "struct bpf_iter_task *it, struct task_struct *task__nullable, unsigned int flags",
+        ITER_NEW.and(TRUSTED_ARGS).and(RCU_PROTECTED), ALL, Kernel(6, 7)),
+    k("bpf_iter_task_next", "struct task_struct *", "struct bpf_iter_task *it",
+        ITER_NEXT.and(RET_NULL), ALL, Kernel(6, 7)),
+    k("bpf_iter_task_vma_destroy", "void", "struct bpf_iter_task_vma *it",
+        ITER_DESTROY, ALL, Kernel(6, 7)),
+    k("bpf_iter_task_vma_new", "int", "struct bpf_iter_task_vma *it, struct task_struct *task, u64 addr",
+        ITER_NEW.and(RCU), ALL, Kernel(6, 7)),
+    k("bpf_iter_task_vma_next", "struct vm_area_struct *", "struct bpf_iter_task_vma *it",
+        ITER_NEXT.and(RET_NULL), ALL, Kernel(6, 7)),
+    k("bpf_list_pop_back", "struct bpf_list_node *", "struct bpf_list_head *head",
+        ACQUIRE.and(RET_NULL), GENERIC, Kernel(6, 2)),
+    k("bpf_list_pop_front", "struct bpf_list_node *", "struct bpf_list_head *head",
+        ACQUIRE.and(RET_NULL), GENERIC, Kernel(6, 2)),
+    k("bpf_list_push_back_impl", "int", "struct bpf_list_head *head, struct bpf_list_node *node, void *meta__ign, u64 off",
+        NONE, GENERIC, Kernel(6, 2)),
+    k("bpf_list_push_front_impl", "int", "struct bpf_list_head *head, struct bpf_list_node *node, void *meta__ign, u64 off",
+        NONE, GENERIC, Kernel(6, 2)),
+    k("bpf_map_sum_elem_count", "s64", "const struct bpf_map *map",
+        TRUSTED_ARGS, ALL, Kernel(6, 6)),
+    k("bpf_obj_drop_impl", "void", "void *p__alloc, void *meta__ign",
+        RELEASE, GENERIC, Kernel(6, 2)),
+    k("bpf_obj_new_impl", "void *", "u64 local_type_id__k, void *meta__ign",
+        ACQUIRE.and(RET_NULL), GENERIC, Kernel(6, 2)),
+    k("bpf_percpu_obj_drop_impl", "void", "void *p__alloc, void *meta__ign",
+        RELEASE, GENERIC, Kernel(6, 7)),
+    k("bpf_percpu_obj_new_impl", "void *", "u64 local_type_id__k, void *meta__ign",
+        ACQUIRE.and(RET_NULL), GENERIC, Kernel(6, 7)),
+    k("bpf_preempt_disable", "void", "void", NONE, ALL, Kernel(6, 10)),
+    k("bpf_preempt_enable", "void", "void", NONE, ALL, Kernel(6, 10)),
+    k("bpf_rbtree_add_impl", "int", "struct bpf_rb_root *root, struct bpf_rb_node *node, bool (less)(struct bpf_rb_node *a, const struct bpf_rb_node *b), void *meta__ign, u64 off",
+        NONE, GENERIC, Kernel(6, 3)),
+    k("bpf_rbtree_first", "struct bpf_rb_node *", "struct bpf_rb_root *root",
+        RET_NULL, GENERIC, Kernel(6, 3)),
+    k("bpf_rbtree_remove", "struct bpf_rb_node *", "struct bpf_rb_root *root, struct bpf_rb_node *node",
+        ACQUIRE.and(RET_NULL), GENERIC, Kernel(6, 3)),
+    k("bpf_rcu_read_lock", "void", "void", NONE, ALL, Kernel(6, 2)),
+    k("bpf_rcu_read_unlock", "void", "void", NONE, ALL, Kernel(6, 2)),
+    k("bpf_rdonly_cast", "void *", "const void *obj__ign, u32 btf_id__k", NONE, ALL, Kernel(6, 2)),
+    k("bpf_refcount_acquire_impl", "void *", "void *p__refcounted_kptr, void *meta__ign",
+        ACQUIRE.and(RET_NULL).and(RCU), GENERIC, Kernel(6, 4)),
+    k("bpf_sk_assign_tcp_reqsk", "int", "struct __sk_buff *s, struct sock *sk, struct bpf_tcp_req_attrs *attrs, int attrs__sz",
+        TRUSTED_ARGS, only(&[SchedCls]), Kernel(6, 9)),
+    k("bpf_sock_addr_set_sun_path", "int", "struct bpf_sock_addr_kern *sa_kern, const u8 *sun_path, u32 sun_path__sz",
+        NONE, only(&[CgroupSkb, CgroupSock, CgroupDevice, CgroupSockAddr, CgroupSockopt, CgroupSysctl]), Kernel(6, 7)),
+    k("bpf_sock_destroy", "int", "struct sock_common *sock",
+        TRUSTED_ARGS, only(&[Tracing, Tracepoint, PerfEvent, Lsm]), Kernel(6, 5)),
+    k("bpf_task_acquire", "struct task_struct *", "struct task_struct *p",
+        ACQUIRE.and(RCU).and(RET_NULL), GENERIC, Kernel(6, 2)),
+    k("bpf_task_from_pid", "struct task_struct *", "s32 pid",
+        ACQUIRE.and(RET_NULL), GENERIC, Kernel(6, 2)),
+    k("bpf_task_get_cgroup1", "struct cgroup *", "struct task_struct *task, int hierarchy_id",
+        ACQUIRE.and(RCU).and(RET_NULL), GENERIC, Kernel(6, 8)),
+    k("bpf_task_release", "void", "struct task_struct *p", RELEASE, GENERIC, Kernel(6, 2)),
+    k("bpf_task_under_cgroup", "long", "struct task_struct *task, struct cgroup *ancestor",
+        RCU, GENERIC, Kernel(6, 5)),
+    k("bpf_throw", "void", "u64 cookie", NONE, GENERIC, Kernel(6, 7)),
+    k("bpf_wq_init", "int", "struct bpf_wq *wq, void *p__map, unsigned int flags",
+        NONE, ALL, Kernel(6, 10)),
+    k("bpf_wq_set_callback_impl", "int", "struct bpf_wq *wq, int (callback_fn)(void *map, int *key, void *value), unsigned int flags, void *aux__ign",
+        NONE, ALL, Kernel(6, 10)),
+    k("bpf_wq_start", "int", "struct bpf_wq *wq, unsigned int flags", NONE, ALL, Kernel(6, 10)),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_sorted_and_found() {
+        assert!(KFUNCS.windows(2).all(|pair| pair[0].name < pair[1].name));
+        let next = Kfunc::from_name("bpf_iter_num_next").unwrap();
+        assert!(next.flags.has(Flags::ITER_NEXT) && next.flags.has(Flags::RET_NULL));
+        assert!(Kfunc::from_name("bpf_no_such").is_none());
+    }
+}

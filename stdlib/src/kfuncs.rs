@@ -103,7 +103,6 @@ const ITER_NEW: Flags = Flags::ITER_NEW;
 const ITER_NEXT: Flags = Flags::ITER_NEXT;
 const ITER_DESTROY: Flags = Flags::ITER_DESTROY;
 const RCU_PROTECTED: Flags = Flags::RCU_PROTECTED;
-const FASTCALL: Flags = Flags::FASTCALL;
 
 const ALL: ProgSet = ProgSet::ALL;
 /// Programs that trace with types, and those that schedule or run on demand.

@@ -20,6 +20,8 @@ extern crate std;
 
 pub mod helpers;
 pub mod host;
+#[cfg(all(feature = "kernel", target_os = "linux"))]
+pub mod kernel;
 pub mod maps;
 pub mod object;
 pub mod programs;

@@ -107,17 +107,23 @@ fn collect(object: &Object, bytes: &[u8], patches: &mut Vec<(usize, u32)>) -> Op
         let found = object.sections.iter().enumerate().find(|(_, section)| section.name == name);
         let Some((index, section)) = found else { continue };
         patches.push((record.at + 8, u32::try_from(section.size).unwrap_or(u32::MAX)));
-        for entry in (0..record.count).map(|n| record.at + 12 + n * 12) {
-            let variable = (raw.word(entry)? as usize).checked_sub(1).and_then(|id| records.get(id));
-            let Some(variable) = variable else { continue };
+        let mut entries = Vec::new();
+        for at in (0..record.count).map(|n| record.at + 12 + n * 12) {
+            let (id, mut offset, size) = (raw.word(at)?, raw.word(at + 4)?, raw.word(at + 8)?);
+            let variable = (id as usize).checked_sub(1).and_then(|id| records.get(id));
             // Static variables have their offsets already.
-            if raw.word(variable.at + 12) == Some(0) {
-                continue;
+            let global = variable.filter(|variable| raw.word(variable.at + 12) != Some(0));
+            if let Some(name) = global.and_then(|variable| raw.name(variable))
+                && let Some(found) = offset_of(object, index, section, name)
+            {
+                offset = found;
             }
-            let name = raw.name(variable)?;
-            if let Some(offset) = offset_of(object, index, section, name) {
-                patches.push((entry + 4, offset));
-            }
+            entries.push((offset, id, size));
+        }
+        // The kernel wants them in order.
+        entries.sort_unstable();
+        for (at, (offset, id, size)) in (record.at + 12..).step_by(12).zip(entries) {
+            patches.extend([(at, id), (at + 4, offset), (at + 8, size)]);
         }
     }
     Some(())

@@ -18,7 +18,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use skep_stdlib::ByteOrder;
-use skep_stdlib::btf::{Btf, TypeId};
+use skep_stdlib::btf::{Btf, StrOff, TypeId};
 use skep_stdlib::isa::Insn;
 use skep_stdlib::maps::MapType;
 use skep_stdlib::programs::{AttachType, ProgType};
@@ -107,6 +107,10 @@ pub struct Line {
     pub line: u32,
     /// Column, from 1; 0 when unknown.
     pub column: u32,
+    /// Where `file` is in the object's BTF.
+    pub file_at: StrOff,
+    /// Where `text` is in the object's BTF.
+    pub text_at: StrOff,
 }
 
 /// Instructions by slot.

@@ -288,6 +288,8 @@ impl Linker<'_> {
                 text: text(record.text),
                 line: record.line,
                 column: record.column,
+                file_at: record.file,
+                text_at: record.text,
             });
         }
     }

@@ -3,7 +3,7 @@
 //! In: an [`Input`]. [`prepare`] builds the context (and the packet) in VM memory and returns the
 //! arguments of the entry function; [`data_after`] reads back what the program left.
 //!
-//! - `packet`: `xdp_md`, `__sk_buff`. - `tracing`: records, registers, arrays of arguments.
+//! - `packet`: contexts with fields and maybe a packet. - `tracing`: records, registers, arrays of arguments.
 //! - `fields`: values by the names and types of BTF.
 
 mod fields;
@@ -29,23 +29,13 @@ pub(crate) fn prepare(
         env.memory.foreign.insert(*space, *address, bytes.clone());
     }
     match program.ty.info().context {
-        Context::Fields("xdp_md") => packet::xdp(env, input)?,
-        Context::Fields("__sk_buff") => packet::skb(env, program.ty, input)?,
-        Context::Fields(name) => raw(env, input, Some(name))?,
+        Context::Fields(name) => packet::context(env, name, program.ty, input)?,
         Context::Registers => tracing::registers(env, program, input)?,
         Context::Record => tracing::record(env, image, program, input)?,
         Context::RawArguments | Context::TypedArguments => tracing::arguments(env, image, program, input)?,
-        Context::Opaque | Context::Replaced => raw(env, input, None)?,
+        Context::Opaque | Context::Replaced => set_context(env, &input.data)?,
     }
     Ok([env.context, 0, 0, 0, 0])
-}
-
-/// The context is the input's bytes.
-fn raw(env: &mut Env, input: &Input, name: Option<&str>) -> Result<(), RunError> {
-    if let (Some((field, _)), Some(name)) = (input.fields.first(), name) {
-        return Err(RunError::new(format!("field `{field}`: `{name}` is given as raw bytes only")));
-    }
-    set_context(env, &input.data)
 }
 
 fn set_context(env: &mut Env, bytes: &[u8]) -> Result<(), RunError> {

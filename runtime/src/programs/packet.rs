@@ -4,12 +4,12 @@
 //! have it, so that moving its bounds succeeds and fails in the same places.
 
 use alloc::format;
-use alloc::vec;
 use alloc::vec::Vec;
 
+use skep_stdlib::contexts::{self, ContextInfo, Yield};
 use skep_stdlib::programs::ProgType;
 
-use crate::vm::{Env, Input, Layout, Packet, RedirectActions, RunError, Value};
+use crate::vm::{Env, Input, Layout, Packet, Pointer, RedirectActions, RunError, Value};
 
 /// Room in front of a packet (`XDP_PACKET_HEADROOM`).
 const HEADROOM: u32 = 256;
@@ -20,15 +20,8 @@ const MAX_PACKET: usize = 0xffff;
 /// Interface that packets come from (`lo`).
 const IFINDEX: u32 = 1;
 
-/// Fields of a context: name, offset and size.
-type Fields = &'static [(&'static str, u32, u32)];
-
-const XDP_FIELDS: Fields =
-    &[("ingress_ifindex", 12, 4), ("rx_queue_index", 16, 4), ("egress_ifindex", 20, 4)];
-const XDP_SIZE: usize = 24;
-
 /// Puts the packet into the buffer and lets the context's fields point to it.
-fn place(env: &mut Env, data: &[u8], context: &[u8], fields: [Option<u64>; 3]) -> Result<(), RunError> {
+fn place(env: &mut Env, data: &[u8], context: &[u8], fields: [Option<Pointer>; 3]) -> Result<(), RunError> {
     let too_long = || RunError::new(format!("a packet of {} bytes is too long", data.len()));
     if data.len() > MAX_PACKET {
         return Err(too_long());
@@ -59,82 +52,76 @@ fn place(env: &mut Env, data: &[u8], context: &[u8], fields: [Option<u64>; 3]) -
     Ok(())
 }
 
-/// Sets a numeric field of a context.
-fn set(context: &mut [u8], fields: Fields, name: &str, value: &Value) -> Result<(), RunError> {
-    let Some(&(_, offset, size)) = fields.iter().find(|(known, ..)| *known == name) else {
-        return Err(RunError::new(format!("the context has no field `{name}` that can be set")));
+/// Sets a numeric field: `mark`, or `cb[2]`.
+fn set(context: &mut [u8], info: &ContextInfo, name: &str, value: &Value) -> Result<(), RunError> {
+    let unknown = || RunError::new(format!("`{}` has no field `{name}` that can be set", info.name));
+    let (base, index) = match name.split_once('[') {
+        Some((base, rest)) => {
+            let index = rest.strip_suffix(']').and_then(|digits| digits.parse::<u32>().ok());
+            (base, index.ok_or_else(unknown)?)
+        }
+        None => (name, 0),
     };
+    let field = info.fields.iter().find(|field| field.name == base).ok_or_else(unknown)?;
     let Value::Int(value) = value else {
         return Err(RunError::new(format!("field `{name}` is a number")));
     };
-    let (offset, size) = (offset as usize, size as usize);
+    let start = index.checked_mul(field.unit).filter(|start| start + field.unit <= field.len);
+    let start = (field.offset + start.ok_or_else(unknown)?) as usize;
+    let size = field.unit.min(8) as usize;
     let bytes = value.to_le_bytes();
-    if let (Some(place), Some(bytes)) = (context.get_mut(offset..offset + size), bytes.get(..size)) {
+    if let (Some(place), Some(bytes)) = (context.get_mut(start..start + size), bytes.get(..size)) {
         place.copy_from_slice(bytes);
     }
     Ok(())
 }
 
-/// `struct xdp_md`.
-pub(super) fn xdp(env: &mut Env, input: &Input) -> Result<(), RunError> {
-    let mut context = vec![0; XDP_SIZE];
-    set(&mut context, XDP_FIELDS, "ingress_ifindex", &Value::Int(u64::from(IFINDEX)))?;
-    for (name, value) in &input.fields {
-        set(&mut context, XDP_FIELDS, name, value)?;
-    }
-    env.redirect_actions = RedirectActions { redirect: 4, refused: 0, flags: false };
-    place(env, &input.data, &context, [Some(0), Some(4), Some(8)])
-}
-
-const SKB_FIELDS: Fields = &[
-    ("len", 0, 4),
-    ("pkt_type", 4, 4),
-    ("mark", 8, 4),
-    ("queue_mapping", 12, 4),
-    ("protocol", 16, 4),
-    ("vlan_present", 20, 4),
-    ("vlan_tci", 24, 4),
-    ("vlan_proto", 28, 4),
-    ("priority", 32, 4),
-    ("ingress_ifindex", 36, 4),
-    ("ifindex", 40, 4),
-    ("tc_index", 44, 4),
-    ("hash", 68, 4),
-    ("tc_classid", 72, 4),
-    ("napi_id", 84, 4),
-    ("family", 88, 4),
-    ("remote_ip4", 92, 4),
-    ("local_ip4", 96, 4),
-    ("remote_port", 132, 4),
-    ("local_port", 136, 4),
-    ("tstamp", 152, 8),
-    ("wire_len", 160, 4),
-    ("gso_segs", 164, 4),
-    ("gso_size", 176, 4),
-    ("tstamp_type", 180, 1),
-    ("hwtstamp", 184, 8),
-];
-const SKB_SIZE: usize = 192;
-
-/// `struct __sk_buff`.
-pub(super) fn skb(env: &mut Env, ty: ProgType, input: &Input) -> Result<(), RunError> {
-    let mut context: Vec<u8> = vec![0; SKB_SIZE];
-    let len = input.data.len() as u64;
-    // The kernel keeps the protocol in network order, as the Ethernet header has it.
-    let protocol = match input.data.get(12..14) {
-        Some(&[high, low]) => u64::from(u16::from_le_bytes([high, low])),
-        _ => 0,
+/// A context whose fields the platform's table describes; the table also says whether it points
+/// to a packet, and where.
+pub(super) fn context(env: &mut Env, name: &str, ty: ProgType, input: &Input) -> Result<(), RunError> {
+    let Some(info) = contexts::context(name) else {
+        return super::set_context(env, &input.data);
     };
-    let defaults = [("len", len), ("protocol", protocol), ("ifindex", u64::from(IFINDEX)), ("wire_len", len)];
-    for (name, value) in defaults {
-        set(&mut context, SKB_FIELDS, name, &Value::Int(value))?;
+    let pointer = |yields: Yield| {
+        let field = info.fields.iter().find(|field| field.yields == yields)?;
+        Some(Pointer { offset: u64::from(field.offset), len: field.unit })
+    };
+    let pointers = [Yield::Packet, Yield::PacketEnd, Yield::PacketMeta].map(pointer);
+    let has_packet = pointers.iter().any(|pointer| pointer.is_some());
+    let mut context = if has_packet { Vec::new() } else { input.data.clone() };
+    context.resize(context.len().max(info.size as usize), 0);
+    if has_packet {
+        for (field, value) in defaults(&input.data) {
+            if info.fields.iter().any(|known| known.name == field) {
+                set(&mut context, info, field, &Value::Int(value))?;
+            }
+        }
     }
-    for (name, value) in &input.fields {
-        set(&mut context, SKB_FIELDS, name, value)?;
+    for (field, value) in &input.fields {
+        set(&mut context, info, field, value)?;
     }
     env.redirect_actions = match ty {
+        ProgType::Xdp => RedirectActions { redirect: 4, refused: 0, flags: false },
         ProgType::SchedCls | ProgType::SchedAct => RedirectActions { redirect: 7, refused: 2, flags: true },
         _ => RedirectActions::default(),
     };
-    place(env, &input.data, &context, [Some(76), Some(80), Some(140)])
+    if has_packet { place(env, &input.data, &context, pointers) } else { super::set_context(env, &context) }
+}
+
+/// What a packet that nothing else is said about comes with.
+fn defaults(packet: &[u8]) -> [(&'static str, u64); 5] {
+    let len = packet.len() as u64;
+    // The kernel keeps the protocol in network order, as the Ethernet header has it.
+    let protocol = match packet.get(12..14) {
+        Some(&[high, low]) => u64::from(u16::from_le_bytes([high, low])),
+        _ => 0,
+    };
+    let ifindex = u64::from(IFINDEX);
+    [
+        ("len", len),
+        ("wire_len", len),
+        ("protocol", protocol),
+        ("ifindex", ifindex),
+        ("ingress_ifindex", ifindex),
+    ]
 }

@@ -105,8 +105,17 @@ pub struct Packet {
     pub end: u64,
     /// First byte of the metadata in front of the packet.
     pub meta: u64,
-    /// Offsets of the `__u32` context fields `data`, `data_end` and `data_meta`.
-    pub fields: [Option<u64>; 3],
+    /// The context's fields `data`, `data_end` and `data_meta`.
+    pub fields: [Option<Pointer>; 3],
+}
+
+/// A context field that holds an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pointer {
+    /// Bytes from the start of the context.
+    pub offset: u64,
+    /// Bytes: 4 where C declares a `__u32`.
+    pub len: u32,
 }
 
 /// What a run has put out.
@@ -185,11 +194,11 @@ impl Env {
     pub fn sync_packet(&mut self) {
         let Some(packet) = self.packet else { return };
         self.memory.set_window(packet.buffer, packet.meta, packet.end);
-        for (offset, value) in packet.fields.into_iter().zip([packet.data, packet.end, packet.meta]) {
-            if let Some(offset) = offset {
-                // Contexts are at least as long as the fields their program type has.
-                let _ = self.memory.fill(self.context + offset, &(value as u32).to_le_bytes());
-            }
+        for (pointer, value) in packet.fields.into_iter().zip([packet.data, packet.end, packet.meta]) {
+            let Some(Pointer { offset, len }) = pointer else { continue };
+            let bytes = value.to_le_bytes();
+            // Contexts are at least as long as the fields their program type has.
+            let _ = self.memory.fill(self.context + offset, bytes.get(..len as usize).unwrap_or(&bytes));
         }
     }
 }

@@ -15,7 +15,7 @@ mod outcome;
 
 pub use engine::{Engine, RunError};
 pub use env::{
-    Env, Output, Packet, RedirectActions, func_address, func_of_address, map_address, map_of_address,
+    Env, Output, Packet, Pointer, RedirectActions, func_address, func_of_address, map_address, map_of_address,
 };
 pub use interp::{Decoded, Interp};
 pub(crate) use machine::CONTEXT_SIZE;

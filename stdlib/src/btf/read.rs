@@ -194,6 +194,11 @@ impl Btf {
         Ok(btf)
     }
 
+    /// The bytes it was read from.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The order of the file it was read from.
     pub fn order(&self) -> ByteOrder {
         self.order

@@ -1,0 +1,65 @@
+//! The running kernel takes what we link, and agrees with the interpreter.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use common::{ipv4, link, seed, vm};
+use skep_runtime::kernel::Kernel;
+use skep_runtime::vm::{Engine, Input};
+
+/// Whether programs can be loaded here.
+fn kernel() -> bool {
+    let source = "int f(void *ctx) { return 0; }";
+    let Some(bytes) = common::clang("probe", &format!("__attribute__((section(\"socket\"))) {source}"), &[])
+    else {
+        return false;
+    };
+    let works = Kernel::load(&link(&bytes)).is_ok();
+    let required = std::env::var("REQUIRE").unwrap_or_default();
+    assert!(works || !required.split(',').any(|name| name == "kernel"), "`kernel` is required");
+    if !works {
+        eprintln!("skipped: the kernel loads no programs");
+    }
+    works
+}
+
+fn packets() -> Vec<Vec<u8>> {
+    let mut packets =
+        vec![ipv4(1, &[8, 0, 0, 0]), ipv4(6, &[0; 20]), ipv4(17, &[0; 8]), vec![0; 60], vec![0xff; 14]];
+    packets.push(ipv4(1, &[0; 1000]));
+    packets
+}
+
+#[test]
+fn drop_icmp_does_in_the_interpreter_what_it_does_in_the_kernel() {
+    let Some(bytes) = seed("drop_icmp.bpf.c").filter(|_| kernel()) else { return };
+    let image = link(&bytes);
+    let mut kernel = Kernel::load(&image).unwrap();
+    let mut vm = vm(image);
+    for data in packets() {
+        let input = Input { data, ..Input::default() };
+        let (ours, theirs) = (vm.run(0, &input).unwrap(), kernel.run(0, &input).unwrap());
+        assert_eq!(ours.result, theirs.result);
+        assert_eq!(ours.data, theirs.data);
+        assert_eq!(ours.maps, theirs.maps);
+    }
+}
+
+#[test]
+fn the_kernel_accepts_the_seeds_and_refuses_the_unchecked_one() {
+    if !kernel() {
+        return;
+    }
+    for name in ["execve_count", "execve_perf", "hash_values", "kprobe_blk", "tp_openat_args", "sched_tracer"]
+    {
+        let Some(bytes) = seed(&format!("{name}.bpf.c")) else { return };
+        if let Err(error) = Kernel::load(&link(&bytes)) {
+            // Sandboxed kernels refuse tracing as such, before looking at the program.
+            assert!(error.errno == 1 && error.log.is_empty(), "{name}: {error}");
+        }
+    }
+    let Some(bytes) = seed("drop_icmp_unchecked.bpf.c") else { return };
+    let error = Kernel::load(&link(&bytes)).err().unwrap();
+    assert!(error.log.contains("R2 offset is outside of the packet"), "{error}");
+}

@@ -701,7 +701,7 @@ pub struct CoreReloc {
 }
 
 /// Kinds of CO-RE relocations, numbered as in the kernel.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[allow(missing_docs)]
 pub enum CoreKind {
     FieldByteOffset = 0,

@@ -8,4 +8,5 @@ pub mod lower;
 pub mod object;
 pub mod opt;
 pub mod sections;
+pub mod sema;
 pub mod types;

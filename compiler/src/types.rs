@@ -239,6 +239,8 @@ pub struct Typedef {
 #[derive(Clone, Debug)]
 pub struct Types {
     types: Vec<Type>,
+    /// How many constructors deep each type is, counted through typedefs and not into records.
+    depths: Vec<u16>,
     ids: HashMap<Type, TypeId>,
     /// Indexed by [`RecordId`].
     pub records: Vec<Record>,
@@ -327,10 +329,14 @@ impl Default for Types {
 }
 
 impl Types {
+    /// The deepest type a program may declare.
+    pub const MAX_DEPTH: u16 = 256;
+
     /// A table with the built-in types at their fixed ids.
     pub fn new() -> Types {
         let mut types = Types {
             types: Vec::new(),
+            depths: Vec::new(),
             ids: HashMap::new(),
             records: Vec::new(),
             enums: Vec::new(),
@@ -351,8 +357,33 @@ impl Types {
         }
         let id = TypeId(self.types.len() as u32);
         self.types.push(ty.clone());
+        self.depths.push(self.depth_of(&ty));
         self.ids.insert(ty, id);
         id
+    }
+
+    /// How many constructors deep a type is. Sema refuses declared types deeper than
+    /// [`Types::MAX_DEPTH`], so walks over types may recurse.
+    pub fn depth(&self, id: TypeId) -> u16 {
+        self.depths.get(id.0 as usize).copied().unwrap_or(0)
+    }
+
+    fn depth_of(&self, ty: &Type) -> u16 {
+        let below = match ty {
+            Type::Error | Type::Void | Type::Int(_) | Type::Float(_) | Type::Record(_) | Type::Enum(_) => 0,
+            Type::Pointer(to) => self.depth(*to),
+            Type::Array { elem, .. } => self.depth(*elem),
+            Type::Function(function) => {
+                function.params.iter().map(|&p| self.depth(p)).fold(self.depth(function.ret), u16::max)
+            }
+            Type::Typedef(id) => {
+                self.typedefs.get(id.0 as usize).map_or(0, |typedef| self.depth(typedef.target))
+            }
+            Type::Qualified { inner, .. } | Type::Tagged { inner, .. } | Type::AddressSpace { inner, .. } => {
+                self.depth(*inner)
+            }
+        };
+        below.saturating_add(1)
     }
 
     /// The type constructor of an id.
@@ -426,6 +457,14 @@ impl Types {
                 }
                 _ => return keep,
             }
+        }
+    }
+
+    /// The type without the qualifiers written directly on it; everything else stays.
+    pub fn unqualified_top(&self, id: TypeId) -> TypeId {
+        match *self.get(id) {
+            Type::Qualified { inner, .. } => inner,
+            _ => id,
         }
     }
 

@@ -1,0 +1,269 @@
+//! Names, types, constants: the AST becomes the typed program.
+//!
+//! In: a parsed [`Unit`]. Out: a [`hir::Module`]; what is wrong goes to the session's diagnostics,
+//! and error types and nodes stand where it was, so there is always a module and no early exit.
+//!
+//! Work is done on demand. Declarations in the user's files are analysed in source order;
+//! those of system headers when something names them; function bodies and initialisers wait in
+//! a work list until everything that refers to them has been seen. So a program pays for the
+//! forty records of `vmlinux.h` that it uses, not for the ten thousand it includes.
+//!
+//! | file | does |
+//! |---|---|
+//! | `scope` | index of file scope, block scopes |
+//! | `decl` | file-scope declarations, merging of redeclarations |
+//! | `specifiers`, `declarator`, `attrs` | syntax of types to types |
+//! | `records`, `layout` | records and enums, sizes and offsets |
+//! | `expr`, `operators`, `access`, `call`, `builtins` | expressions |
+//! | `convert`, `compat` | conversions and their rules |
+//! | `core_access` | CO-RE relocations |
+//! | `consteval` | constants |
+//! | `init` | initialisers |
+//! | `body`, `stmt`, `locals`, `asm`, `cleanup` | function bodies |
+//! | `complete` | types that BTF will describe are completed |
+
+mod access;
+mod asm;
+mod attrs;
+mod body;
+mod builtins;
+mod call;
+mod cleanup;
+mod compat;
+mod complete;
+mod consteval;
+mod convert;
+mod core_access;
+mod decl;
+mod declarator;
+mod expr;
+mod init;
+mod layout;
+mod locals;
+mod operators;
+mod records;
+mod report;
+mod scope;
+mod specifiers;
+mod static_init;
+mod stmt;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod typename;
+
+use std::collections::{HashMap, VecDeque};
+
+use skep_syntax::Session;
+use skep_syntax::ast::{self, Ast, DeclId, DeclKind, InitId, Storage, Unit};
+use skep_syntax::intern::Symbol;
+use skep_syntax::source::FileId;
+
+use crate::hir::{self, CoreId, CoreReloc, FuncId, GlobalId};
+use crate::types::{EnumId, RecordId, TypeId, Types};
+
+use attrs::AttrKind;
+use body::FnState;
+use scope::{Binding, FileIndex, Scopes, Tag};
+
+/// How deep declarations may lead to declarations (a struct in a struct in a struct ...).
+const MAX_DEPTH: u32 = 200;
+
+/// Analyses a translation unit.
+pub fn analyze(unit: &Unit, cx: &mut Session<'_>) -> hir::Module {
+    let mut sema = Sema::new(unit, cx);
+    sema.declare_unit();
+    sema.finish_work();
+    sema.complete_described_types();
+    hir::Module {
+        types: sema.types,
+        functions: sema.functions,
+        globals: sema.globals,
+        core_relocs: sema.core_relocs,
+    }
+}
+
+/// Where analysis stands: exchanged as a whole when a name leads to a declaration elsewhere.
+#[derive(Default)]
+struct Context {
+    /// Open block scopes.
+    scopes: Scopes,
+    /// Names of file scope are visible up to this index of `file_names`.
+    limit: u32,
+    /// Inside `__builtin_preserve_access_index(...)`.
+    preserve: bool,
+    /// Inside an operand that is not evaluated (`sizeof`, `typeof`, ...).
+    unevaluated: bool,
+    /// The function whose body is analysed.
+    function: Option<Box<FnState>>,
+}
+
+/// What sema knows about a function beyond its HIR.
+#[derive(Clone, Copy, Default)]
+struct FuncInfo {
+    /// The definition and its index in `file_names`.
+    definition: Option<(DeclId, u32)>,
+    /// Its body is analysed or waits for it.
+    queued: bool,
+}
+
+/// What sema knows about a variable beyond its HIR.
+#[derive(Clone, Copy, Default)]
+struct GlobalInfo {
+    /// The initialiser that is still to be analysed, and the names it sees.
+    init: Option<(InitId, u32)>,
+}
+
+/// Where the body of a record or enum is and how far its analysis is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Definition<T> {
+    /// Only declared.
+    None,
+    /// Defined there, not looked at.
+    At(T),
+    /// Being analysed.
+    Busy,
+    /// Complete.
+    Done,
+}
+
+/// What waits to be analysed.
+enum Work {
+    Body(FuncId),
+    Init(GlobalId),
+}
+
+/// The analysis of one unit.
+struct Sema<'a, 's> {
+    unit: &'a Unit,
+    ast: &'a Ast,
+    cx: &'a mut Session<'s>,
+    types: Types,
+    functions: Vec<hir::Function>,
+    func_info: Vec<FuncInfo>,
+    globals: Vec<hir::Global>,
+    global_info: Vec<GlobalInfo>,
+    core_relocs: Vec<CoreReloc>,
+    core_ids: HashMap<(hir::CoreKind, TypeId, String), CoreId>,
+    index: FileIndex,
+    /// Names of file scope that were looked up, with the index of their first declaration.
+    entities: HashMap<Symbol, (Binding, u32)>,
+    /// Tags of file scope that were looked up.
+    tags: HashMap<Symbol, Tag>,
+    /// Specifiers with a body that were met.
+    record_ids: HashMap<ast::RecordId, RecordId>,
+    enum_ids: HashMap<ast::EnumId, EnumId>,
+    record_defs: Vec<Definition<ast::RecordId>>,
+    enum_defs: Vec<Definition<ast::EnumId>>,
+    /// String literals by their bytes and element type.
+    literals: HashMap<(Vec<u8>, TypeId), GlobalId>,
+    attr_kinds: HashMap<Symbol, Option<AttrKind>>,
+    builtin_rows: HashMap<Symbol, Option<&'static builtins::Row>>,
+    /// By file: declarations there are analysed on demand and do not cause warnings.
+    quiet_files: HashMap<FileId, bool>,
+    work: VecDeque<Work>,
+    ctx: Context,
+    depth: u32,
+    /// How many names were compared for suggestions so far, to bound the time errors take.
+    suggestions: u32,
+}
+
+impl<'a, 's> Sema<'a, 's> {
+    fn new(unit: &'a Unit, cx: &'a mut Session<'s>) -> Sema<'a, 's> {
+        Sema {
+            unit,
+            ast: &unit.ast,
+            types: Types::new(),
+            functions: Vec::new(),
+            func_info: Vec::new(),
+            globals: Vec::new(),
+            global_info: Vec::new(),
+            core_relocs: Vec::new(),
+            core_ids: HashMap::new(),
+            index: FileIndex::new(unit, cx.names.len()),
+            entities: HashMap::new(),
+            tags: HashMap::new(),
+            record_ids: HashMap::new(),
+            enum_ids: HashMap::new(),
+            record_defs: Vec::new(),
+            enum_defs: Vec::new(),
+            literals: HashMap::new(),
+            attr_kinds: HashMap::new(),
+            builtin_rows: HashMap::new(),
+            quiet_files: HashMap::new(),
+            work: VecDeque::new(),
+            ctx: Context { limit: u32::MAX, ..Context::default() },
+            depth: 0,
+            suggestions: 0,
+            cx,
+        }
+    }
+
+    /// Runs `analysis` at file scope, where the first `limit` names are visible.
+    fn at_file_scope<R>(&mut self, limit: u32, analysis: impl FnOnce(&mut Self) -> R) -> R {
+        let context = Context { limit, ..Context::default() };
+        let outer = std::mem::replace(&mut self.ctx, context);
+        let result = analysis(self);
+        self.ctx = outer;
+        result
+    }
+
+    /// Runs `analysis` on an operand that is not evaluated: what it would add to the function and
+    /// the module is taken back.
+    fn unevaluated<R>(&mut self, analysis: impl FnOnce(&mut Self) -> R) -> R {
+        let outer = std::mem::replace(&mut self.ctx.unevaluated, true);
+        let locals = self.ctx.function.as_ref().map(|f| f.body.locals.len());
+        let result = analysis(self);
+        if let (Some(f), Some(locals)) = (&mut self.ctx.function, locals) {
+            f.body.locals.truncate(locals);
+        }
+        self.ctx.unevaluated = outer;
+        result
+    }
+
+    /// Declares what the unit defines and what the user wrote.
+    fn declare_unit(&mut self) {
+        for &decl in &self.unit.decls {
+            let quiet = self.is_quiet(self.ast.decl_span(decl).lo);
+            match self.ast.decl(decl) {
+                DeclKind::Error | DeclKind::Empty => {}
+                DeclKind::Function { specs, declarator, .. } => {
+                    let storage = self.ast.specs(specs).storage;
+                    if !(quiet && storage.intersects(Storage::STATIC.with(Storage::INLINE))) {
+                        self.declare_function_definition(decl, declarator);
+                    }
+                }
+                DeclKind::Vars { specs, items } => {
+                    if quiet {
+                        self.declare_emitted_items(specs, items);
+                    } else {
+                        self.declare_items(specs, items);
+                    }
+                }
+                DeclKind::StaticAssert { cond, message } => {
+                    if !quiet {
+                        self.static_assert(cond, message);
+                    }
+                }
+                DeclKind::Asm(_) => {
+                    if !quiet {
+                        self.unsupported(self.ast.decl_span(decl), "assembly outside a function");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Analyses what waits until nothing waits any more.
+    fn finish_work(&mut self) {
+        while let Some(work) = self.work.pop_front() {
+            if self.cx.diags.at_limit() {
+                return;
+            }
+            match work {
+                Work::Body(func) => self.analyze_body(func),
+                Work::Init(global) => self.analyze_global_init(global),
+            }
+        }
+    }
+}

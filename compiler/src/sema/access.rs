@@ -147,7 +147,8 @@ impl Sema<'_, '_> {
             return Operand::Value(self.error_expr(span));
         }
         let Some(to) = self.types.pointee(pointer.ty) else {
-            let message = format!("only pointers have something they point to, not {}", self.shown(pointer.ty));
+            let message =
+                format!("only pointers have something they point to, not {}", self.shown(pointer.ty));
             self.error(&codes::NOT_A_POINTER, pointer.span, message);
             return Operand::Value(self.error_expr(span));
         };
@@ -162,7 +163,14 @@ impl Sema<'_, '_> {
     }
 
     /// `base.name`, `base->name`.
-    pub(super) fn member_access(&mut self, base: ExprId, arrow: bool, name: Symbol, at: Span, span: Span) -> Operand {
+    pub(super) fn member_access(
+        &mut self,
+        base: ExprId,
+        arrow: bool,
+        name: Symbol,
+        at: Span,
+        span: Span,
+    ) -> Operand {
         let base_span = self.ast.expr_span(base);
         let object = if arrow {
             let pointer = self.rvalue(base);
@@ -337,7 +345,14 @@ impl Sema<'_, '_> {
         self.deref(pointer, span)
     }
 
-    fn array_element(&mut self, base: Operand, index: Expr, ty: TypeId, constant: Option<u32>, span: Span) -> Operand {
+    fn array_element(
+        &mut self,
+        base: Operand,
+        index: Expr,
+        ty: TypeId,
+        constant: Option<u32>,
+        span: Span,
+    ) -> Operand {
         let size = self.layout_of(ty).map_or(0, |layout| layout.size);
         let lvalue = match base {
             Operand::Place(lvalue) => lvalue,
@@ -497,9 +512,9 @@ fn innermost(place: &Place) -> &Place {
     let mut at = place;
     loop {
         at = match &at.kind {
-            PlaceKind::Field { base, .. } | PlaceKind::BitField { base, .. } | PlaceKind::Index { base, .. } => {
-                base
-            }
+            PlaceKind::Field { base, .. }
+            | PlaceKind::BitField { base, .. }
+            | PlaceKind::Index { base, .. } => base,
             PlaceKind::Local(_)
             | PlaceKind::Global(_)
             | PlaceKind::Func(_)

@@ -30,11 +30,8 @@ impl Sema<'_, '_> {
             inputs.extend(self.asm_input(operand, &names));
         }
         let clobbers: Vec<String> = self.ast.list(asm.clobbers).map(|text| self.text(text)).collect();
-        let labels: Vec<_> = self
-            .ast
-            .list(asm.labels)
-            .map(|name| (self.ast.name(name), self.ast.name_span(name)))
-            .collect();
+        let labels: Vec<_> =
+            self.ast.list(asm.labels).map(|name| (self.ast.name(name), self.ast.name_span(name))).collect();
         let mut targets = Vec::new();
         for (name, at) in labels {
             let label = self.label(name, at);
@@ -61,7 +58,8 @@ impl Sema<'_, '_> {
         let constraint = self.text(operand.constraint);
         let target = self.operand(operand.value);
         if !constraint.starts_with(['=', '+']) {
-            let message = format!("the constraint `{constraint}` of an output starts with neither `=` nor `+`");
+            let message =
+                format!("the constraint `{constraint}` of an output starts with neither `=` nor `+`");
             self.error(&codes::ASM, self.ast.string_span(operand.constraint), message);
             return None;
         }

@@ -295,7 +295,8 @@ impl Sema<'_, '_> {
     }
 
     fn attr_number(&mut self, id: AttrId) -> Option<i128> {
-        let value = self.attr_expr(id).and_then(|expr| self.integer_constant(expr, "an attribute's argument"));
+        let value =
+            self.attr_expr(id).and_then(|expr| self.integer_constant(expr, "an attribute's argument"));
         if value.is_none() && self.attr_expr(id).is_none() {
             self.bad_attr(id, "takes one number");
         }

@@ -7,7 +7,9 @@ use skep_syntax::diag::{Diag, codes};
 use skep_syntax::intern::Symbol;
 use skep_syntax::source::Span;
 
-use crate::hir::{Body, Builtin, Callee, Expr, ExprKind, FuncId, Label, LabelId, Local, LocalId, Place, PlaceKind};
+use crate::hir::{
+    Body, Builtin, Callee, Expr, ExprKind, FuncId, Label, LabelId, Local, LocalId, Place, PlaceKind,
+};
 use crate::hir::{Stmt, StmtKind};
 use crate::types::{IntKind, Type, TypeId};
 
@@ -94,8 +96,12 @@ impl Sema<'_, '_> {
             labels: Labels { regions: vec![0], ..Labels::default() },
             cleanups: Cleanups::default(),
         };
-        let context =
-            Context { scopes: Scopes::default(), limit: at, function: Some(Box::new(state)), ..Context::default() };
+        let context = Context {
+            scopes: Scopes::default(),
+            limit: at,
+            function: Some(Box::new(state)),
+            ..Context::default()
+        };
         let outer = std::mem::replace(&mut self.ctx, context);
         self.ctx.scopes.enter();
         self.check_result_type(id, function.ret);
@@ -172,7 +178,13 @@ impl Sema<'_, '_> {
     }
 
     /// Adds a local to the function.
-    pub(super) fn push_local(&mut self, name: Option<Symbol>, ty: TypeId, align: u32, span: Span) -> Option<LocalId> {
+    pub(super) fn push_local(
+        &mut self,
+        name: Option<Symbol>,
+        ty: TypeId,
+        align: u32,
+        span: Span,
+    ) -> Option<LocalId> {
         let f = self.ctx.function.as_mut()?;
         let id = LocalId(f.body.locals.len() as u32);
         f.body.locals.push(Local { name, ty, align, span });
@@ -267,7 +279,8 @@ impl Sema<'_, '_> {
                     then_falls || else_falls
                 }
                 StmtKind::Loop(l) => {
-                    let endless = l.cond.as_ref().is_none_or(|cond| self.const_int(cond).is_some_and(|v| v != 0));
+                    let endless =
+                        l.cond.as_ref().is_none_or(|cond| self.const_int(cond).is_some_and(|v| v != 0));
                     !endless || breaks(std::slice::from_ref(&l.body))
                 }
                 StmtKind::Switch { body, .. } => {
@@ -306,7 +319,8 @@ fn breaks(stmts: &[Stmt]) -> bool {
         StmtKind::Break => true,
         StmtKind::Block(inner) => breaks(inner),
         StmtKind::If { then, els, .. } => {
-            breaks(std::slice::from_ref(then)) || els.as_ref().is_some_and(|els| breaks(std::slice::from_ref(els)))
+            breaks(std::slice::from_ref(then))
+                || els.as_ref().is_some_and(|els| breaks(std::slice::from_ref(els)))
         }
         // A jump may lead out as well.
         StmtKind::Goto(_) | StmtKind::Asm(_) => false,

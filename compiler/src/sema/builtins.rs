@@ -53,7 +53,9 @@ enum Rule {
     PreserveStaticOffset,
     /// `__sync_fetch_and_OP`, `__sync_OP_and_fetch` (true), `__atomic_...` with an order argument.
     Fetch(AtomicRmw, bool),
-    SyncCompare { yields_old: bool },
+    SyncCompare {
+        yields_old: bool,
+    },
     SyncExchange,
     SyncRelease,
     Barrier,
@@ -217,11 +219,21 @@ impl Sema<'_, '_> {
     }
 
     /// A call of a builtin.
-    pub(super) fn builtin_call(&mut self, row: &'static Row, name: Symbol, args: List<ExprId>, span: Span) -> Expr {
+    pub(super) fn builtin_call(
+        &mut self,
+        row: &'static Row,
+        name: Symbol,
+        args: List<ExprId>,
+        span: Span,
+    ) -> Expr {
         let (least, most) = row.args;
         if args.len() < least || args.len() > most {
             let few = if args.len() < least { "few" } else { "many" };
-            let message = format!("too {few} arguments for `{}`: {} given, it takes {least}", self.name(name), args.len());
+            let message = format!(
+                "too {few} arguments for `{}`: {} given, it takes {least}",
+                self.name(name),
+                args.len()
+            );
             self.error(&codes::ARGUMENTS, span, message);
             self.check_arguments_alone(args);
             return self.error_expr(span);
@@ -335,7 +347,14 @@ impl Sema<'_, '_> {
         Some(self.assigned(value, ty, Use::Arg(index + 1)))
     }
 
-    fn plain(&mut self, builtin: Builtin, params: &'static [Ty], ret: Ty, args: &[ExprId], span: Span) -> Expr {
+    fn plain(
+        &mut self,
+        builtin: Builtin,
+        params: &'static [Ty],
+        ret: Ty,
+        args: &[ExprId],
+        span: Span,
+    ) -> Expr {
         let mut values = Vec::with_capacity(args.len());
         for (index, (&arg, &param)) in args.iter().zip(params).enumerate() {
             let value = self.rvalue(arg);
@@ -356,7 +375,11 @@ impl Sema<'_, '_> {
         let volatile = self.types.pointee(value.ty).is_some_and(|to| {
             self.types.quals(to).contains(Quals::VOLATILE) && !self.types.quals(to).contains(Quals::CONST)
         });
-        if both && volatile { self.convert(value, param) } else { self.assigned(value, param, Use::Arg(index + 1)) }
+        if both && volatile {
+            self.convert(value, param)
+        } else {
+            self.assigned(value, param, Use::Arg(index + 1))
+        }
     }
 
     /// `__builtin_constant_p`: known already, or to be seen after optimisation.
@@ -434,8 +457,11 @@ impl Sema<'_, '_> {
                 Some(value) => {
                     super::consteval::extend(super::consteval::truncate(value as u128, kind), kind) == value
                 }
-                None => from == kind || (from.size() < kind.size() && (!from.is_signed() || kind.is_signed()))
-                    || (from.size() == kind.size() && from.is_signed() == kind.is_signed()),
+                None => {
+                    from == kind
+                        || (from.size() < kind.size() && (!from.is_signed() || kind.is_signed()))
+                        || (from.size() == kind.size() && from.is_signed() == kind.is_signed())
+                }
             };
             if !fits {
                 self.unsupported(e.span, "checked arithmetic of operands that are wider than the result");
@@ -503,7 +529,8 @@ impl Sema<'_, '_> {
         let number = self.integer_constant(at, "the kind of a CO-RE question")?;
         let kind = usize::try_from(number).ok().and_then(|number| kinds.get(number)).copied();
         if kind.is_none() {
-            let message = format!("there is no kind {number} of this question, the last is {}", kinds.len() - 1);
+            let message =
+                format!("there is no kind {number} of this question, the last is {}", kinds.len() - 1);
             self.error(&codes::CORE_ACCESS, self.ast.expr_span(at), message);
         }
         kind
@@ -557,7 +584,10 @@ impl Sema<'_, '_> {
             return None;
         }
         let Some(to) = self.types.pointee(pointer.ty).filter(|&to| self.is_scalar(to)) else {
-            let message = format!("an atomic operation takes a pointer to an integer or pointer, not {}", self.shown(pointer.ty));
+            let message = format!(
+                "an atomic operation takes a pointer to an integer or pointer, not {}",
+                self.shown(pointer.ty)
+            );
             self.error(&codes::BUILTIN_USE, pointer.span, message);
             return None;
         };
@@ -584,7 +614,12 @@ impl Sema<'_, '_> {
         let expected = self.atomic_operand(args, 1, ty)?;
         let new = self.atomic_operand(args, 2, ty)?;
         if yields_old {
-            return Some(self.builtin(Builtin::AtomicCompareExchange, vec![pointer, expected, new], ty, span));
+            return Some(self.builtin(
+                Builtin::AtomicCompareExchange,
+                vec![pointer, expected, new],
+                ty,
+                span,
+            ));
         }
         // The expected value is compared with the old one too: it is kept.
         let (store, expected) = self.temporary(expected, span)?;

@@ -174,7 +174,13 @@ impl Sema<'_, '_> {
         out
     }
 
-    fn wrong_count(&mut self, function: &FunctionType, args: List<ExprId>, callee: Option<FuncId>, span: Span) {
+    fn wrong_count(
+        &mut self,
+        function: &FunctionType,
+        args: List<ExprId>,
+        callee: Option<FuncId>,
+        span: Span,
+    ) {
         let (wanted, given) = (function.params.len(), args.len());
         let few = given < wanted;
         let message = format!(

@@ -50,7 +50,8 @@ impl Sema<'_, '_> {
         };
         self.queue_function(func);
         if self.function_type(self.functions[func.index()].ty).is_none_or(|f| f.params.len() != 1) {
-            let message = format!("`{}` does not take one argument, the address of the variable", self.name(name));
+            let message =
+                format!("`{}` does not take one argument, the address of the variable", self.name(name));
             self.error(&codes::ATTRIBUTE, span, message);
             return;
         }
@@ -69,10 +70,17 @@ impl Sema<'_, '_> {
     }
 
     /// Adds the calls on the way from `from` out to `to`.
-    pub(super) fn cleanup_calls(&mut self, from: Option<CleanupId>, to: Option<CleanupId>, span: Span, out: &mut Vec<Stmt>) {
+    pub(super) fn cleanup_calls(
+        &mut self,
+        from: Option<CleanupId>,
+        to: Option<CleanupId>,
+        span: Span,
+        out: &mut Vec<Stmt>,
+    ) {
         let mut at = from;
         while at != to {
-            let Some(node) = at.and_then(|at| self.ctx.function.as_ref()?.cleanups.nodes.get(at as usize)) else {
+            let Some(node) = at.and_then(|at| self.ctx.function.as_ref()?.cleanups.nodes.get(at as usize))
+            else {
                 return;
             };
             let (local, func, outer) = (node.local, node.func, node.outer);

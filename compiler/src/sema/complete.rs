@@ -19,7 +19,8 @@ impl Sema<'_, '_> {
         }
         let mut work: Vec<TypeId> = Vec::new();
         for function in &self.functions {
-            let described = function.body.is_some() || matches!(function.linkage, Linkage::Extern | Linkage::ExternWeak);
+            let described =
+                function.body.is_some() || matches!(function.linkage, Linkage::Extern | Linkage::ExternWeak);
             if described {
                 work.push(function.ty);
             }

@@ -185,9 +185,7 @@ impl Eval<'_, '_, '_> {
                 let value = if left == *and { self.const_truth(right)? } else { left };
                 Some(Constant::Int(u128::from(value)))
             }
-            ExprKind::Cond { cond, then, els } => {
-                self.eval(if self.const_truth(cond)? { then } else { els })
-            }
+            ExprKind::Cond { cond, then, els } => self.eval(if self.const_truth(cond)? { then } else { els }),
             ExprKind::CondOmitted { value, els } => {
                 if self.const_truth(value)? {
                     self.const_convert(value, e.ty)
@@ -301,9 +299,7 @@ impl Eval<'_, '_, '_> {
     /// The address of a place, if it is constant.
     fn const_address(&self, place: &Place) -> Option<Constant> {
         match &place.kind {
-            PlaceKind::Global(id) => {
-                Some(Constant::Address { symbol: SymbolRef::Global(*id), addend: 0 })
-            }
+            PlaceKind::Global(id) => Some(Constant::Address { symbol: SymbolRef::Global(*id), addend: 0 }),
             PlaceKind::Func(id) => Some(Constant::Address { symbol: SymbolRef::Func(*id), addend: 0 }),
             PlaceKind::Deref(pointer) => self.eval(pointer),
             PlaceKind::Field { base, offset: bytes } => {

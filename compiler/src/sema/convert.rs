@@ -202,7 +202,13 @@ impl Sema<'_, '_> {
     /// The common arithmetic type of two operands.
     pub(super) fn arithmetic_type(&mut self, a: &Expr, b: &Expr) -> TypeId {
         let ty = match (self.types.shape(a.ty), self.types.shape(b.ty)) {
-            (Type::Float(x), Type::Float(y)) => if x >= y { a.ty } else { b.ty },
+            (Type::Float(x), Type::Float(y)) => {
+                if x >= y {
+                    a.ty
+                } else {
+                    b.ty
+                }
+            }
             (Type::Float(_), _) => a.ty,
             (_, Type::Float(_)) => b.ty,
             _ => match (self.promoted_kind(a), self.promoted_kind(b)) {

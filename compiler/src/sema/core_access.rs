@@ -158,7 +158,13 @@ impl Sema<'_, '_> {
     }
 
     /// `__builtin_preserve_field_info`: what the loader is asked about the end of a path.
-    pub(super) fn chain_info(&mut self, chain: Chain, ty: TypeId, kind: CoreKind, span: Span) -> Option<Expr> {
+    pub(super) fn chain_info(
+        &mut self,
+        chain: Chain,
+        ty: TypeId,
+        kind: CoreKind,
+        span: Span,
+    ) -> Option<Expr> {
         let size = self.layout_of(ty).map_or(0, |layout| layout.size);
         let bits = chain.bits.map(|(first, width, size)| (unit_of(first, width, size), width));
         let (unit_offset, unit_size) =
@@ -220,7 +226,14 @@ impl Sema<'_, '_> {
     }
 
     /// A question about the constant number `index` of an enum.
-    pub(super) fn enum_info(&mut self, root: TypeId, index: usize, value: i128, kind: CoreKind, span: Span) -> Expr {
+    pub(super) fn enum_info(
+        &mut self,
+        root: TypeId,
+        index: usize,
+        value: i128,
+        kind: CoreKind,
+        span: Span,
+    ) -> Expr {
         let local = if kind == CoreKind::EnumvalExists { 1 } else { value as u64 };
         let core = self.core_reloc(CoreReloc {
             kind,

@@ -341,8 +341,7 @@ impl Sema<'_, '_> {
     }
 
     fn conflict(&mut self, span: Span, ty: TypeId, known: TypeId, first: Span) {
-        let message =
-            format!("declared here as {}, but before as {}", self.shown(ty), self.shown(known));
+        let message = format!("declared here as {}, but before as {}", self.shown(ty), self.shown(known));
         self.report(Diag::new(&codes::CONFLICT, span, message).with_label(first, "first here"));
     }
 
@@ -413,7 +412,8 @@ impl Sema<'_, '_> {
         );
         let is_static = declaration.storage.has(Storage::STATIC);
         let linkage = if is_static { Linkage::Static } else { Linkage::Extern };
-        let id = self.push_global(text, Some(name), declaration.declared.ty, linkage, declaration.declared.span);
+        let id =
+            self.push_global(text, Some(name), declaration.declared.ty, linkage, declaration.declared.span);
         // The initialiser may name the variable.
         let first = self.index.names(name).first().copied().unwrap_or(0);
         self.entities.insert(name, (Binding::Global(id), first));
@@ -512,10 +512,7 @@ impl Sema<'_, '_> {
         }
         if let Some(init) = declaration.init {
             self.global_info[id.index()].init = Some((init, declaration.at));
-            let open = matches!(
-                self.types.shape(self.globals[id.index()].ty),
-                Type::Array { len: None, .. }
-            );
+            let open = matches!(self.types.shape(self.globals[id.index()].ty), Type::Array { len: None, .. });
             if open {
                 // Its size may be asked for before its turn comes.
                 self.analyze_global_init(id);
@@ -610,7 +607,10 @@ impl Sema<'_, '_> {
         if value == 0 {
             let text = match message {
                 Some(text) => {
-                    format!("static assertion failed: {}", String::from_utf8_lossy(self.ast.string_bytes(text)))
+                    format!(
+                        "static assertion failed: {}",
+                        String::from_utf8_lossy(self.ast.string_bytes(text))
+                    )
                 }
                 None => "static assertion failed".into(),
             };

@@ -74,9 +74,7 @@ impl Sema<'_, '_> {
             }
             Ast::Unary { op, operand } => self.unary(op, operand, span),
             Ast::Binary { op, lhs, rhs, at } => Operand::Value(self.binary(op, lhs, rhs, Span::at(at), span)),
-            Ast::Assign { op, lhs, rhs, at } => {
-                Operand::Value(self.assign(op, lhs, rhs, Span::at(at), span))
-            }
+            Ast::Assign { op, lhs, rhs, at } => Operand::Value(self.assign(op, lhs, rhs, Span::at(at), span)),
             Ast::Comma { lhs, rhs } => Operand::Value(self.comma(lhs, rhs, span)),
             Ast::Cond { cond, then, other } => Operand::Value(self.conditional(cond, then, other, span)),
             Ast::Cast { ty, operand } => Operand::Value(self.cast(ty, operand, span)),
@@ -173,8 +171,7 @@ impl Sema<'_, '_> {
     }
 
     pub(super) fn unknown_name(&mut self, name: Symbol, span: Span) {
-        let mut diag =
-            Diag::new(&codes::UNKNOWN_NAME, span, format!("unknown name `{}`", self.name(name)));
+        let mut diag = Diag::new(&codes::UNKNOWN_NAME, span, format!("unknown name `{}`", self.name(name)));
         if let Some((Binding::Global(id), _)) = self.entity(name) {
             diag = diag.with_label(self.globals[id.index()].span, "declared only here, later");
         } else if let Some((Binding::Func(id), _)) = self.entity(name) {

@@ -10,7 +10,8 @@
 //! ```
 
 use skep_syntax::ast::{
-    Designator, DesignatorId, ExprId, ExprKind as Ast, Init as AstInit, InitId, InitItemId, List, Prefix, StrId,
+    Designator, DesignatorId, ExprId, ExprKind as Ast, Init as AstInit, InitId, InitItemId, List, Prefix,
+    StrId,
 };
 use skep_syntax::diag::codes;
 use skep_syntax::source::Span;

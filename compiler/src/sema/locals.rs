@@ -4,7 +4,7 @@
 //! every element of a small one is given there is no fill: padding stays indeterminate, as in
 //! what clang makes of it.
 
-use skep_syntax::ast::{DeclId, DeclKind, InitId, Item, List, ItemId, SpecsId, Storage, TypeNameId};
+use skep_syntax::ast::{DeclId, DeclKind, InitId, Item, ItemId, List, SpecsId, Storage, TypeNameId};
 use skep_syntax::diag::{Diag, codes};
 use skep_syntax::intern::Symbol;
 use skep_syntax::source::Span;
@@ -71,10 +71,16 @@ impl Sema<'_, '_> {
             Binding::Local(id) => {
                 self.ctx.function.as_ref().and_then(|f| f.body.locals.get(id.index())).map(|local| local.span)
             }
-            Binding::Global(id) if storage.has(Storage::EXTERN) && self.globals[id.index()].ty == declared.ty => return,
+            Binding::Global(id)
+                if storage.has(Storage::EXTERN) && self.globals[id.index()].ty == declared.ty =>
+            {
+                return;
+            }
             Binding::Global(id) => Some(self.globals[id.index()].span),
             Binding::Func(_) | Binding::Error => return,
-            Binding::Typedef(ty) if storage.has(Storage::TYPEDEF) && self.same_type(ty, declared.ty) => return,
+            Binding::Typedef(ty) if storage.has(Storage::TYPEDEF) && self.same_type(ty, declared.ty) => {
+                return;
+            }
             Binding::Typedef(_) | Binding::Constant { .. } => None,
         };
         let message = format!("`{}` is declared twice in this scope", self.name(name));
@@ -93,10 +99,13 @@ impl Sema<'_, '_> {
             self.error(&codes::INITIALIZER, span, "an `extern` variable of a block has no initialiser");
         }
         let storage = storage.with(Storage::EXTERN);
-        let declaration = Declaration { declared, storage, label: item.asm_label, init: None, body: None, at: u32::MAX };
+        let declaration =
+            Declaration { declared, storage, label: item.asm_label, init: None, body: None, at: u32::MAX };
         let first = self.index.names(name).first().copied().unwrap_or(u32::MAX);
         let binding = match known {
-            Some(Binding::Func(_) | Binding::Global(_)) | None => self.add_declaration(name, known, declaration),
+            Some(Binding::Func(_) | Binding::Global(_)) | None => {
+                self.add_declaration(name, known, declaration)
+            }
             Some(_) => self.add_declaration(name, None, declaration),
         };
         self.entities.entry(name).or_insert((binding, first));
@@ -107,7 +116,8 @@ impl Sema<'_, '_> {
         let function = self.ctx.function.as_ref().map(|f| self.functions[f.id.index()].name);
         let text = format!("{}.{}", function.map_or("", |name| self.name(name)), self.name(name));
         // Blocks may have statics of the same name; the object tells them apart by numbers.
-        let taken = self.globals.iter().filter(|g| g.name == text || g.name.starts_with(&format!("{text}."))).count();
+        let taken =
+            self.globals.iter().filter(|g| g.name == text || g.name.starts_with(&format!("{text}."))).count();
         let text = if taken == 0 { text } else { format!("{text}.{taken}") };
         let Declared { ty, attrs, span, .. } = declared;
         let id = self.push_global(text, Some(name), ty, Linkage::Static, span);
@@ -162,7 +172,11 @@ impl Sema<'_, '_> {
     fn auto_local(&mut self, specified: &Specified, item: Item, out: &mut Vec<Stmt>) {
         let Some(ident) = self.ast.declarator(item.declarator).name else { return };
         let Some(skep_syntax::ast::Init::Expr(expr)) = item.init.map(|init| self.ast.init(init)) else {
-            self.error(&codes::SPECIFIERS, ident.span(), "`__auto_type` needs an initialiser that is an expression");
+            self.error(
+                &codes::SPECIFIERS,
+                ident.span(),
+                "`__auto_type` needs an initialiser that is an expression",
+            );
             self.ctx.scopes.bind(ident.sym, Binding::Error);
             return;
         };
@@ -190,7 +204,11 @@ impl Sema<'_, '_> {
         match init.map(|init| self.ast.init(init)) {
             Some(skep_syntax::ast::Init::Expr(expr)) => self.unevaluated(|s| s.rvalue(expr).ty),
             Some(skep_syntax::ast::Init::List(_)) | None => {
-                self.error(&codes::SPECIFIERS, span, "`__auto_type` needs an initialiser that is an expression");
+                self.error(
+                    &codes::SPECIFIERS,
+                    span,
+                    "`__auto_type` needs an initialiser that is an expression",
+                );
                 TypeId::ERROR
             }
         }
@@ -199,7 +217,14 @@ impl Sema<'_, '_> {
     // ------------------------------------------------------------ contents
 
     /// Gives a local its initial contents; yields its type, the size of an open array found out.
-    fn init_local(&mut self, local: LocalId, ty: TypeId, init: InitId, span: Span, out: &mut Vec<Stmt>) -> TypeId {
+    fn init_local(
+        &mut self,
+        local: LocalId,
+        ty: TypeId,
+        init: InitId,
+        span: Span,
+        out: &mut Vec<Stmt>,
+    ) -> TypeId {
         if let (skep_syntax::ast::Init::Expr(expr), false) = (self.ast.init(init), self.is_array(ty))
             && !matches!(self.ast.expr(expr), skep_syntax::ast::ExprKind::Compound { .. })
         {
@@ -237,8 +262,12 @@ impl Sema<'_, '_> {
             && built.leaves.len() <= FEW
             && (scalar || !all_constant);
         if !one_by_one {
-            let known: Vec<_> =
-                built.leaves.iter().zip(&constants).filter_map(|(leaf, value)| Some((leaf, (*value)?))).collect();
+            let known: Vec<_> = built
+                .leaves
+                .iter()
+                .zip(&constants)
+                .filter_map(|(leaf, value)| Some((leaf, (*value)?)))
+                .collect();
             let init: Init = self.init_of(&known);
             out.push(Stmt { kind: StmtKind::Fill { place: place.clone(), init }, span });
         }
@@ -259,7 +288,9 @@ impl Sema<'_, '_> {
         let ty = self.types.unqualified(leaf.ty);
         let at_start = leaf.offset == 0;
         let kind = match leaf.bits {
-            None if at_start && self.types.canonical(object.ty) == self.types.canonical(ty) => object.kind.clone(),
+            None if at_start && self.types.canonical(object.ty) == self.types.canonical(ty) => {
+                object.kind.clone()
+            }
             None => PlaceKind::Field { base: Box::new(object.clone()), offset: leaf.offset },
             Some(slot) => {
                 let unit = self.layout_of(leaf.ty).map_or(1, |layout| layout.size as u32);

@@ -48,8 +48,6 @@ mod specifiers;
 mod static_init;
 mod stmt;
 mod suggest;
-#[cfg(test)]
-mod tests;
 mod typename;
 
 use std::collections::{HashMap, VecDeque};

@@ -104,13 +104,24 @@ impl Sema<'_, '_> {
         if count < 0 {
             self.warn(&codes::SHIFT_COUNT, at, format!("the shift count {count} is negative"));
         } else if count >= i128::from(bits) {
-            let message = format!("the shift count {count} is not smaller than the {bits} bits of {}", self.shown(left.ty));
+            let message = format!(
+                "the shift count {count} is not smaller than the {bits} bits of {}",
+                self.shown(left.ty)
+            );
             self.warn(&codes::SHIFT_COUNT, at, message);
         }
     }
 
     /// `+ - * /`, on pointers too.
-    fn arithmetic(&mut self, binary: BinaryOp, op: BinOp, left: Expr, right: Expr, at: Span, span: Span) -> Expr {
+    fn arithmetic(
+        &mut self,
+        binary: BinaryOp,
+        op: BinOp,
+        left: Expr,
+        right: Expr,
+        at: Span,
+        span: Span,
+    ) -> Expr {
         if self.is_arithmetic(left.ty) && self.is_arithmetic(right.ty) {
             self.check_division(binary, &right, at);
             let (left, right, ty) = self.usual_conversions(left, right);
@@ -130,7 +141,9 @@ impl Sema<'_, '_> {
                 let index = self.index_value(right);
                 self.pointer_plus(left, index, true, span)
             }
-            BinaryOp::Sub if left_pointer && right_pointer => self.pointer_difference(op, left, right, at, span),
+            BinaryOp::Sub if left_pointer && right_pointer => {
+                self.pointer_difference(op, left, right, at, span)
+            }
             _ => self.bad_operands(op, &left, &right, at, span),
         }
     }
@@ -161,12 +174,19 @@ impl Sema<'_, '_> {
             return self.bad_operands(op, &left, &right, at, span);
         }
         let Some(scale) = self.pointee_size(&left) else { return self.error_expr(span) };
-        let kind =
-            ExprKind::PtrDiff { left: Box::new(left), right: Box::new(right), scale: scale.max(1) };
+        let kind = ExprKind::PtrDiff { left: Box::new(left), right: Box::new(right), scale: scale.max(1) };
         Expr { kind, ty: TypeId::int(IntKind::Long), span }
     }
 
-    fn comparison(&mut self, compare: CompareOp, op: BinOp, left: Expr, right: Expr, at: Span, span: Span) -> Expr {
+    fn comparison(
+        &mut self,
+        compare: CompareOp,
+        op: BinOp,
+        left: Expr,
+        right: Expr,
+        at: Span,
+        span: Span,
+    ) -> Expr {
         if self.is_arithmetic(left.ty) && self.is_arithmetic(right.ty) {
             let (left, right, _) = self.usual_conversions(left, right);
             return self.compare_expr(compare, left, right, span);
@@ -258,7 +278,14 @@ impl Sema<'_, '_> {
     }
 
     /// `=`, `op=`.
-    pub(super) fn assign(&mut self, op: Option<BinOp>, lhs: ExprId, rhs: ExprId, at: Span, span: Span) -> Expr {
+    pub(super) fn assign(
+        &mut self,
+        op: Option<BinOp>,
+        lhs: ExprId,
+        rhs: ExprId,
+        at: Span,
+        span: Span,
+    ) -> Expr {
         let target = self.operand(lhs);
         let value = self.rvalue(rhs);
         let Some(place) = self.modifiable(target) else { return self.error_expr(span) };
@@ -280,7 +307,16 @@ impl Sema<'_, '_> {
 
     /// `place = place op value`, the place evaluated once.
     #[allow(clippy::too_many_arguments)]
-    fn update(&mut self, place: Place, op: BinaryOp, value: Expr, post: bool, at: Span, text: &str, span: Span) -> Expr {
+    fn update(
+        &mut self,
+        place: Place,
+        op: BinaryOp,
+        value: Expr,
+        post: bool,
+        at: Span,
+        text: &str,
+        span: Span,
+    ) -> Expr {
         let ty = self.types.unqualified(place.ty);
         if let Some(to) = self.types.pointee(ty) {
             if !matches!(op, BinaryOp::Add | BinaryOp::Sub) || !self.is_integer(value.ty) {
@@ -337,7 +373,13 @@ impl Sema<'_, '_> {
     }
 
     /// `cond ? then : other`, `cond ?: other`.
-    pub(super) fn conditional(&mut self, cond: ExprId, then: Option<ExprId>, other: ExprId, span: Span) -> Expr {
+    pub(super) fn conditional(
+        &mut self,
+        cond: ExprId,
+        then: Option<ExprId>,
+        other: ExprId,
+        span: Span,
+    ) -> Expr {
         let value = self.rvalue(cond);
         let cond = self.condition(value);
         let then_value = match then {
@@ -395,8 +437,11 @@ impl Sema<'_, '_> {
     }
 
     fn pointer_integer_mismatch(&mut self, pointer: TypeId, integer: TypeId, span: Span) {
-        let message =
-            format!("the results of `?:` are the pointer {} and {}", self.shown(pointer), self.shown(integer));
+        let message = format!(
+            "the results of `?:` are the pointer {} and {}",
+            self.shown(pointer),
+            self.shown(integer)
+        );
         self.warn(&codes::POINTER_TYPES, span, message);
     }
 
@@ -407,8 +452,11 @@ impl Sema<'_, '_> {
         } else if self.compatible_unqualified(to_a, to_b) {
             self.composite(to_a, to_b)
         } else {
-            let message =
-                format!("the results of `?:` have distinct pointer types, {} and {}", self.shown(a), self.shown(b));
+            let message = format!(
+                "the results of `?:` have distinct pointer types, {} and {}",
+                self.shown(a),
+                self.shown(b)
+            );
             self.warn(&codes::POINTER_TYPES, span, message);
             TypeId::VOID
         };
@@ -434,7 +482,8 @@ impl Sema<'_, '_> {
             return Expr { ty: self.types.unqualified(to), ..self.error_expr(span) };
         }
         let is_float = |s: &Self, ty| matches!(s.types.shape(ty), Type::Float(_));
-        let same_record = self.types.record_of(e.ty).is_some() && self.types.record_of(e.ty) == self.types.record_of(to);
+        let same_record =
+            self.types.record_of(e.ty).is_some() && self.types.record_of(e.ty) == self.types.record_of(to);
         let fits = self.is_scalar(e.ty)
             && self.is_scalar(to)
             && !(self.is_pointer(e.ty) && is_float(self, to))

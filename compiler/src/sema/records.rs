@@ -38,13 +38,11 @@ impl Sema<'_, '_> {
         let record = match (node.tag, node.members.is_some()) {
             (None, _) => self.new_record(id, None),
             (Some(tag), true) if self.ctx.function.is_some() => self.define_local_record(id, tag),
-            (Some(tag), false) if self.ctx.function.is_some() => {
-                match self.ctx.scopes.tag(tag.sym) {
-                    Some(Tag::Record(record)) => Some(record),
-                    Some(Tag::Enum(_)) => None,
-                    None => self.file_record(id, tag),
-                }
-            }
+            (Some(tag), false) if self.ctx.function.is_some() => match self.ctx.scopes.tag(tag.sym) {
+                Some(Tag::Record(record)) => Some(record),
+                Some(Tag::Enum(_)) => None,
+                None => self.file_record(id, tag),
+            },
             (Some(tag), _) => self.file_record(id, tag),
         };
         match record {
@@ -399,8 +397,7 @@ impl Sema<'_, '_> {
             }
             Ok(width) if width <= most => Some(width),
             _ => {
-                let message =
-                    format!("a bit-field of {value} bits in {}, which has {most}", self.shown(ty));
+                let message = format!("a bit-field of {value} bits in {}, which has {most}", self.shown(ty));
                 self.error(&codes::BIT_FIELD, span, message);
                 None
             }

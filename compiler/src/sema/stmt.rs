@@ -38,13 +38,21 @@ impl Sema<'_, '_> {
                 let cond = self.truth(cond);
                 let body = self.loop_body(body);
                 let unroll = self.unroll(id);
-                self.push_loop(Loop { cond: Some(cond), test_last: false, step: None, body, unroll }, span, out);
+                self.push_loop(
+                    Loop { cond: Some(cond), test_last: false, step: None, body, unroll },
+                    span,
+                    out,
+                );
             }
             Ast::DoWhile { body, cond } => {
                 let body = self.loop_body(body);
                 let cond = self.truth(cond);
                 let unroll = self.unroll(id);
-                self.push_loop(Loop { cond: Some(cond), test_last: true, step: None, body, unroll }, span, out);
+                self.push_loop(
+                    Loop { cond: Some(cond), test_last: true, step: None, body, unroll },
+                    span,
+                    out,
+                );
             }
             Ast::For { init, cond, step, body } => {
                 let block = self.scoped(span, |s, out| {
@@ -151,14 +159,15 @@ impl Sema<'_, '_> {
     fn leave(&mut self, continues: bool, span: Span, out: &mut Vec<Stmt>) {
         let targets = self.ctx.function.as_ref().map(|f| &f.targets);
         let target = targets.and_then(|targets| {
-            targets.iter().rev().find(|target| !continues || target.switch.is_none()).map(|target| target.cleanup)
+            targets
+                .iter()
+                .rev()
+                .find(|target| !continues || target.switch.is_none())
+                .map(|target| target.cleanup)
         });
         let Some(to) = target else {
-            let message = if continues {
-                "`continue` outside a loop"
-            } else {
-                "`break` outside a loop or switch"
-            };
+            let message =
+                if continues { "`continue` outside a loop" } else { "`break` outside a loop or switch" };
             self.error(&codes::STRAY_JUMP, span, message);
             return;
         };

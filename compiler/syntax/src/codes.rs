@@ -98,7 +98,6 @@ codes! {
     E0223 BUILTIN_USE Error "a builtin with operands it cannot have"
     E0224 RETURN_VALUE Error "a `return` that contradicts the result type"
     E0225 BIT_FIELD Error "a bit-field that cannot exist or be used so"
-    E0226 UNSUPPORTED Error "something that is C but not supported here"
     E0227 IMPLICIT_FUNCTION Error "a call of a function that is not declared"
     E0228 INT_CONVERSION Error "an integer where a pointer is wanted, or the other way round"
     E0229 ASM Error "an operand that inline assembly cannot have"

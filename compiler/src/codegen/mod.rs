@@ -84,6 +84,7 @@ pub fn machine_function(
     if limits.len() > before {
         return None;
     }
+    let accesses = frame::access::Accesses::new(&func);
     let selected = options.check.then(|| func.clone());
     let name = &module.symbols[f.symbol].name;
     let Some(steps) = regs::allocate(&mut func) else {
@@ -97,7 +98,7 @@ pub fn machine_function(
         let (before, after) = (mir::print(&selected, module), mir::print(&func, module));
         panic!("register allocation of `{name}` is wrong: {wrong}\n{before}\n{after}");
     }
-    frame::lay_out(&mut func, name, limits);
+    frame::lay_out(&mut func, &steps, &accesses, name, limits);
     layout::order(&mut func, options.cpu);
     (limits.len() == before).then_some(func)
 }

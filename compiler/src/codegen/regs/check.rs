@@ -20,6 +20,9 @@ use skep_stdlib::isa::Size;
 enum Place {
     Register(Reg),
     Spill(Object),
+    /// No place of the machine: values that are equal to this constant, so that they may be made
+    /// again anywhere.
+    Constant(usize),
 }
 
 /// The names of the values in each place: registers of the code before allocation, and constants
@@ -32,37 +35,16 @@ enum Name {
 
 type State = BTreeMap<Place, BTreeSet<Name>>;
 
-/// What is written to a register.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Always {
-    Never,
-    Constant(usize),
-    Mixed,
-}
-
-impl Always {
-    fn and(self, other: Always) -> Always {
-        match (self, other) {
-            (Always::Never, one) | (one, Always::Never) => one,
-            (a, b) if a == b => a,
-            _ => Always::Mixed,
-        }
-    }
-}
-
 struct Checker<'a> {
     before: &'a Func,
     after: &'a Steps,
     /// Distinct instructions that make constants.
     constants: Vec<Op>,
-    /// The constant that a register always is, by register.
-    always: Vec<Option<usize>>,
 }
 
 /// Checks an allocation: `before` is the code as selected, `after` what allocation returned.
 pub fn check(before: &Func, after: &Steps) -> Result<(), String> {
-    let mut checker = Checker { before, after, constants: Vec::new(), always: vec![None; before.regs] };
-    checker.find_constants();
+    let checker = Checker { before, after, constants: constants(before) };
     let flow = Flow::new(before);
     let mut inputs: Arena<Block, Option<State>> = Arena::filled(&before.blocks, None);
     let Some(&entry) = flow.rpo.first() else { return Ok(()) };
@@ -88,6 +70,18 @@ pub fn check(before: &Func, after: &Steps) -> Result<(), String> {
     Ok(())
 }
 
+/// The distinct instructions that make constants.
+fn constants(func: &Func) -> Vec<Op> {
+    let mut found = Vec::new();
+    for inst in func.blocks.values().flat_map(|data| &data.insts) {
+        let op = template(inst.op);
+        if op.rematerialised().is_some() && inst.core.is_none() && !found.contains(&op) {
+            found.push(op);
+        }
+    }
+    found
+}
+
 /// Intersects a state with another that arrives at the same point.
 fn meet(into: &mut Option<State>, from: &State) -> bool {
     let Some(state) = into else {
@@ -108,46 +102,6 @@ fn meet(into: &mut Option<State>, from: &State) -> bool {
 }
 
 impl Checker<'_> {
-    /// Finds registers that are only ever written with one constant, directly or as copies of each
-    /// other.
-    fn find_constants(&mut self) {
-        let mut written = vec![Always::Never; self.before.regs];
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for data in self.before.blocks.values() {
-                for inst in &data.insts {
-                    let now = match inst.op {
-                        Op::Mov { src, .. } if src.is_virtual() => written[src.index()],
-                        op if inst.core.is_none() && op.rematerialised().is_some() => {
-                            Always::Constant(self.constant(template(op)))
-                        }
-                        _ => Always::Mixed,
-                    };
-                    inst.op.for_each_reg(|reg, role| {
-                        if role.writes() {
-                            let new = written[reg.index()].and(now);
-                            changed |= new != written[reg.index()];
-                            written[reg.index()] = new;
-                        }
-                    });
-                }
-            }
-        }
-        for (always, written) in self.always.iter_mut().zip(written) {
-            if let Always::Constant(number) = written {
-                *always = Some(number);
-            }
-        }
-    }
-
-    fn constant(&mut self, op: Op) -> usize {
-        self.constants.iter().position(|&known| known == op).unwrap_or_else(|| {
-            self.constants.push(op);
-            self.constants.len() - 1
-        })
-    }
-
     fn block(&self, block: Block, state: &mut State) -> Result<(), String> {
         let originals = &self.before.blocks[block].insts;
         let mut next = 0;
@@ -174,9 +128,12 @@ impl Checker<'_> {
     fn dropped(&self, state: &mut State, op: Op) -> Result<(), String> {
         match op {
             Op::Mov { dst, src } => self.rename(state, dst, src),
-            _ => match op.rematerialised() {
-                Some(dst) => forget(state, dst),
-                None => return Err(format!("{op:?} is lost")),
+            _ => match (op.rematerialised(), self.number_of(op)) {
+                (Some(dst), Some(number)) => {
+                    forget(state, dst);
+                    equal(state, dst, number);
+                }
+                _ => return Err(format!("{op:?} is lost")),
             },
         }
         Ok(())
@@ -209,19 +166,18 @@ impl Checker<'_> {
         for (&(name, role), &place) in names.iter().zip(&places) {
             if role.writes() {
                 forget(state, name);
-                let mut set = BTreeSet::from([Name::Value(name)]);
-                set.extend(self.number_of(now).map(Name::Constant));
-                state.insert(Place::Register(place), set);
+                state.insert(Place::Register(place), BTreeSet::from([Name::Value(name)]));
+                if let (Some(number), None) = (self.number_of(now), step.inst.core) {
+                    equal(state, name, number);
+                    state.insert(Place::Register(place), made(state, number));
+                }
             }
         }
         Ok(())
     }
 
     fn holds(&self, state: &State, place: Reg, name: Reg) -> bool {
-        state.get(&Place::Register(place)).is_some_and(|names| {
-            names.contains(&Name::Value(name))
-                || self.always[name.index()].is_some_and(|n| names.contains(&Name::Constant(n)))
-        })
+        state.get(&Place::Register(place)).is_some_and(|names| names.contains(&Name::Value(name)))
     }
 
     fn number_of(&self, op: Op) -> Option<usize> {
@@ -231,10 +187,9 @@ impl Checker<'_> {
 
     /// `dst` is from here on another name for `src`.
     fn rename(&self, state: &mut State, dst: Reg, src: Reg) {
-        let constant = self.always[src.index()].map(Name::Constant);
         for names in state.values_mut() {
             names.remove(&Name::Value(dst));
-            if names.contains(&Name::Value(src)) || constant.as_ref().is_some_and(|c| names.contains(c)) {
+            if names.contains(&Name::Value(src)) {
                 names.insert(Name::Value(dst));
             }
         }
@@ -252,7 +207,7 @@ impl Checker<'_> {
             }
             _ => match op.rematerialised() {
                 Some(dst) => {
-                    let names = self.number_of(op).map(|n| BTreeSet::from([Name::Constant(n)]));
+                    let names = self.number_of(op).map(|number| made(state, number));
                     (Place::Register(dst), names)
                 }
                 None => return Err(format!("{op:?} was inserted")),
@@ -280,6 +235,23 @@ fn forget(state: &mut State, reg: Reg) {
     for names in state.values_mut() {
         names.remove(&Name::Value(reg));
     }
+}
+
+/// The value of a register is this constant now.
+fn equal(state: &mut State, reg: Reg, number: usize) {
+    state.entry(Place::Constant(number)).or_default().insert(Name::Constant(number));
+    for names in state.values_mut() {
+        if names.contains(&Name::Constant(number)) {
+            names.insert(Name::Value(reg));
+        }
+    }
+}
+
+/// What a place holds into which a constant was put.
+fn made(state: &State, number: usize) -> BTreeSet<Name> {
+    let mut names = state.get(&Place::Constant(number)).cloned().unwrap_or_default();
+    names.insert(Name::Constant(number));
+    names
 }
 
 /// The instruction without its registers.

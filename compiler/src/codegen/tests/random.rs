@@ -110,20 +110,8 @@ impl Maker<'_> {
     fn body(&mut self) {
         let entry = self.block;
         self.values.extend(self.f.blocks[entry].params.clone());
-        for index in 0..2 {
-            let slot = self.f.slots.push(SlotData {
-                size: BUFFER,
-                align: 8,
-                name: format!("s{index}"),
-                loc: SrcLoc::NONE,
-            });
-            for offset in (0..BUFFER as i32).step_by(8) {
-                let base = self.put(InstData::SlotAddr { slot, offset: 0 });
-                let value = self.word(Type::I64);
-                self.effect(InstData::Store { value, base, offset, flags: flags(8) });
-            }
-            self.slots.push(slot);
-        }
+        self.buffer();
+        self.buffer();
         let (size, depth) = (self.shape.size, self.shape.depth);
         self.statements(size, depth);
         let ty = self.f.sig.ret.expect("the functions return numbers");
@@ -135,6 +123,18 @@ impl Maker<'_> {
             sum = self.put(InstData::Binary { op, args: [sum, other] });
         }
         self.effect(InstData::Return { value: Some(sum) });
+    }
+
+    /// A new variable, initialised.
+    fn buffer(&mut self) {
+        let name = format!("s{}", self.f.slots.len());
+        let slot = self.f.slots.push(SlotData { size: BUFFER, align: 8, name, loc: SrcLoc::NONE });
+        for offset in (0..BUFFER as i32).step_by(8) {
+            let base = self.put(InstData::SlotAddr { slot, offset: 0 });
+            let value = self.word(Type::I64);
+            self.effect(InstData::Store { value, base, offset, flags: flags(8) });
+        }
+        self.slots.push(slot);
     }
 
     fn effect(&mut self, data: InstData) {
@@ -187,7 +187,14 @@ impl Maker<'_> {
             return self.call();
         }
         let ty = self.rng.pick(&WORDS);
-        match self.rng.below(14) {
+        match self.rng.below(15) {
+            14 if self.f.slots.len() < 16 => {
+                if self.slots.len() > 2 {
+                    let index = self.rng.below(self.slots.len());
+                    self.slots.swap_remove(index);
+                }
+                self.buffer();
+            }
             0..=3 => {
                 let ops = [
                     BinaryOp::Add,
@@ -268,13 +275,27 @@ impl Maker<'_> {
         self.emit(InstData::Convert { op, ty: types[to], arg });
     }
 
+    fn slot_address(&mut self) -> Value {
+        // Early variables stay in use, late ones come and go.
+        let slot = self.rng.pick(&self.slots);
+        self.put(InstData::SlotAddr { slot, offset: 0 })
+    }
+
     /// A base and an offset at which `bytes` bytes can be accessed.
     fn place(&mut self, bytes: u32) -> (Value, i32) {
-        let base = match self.rng.below(3) {
-            0 => InstData::SymbolAddr { symbol: self.data, offset: 0 },
-            n => InstData::SlotAddr { slot: self.slots[n - 1], offset: 0 },
+        let base = match self.rng.below(6) {
+            0 => self.put(InstData::SymbolAddr { symbol: self.data, offset: 0 }),
+            1 => {
+                let args = vec![self.slot_address()];
+                self.put(InstData::Intrinsic { op: Intrinsic::Opaque, args, ty: Some(Type::Ptr) })
+            }
+            2 => {
+                let args = [self.slot_address(), self.slot_address()];
+                let cond = self.word(Type::I1);
+                self.put(InstData::Select { cond, args })
+            }
+            _ => self.slot_address(),
         };
-        let base = self.put(base);
         let cells = (BUFFER / bytes) as usize;
         if self.rng.below(3) > 0 {
             return (base, (self.rng.below(cells) as u32 * bytes) as i32);
@@ -359,7 +380,7 @@ impl Maker<'_> {
         let cond = self.word(Type::I1);
         let (join, types) = self.target();
         let then = self.f.add_block();
-        let outside = self.values.len();
+        let (outside, slots) = (self.values.len(), self.slots.clone());
         // One side may jump to the join at once.
         let els = if self.rng.below(2) == 0 { Some(self.f.add_block()) } else { None };
         let skip = match els {
@@ -375,6 +396,7 @@ impl Maker<'_> {
             let target = self.call_of(join, &types);
             self.effect(InstData::Jump { target });
             self.values.truncate(outside);
+            self.slots.clone_from(&slots);
         }
         self.enter(join);
     }
@@ -392,9 +414,10 @@ impl Maker<'_> {
         let start = self.put(InstData::Const { ty: Type::I32, value: 0 });
         first.args.push(start);
         self.effect(InstData::Jump { target: first });
-        let outside = self.values.len();
+        let (outside, slots) = (self.values.len(), self.slots.clone());
         self.enter(header);
         self.statements(size, depth);
+        self.slots = slots;
         let one = self.put(InstData::Const { ty: Type::I32, value: 1 });
         let next = self.put(InstData::Binary { op: BinaryOp::Add, args: [counter, one] });
         let limit = self.rng.below(4) as u64 + 1;

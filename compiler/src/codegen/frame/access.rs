@@ -1,0 +1,184 @@
+//! Which instructions use which variables of the frame, directly or through pointers.
+//!
+//! In: machine IR as selected. A register is a pointer into every object whose address may have
+//! gone into it, on any path. Assumed of calls: a helper forgets the pointers it was given; a
+//! function of the program may return one, or put one into another object.
+
+use super::Set;
+use crate::codegen::flow::Flow;
+use crate::codegen::mir::{Base, Block, Callee, Func, Object, Op, Reg, Role, Src};
+use crate::ir::{Arena, Entity};
+
+/// What an instruction does with an object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Use {
+    /// Reads some of it, and may write.
+    Read,
+    /// Writes somewhere.
+    MayWrite,
+    /// Writes exactly these bytes.
+    Write {
+        /// The first.
+        from: u32,
+        /// How many.
+        bytes: u32,
+    },
+}
+
+/// The uses of a function's objects.
+pub struct Accesses {
+    /// How many objects the function had.
+    objects: usize,
+    /// By block, then by the position of the instruction.
+    uses: Arena<Block, Vec<Vec<(Object, Use)>>>,
+    /// Objects whose address is in memory: they may be used until the function ends.
+    captured: Set,
+}
+
+impl Accesses {
+    /// Analyses the code of a function as selected.
+    pub fn new(func: &Func) -> Accesses {
+        let flow = Flow::new(func);
+        let objects = func.objects.len();
+        let mut finder = Finder {
+            func,
+            pointers: vec![Set::new(objects); func.regs],
+            captured: Set::new(objects),
+            changed: true,
+        };
+        let mut uses = Arena::filled(&func.blocks, Vec::new());
+        while std::mem::take(&mut finder.changed) {
+            for &block in &flow.rpo {
+                uses[block] = finder.block(block);
+            }
+        }
+        Accesses { objects, uses, captured: finder.captured }
+    }
+
+    /// What the instruction at this place of the selected code does.
+    pub fn of(&self, block: Block, position: usize) -> &[(Object, Use)] {
+        self.uses[block].get(position).map_or(&[], Vec::as_slice)
+    }
+
+    /// Was this object there when the code was selected?
+    pub fn knows(&self, object: Object) -> bool {
+        object.index() < self.objects
+    }
+
+    /// Objects that may be used until the function ends.
+    pub fn captured(&self) -> impl Iterator<Item = Object> + '_ {
+        self.captured.iter()
+    }
+}
+
+/// What an access of frame bytes by this operation does.
+pub fn direct(op: &Op) -> Option<(Object, Use)> {
+    let object = op.object()?;
+    match *op {
+        Op::Load { .. } | Op::Atomic { .. } => Some((object, Use::Read)),
+        Op::Store { size, addr, .. } => {
+            let exact = u32::try_from(addr.off).map(|from| Use::Write { from, bytes: size.bytes() });
+            Some((object, exact.unwrap_or(Use::MayWrite)))
+        }
+        // An address alone is no access.
+        _ => None,
+    }
+}
+
+struct Finder<'a> {
+    func: &'a Func,
+    /// Objects that a register may point into. Machine registers only within a block.
+    pointers: Vec<Set>,
+    captured: Set,
+    changed: bool,
+}
+
+impl Finder<'_> {
+    fn block(&mut self, block: Block) -> Vec<Vec<(Object, Use)>> {
+        for machine in &mut self.pointers[..Reg::FIRST_VIRTUAL as usize] {
+            machine.0.fill(0);
+        }
+        let insts = &self.func.blocks[block].insts;
+        insts
+            .iter()
+            .map(|inst| {
+                let uses = self.uses(&inst.op);
+                self.flow(&inst.op);
+                uses
+            })
+            .collect()
+    }
+
+    fn uses(&mut self, op: &Op) -> Vec<(Object, Use)> {
+        let through = |finder: &Self, base: Base, how: Use| match base {
+            Base::Reg(reg) => finder.pointers[reg.index()].iter().map(|o| (o, how)).collect(),
+            Base::Frame(_) => direct(op).into_iter().collect::<Vec<_>>(),
+        };
+        match *op {
+            Op::Load { addr, .. } => through(self, addr.base, Use::Read),
+            Op::Store { addr, src, .. } => {
+                if let Src::Reg(src) = src {
+                    self.capture(src);
+                }
+                through(self, addr.base, Use::MayWrite)
+            }
+            Op::Atomic { addr, src, .. } => {
+                self.capture(src);
+                through(self, addr.base, Use::Read)
+            }
+            Op::Call { callee, .. } => {
+                let mut given = Set::new(self.func.objects.len());
+                op.for_each_reg(|reg, role| {
+                    if role == Role::Use {
+                        given.extend(&self.pointers[reg.index()]);
+                    }
+                });
+                if matches!(callee, Callee::Func(_)) && given.iter().count() > 1 {
+                    self.changed |= self.captured.extend(&given);
+                }
+                given.iter().map(|o| (o, Use::Read)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn capture(&mut self, reg: Reg) {
+        self.changed |= self.captured.extend(&self.pointers[reg.index()]);
+    }
+
+    /// Follows pointers from what the instruction reads to what it writes.
+    fn flow(&mut self, op: &Op) {
+        let mut result = Set::new(self.func.objects.len());
+        match *op {
+            Op::Load { .. } => {}
+            Op::Frame { object, .. } => {
+                result.insert(object);
+            }
+            Op::FramePointer { .. } => {
+                for object in self.func.objects.keys() {
+                    result.insert(object);
+                }
+            }
+            Op::Call { callee: Callee::Helper(_), .. } => {}
+            _ => op.for_each_reg(|reg, role| {
+                if role.reads() {
+                    result.extend(&self.pointers[reg.index()]);
+                }
+            }),
+        }
+        let clobbers = op.clobbers();
+        for (number, machine) in self.pointers.iter_mut().enumerate().take(Reg::FIRST_VIRTUAL as usize) {
+            if clobbers >> number & 1 == 1 {
+                machine.0.fill(0);
+            }
+        }
+        op.for_each_reg(|reg, role| {
+            if !role.writes() {
+            } else if reg.is_virtual() {
+                self.changed |= self.pointers[reg.index()].extend(&result);
+            } else {
+                self.pointers[reg.index()] = result.clone();
+            }
+        });
+    }
+}

@@ -1,0 +1,139 @@
+//! Places of variables and spilled registers in the frame.
+//!
+//! Objects that are never in use at the same time share bytes: [`access`] finds which instructions
+//! use which object, [`lifetime`] which objects are in use together. Variables and spilled registers
+//! do not share with each other: the kernel lets only privileged programs write part of a slot that
+//! held a pointer.
+//!
+//! The frame of a function ends at the 512 bytes that the kernel gives each one; beyond is a limit
+//! that names the biggest variables.
+
+pub mod access;
+mod lifetime;
+
+use self::access::Accesses;
+use super::mir::{Func, Object};
+use super::regs::Steps;
+use super::{Limit, LimitKind};
+use crate::ir::{Arena, Entity, SrcLoc};
+
+/// Bytes of stack that a function has.
+pub const STACK_LIMIT: u32 = 512;
+
+/// How many variables a message about the limit names.
+const NAMED: usize = 5;
+
+/// Gives every object that is used its place. `accesses` are those of the code as selected.
+pub fn lay_out(func: &mut Func, steps: &Steps, accesses: &Accesses, name: &str, limits: &mut Vec<Limit>) {
+    let lifetimes = lifetime::Lifetimes::new(func, steps, accesses);
+    let used = func.objects.keys().filter(|&object| lifetimes.used(object));
+    let (variables, spills): (Vec<Object>, Vec<Object>) = used.partition(|&object| accesses.knows(object));
+    let top = place(func, &variables, &lifetimes, 0);
+    let depth = place(func, &spills, &lifetimes, top.next_multiple_of(8));
+    if depth > STACK_LIMIT {
+        limits.push(too_deep(func, &variables, depth, name));
+    }
+}
+
+/// Places objects below `top` bytes, big ones first, each at the first gap; returns the new depth.
+fn place(func: &mut Func, objects: &[Object], lifetimes: &lifetime::Lifetimes, top: u32) -> u32 {
+    let mut objects = objects.to_vec();
+    objects.sort_by_key(|&o| {
+        let data = &func.objects[o];
+        (std::cmp::Reverse(data.align), std::cmp::Reverse(data.size), o)
+    });
+    let mut placed: Vec<(Object, u32, u32)> = Vec::new();
+    let mut depth = top;
+    for &object in &objects {
+        let data = &func.objects[object];
+        let mut taken: Vec<(u32, u32)> = placed
+            .iter()
+            .filter(|&&(other, ..)| lifetimes.overlap(object, other))
+            .map(|&(_, start, end)| (start, end))
+            .collect();
+        taken.sort_unstable();
+        // Depths below the frame pointer: the object takes `end - size .. end`.
+        let mut end = top.saturating_add(data.size).next_multiple_of(data.align);
+        for (start, stop) in taken {
+            if end.saturating_sub(data.size) < stop && start < end {
+                end = stop.saturating_add(data.size).next_multiple_of(data.align);
+            }
+        }
+        placed.push((object, end.saturating_sub(data.size), end));
+        depth = depth.max(end);
+    }
+    for (object, _, end) in placed {
+        func.objects[object].place = Some(0i32.saturating_sub_unsigned(end));
+    }
+    depth
+}
+
+fn too_deep(func: &Func, variables: &[Object], depth: u32, name: &str) -> Limit {
+    let mut biggest: Vec<_> = variables.iter().map(|&o| &func.objects[o]).collect();
+    biggest.sort_by_key(|data| std::cmp::Reverse(data.size));
+    let describe = |data: &super::mir::ObjectData| {
+        let what = if data.name.is_empty() { "a temporary".into() } else { format!("`{}`", data.name) };
+        (data.loc, format!("{what} takes {} bytes", data.size))
+    };
+    let notes: Vec<_> = biggest.into_iter().take(NAMED).map(describe).collect();
+    Limit {
+        kind: LimitKind::Stack,
+        loc: notes.first().map_or(SrcLoc::NONE, |note| note.0),
+        message: format!("`{name}` needs {depth} bytes of stack, the kernel allows {STACK_LIMIT}"),
+        notes,
+    }
+}
+
+/// Bytes of stack that the function uses.
+pub fn depth(func: &Func) -> u32 {
+    func.objects.values().filter_map(|data| data.place).map(i32::unsigned_abs).max().unwrap_or(0)
+}
+
+/// A set of objects.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Set(Vec<u64>);
+
+impl Set {
+    fn new(objects: usize) -> Set {
+        Set(vec![0; objects.div_ceil(64)])
+    }
+
+    fn contains(&self, object: Object) -> bool {
+        self.0.get(object.index() / 64).is_some_and(|word| word >> (object.index() % 64) & 1 == 1)
+    }
+
+    fn insert(&mut self, object: Object) -> bool {
+        let word = &mut self.0[object.index() / 64];
+        let before = *word;
+        *word |= 1 << (object.index() % 64);
+        *word != before
+    }
+
+    fn remove(&mut self, object: Object) {
+        self.0[object.index() / 64] &= !(1 << (object.index() % 64));
+    }
+
+    fn extend(&mut self, other: &Set) -> bool {
+        let mut changed = false;
+        for (word, &more) in self.0.iter_mut().zip(&other.0) {
+            changed |= *word | more != *word;
+            *word |= more;
+        }
+        changed
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Object> + '_ {
+        let bits = |(index, &word): (usize, &u64)| {
+            let set = (0..64).filter(move |bit| word >> bit & 1 == 1);
+            set.map(move |bit| Object::new(index * 64 + bit))
+        };
+        self.0.iter().enumerate().flat_map(bits)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.iter().all(|&word| word == 0)
+    }
+}
+
+/// A set for each block.
+type Sets = Arena<super::mir::Block, Set>;

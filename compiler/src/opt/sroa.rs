@@ -209,16 +209,20 @@ fn rewrite(ed: &mut Editor<'_>, split: &BTreeMap<Slot, Vec<Part>>, inst: Inst) -
         let (slot, at) = slots::slot_of(ed.f, base)?;
         let at = at + i64::from(offset);
         let part = split.get(&slot)?.iter().find(|part| part.start <= at && at < part.end)?;
-        Some(ed.emit(InstData::SlotAddr { slot: part.slot, offset: (at - part.start) as i32 }))
+        let offset = at - part.start;
+        let address = ed.emit(InstData::SlotAddr { slot: part.slot, offset: offset as i32 });
+        // What was known of the whole's alignment does not hold for the part.
+        Some((address, alignment(ed.f.slots[part.slot].align, offset)))
     };
     match data {
         InstData::Load { ty, base, offset, flags } => {
-            if let Some(base) = moved(ed, base, offset) {
-                ed.set(inst, InstData::Load { ty, base, offset: 0, flags });
+            if let Some((base, align)) = moved(ed, base, offset) {
+                ed.set(inst, InstData::Load { ty, base, offset: 0, flags: MemFlags { align, ..flags } });
             }
         }
         InstData::Store { value, base, offset, flags } => {
-            if let Some(base) = moved(ed, base, offset) {
+            if let Some((base, align)) = moved(ed, base, offset) {
+                let flags = MemFlags { align, ..flags };
                 ed.set(inst, InstData::Store { value, base, offset: 0, flags });
             }
         }

@@ -450,26 +450,27 @@ impl Sema<'_, '_> {
             }
             return None;
         };
-        let kind = kind.unwrap_or(target);
-        for e in [&a, &b] {
-            let from = self.types.int_kind(e.ty)?;
-            let fits = match self.const_int(e) {
-                Some(value) => {
-                    super::consteval::extend(super::consteval::truncate(value as u128, kind), kind) == value
-                }
-                None => {
-                    from == kind
-                        || (from.size() < kind.size() && (!from.is_signed() || kind.is_signed()))
-                        || (from.size() == kind.size() && from.is_signed() == kind.is_signed())
-                }
-            };
-            if !fits {
-                self.unsupported(e.span, "checked arithmetic of operands that are wider than the result");
-                return None;
+        let fits = |s: &mut Self, e: &Expr| match (s.const_int(e), s.types.int_kind(e.ty)) {
+            (Some(value), _) => {
+                super::consteval::extend(super::consteval::truncate(value as u128, target), target) == value
             }
+            (None, Some(from)) if from.is_signed() == target.is_signed() => from.size() <= target.size(),
+            (None, Some(from)) => from.size() < target.size() && target.is_signed(),
+            (None, None) => false,
+        };
+        if let Some(kind) = kind {
+            // The parameters have types: the arguments are converted to them like any others.
+            a = self.convert(a, TypeId::int(kind));
+            b = self.convert(b, TypeId::int(kind));
+        } else if fits(self, &a) && fits(self, &b) {
+            a = self.convert(a, TypeId::int(target));
+            b = self.convert(b, TypeId::int(target));
+        } else if let Some(wide) =
+            [&a, &b].into_iter().find(|e| self.types.int_kind(e.ty).is_some_and(|k| k.size() > 4))
+        {
+            self.unsupported(wide.span, "checked arithmetic of operands that are wider than the result");
+            return None;
         }
-        a = self.convert(a, TypeId::int(kind));
-        b = self.convert(b, TypeId::int(kind));
         Some(self.builtin(Builtin::Overflow(op), vec![a, b, pointer], TypeId::int(IntKind::Bool), span))
     }
 

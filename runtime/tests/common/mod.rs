@@ -6,7 +6,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use skep_runtime::host::{Deterministic, Host};
@@ -79,11 +78,9 @@ fn vmlinux_header() -> Option<&'static Path> {
         .as_deref()
 }
 
-/// A directory that no other test uses.
+/// A directory for this test process.
 fn scratch(name: &str) -> PathBuf {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let unique = format!("{}-{}-{name}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique);
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
     directory
 }

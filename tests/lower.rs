@@ -1,0 +1,187 @@
+//! Lowering against native compilers: the same C functions run in the IR interpreter and on the
+//! machine, with the same arguments, and must yield the same numbers.
+//!
+//! Every function `u64 NAME(u64 a, u64 b)` of a file is called. The files in `suite/lower` hold
+//! what a person thinks of; the random programs hold the rest.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use skep_compiler::ir::interp::{Interp, NoHost, Options, Uninit};
+use skep_compiler::ir::{self, Module, SymbolKind, verify};
+use skep_compiler::{lower, opt, sema};
+use skep_syntax::diag::Style;
+use skep_syntax::pp::MemoryFiles;
+use skep_syntax::{Session, parse, pp};
+use skep_tests::generate::{Random, program};
+use skep_tests::tools::{Need, check};
+
+/// Calls of each function.
+const CALLS: usize = 24;
+
+/// The arguments of every function.
+fn arguments() -> Vec<(u64, u64)> {
+    let mut random = Random::new(1);
+    let mut arguments = vec![(0, 0), (1, 0), (0, 1), (u64::MAX, u64::MAX), (7, 3), (1 << 63, 1)];
+    while arguments.len() < CALLS {
+        arguments.push((random.interesting(), random.interesting()));
+    }
+    arguments
+}
+
+/// The names of the functions that are called: those defined at the start of a line.
+fn entries(text: &str) -> Vec<String> {
+    let name = |line: &str| Some(line.strip_prefix("u64 ")?.split_once("(u64 a, u64 b)")?.0.to_string());
+    text.lines().filter_map(name).collect()
+}
+
+/// What a native compiler's code yields: one number per line, functions in order.
+fn native(compiler: &str, flags: &[&str], source: &Path, names: &[String]) -> Vec<u64> {
+    let directory = source.parent().expect("the source is in a directory");
+    let stem = source.file_stem().expect("the source has a name").to_string_lossy();
+    let main = directory.join(format!("{stem}.{compiler}.main.c"));
+    let binary = directory.join(format!("{stem}.{compiler}.out"));
+    let mut text = String::from("#include <stdio.h>\ntypedef unsigned long long u64;\n");
+    for name in names {
+        let _ = writeln!(text, "u64 {name}(u64, u64);");
+    }
+    text += "int main(void) {\n static const u64 args[][2] = {\n";
+    for (a, b) in arguments() {
+        let _ = writeln!(text, "  {{ {a}ull, {b}ull }},");
+    }
+    let _ = writeln!(text, " }};\n for (int i = 0; i < {CALLS}; i++) {{");
+    for name in names {
+        let _ = writeln!(text, "  printf(\"%llu\\n\", {name}(args[i][0], args[i][1]));");
+    }
+    text += " }\n return 0;\n}\n";
+    std::fs::write(&main, text).expect("the directory can be written to");
+    let status = Command::new(compiler)
+        .args(["-w", "-fwrapv", "-fno-strict-aliasing", "-std=gnu17"])
+        .args(flags)
+        .arg("-o")
+        .arg(&binary)
+        .args([source, &main])
+        .output()
+        .expect("the compiler runs");
+    assert!(status.status.success(), "{compiler}: {}", String::from_utf8_lossy(&status.stderr));
+    let output = Command::new(&binary).output().expect("the program runs");
+    assert!(output.status.success(), "{} fails", binary.display());
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().map(|line| line.parse().expect("every line is a number")).collect()
+}
+
+/// The IR of a C text.
+fn compile(name: &str, text: &str) -> Result<Module, String> {
+    let mut files = MemoryFiles::new();
+    files.add(name, text);
+    let mut session = Session::new(&files, Default::default());
+    let tokens = pp::preprocess(&mut session, name);
+    let unit = parse::unit(&mut session, &tokens);
+    let program = sema::analyze(&unit, &mut session);
+    if session.diags.has_errors() {
+        return Err(session.render(Style::default()));
+    }
+    let module = lower::lower(&program, &session.names, lower::Options::default());
+    verify::verify_module(&module, verify::Options { locs: true }).map_err(|broken| broken.to_string())?;
+    Ok(module)
+}
+
+/// What our IR yields, in the order of `native`.
+fn interpret(module: &Module, names: &[String], uninit: Uninit) -> Result<Vec<u64>, String> {
+    let symbols: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let found = |(_, symbol): &(_, &ir::Symbol)| {
+                symbol.name == *name && matches!(symbol.kind, SymbolKind::Func(_))
+            };
+            module.symbols.iter().find(found).map(|(id, _)| id).ok_or_else(|| format!("`{name}` is missing"))
+        })
+        .collect::<Result<_, _>>()?;
+    let options = Options { budget: 50_000_000, uninit, ..Options::default() };
+    let mut interp = Interp::new(module, options).map_err(|fault| fault.to_string())?;
+    let mut results = Vec::new();
+    for (a, b) in arguments() {
+        for (&symbol, name) in symbols.iter().zip(names) {
+            let result = interp.call(&mut NoHost, symbol, &[a, b]);
+            let result = result.map_err(|fault| format!("{name}({a:#x}, {b:#x}): {fault}"))?;
+            results.push(result.ok_or_else(|| format!("`{name}` yields nothing"))?);
+        }
+    }
+    Ok(results)
+}
+
+/// The first difference, as a message.
+fn difference(names: &[String], ours: &[u64], theirs: &[u64]) -> Option<String> {
+    let at = ours.iter().zip(theirs).position(|(a, b)| a != b)?;
+    let (a, b) = arguments()[at / names.len()];
+    let name = &names[at % names.len()];
+    Some(format!("{name}({a:#x}, {b:#x}) = {:#x}, natively {:#x}", ours[at], theirs[at]))
+}
+
+/// Compares all functions of a text, as lowered and after every pass of the optimiser.
+fn compare(name: &str, text: &str) -> Result<(), String> {
+    let names = entries(text);
+    assert!(!names.is_empty(), "{name} defines functions");
+    let copy = scratch().join(name);
+    std::fs::write(&copy, text).expect("the directory can be written to");
+    let theirs = native("clang-19", &["-O1"], &copy, &names);
+    let mut module = compile(name, text)?;
+    check_results(name, &module, &names, &theirs)?;
+    let options = opt::Options { check: true, ..opt::Options::default() };
+    opt::run(&mut module, &options, &mut |_, _, _| {});
+    check_results(&format!("{name}, optimised"), &module, &names, &theirs)
+}
+
+/// The results do not depend on what is in the stack.
+fn check_results(name: &str, module: &Module, names: &[String], theirs: &[u64]) -> Result<(), String> {
+    for byte in [0, 0xa5] {
+        let ours =
+            interpret(module, names, Uninit::Byte(byte)).map_err(|fault| format!("{name}: {fault}"))?;
+        if let Some(difference) = difference(names, &ours, theirs) {
+            return Err(format!("{name}: {difference}"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn files_agree_with_native_code() {
+    if check(&[Need::Clang]).is_err() {
+        return;
+    }
+    let mut failures = Vec::new();
+    for file in ["control.c", "memory.c", "values.c"] {
+        let path = skep_tests::root().join("tests/suite/lower").join(file);
+        let text = std::fs::read_to_string(path).expect("the source can be read");
+        failures.extend(compare(file, &text).err());
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn random_programs_agree_with_native_code() {
+    if check(&[Need::Clang]).is_err() {
+        return;
+    }
+    // Many functions in one file: starting the native compiler is the expensive part. The range of
+    // seeds can be moved: `SEEDS=1000..2000`.
+    let range = std::env::var("SEEDS").unwrap_or_else(|_| "0..120".to_string());
+    let (from, to) = range.split_once("..").expect("`SEEDS` is a range");
+    let (from, to) = (from.parse::<u64>().expect("a number"), to.parse::<u64>().expect("a number"));
+    let mut failures = Vec::new();
+    for first in (from..to).step_by(40) {
+        let mut text = program::PREAMBLE.to_string();
+        for seed in first..to.min(first + 40) {
+            text += &program::function(&format!("p{seed}"), seed);
+        }
+        failures.extend(compare(&format!("random{first}.c"), &text).err());
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+fn scratch() -> PathBuf {
+    let directory = skep_tests::root().join("target/lower-tests");
+    std::fs::create_dir_all(&directory).expect("the target directory can be written to");
+    directory
+}

@@ -34,6 +34,7 @@ files! {
     "bpf/bpf_helper_defs.h"
     "bpf/bpf_helpers.h"
     "bpf/bpf_tracing.h"
+    "bpf/usdt.bpf.h"
     "errno.h"
     "gnu/stubs-32.h"
     "limits.h"
@@ -92,5 +93,6 @@ files! {
     "sys/socket.h"
     "sys/syscall.h"
     "sys/types.h"
+    "time.h"
     "vmlinux.h"
 }

@@ -119,7 +119,7 @@ fn each_header_compiles_alone() {
     for (path, _) in headers::FILES {
         // These continue others: they use types that the program chose a header for.
         let before = match *path {
-            "bpf/bpf_helper_defs.h" | "bpf/bpf_helpers.h" | "bpf/bpf_tracing.h" => {
+            "bpf/bpf_helper_defs.h" | "bpf/bpf_helpers.h" | "bpf/bpf_tracing.h" | "bpf/usdt.bpf.h" => {
                 "#include <linux/bpf.h>\n#include <linux/ptrace.h>\n"
             }
             "bpf/bpf_core_read.h" => "#include \"vmlinux.h\"\n",
@@ -159,6 +159,7 @@ fn macros_expand() {
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_endian.h>
+#include <bpf/usdt.bpf.h>
 
 struct { __uint(type, BPF_MAP_TYPE_PROG_ARRAY); __uint(max_entries, 4); __type(key, u32);
 	 __type(value, u32); } programs SEC(".maps");
@@ -186,6 +187,7 @@ SEC("kprobe/f") int BPF_KPROBE(on_call, int a, struct task_struct *task, void *c
 
 SEC("kretprobe/f") int BPF_KRETPROBE(on_return, long ret) { return ret + PT_REGS_IP(ctx); }
 SEC("uprobe") int BPF_UPROBE(in_user, int a) { return a; }
+SEC("usdt") int BPF_USDT(at_point, int a, char *b) { return a + bpf_usdt_arg_cnt(ctx); }
 SEC("ksyscall/openat") int BPF_KSYSCALL(on_openat, int dfd, const char *name, int flags, int m)
 {
 	return dfd + flags + m;

@@ -1,0 +1,3 @@
+/* Clocks and times. */
+#pragma once
+#include <linux/time.h>

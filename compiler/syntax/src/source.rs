@@ -235,11 +235,6 @@ impl SourceMap {
         Loc(at | MACRO_BIT)
     }
 
-    /// Number of expansions made so far.
-    pub fn macro_tok_count(&self) -> usize {
-        self.toks.len()
-    }
-
     fn macro_tok(&self, loc: Loc) -> Option<MacroTok> {
         if loc.is_macro() { self.toks.get((loc.0 & !MACRO_BIT) as usize).copied() } else { None }
     }

@@ -241,7 +241,7 @@ impl Pp<'_, '_> {
 
     /// `#error`, `#warning`: the rest of the line is the message.
     fn user_message(&mut self, tok: Token) {
-        let text = self.rest_of_line(tok);
+        let text = self.rest_of_line();
         let error = tok.is(sym::ERROR);
         let code = if error { &codes::USER_ERROR } else { &codes::USER_WARNING };
         let message =
@@ -249,8 +249,8 @@ impl Pp<'_, '_> {
         self.report(Diag::new(code, Span::at(tok.loc), message));
     }
 
-    /// The text after `tok` on the line of a directive, with white space runs made single.
-    pub(super) fn rest_of_line(&mut self, _tok: Token) -> String {
+    /// What is left of the line of a directive, with white space runs made single.
+    fn rest_of_line(&mut self) -> String {
         let mut text = Vec::new();
         loop {
             let tok = self.file_token();

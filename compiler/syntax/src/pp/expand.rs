@@ -7,6 +7,7 @@
 //! Invariant: every token produced here is counted (see `spend`) and has a location in the expansion.
 
 use super::Pp;
+use super::builtin::Builtin;
 use super::macros::{Kind, Macro, MacroId, paren_len};
 use crate::diag::{Diag, codes};
 use crate::intern::{Symbol, class, sym};
@@ -99,10 +100,37 @@ impl Pp<'_, '_> {
             return false;
         }
         match m.kind {
-            Kind::Builtin(builtin) => self.expand_builtin(builtin, tok),
+            Kind::Builtin(builtin) => self.guarded_builtin(builtin, tok),
             Kind::Object => self.expand_object(id, &m, tok),
             Kind::Function { variadic } => self.expand_function(id, &m, variadic, tok),
         }
+    }
+
+    /// Built-in macros read their operands themselves, perhaps with more of their kind in them.
+    fn guarded_builtin(&mut self, builtin: Builtin, tok: &mut Token) -> bool {
+        // While arguments are expanded on their own `_Pragma` stays, for the rescan to find.
+        if builtin == Builtin::Pragma && (self.depth != 0 || self.in_directive) {
+            return false;
+        }
+        if !self.go_deeper(tok.loc) {
+            return false;
+        }
+        let vanished = self.expand_builtin(builtin, tok);
+        self.depth -= 1;
+        vanished
+    }
+
+    /// Counts one more level of nesting; beyond the limit everything ends.
+    fn go_deeper(&mut self, at: Loc) -> bool {
+        if self.depth >= DEPTH_LIMIT {
+            if !self.stopped {
+                self.error(&codes::EXPANSION_LIMIT, Span::at(at), "macro calls are nested too deeply");
+            }
+            self.stopped = true;
+            return false;
+        }
+        self.depth += 1;
+        true
     }
 
     fn expand_object(&mut self, id: MacroId, m: &Macro, tok: &mut Token) -> bool {
@@ -281,13 +309,9 @@ impl Pp<'_, '_> {
         if !args.raw(at).iter().any(needs_work) {
             return raw;
         }
-        if self.depth >= DEPTH_LIMIT {
-            self.stopped = true;
-            let at = args.raw(at).first().map_or(Loc::NONE, |t| t.loc);
-            self.error(&codes::EXPANSION_LIMIT, Span::at(at), "macro calls are nested too deeply");
+        if !self.go_deeper(args.raw(at).first().map_or(Loc::NONE, |t| t.loc)) {
             return raw;
         }
-        self.depth += 1;
         let carry = std::mem::take(&mut self.carry);
         self.push_barrier(args.raw(at));
         let start = args.toks.len() as u32;
@@ -455,7 +479,7 @@ impl Pp<'_, '_> {
         tok.flags.0 = (tok.flags.0 & TokFlags::SPACE) | TokFlags::INTERNED;
         tok.val = self.cx.names.intern(text).0;
         tok.loc = self.macro_loc(hash.loc, s.exp);
-        self.spend(text.len() / 16, tok.loc);
+        self.spend(text.len() / 4, tok.loc);
         self.put(s, tok);
     }
 
@@ -486,7 +510,7 @@ impl Pp<'_, '_> {
     fn paste(&mut self, lhs: Token, rhs: Token) -> Option<Token> {
         let mut text = self.cx.text(&lhs).to_vec();
         text.extend_from_slice(self.cx.text(&rhs));
-        self.spend(text.len() / 16, lhs.loc);
+        self.spend(text.len() / 4, lhs.loc);
         let kind = if text.len() <= TOKEN_LIMIT { lexer::classify(&text) } else { None };
         let Some(kind) = kind else {
             let shown = String::from_utf8_lossy(text.get(..text.len().min(64)).unwrap_or(&[])).into_owned();

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// How deeply files may include files.
 const DEPTH_LIMIT: usize = 200;
 /// How many inclusions one compilation may do.
-const COUNT_LIMIT: usize = 1 << 16;
+const COUNT_LIMIT: usize = 1 << 14;
 
 /// One directory of the search path.
 struct Dir {
@@ -221,7 +221,7 @@ impl Pp<'_, '_> {
             if skip {
                 return After::Nothing;
             }
-            return After::Open(Found { known: found.known, ..found });
+            return After::Open(found);
         }
         if self.is_guarded(&found) { After::Nothing } else { After::Open(found) }
     }
@@ -280,7 +280,7 @@ impl Pp<'_, '_> {
             Some(at) => name.get(..at).unwrap_or(""),
             None => ".",
         };
-        let dir = if self.at_command_line { "" } else { dir };
+        let dir = if self.at_command_line && self.files.len() == 1 { "" } else { dir };
         self.search.find(self.cx.files, header, from, Some((dir, is_system)))
     }
 

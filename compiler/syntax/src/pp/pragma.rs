@@ -34,11 +34,8 @@ impl Pp<'_, '_> {
         self.pragma(tok.loc, start);
     }
 
-    /// `_Pragma("...")`; while arguments are expanded on their own it stays, for the rescan to find.
+    /// `_Pragma("...")`
     pub(super) fn pragma_operator(&mut self, tok: &mut Token) -> bool {
-        if self.depth != 0 || self.in_directive {
-            return false;
-        }
         let form = "`_Pragma` needs a string literal in parentheses";
         let open = self.next_is_lparen();
         if open {

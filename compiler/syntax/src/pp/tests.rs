@@ -226,6 +226,11 @@ fn bombs_end() {
     let mut text = String::from("#define S(x) #x\n#define P(x) S(x)\n");
     text.push_str(&format!("{}\"\\\\\"{}", "P(".repeat(60), ")".repeat(60)));
     let _ = errors(&text);
+    for open in ["_Pragma(", "__has_attribute(", "__has_warning("] {
+        assert!(!errors(&open.repeat(50_000)).is_empty());
+    }
+    let chain = format!("#define P a{}\nP", "##a".repeat(60_000));
+    assert!(errors(&chain).contains("E0017"));
     let (_, errors) = pp_with("#include \"main.c\"", &[], Options::default());
     assert!(errors.contains("E0022"), "{errors}");
     let twice = "#if __INCLUDE_LEVEL__ < 40\n#include \"main.c\"\n#include \"main.c\"\n#endif";

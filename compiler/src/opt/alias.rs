@@ -61,7 +61,6 @@ impl Place {
         }
     }
 
-    #[allow(dead_code)]
     /// May `size` bytes here and `other_size` bytes there share a byte? `private` says whether the
     /// address of a slot is known only to direct accesses.
     pub fn may_overlap(

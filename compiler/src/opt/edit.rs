@@ -135,6 +135,16 @@ pub fn rewrite(f: &mut Function, mut edit: impl FnMut(&mut Editor<'_>, Inst) -> 
     changed
 }
 
+/// Emits instructions at the end of a block that has no terminator yet.
+pub fn append<T>(f: &mut Function, block: Block, loc: SrcLoc, emit: impl FnOnce(&mut Editor<'_>) -> T) -> T {
+    let out = std::mem::take(&mut f.blocks[block].insts);
+    let mut editor = Editor { f, block, loc, out, changed: false };
+    let result = emit(&mut editor);
+    let Editor { out, .. } = editor;
+    f.blocks[block].insts = out;
+    result
+}
+
 /// Rewrites the operands of one instruction to what their aliases stand for.
 pub fn resolve_operands(f: &mut Function, inst: Inst) {
     let mut stale = false;

@@ -181,9 +181,9 @@ fn insert(ed: &mut Editor<'_>, cx: &Cx<'_>, base: Value, ty: Type, start: i32, v
     ed.binary(BinaryOp::Or, kept, wide)
 }
 
-/// Moves a value into a new slot: stored where it is defined, loaded at each use in another block.
-/// A pass that duplicates blocks does this before, and [`promote`]s the slot after.
-pub fn demote(f: &mut Function, value: Value) -> Slot {
+/// Moves a value into a new slot: stored where it is defined, loaded at each use outside some blocks.
+/// A pass that duplicates these blocks does this before, and [`promote`]s the slot after.
+pub fn demote(f: &mut Function, value: Value, inside: &BTreeSet<Block>) -> Slot {
     let ty = f.ty(value);
     let slot = f.slots.push(SlotData {
         size: ty.bytes(),
@@ -198,7 +198,7 @@ pub fn demote(f: &mut Function, value: Value) -> Slot {
         ValueDef::Alias(_) => None,
     };
     for block in f.order.clone() {
-        if Some(block) == home {
+        if inside.contains(&block) {
             continue;
         }
         let mut at = 0;

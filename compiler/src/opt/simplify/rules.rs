@@ -522,3 +522,105 @@ fn build(ed: &mut Editor<'_>, pat: &Pat, ty: Type, bound: &Bound) -> Value {
         Pat::Const(_) | Pat::Num(_) | Pat::Log2(_) => unreachable!("these are constants"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::opt::testing::Rng;
+
+    /// Operands of one trial.
+    struct Trial {
+        vars: [u64; 4],
+        consts: [u64; 2],
+    }
+
+    /// Type of the operands at the root of a rule.
+    fn is_condition(pat: &Pat) -> bool {
+        match pat {
+            Pat::Cmp(..) => true,
+            Pat::Un(UnaryOp::Not, a) => is_condition(a),
+            _ => false,
+        }
+    }
+
+    /// The value of a pattern by the semantics of the IR: bits and the width of the result.
+    fn eval(pat: &Pat, ty: Type, trial: &Trial) -> u64 {
+        match pat {
+            Pat::Var(3) => trial.vars[3] & 1,
+            Pat::Var(i) => trial.vars[*i] & ty.mask(),
+            Pat::Const(i) => trial.consts[*i] & ty.mask(),
+            Pat::Num(n) => *n as u64 & ty.mask(),
+            Pat::Bin(op, a, b) => fold::binary(*op, ty, eval(a, ty, trial), eval(b, ty, trial)),
+            Pat::Un(op, a) if is_condition(a) || matches!(a, Pat::Var(3)) => {
+                fold::unary(*op, Type::I1, eval(a, ty, trial))
+            }
+            Pat::Un(op, a) => fold::unary(*op, ty, eval(a, ty, trial)),
+            Pat::Cmp(op, a, b) => fold::compare(*op, ty, eval(a, ty, trial), eval(b, ty, trial)).into(),
+            Pat::Sel(c, a, b) => eval(if eval(c, ty, trial) & 1 == 1 { a } else { b }, ty, trial),
+            Pat::Log2(a) => eval(a, ty, trial).trailing_zeros().into(),
+        }
+    }
+
+    #[test]
+    fn both_sides_are_equal_on_random_values() {
+        for rule in RULES {
+            let mut rng = Rng(0x1234_5678_9abc_def1);
+            let mut trials = 0;
+            for _ in 0..20_000 {
+                let ty = *rng.pick(&[Type::I32, Type::I64]);
+                let trial = Trial {
+                    vars: [rng.value(), rng.value(), rng.value(), rng.value()],
+                    consts: [rng.value() & ty.mask(), rng.value() & ty.mask()],
+                };
+                if !(rule.when)(Consts { a: trial.consts[0], b: trial.consts[1], bits: ty.bits() }) {
+                    continue;
+                }
+                trials += 1;
+                let mask = if is_condition(&rule.lhs) { 1 } else { ty.mask() };
+                let (left, right) = (eval(&rule.lhs, ty, &trial), eval(&rule.rhs, ty, &trial));
+                assert_eq!(
+                    left & mask,
+                    right & mask,
+                    "`{}` on {ty}: {:x?} {:x?}",
+                    rule.name,
+                    trial.vars,
+                    trial.consts
+                );
+            }
+            assert!(trials >= 20, "`{}` was tried {trials} times", rule.name);
+        }
+    }
+
+    #[test]
+    fn replacements_are_not_longer() {
+        fn operations(pat: &Pat) -> usize {
+            match pat {
+                Pat::Var(_) | Pat::Const(_) | Pat::Num(_) | Pat::Log2(_) => 0,
+                Pat::Bin(_, a, b) | Pat::Cmp(_, a, b) => match (constant_part(a), constant_part(b)) {
+                    (true, true) => 0,
+                    _ => 1 + operations(a) + operations(b),
+                },
+                Pat::Un(_, a) => {
+                    if constant_part(a) {
+                        0
+                    } else {
+                        1 + operations(a)
+                    }
+                }
+                Pat::Sel(c, a, b) => 1 + operations(c) + operations(a) + operations(b),
+            }
+        }
+        fn constant_part(pat: &Pat) -> bool {
+            match pat {
+                Pat::Const(_) | Pat::Num(_) | Pat::Log2(_) => true,
+                Pat::Bin(_, a, b) => constant_part(a) && constant_part(b),
+                Pat::Un(_, a) => constant_part(a),
+                Pat::Var(_) | Pat::Cmp(..) | Pat::Sel(..) => false,
+            }
+        }
+        for rule in RULES {
+            assert!(operations(&rule.rhs) <= operations(&rule.lhs), "`{}`", rule.name);
+            assert!(operations(&rule.rhs) <= 2, "`{}`", rule.name);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! dse: stores that are overwritten before anybody reads them go.
+//!
+//! ```text
+//!   store.i64 v1(0), s0            store.i32 v2, s0
+//!   store.i32 v2, s0         ->    store.i32 v3, s0+4
+//!   store.i32 v3, s0+4             v4 = call helper 1(.., s0)
+//!   v4 = call helper 1(.., s0)
+//! ```
+//!
+//! Within a block, and up to the end of the function for slots. A wide store of a constant of which
+//! later stores leave one half becomes a store of that half.
+//! Preserves: every byte at every read. Volatile stores stay.
+//! The kernel's verifier still accepts: each byte of a slot that a helper reads is still stored; a
+//! store that stays is never wider than it was.
+//! Cost: linear, times the places that one block writes.
+
+use super::Cx;
+use super::alias::{Place, Root};
+use super::slots;
+use crate::ir::{Block, Function, InstData, Intrinsic, MemFlags, Slot, Type};
+
+/// Ranges that are remembered at once.
+const RANGES: usize = 64;
+
+/// Runs the pass.
+pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
+    let usage = slots::usage(f);
+    let private = |slot: Slot| usage.get(&slot).is_none_or(|usage| !usage.escapes);
+    let mut changed = false;
+    for block in f.order.clone() {
+        // Walks backwards with what will be overwritten before it is read.
+        let mut dead: Vec<(Root, i64, i64)> = Vec::new();
+        let mut frame_is_dead =
+            matches!(f.terminator(block).map(|i| &f.insts[i]), Some(InstData::Return { .. }));
+        // Slots that somebody reads further down.
+        let mut read: Vec<Slot> = Vec::new();
+        let mut index = f.blocks[block].insts.len();
+        while index > 0 {
+            index -= 1;
+            let inst = f.blocks[block].insts[index];
+            match reads(f, &f.insts[inst]) {
+                Reads::Nothing => {}
+                Reads::At(place, size) => {
+                    dead.retain(|&(root, start, end)| {
+                        let there = Place { root, offset: Some(start) };
+                        !there.may_overlap(end - start, &place, size, &private)
+                    });
+                    match place.root {
+                        Root::Slot(slot) => read.push(slot),
+                        _ => frame_is_dead &= f.slots.keys().all(private),
+                    }
+                }
+                Reads::Anything => {
+                    dead.retain(|&(root, ..)| matches!(root, Root::Slot(slot) if private(slot)));
+                    frame_is_dead = false;
+                }
+            }
+            let InstData::Store { value, base, offset, flags } = f.insts[inst] else { continue };
+            let place = Place::new(f, base, offset);
+            let (Some(start), size) = (place.offset, i64::from(f.ty(value).bytes())) else { continue };
+            if flags.volatile {
+                continue;
+            }
+            let forgotten = matches!(place.root, Root::Slot(slot) if frame_is_dead && !read.contains(&slot));
+            let left = uncovered(&dead, place.root, start, start + size);
+            if forgotten || left.is_empty() {
+                f.blocks[block].insts.remove(index);
+                changed = true;
+                continue;
+            }
+            changed |= shrink(f, cx, (block, index), block_part(&left, start, size));
+            if dead.len() < RANGES {
+                dead.push((place.root, start, start + size));
+            }
+        }
+    }
+    changed
+}
+
+/// What an instruction reads.
+enum Reads {
+    Nothing,
+    At(Place, i64),
+    Anything,
+}
+
+fn reads(f: &Function, data: &InstData) -> Reads {
+    match data {
+        InstData::Load { ty, base, offset, .. } => {
+            Reads::At(Place::new(f, *base, *offset), ty.bytes().into())
+        }
+        InstData::Intrinsic { op: Intrinsic::Memset, .. } => Reads::Nothing,
+        InstData::Intrinsic { op: Intrinsic::Memcpy | Intrinsic::Memmove, args, .. } => {
+            let size = f.constant(args[2]).and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX);
+            Reads::At(Place::new(f, args[1], 0), size)
+        }
+        InstData::Call { .. }
+        | InstData::AtomicRmw { .. }
+        | InstData::AtomicCmpXchg { .. }
+        | InstData::Intrinsic { .. } => {
+            if data.is_pure() || matches!(data, InstData::Intrinsic { op: Intrinsic::Opaque, .. }) {
+                Reads::Nothing
+            } else {
+                Reads::Anything
+            }
+        }
+        InstData::Store { .. }
+        | InstData::Const { .. }
+        | InstData::SymbolAddr { .. }
+        | InstData::SlotAddr { .. }
+        | InstData::Core { .. }
+        | InstData::Unary { .. }
+        | InstData::Binary { .. }
+        | InstData::PtrAdd { .. }
+        | InstData::Convert { .. }
+        | InstData::Compare { .. }
+        | InstData::Select { .. }
+        | InstData::Jump { .. }
+        | InstData::Branch { .. }
+        | InstData::Switch { .. }
+        | InstData::Return { .. }
+        | InstData::Unreachable => Reads::Nothing,
+    }
+}
+
+/// Bytes of a range that no later store covers.
+fn uncovered(dead: &[(Root, i64, i64)], root: Root, start: i64, end: i64) -> Vec<i64> {
+    (start..end).filter(|&byte| !dead.iter().any(|&(r, a, b)| r == root && a <= byte && byte < b)).collect()
+}
+
+/// The aligned half, quarter or byte of a store that contains all bytes which are still needed.
+fn block_part(left: &[i64], start: i64, size: i64) -> Option<(i64, i64)> {
+    let (first, last) = (*left.first()? - start, *left.last()? - start);
+    let mut part = None;
+    let mut bytes = size / 2;
+    while bytes >= 1 && first / bytes == last / bytes {
+        part = Some((first / bytes * bytes, bytes));
+        bytes /= 2;
+    }
+    part
+}
+
+/// Makes a store of a constant one of a part of it.
+fn shrink(f: &mut Function, cx: &Cx<'_>, (block, index): (Block, usize), part: Option<(i64, i64)>) -> bool {
+    let inst = f.blocks[block].insts[index];
+    let (Some((at, bytes)), InstData::Store { value, base, offset, flags }) = (part, f.insts[inst].clone())
+    else {
+        return false;
+    };
+    let (Some(bits), Some(ty)) = (f.constant(value), Type::int_of_bytes(bytes as u64)) else { return false };
+    if f.ty(value) == Type::Ptr {
+        return false;
+    }
+    let whole = i64::from(f.ty(value).bytes());
+    let shift = 8 * if cx.options.big_endian { whole - at - bytes } else { at };
+    let align = super::simplify::alignment(flags.align, at);
+    let Some(offset) = offset.checked_add(at as i32) else { return false };
+    let narrow = f.make_inst(InstData::Const { ty, value: bits >> shift }, f.locs[inst]);
+    let Some(value) = f.result(narrow) else { return false };
+    f.blocks[block].insts.insert(index, narrow);
+    f.set_inst(inst, InstData::Store { value, base, offset, flags: MemFlags { align, ..flags } });
+    true
+}

@@ -1,0 +1,335 @@
+//! gvn: what is known already is not computed or loaded again.
+//!
+//! ```text
+//!   v3 = ptr_add v1, v2            v3 = ptr_add v1, v2
+//!   store.i32 v4, v3         ->    store.i32 v4, v3
+//!   v5 = ptr_add v1, v2            ; uses of v6 use v4
+//!   v6 = load.i32 v5
+//! ```
+//!
+//! A pure instruction equals an identical one that dominates it. A load yields what was stored to or
+//! loaded from the same place, if nothing in between can have changed it; a store of what is there
+//! already goes. Calls and barriers change everything but constants and slots whose address is
+//! private. CO-RE values are equal only when they are the same relocation.
+//! Preserves: effects, volatile accesses; the dominating instruction keeps its place in the source.
+//! The kernel's verifier still accepts: no load moves, none becomes wider, and what it knows of the
+//! first value it knows of the second.
+//! Cost: linear for the expressions; for memory, the number of known places times the writes.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::Cx;
+use super::alias::{Place, Root};
+use super::edit::resolve_operands;
+use super::mem2reg::cast;
+use super::simplify::rules::commutes;
+use super::{edit, slots};
+use crate::ir::flow::{Flow, Loops};
+use crate::ir::{Arena, Block, Function, Inst, InstData, Intrinsic, Slot, Type, Value};
+
+/// Places that are remembered at once.
+const PLACES: usize = 64;
+
+/// Runs the pass.
+pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
+    super::cfg::remove_unreachable(f);
+    let flow = Flow::new(f);
+    let loops = Loops::new(f, &flow);
+    let private: BTreeSet<Slot> =
+        slots::usage(f).into_iter().filter(|(_, usage)| !usage.escapes).map(|(slot, _)| slot).collect();
+    let mut pass =
+        Pass { cx, private, known: HashMap::new(), out: Arena::filled(&f.blocks, None), changed: false };
+    for &block in &flow.rpo {
+        let mut memory = pass.memory_at(f, &flow, &loops, block);
+        pass.block(f, &flow, block, &mut memory);
+        pass.out[block] = Some(memory);
+    }
+    if pass.changed {
+        f.resolve_aliases();
+    }
+    pass.changed
+}
+
+/// What a place holds.
+#[derive(Clone, PartialEq, Debug)]
+struct Content {
+    place: Place,
+    /// The address without its constant part, when the distance to the root is not constant.
+    base: Option<(Value, i64)>,
+    value: Value,
+    ty: Type,
+    /// It never changes.
+    constant: bool,
+}
+
+/// What an instruction does to memory.
+enum Write {
+    Nothing,
+    /// These bytes.
+    At(Place, i64),
+    /// Anything that is not private.
+    Anything,
+}
+
+struct Pass<'a> {
+    cx: &'a Cx<'a>,
+    private: BTreeSet<Slot>,
+    /// Pure instructions with where and what they are; looked up, never iterated.
+    known: HashMap<InstData, Vec<(Block, Value)>>,
+    /// Memory at the end of each block that was visited.
+    out: Arena<Block, Option<Vec<Content>>>,
+    changed: bool,
+}
+
+impl Pass<'_> {
+    /// What memory certainly holds at the start of a block.
+    fn memory_at(&self, f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Vec<Content> {
+        let mut common: Option<Vec<Content>> = None;
+        let mut pending = false;
+        for &pred in &flow.preds[block] {
+            match &self.out[pred] {
+                Some(memory) => match &mut common {
+                    None => common = Some(memory.clone()),
+                    Some(common) => common.retain(|content| memory.contains(content)),
+                },
+                None => pending |= flow.is_reachable(pred),
+            }
+        }
+        let mut memory = common.unwrap_or_default();
+        if pending {
+            // A loop: what its blocks write is unknown at its start.
+            let Some(index) = loops.innermost(block).filter(|&i| loops.loops[i].header == block) else {
+                return Vec::new();
+            };
+            for &inside in &loops.loops[index].blocks {
+                for &inst in &f.blocks[inside].insts {
+                    self.forget(f, &f.insts[inst], &mut memory);
+                }
+            }
+        }
+        memory
+    }
+
+    fn block(&mut self, f: &mut Function, flow: &Flow, block: Block, memory: &mut Vec<Content>) {
+        for inst in std::mem::take(&mut f.blocks[block].insts) {
+            resolve_operands(f, inst);
+            let data = f.insts[inst].clone();
+            if data.is_pure() && self.expression(f, flow, block, inst, &data) {
+                continue;
+            }
+            match data {
+                InstData::Load { ty, base, offset, flags } if !flags.volatile => {
+                    if self.load(f, block, inst, memory, (base, offset, ty)) {
+                        continue;
+                    }
+                }
+                InstData::Store { value, base, offset, flags } if !flags.volatile => {
+                    let content = self.content(f, base, offset, value);
+                    if memory.contains(&content) {
+                        self.changed = true;
+                        continue;
+                    }
+                    self.forget(f, &f.insts[inst], memory);
+                    remember(memory, content);
+                }
+                _ => self.forget(f, &f.insts[inst], memory),
+            }
+            f.blocks[block].insts.push(inst);
+        }
+    }
+
+    /// Replaces a pure instruction by an equal one that dominates it.
+    fn expression(
+        &mut self,
+        f: &mut Function,
+        flow: &Flow,
+        block: Block,
+        inst: Inst,
+        data: &InstData,
+    ) -> bool {
+        let Some(result) = f.result(inst) else { return false };
+        let entry = self.known.entry(canonical(data)).or_default();
+        match entry.iter().find(|(home, value)| flow.dominates(*home, block) && f.ty(*value) == f.ty(result))
+        {
+            Some(&(_, value)) => {
+                f.replace(result, value);
+                self.changed = true;
+                true
+            }
+            None => {
+                entry.push((block, result));
+                false
+            }
+        }
+    }
+
+    /// Replaces a load by what the place holds.
+    fn load(
+        &mut self,
+        f: &mut Function,
+        block: Block,
+        inst: Inst,
+        memory: &mut Vec<Content>,
+        (base, offset, ty): (Value, i32, Type),
+    ) -> bool {
+        let Some(result) = f.result(inst) else { return false };
+        let wanted = self.content(f, base, offset, result);
+        let same =
+            |c: &&Content| c.place == wanted.place && c.base == wanted.base && c.ty.bytes() == ty.bytes();
+        match memory.iter().find(same).map(|content| content.value) {
+            Some(value) => {
+                let loc = f.locs[inst];
+                let value = edit::append(f, block, loc, |ed| cast(ed, value, ty));
+                f.replace(result, value);
+                self.changed = true;
+                true
+            }
+            None => {
+                remember(memory, wanted);
+                false
+            }
+        }
+    }
+
+    fn content(&self, f: &Function, base: Value, offset: i32, value: Value) -> Content {
+        let place = Place::new(f, base, offset);
+        let exact = match (place.root, place.offset) {
+            (Root::Slot(_) | Root::Symbol(_), Some(_)) => None,
+            _ => Some(strip(f, base, offset)),
+        };
+        let constant = matches!(place.root, Root::Symbol(symbol) if self.cx.is_immutable(symbol));
+        Content { place, base: exact, value, ty: f.ty(value), constant }
+    }
+
+    /// Drops what an instruction may change.
+    fn forget(&self, f: &Function, data: &InstData, memory: &mut Vec<Content>) {
+        let private = |slot: Slot| self.private.contains(&slot);
+        match effect(f, data) {
+            Write::Nothing => {}
+            Write::At(place, size) => memory.retain(|content| {
+                // Distances from one unnamed base can be compared too.
+                let apart = match (content.base, data) {
+                    (Some((a, at)), InstData::Store { base, offset, .. }) => {
+                        let (b, to) = strip(f, *base, *offset);
+                        a == b && (at >= to.saturating_add(size) || to >= at + i64::from(content.ty.bytes()))
+                    }
+                    _ => false,
+                };
+                content.constant
+                    || apart
+                    || !content.place.may_overlap(content.ty.bytes().into(), &place, size, &private)
+            }),
+            Write::Anything => memory.retain(|content| {
+                content.constant || matches!(content.place.root, Root::Slot(slot) if private(slot))
+            }),
+        }
+    }
+}
+
+fn remember(memory: &mut Vec<Content>, content: Content) {
+    if memory.len() >= PLACES {
+        memory.remove(0);
+    }
+    memory.push(content);
+}
+
+/// The address without constant additions.
+fn strip(f: &Function, base: Value, offset: i32) -> (Value, i64) {
+    let (mut base, mut at) = (f.resolve(base), i64::from(offset));
+    while let Some(InstData::PtrAdd { base: inner, offset }) = f.def(base) {
+        let Some(by) = f.constant(*offset) else { break };
+        at = at.wrapping_add(by as i64);
+        base = f.resolve(*inner);
+    }
+    (base, at)
+}
+
+/// What an instruction does to memory.
+fn effect(f: &Function, data: &InstData) -> Write {
+    match data {
+        InstData::Store { value, base, offset, .. } => {
+            Write::At(Place::new(f, *base, *offset), f.ty(*value).bytes().into())
+        }
+        // Atomic operations order other accesses.
+        InstData::AtomicRmw { .. } | InstData::AtomicCmpXchg { .. } | InstData::Call { .. } => {
+            Write::Anything
+        }
+        InstData::Intrinsic { op, args, .. } => match op {
+            Intrinsic::Memcpy | Intrinsic::Memmove | Intrinsic::Memset => {
+                let size = f.constant(args[2]).and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX);
+                Write::At(Place::new(f, args[0], 0), size)
+            }
+            Intrinsic::Memcmp
+            | Intrinsic::Strlen
+            | Intrinsic::Strcmp
+            | Intrinsic::ConstantP
+            | Intrinsic::Clz
+            | Intrinsic::Ctz
+            | Intrinsic::Popcount
+            | Intrinsic::Opaque
+            | Intrinsic::FrameAddress
+            | Intrinsic::ReturnAddress => Write::Nothing,
+            Intrinsic::Fence
+            | Intrinsic::Trap
+            | Intrinsic::Asm
+            | Intrinsic::Wide
+            | Intrinsic::Float
+            | Intrinsic::OddArgument
+            | Intrinsic::CastAddressSpace
+            | Intrinsic::OddAtomic => Write::Anything,
+        },
+        InstData::Const { .. }
+        | InstData::SymbolAddr { .. }
+        | InstData::SlotAddr { .. }
+        | InstData::Core { .. }
+        | InstData::Unary { .. }
+        | InstData::Binary { .. }
+        | InstData::PtrAdd { .. }
+        | InstData::Convert { .. }
+        | InstData::Compare { .. }
+        | InstData::Select { .. }
+        | InstData::Load { .. }
+        | InstData::Jump { .. }
+        | InstData::Branch { .. }
+        | InstData::Switch { .. }
+        | InstData::Return { .. }
+        | InstData::Unreachable => Write::Nothing,
+    }
+}
+
+/// Equal expressions as equal instructions.
+fn canonical(data: &InstData) -> InstData {
+    match data {
+        InstData::Binary { op, args: [a, b] } if commutes(*op) && b < a => {
+            InstData::Binary { op: *op, args: [*b, *a] }
+        }
+        InstData::Compare { op, args: [a, b] } if b < a => {
+            InstData::Compare { op: op.swapped(), args: [*b, *a] }
+        }
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::opt::testing::after_pass;
+
+    #[test]
+    fn a_call_forgets_what_is_not_private() {
+        let text = "function @f(ptr) -> i32 {\n  s0 = slot 4 align 4 \"a\"\nblock0(v0: ptr):\n\
+            v1 = slot_addr s0\n  v2 = load.i32 v0 align 4\n  store.i32 v2, v1 align 4\n\
+            v3 = call helper 7() -> i64\n  v4 = load.i32 v0 align 4\n  v5 = load.i32 v1 align 4\n\
+            v6 = add v4, v5\n  v7 = load.i32 v0 align 4\n  v8 = add v6, v7\n  return v8\n}";
+        let out = after_pass("gvn", text);
+        assert_eq!(out.matches("load.i32").count(), 2, "{out}");
+    }
+
+    #[test]
+    fn different_relocations_stay_apart() {
+        let text = "core0 = 0 local 8 \"a\"\ncore1 = 1 local 8 \"b\"\nfunction @f(ptr) -> i64 {\nblock0(v0: ptr):\n\
+            v1 = core.i64 core0\n  v2 = core.i64 core0\n  v3 = core.i64 core1\n\
+            v4 = add v1, v2\n  v5 = add v4, v3\n  return v5\n}";
+        let out = after_pass("gvn", text);
+        assert_eq!(out.matches("core.i64").count(), 2, "{out}");
+    }
+}

@@ -1,0 +1,324 @@
+//! range: signed operations on values that are not negative become unsigned ones.
+//!
+//! ```text
+//! block1(v1: i32):                ; 0, then v4
+//!   v2 = icmp slt v1, v9
+//!   br v2, block2, block3
+//! block2:
+//!   v3 = sext.i64 v1        ->    v3 = zext.i64 v1
+//!   v4 = add v1, 1
+//! ```
+//!
+//! A forward analysis of signed intervals: each value has one, and the comparisons on the way to a
+//! block narrow it there. Loops are widened to the limits of the type after a few rounds.
+//! Below `-mcpu=v4` there is no signed division, and sign extension takes two shifts; zero extension
+//! is often free.
+//! Preserves: results; comparisons are not touched, since they also tell the kernel's verifier.
+//! The kernel's verifier still accepts: unsigned bounds follow from unsigned operations.
+//! Cost: linear in the instructions, times a few rounds, times the depth of conditions looked at.
+
+use super::Cx;
+use super::bits::known;
+use crate::ir::flow::Flow;
+use crate::ir::{Arena, BinaryOp, Block, Compare, ConvertOp, Function, Inst, InstData, Type, Value};
+
+/// Conditions on the way to a block that are looked at.
+const CONDITIONS: usize = 24;
+
+/// Rounds before bounds that still grow are given up.
+const ROUNDS: usize = 3;
+
+/// Runs the pass.
+pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
+    let wanted = |data: &InstData| {
+        matches!(
+            data,
+            InstData::Binary { op: BinaryOp::Sdiv | BinaryOp::Srem | BinaryOp::Ashr, .. }
+                | InstData::Convert { op: ConvertOp::Sext, .. }
+        )
+    };
+    if !f.order.iter().flat_map(|&block| &f.blocks[block].insts).any(|&inst| wanted(&f.insts[inst])) {
+        return false;
+    }
+    super::cfg::remove_unreachable(f);
+    let ranges = Ranges::new(f);
+    let mut new: Vec<(Inst, InstData)> = Vec::new();
+    for &block in &f.order {
+        for &inst in &f.blocks[block].insts {
+            let positive = |v: Value| ranges.at(f, v, block).lo >= 0;
+            match f.insts[inst] {
+                InstData::Binary { op, args: [a, b] } if wanted(&f.insts[inst]) => {
+                    let unsigned = match op {
+                        BinaryOp::Sdiv if positive(a) && positive(b) => BinaryOp::Udiv,
+                        BinaryOp::Srem if positive(a) && positive(b) => BinaryOp::Urem,
+                        BinaryOp::Ashr if positive(a) => BinaryOp::Lshr,
+                        _ => continue,
+                    };
+                    new.push((inst, InstData::Binary { op: unsigned, args: [a, b] }));
+                }
+                InstData::Convert { op: ConvertOp::Sext, ty, arg } if positive(arg) => {
+                    new.push((inst, InstData::Convert { op: ConvertOp::Zext, ty, arg }));
+                }
+                _ => {}
+            }
+        }
+    }
+    let changed = !new.is_empty();
+    for (inst, data) in new {
+        f.set_inst(inst, data);
+    }
+    changed
+}
+
+/// A signed interval.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Interval {
+    lo: i64,
+    hi: i64,
+}
+
+impl Interval {
+    fn full(ty: Type) -> Interval {
+        let hi = (ty.mask() >> 1) as i64;
+        Interval { lo: -hi - 1, hi }
+    }
+
+    fn join(self, other: Interval) -> Interval {
+        Interval { lo: self.lo.min(other.lo), hi: self.hi.max(other.hi) }
+    }
+
+    /// An empty intersection belongs to a path that is never taken: anything holds there.
+    fn meet(self, other: Interval) -> Interval {
+        let (lo, hi) = (self.lo.max(other.lo), self.hi.min(other.hi));
+        if lo <= hi { Interval { lo, hi } } else { self }
+    }
+
+    fn within(self, ty: Type) -> Option<Interval> {
+        let full = Interval::full(ty);
+        (full.lo <= self.lo && self.hi <= full.hi).then_some(self)
+    }
+}
+
+struct Ranges {
+    flow: Flow,
+    values: Arena<Value, Option<Interval>>,
+}
+
+impl Ranges {
+    fn new(f: &Function) -> Ranges {
+        let mut ranges = Ranges { flow: Flow::new(f), values: Arena::filled(&f.values, None) };
+        // Bounds grow for some rounds, then what still grows is set to the limits of its type. Each
+        // value is widened at most once on each side, so this ends.
+        let mut round = 0;
+        while ranges.round(f, round >= ROUNDS) {
+            round += 1;
+        }
+        ranges
+    }
+
+    fn round(&mut self, f: &Function, widen: bool) -> bool {
+        let mut changed = false;
+        for block in self.flow.rpo.clone() {
+            for (i, &param) in f.blocks[block].params.iter().enumerate() {
+                changed |= match self.incoming(f, block, i) {
+                    Some(new) => self.grow(f, param, new, widen),
+                    None => false,
+                };
+            }
+            for &inst in &f.blocks[block].insts {
+                if let Some(result) = f.result(inst) {
+                    let new = self.transfer(f, block, &f.insts[inst], result);
+                    changed |= self.grow(f, result, new, widen);
+                }
+            }
+        }
+        changed
+    }
+
+    /// Joins what all edges pass, as far as it is known yet.
+    fn incoming(&self, f: &Function, block: Block, index: usize) -> Option<Interval> {
+        if block == f.entry() {
+            return Some(Interval::full(f.ty(f.blocks[block].params[index])));
+        }
+        let mut sum: Option<Interval> = None;
+        for &pred in &self.flow.preds[block] {
+            for call in f.successors(pred).into_iter().filter(|call| call.block == block) {
+                let arg = call.args[index];
+                if self.values[arg].is_none() && f.constant(arg).is_none() {
+                    continue;
+                }
+                let there = self.narrowed(f, arg, self.at(f, arg, pred), pred, block);
+                sum = Some(sum.map_or(there, |sum| sum.join(there)));
+            }
+        }
+        sum
+    }
+
+    fn grow(&mut self, f: &Function, value: Value, new: Interval, widen: bool) -> bool {
+        let full = Interval::full(f.ty(value));
+        let old = self.values[value];
+        let mut grown = old.map_or(new, |old| old.join(new));
+        if old == Some(grown) {
+            return false;
+        }
+        if let (true, Some(old)) = (widen, old) {
+            grown.lo = if grown.lo < old.lo { full.lo } else { grown.lo };
+            grown.hi = if grown.hi > old.hi { full.hi } else { grown.hi };
+        }
+        self.values[value] = Some(grown);
+        true
+    }
+
+    /// The interval of a value in a block, narrowed by the conditions on the way there.
+    fn at(&self, f: &Function, value: Value, block: Block) -> Interval {
+        let ty = f.ty(value);
+        if let Some(bits) = f.constant(value) {
+            let exact = ty.sign_extend(bits);
+            return Interval { lo: exact, hi: exact };
+        }
+        let mut range = self.values[value].unwrap_or(Interval::full(ty));
+        let mut at = block;
+        for _ in 0..CONDITIONS {
+            let Some(up) = self.flow.idom(at) else { break };
+            if let [_] = self.flow.preds[at][..] {
+                range = self.narrowed(f, value, range, up, at);
+            }
+            at = up;
+        }
+        range
+    }
+
+    /// The interval of a value on the edge between two blocks.
+    fn narrowed(&self, f: &Function, value: Value, range: Interval, from: Block, to: Block) -> Interval {
+        let Some(InstData::Branch { cond, then, els }) = f.terminator(from).map(|inst| &f.insts[inst]) else {
+            return range;
+        };
+        let Some(InstData::Compare { op, args: [a, b] }) = f.def(*cond) else { return range };
+        if then.block == els.block {
+            return range;
+        }
+        let op = if then.block == to { *op } else { op.negated() };
+        let base = |v: Value| match f.def(v) {
+            Some(InstData::Convert { op: op @ (ConvertOp::Sext | ConvertOp::Zext), arg, .. }) => {
+                Some((*op, *arg))
+            }
+            _ => None,
+        };
+        for (this, other, op) in [(*a, *b, op), (*b, *a, op.swapped())] {
+            let direct = this == value;
+            let through = base(this).filter(|&(_, arg)| arg == value).map(|(op, _)| op);
+            if !direct && through.is_none() {
+                continue;
+            }
+            let bound = match f.constant(other) {
+                Some(bits) => {
+                    let exact = f.ty(other).sign_extend(bits);
+                    Interval { lo: exact, hi: exact }
+                }
+                None => self.values[other].unwrap_or(Interval::full(f.ty(other))),
+            };
+            if let Some(limits) = allowed(op, bound) {
+                // An extended value that fits the narrow type's positive half is the value itself.
+                let half = Interval { lo: 0, hi: Interval::full(f.ty(value)).hi };
+                let fits = limits.lo >= half.lo && limits.hi <= half.hi;
+                if direct || fits || through == Some(ConvertOp::Sext) {
+                    return range.meet(limits);
+                }
+            }
+        }
+        range
+    }
+
+    fn transfer(&self, f: &Function, block: Block, data: &InstData, result: Value) -> Interval {
+        let ty = f.ty(result);
+        let full = Interval::full(ty);
+        let of = |v: Value| self.at(f, v, block);
+        let computed = match data {
+            InstData::Const { value, .. } => {
+                let exact = ty.sign_extend(*value);
+                Some(Interval { lo: exact, hi: exact })
+            }
+            InstData::Convert { op, arg, .. } => match op {
+                ConvertOp::Sext => Some(of(*arg)),
+                ConvertOp::Zext if of(*arg).lo >= 0 => Some(of(*arg)),
+                ConvertOp::Zext => Some(Interval { lo: 0, hi: f.ty(*arg).mask() as i64 }),
+                ConvertOp::Trunc => of(*arg).within(ty),
+                ConvertOp::PtrToInt | ConvertOp::IntToPtr => None,
+            },
+            InstData::Select { args: [a, b], .. } => Some(of(*a).join(of(*b))),
+            InstData::Binary { op, args: [a, b] } => {
+                arithmetic(*op, of(*a), of(*b)).and_then(|r| r.within(ty))
+            }
+            _ => None,
+        };
+        let bits = known(f, result);
+        let from_bits = match bits.is_non_negative(ty) {
+            true => Interval { lo: bits.ones as i64, hi: bits.maybe() as i64 },
+            false => full,
+        };
+        computed.unwrap_or(full).meet(from_bits)
+    }
+}
+
+/// What `x op bound` says about `x`.
+fn allowed(op: Compare, bound: Interval) -> Option<Interval> {
+    let (min, max) = (i64::MIN, i64::MAX);
+    let limits = match op {
+        Compare::Eq => bound,
+        Compare::Slt => Interval { lo: min, hi: bound.hi.checked_sub(1)? },
+        Compare::Sle => Interval { lo: min, hi: bound.hi },
+        Compare::Sgt => Interval { lo: bound.lo.checked_add(1)?, hi: max },
+        Compare::Sge => Interval { lo: bound.lo, hi: max },
+        // Below a bound that is not negative, unsigned, means not negative.
+        Compare::Ult if bound.lo >= 0 => Interval { lo: 0, hi: bound.hi.checked_sub(1)? },
+        Compare::Ule if bound.lo >= 0 => Interval { lo: 0, hi: bound.hi },
+        Compare::Ult | Compare::Ule | Compare::Ugt | Compare::Uge | Compare::Ne => return None,
+    };
+    (limits.lo <= limits.hi).then_some(limits)
+}
+
+/// Exact bounds of an operation; `None` when they do not fit 64 bits or are not worth knowing.
+fn arithmetic(op: BinaryOp, a: Interval, b: Interval) -> Option<Interval> {
+    let positive = a.lo >= 0 && b.lo >= 0;
+    Some(match op {
+        BinaryOp::Add => Interval { lo: a.lo.checked_add(b.lo)?, hi: a.hi.checked_add(b.hi)? },
+        BinaryOp::Sub => Interval { lo: a.lo.checked_sub(b.hi)?, hi: a.hi.checked_sub(b.lo)? },
+        BinaryOp::Mul if positive => Interval { lo: a.lo.checked_mul(b.lo)?, hi: a.hi.checked_mul(b.hi)? },
+        BinaryOp::And if a.lo >= 0 && b.lo >= 0 => Interval { lo: 0, hi: a.hi.min(b.hi) },
+        BinaryOp::And if a.lo >= 0 => Interval { lo: 0, hi: a.hi },
+        BinaryOp::And if b.lo >= 0 => Interval { lo: 0, hi: b.hi },
+        BinaryOp::Or | BinaryOp::Xor if positive => {
+            let top = 64 - (a.hi | b.hi).leading_zeros();
+            Interval { lo: 0, hi: if top >= 63 { i64::MAX } else { (1 << top) - 1 } }
+        }
+        BinaryOp::Udiv | BinaryOp::Sdiv if positive => Interval { lo: 0, hi: a.hi },
+        BinaryOp::Urem | BinaryOp::Srem if positive => Interval { lo: 0, hi: a.hi },
+        BinaryOp::Lshr | BinaryOp::Ashr if a.lo >= 0 => Interval { lo: 0, hi: a.hi },
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::opt::testing::after_pass;
+
+    #[test]
+    fn a_counter_is_not_negative() {
+        let text = "function @f(i32, ptr) -> i32 {\nblock0(v0: i32, v1: ptr):\n  v2 = iconst.i32 0\n  jump block1(v2)\n\
+            block1(v3: i32):\n  v4 = icmp slt v3, v0\n  br v4, block2, block3\n\
+            block2:\n  v5 = sext.i64 v3\n  v6 = iconst.i64 7\n  v7 = and v5, v6\n  v8 = ptr_add v1, v7\n\
+            v9 = load.i8 v8 align 1\n  v10 = iconst.i32 1\n  v11 = add v3, v10\n  jump block1(v11)\n\
+            block3:\n  return v3\n}";
+        let out = after_pass("range", text);
+        assert!(out.contains("v5 = zext.i64 v3"), "{out}");
+    }
+
+    #[test]
+    fn a_checked_value_divides_unsigned() {
+        let text = "function @f(i32) -> i32 {\nblock0(v0: i32):\n  v1 = iconst.i32 0\n  v2 = icmp slt v0, v1\n\
+            v3 = iconst.i32 10\n  v4 = sdiv v0, v3\n  br v2, block1(v1), block2\n\
+            block2:\n  v5 = sdiv v0, v3\n  jump block1(v5)\nblock1(v6: i32):\n  v7 = add v6, v4\n  return v7\n}";
+        let out = after_pass("range", text);
+        assert!(out.contains("v4 = sdiv v0, v3") && out.contains("v5 = udiv v0, v3"), "{out}");
+    }
+}

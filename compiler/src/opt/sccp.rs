@@ -1,0 +1,199 @@
+//! sccp: constants are propagated along the edges that can be taken.
+//!
+//! ```text
+//! block1(v1: i32):      ; from block0 with 0, from block3 with v9
+//!   v2 = icmp eq v1, 0
+//!   br v2, block2, block3     ; block3 would pass another value, but it is never reached
+//! ```
+//!
+//! Optimistic: a value is taken for a constant, and a block for unreachable, until the opposite is
+//! shown. So a flag that starts as 0 and is only changed when it is 1 is found to be constant.
+//! Preserves: everything; CO-RE values are never constants.
+//! The kernel's verifier still accepts: values become constants, comparisons of them decided.
+//! Cost: each value changes its state at most twice.
+
+use std::collections::VecDeque;
+
+use super::Cx;
+use super::edit::{self, Edit};
+use super::simplify::evaluate;
+use crate::ir::{Arena, Block, Function, Inst, InstData, SrcLoc, Value};
+
+/// Runs the pass.
+pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
+    let mut state = State {
+        values: Arena::filled(&f.values, Lattice::Unknown),
+        reached: Arena::filled(&f.blocks, false),
+        blocks: VecDeque::new(),
+        uses: uses(f),
+        work: VecDeque::new(),
+    };
+    let entry = f.entry();
+    for &param in &f.blocks[entry].params {
+        state.values[param] = Lattice::Varies;
+    }
+    state.reach(entry);
+    state.solve(f);
+    apply(f, &state)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Lattice {
+    /// Nothing has been seen yet.
+    Unknown,
+    Constant(u64),
+    Varies,
+}
+
+struct State {
+    values: Arena<Value, Lattice>,
+    reached: Arena<Block, bool>,
+    blocks: VecDeque<Block>,
+    uses: Arena<Value, Vec<(Block, Inst)>>,
+    work: VecDeque<(Block, Inst)>,
+}
+
+fn uses(f: &Function) -> Arena<Value, Vec<(Block, Inst)>> {
+    let mut uses = Arena::filled(&f.values, Vec::new());
+    for &block in &f.order {
+        for &inst in &f.blocks[block].insts {
+            f.insts[inst].for_each_operand(|v| {
+                if uses[v].last() != Some(&(block, inst)) {
+                    uses[v].push((block, inst));
+                }
+            });
+        }
+    }
+    uses
+}
+
+impl State {
+    fn reach(&mut self, block: Block) {
+        if !std::mem::replace(&mut self.reached[block], true) {
+            self.blocks.push_back(block);
+        }
+    }
+
+    fn solve(&mut self, f: &Function) {
+        loop {
+            if let Some(block) = self.blocks.pop_front() {
+                for &inst in &f.blocks[block].insts {
+                    self.visit(f, inst);
+                }
+            } else if let Some((block, inst)) = self.work.pop_front() {
+                if self.reached[block] {
+                    self.visit(f, inst);
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn visit(&mut self, f: &Function, inst: Inst) {
+        let data = &f.insts[inst];
+        if data.is_terminator() {
+            return self.terminator(f, data);
+        }
+        let Some(result) = f.result(inst) else { return };
+        let new = if data.is_pure() { self.compute(f, data) } else { Lattice::Varies };
+        self.raise(result, new);
+    }
+
+    fn compute(&self, f: &Function, data: &InstData) -> Lattice {
+        let constant = |v: Value| match self.values[v] {
+            Lattice::Constant(bits) => Some(bits),
+            Lattice::Unknown | Lattice::Varies => None,
+        };
+        if let Some(bits) = evaluate(f, data, &constant) {
+            return Lattice::Constant(bits);
+        }
+        let mut unknown = false;
+        data.for_each_operand(|v| unknown |= self.values[v] == Lattice::Unknown);
+        if unknown { Lattice::Unknown } else { Lattice::Varies }
+    }
+
+    fn raise(&mut self, value: Value, new: Lattice) {
+        let old = self.values[value];
+        let joined = match (old, new) {
+            (Lattice::Unknown, new) => new,
+            (old, Lattice::Unknown) => old,
+            (Lattice::Constant(a), Lattice::Constant(b)) if a == b => old,
+            (Lattice::Constant(_) | Lattice::Varies, Lattice::Constant(_) | Lattice::Varies) => {
+                Lattice::Varies
+            }
+        };
+        if joined != old {
+            self.values[value] = joined;
+            self.work.extend(self.uses[value].iter().copied());
+        }
+    }
+
+    fn terminator(&mut self, f: &Function, data: &InstData) {
+        let targets = data.targets();
+        let taken: Vec<usize> = match data {
+            InstData::Branch { cond, .. } => match self.values[*cond] {
+                Lattice::Unknown => return,
+                Lattice::Constant(bit) => vec![usize::from(bit & 1 == 0)],
+                Lattice::Varies => vec![0, 1],
+            },
+            InstData::Switch { value, cases, .. } => match self.values[*value] {
+                Lattice::Unknown => return,
+                Lattice::Constant(bits) => {
+                    vec![cases.iter().position(|c| (c.lo..=c.hi).contains(&bits)).unwrap_or(cases.len())]
+                }
+                Lattice::Varies => (0..targets.len()).collect(),
+            },
+            _ => (0..targets.len()).collect(),
+        };
+        for index in taken {
+            let call = targets[index];
+            for (&param, &arg) in f.blocks[call.block].params.iter().zip(&call.args) {
+                self.raise(param, self.values[arg]);
+            }
+            self.reach(call.block);
+        }
+    }
+}
+
+fn apply(f: &mut Function, state: &State) -> bool {
+    let mut changed = false;
+    // Parameters that are constant: their uses become constants of the block.
+    for block in f.order.clone() {
+        if !state.reached[block] || block == f.entry() {
+            continue;
+        }
+        for param in f.blocks[block].params.clone() {
+            if let Lattice::Constant(value) = state.values[param] {
+                let ty = f.ty(param);
+                let inst = f.make_inst(InstData::Const { ty, value }, SrcLoc::NONE);
+                f.blocks[block].insts.insert(0, inst);
+                let Some(with) = f.result(inst) else { continue };
+                let preds = f.predecessors();
+                super::mem2reg::drop_param(f, &preds[block], block, param);
+                f.replace(param, with);
+                changed = true;
+            }
+        }
+    }
+    if changed {
+        f.resolve_aliases();
+    }
+    let folded = edit::rewrite(f, |ed, inst| {
+        let constant = |v: Value| match state.values.get(v) {
+            Some(Lattice::Constant(bits)) => Some(*bits),
+            _ => None,
+        };
+        let is_const = |ed: &edit::Editor<'_>| matches!(ed.f.insts[inst], InstData::Const { .. });
+        if let Some(result) = ed.f.result(inst)
+            && let Some(bits) = constant(result)
+            && !is_const(ed)
+            && ed.f.insts[inst].is_pure()
+        {
+            let ty = ed.f.ty(result);
+            return Edit::Replace(ed.iconst(ty, bits));
+        }
+        Edit::Keep
+    });
+    changed | folded
+}

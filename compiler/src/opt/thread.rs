@@ -1,0 +1,177 @@
+//! thread: an edge on which a branch is decided already goes to its target.
+//!
+//! ```text
+//! block1:  jump block3(v1)   ; v1 = 0         block1:  jump block5
+//! block2:  jump block3(v2)                    block2:  jump block3(v2)
+//! block3(v3: i32):                      ->    block3(v3: i32): ...
+//!   v4 = icmp eq v3, 0
+//!   br v4, block5, block6
+//! ```
+//!
+//! This is what `a && b`, `?:` and inlined functions that return a code leave behind. The block may
+//! contain a few pure instructions, which are copied for the edge.
+//! Preserves: what happens on every path. Loop headers are left alone, so loops stay loops.
+//! The kernel's verifier still accepts: it would have found the same edge dead. A test of a pointer is
+//! only threaded when all edges decide it, so no path keeps a pointer that is known to be null.
+//! Cost: linear in the edges, times the size of the copied block, which is bounded.
+
+use std::collections::BTreeMap;
+
+use super::Cx;
+use super::clone;
+use super::simplify::evaluate;
+use crate::ir::flow::Flow;
+use crate::ir::{Block, BlockCall, Function, InstData, Type, Unroll, Value};
+
+/// Instructions of a block, besides constants, that are copied for an edge.
+const COPIED: usize = 6;
+
+/// Threads per run, so that each starts from a fresh analysis.
+const THREADS: usize = 64;
+
+/// Runs the pass.
+pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
+    super::cfg::remove_unreachable(f);
+    let mut changed = false;
+    for _ in 0..THREADS {
+        let flow = Flow::new(f);
+        let Some((block, decided)) = flow.rpo.iter().find_map(|&block| candidate(f, &flow, block)) else {
+            break;
+        };
+        thread(f, block, &decided);
+        changed = true;
+    }
+    changed
+}
+
+/// An edge: the block it leaves and its number among the jumps there.
+type Edge = (Block, usize);
+
+/// A block with the edges into it that decide its branch, and where they lead.
+fn candidate(f: &Function, flow: &Flow, block: Block) -> Option<(Block, Vec<(Edge, usize)>)> {
+    let data = &f.blocks[block];
+    if block == f.entry()
+        || data.params.is_empty()
+        || data.unroll != Unroll::Auto
+        || flow.preds[block].len() < 2
+    {
+        return None;
+    }
+    let (&last, body) = data.insts.split_last()?;
+    if !matches!(f.insts[last], InstData::Branch { .. } | InstData::Switch { .. }) {
+        return None;
+    }
+    if flow.preds[block].iter().any(|&pred| flow.is_back_edge(pred, block)) {
+        return None;
+    }
+    let copied = body.iter().filter(|&&inst| !matches!(f.insts[inst], InstData::Const { .. })).count();
+    if copied > COPIED || !body.iter().all(|&inst| f.insts[inst].is_pure()) {
+        return None;
+    }
+    let mut decided = Vec::new();
+    let mut edges = 0;
+    let mut preds = flow.preds[block].clone();
+    preds.dedup();
+    for pred in preds {
+        for (index, call) in
+            f.successors(pred).into_iter().enumerate().filter(|(_, call)| call.block == block)
+        {
+            edges += 1;
+            if let Some(target) = target(f, block, call) {
+                decided.push(((pred, index), target));
+            }
+        }
+    }
+    if decided.is_empty() || (decided.len() < edges && tests_pointer(f, block)) {
+        return None;
+    }
+    Some((block, decided))
+}
+
+/// Does the branch of the block depend on the comparison of a pointer that it is passed?
+fn tests_pointer(f: &Function, block: Block) -> bool {
+    f.blocks[block].insts.iter().any(|&inst| match &f.insts[inst] {
+        InstData::Compare { args, .. } => args.iter().any(|&v| f.ty(v) == Type::Ptr),
+        _ => false,
+    })
+}
+
+/// The number of the jump that the block takes when it is entered this way.
+fn target(f: &Function, block: Block, call: &BlockCall) -> Option<usize> {
+    let data = &f.blocks[block];
+    let mut known: BTreeMap<Value, u64> = BTreeMap::new();
+    let mut passed: BTreeMap<Value, Value> = BTreeMap::new();
+    for (&param, &arg) in data.params.iter().zip(&call.args) {
+        passed.insert(param, arg);
+        if let Some(bits) = f.constant(arg) {
+            known.insert(param, bits);
+        }
+    }
+    let lookup = |known: &BTreeMap<Value, u64>, v: Value| known.get(&v).copied().or_else(|| f.constant(v));
+    for &inst in &data.insts {
+        match &f.insts[inst] {
+            InstData::Branch { cond, .. } => {
+                return lookup(&known, *cond).map(|bit| usize::from(bit & 1 == 0));
+            }
+            InstData::Switch { value, cases, .. } => {
+                let bits = lookup(&known, *value)?;
+                return Some(cases.iter().position(|c| (c.lo..=c.hi).contains(&bits)).unwrap_or(cases.len()));
+            }
+            other => {
+                if let (Some(result), Some(bits)) =
+                    (f.result(inst), evaluate(f, other, &|v| lookup(&known, v)))
+                {
+                    known.insert(result, bits);
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Sends each edge to a copy of the block that jumps straight to the target.
+fn thread(f: &mut Function, block: Block, decided: &[(Edge, usize)]) {
+    let slots = clone::demote_escaping(f, &[block]);
+    for &((pred, index), target) in decided {
+        let copies = clone::blocks(f, &[block], block);
+        let copy = copies.blocks[&block];
+        if let Some(last) = f.terminator(copy) {
+            let data = f.insts[last].clone();
+            let call = data.targets()[target].clone();
+            f.set_inst(last, InstData::Jump { target: call });
+        }
+        // The copy may be the target of its own original: it never is, since headers are excluded.
+        if let Some(last) = f.terminator(pred) {
+            let mut data = f.insts[last].clone();
+            data.targets_mut()[index].block = copy;
+            f.set_inst(last, data);
+        }
+    }
+    clone::repair(f, &slots);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::opt::testing::after_pass;
+
+    #[test]
+    fn a_null_pointer_test_is_not_split() {
+        let text = "function @f(ptr, i32) -> i32 {\nblock0(v0: ptr, v1: i32):\n  v2 = iconst.i32 3\n\
+            v3 = icmp eq v1, v2\n  v4 = iconst.ptr 0\n  br v3, block1(v0), block1(v4)\n\
+            block1(v5: ptr):\n  v6 = iconst.ptr 0\n  v7 = icmp eq v5, v6\n  br v7, block2, block3\n\
+            block2:\n  return v1\nblock3:\n  v8 = load.i32 v5 align 1\n  return v8\n}";
+        let out = after_pass("thread", text);
+        assert!(out.contains("icmp eq v5"), "{out}");
+    }
+
+    #[test]
+    fn constant_edges_go_straight_on() {
+        let text = "function @f(i32, i32) -> i32 {\nblock0(v0: i32, v1: i32):\n  v2 = iconst.i32 0\n\
+            v3 = icmp eq v0, v2\n  br v3, block2(v2), block1\n\
+            block1:\n  v4 = icmp ne v1, v2\n  v5 = zext.i32 v4\n  jump block2(v5)\n\
+            block2(v6: i32):\n  v7 = icmp ne v6, v2\n  br v7, block3, block4\n\
+            block3:\n  return v0\nblock4:\n  v8 = add v6, v1\n  return v8\n}";
+        let out = after_pass("thread", text);
+        assert!(!out.contains("block2(v2)"), "{out}");
+    }
+}

@@ -1,0 +1,261 @@
+//! unroll: loops whose number of rounds is known become straight code, where that is wished.
+//!
+//! ```text
+//! block1(v1: i32) unroll:          ; v1 = 0, 1, 2, then the exit
+//!   v2 = icmp ult v1, 3
+//!   br v2, block2, block3    ->    three copies of block2, one after the other
+//! block2: ...
+//!   jump block1(v4)
+//! ```
+//!
+//! Wished by a pragma, or small: at most [`SMALL_ROUNDS`] rounds of one block without branches. The
+//! number of rounds is found by evaluating the loop's conditions round by round. A loop that is
+//! wished to be unrolled `n` times and has more rounds, or an unknown number, gets `n` copies of its
+//! body with all their tests.
+//! Preserves: every round in order; all exits stay in the copies until they are folded.
+//! The kernel's verifier still accepts: the copies are the paths that it would walk. Loops with
+//! branches are unrolled on request only: each copy multiplies its paths.
+//! Cost: the size of the copies, at most [`FULL_SIZE`] instructions for one loop.
+
+use std::collections::BTreeMap;
+
+use super::Cx;
+use super::clone;
+use super::simplify::evaluate;
+use crate::ir::flow::{Flow, Loop, Loops};
+use crate::ir::{Block, Function, InstData, Unroll, Value};
+
+/// Rounds that are evaluated.
+const ROUNDS: usize = 4096;
+/// Instructions of all copies of a loop.
+const FULL_SIZE: usize = 40_000;
+/// Rounds of a loop that is unrolled without being asked.
+const SMALL_ROUNDS: usize = 8;
+/// Instructions of all its copies.
+const SMALL_SIZE: usize = 64;
+
+/// Runs the pass.
+pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
+    super::cfg::remove_unreachable(f);
+    let mut changed = false;
+    // Each round of this loop unrolls one loop, inner ones first, and marks it as done.
+    loop {
+        let flow = Flow::new(f);
+        let loops = Loops::new(f, &flow);
+        let plan = loops.loops.iter().rev().find_map(|l| Some((l.clone(), plan(f, cx, &flow, l)?)));
+        let Some((l, plan)) = plan else { return changed };
+        f.blocks[l.header].unroll = Unroll::Never;
+        match plan {
+            Plan::Full(rounds) => copy(f, &flow, &l, rounds + 1, false),
+            Plan::Partial(copies) => copy(f, &flow, &l, copies, true),
+            Plan::Nothing => continue,
+        }
+        changed = true;
+    }
+}
+
+enum Plan {
+    /// All of these rounds.
+    Full(usize),
+    /// This many more bodies within the loop.
+    Partial(usize),
+    /// The wish cannot be fulfilled.
+    Nothing,
+}
+
+fn plan(f: &Function, cx: &Cx<'_>, flow: &Flow, l: &Loop) -> Option<Plan> {
+    let wish = f.blocks[l.header].unroll;
+    if wish == Unroll::Never {
+        return None;
+    }
+    let size: usize = l.blocks.iter().map(|&block| weight(f, block)).sum();
+    let rounds = || rounds(f, flow, l);
+    match wish {
+        Unroll::Never => None,
+        Unroll::Auto => {
+            let simple = cx.options.level >= 2 && branches(f, l) == 1 && size <= SMALL_SIZE;
+            let rounds = rounds().filter(|&n| simple && n <= SMALL_ROUNDS && (n + 1) * size <= SMALL_SIZE)?;
+            Some(Plan::Full(rounds))
+        }
+        Unroll::Full => Some(match rounds() {
+            Some(n) if (n + 1).saturating_mul(size) <= FULL_SIZE => Plan::Full(n),
+            _ => Plan::Nothing,
+        }),
+        Unroll::Count(count) => {
+            let count = count as usize;
+            Some(match rounds() {
+                Some(n) if n <= count && (n + 1).saturating_mul(size) <= FULL_SIZE => Plan::Full(n),
+                _ if count > 1 && count.saturating_mul(size) <= FULL_SIZE => Plan::Partial(count - 1),
+                _ => Plan::Nothing,
+            })
+        }
+    }
+}
+
+fn weight(f: &Function, block: Block) -> usize {
+    f.blocks[block].insts.iter().filter(|&&inst| !matches!(f.insts[inst], InstData::Const { .. })).count()
+}
+
+fn branches(f: &Function, l: &Loop) -> usize {
+    l.blocks.iter().filter(|&&block| f.successors(block).len() > 1).count()
+}
+
+/// How often the loop goes back to its header, if its conditions can be evaluated.
+fn rounds(f: &Function, flow: &Flow, l: &Loop) -> Option<usize> {
+    let header = &f.blocks[l.header];
+    let mut state: BTreeMap<Value, u64> = BTreeMap::new();
+    let entering: Vec<Block> =
+        flow.preds[l.header].iter().copied().filter(|p| !l.blocks.contains(p)).collect();
+    for (i, &param) in header.params.iter().enumerate() {
+        if let Some(bits) = passed(f, &entering, l.header, i, &|v| f.constant(v)) {
+            state.insert(param, bits);
+        }
+    }
+    // A test that every round makes, and that leaves the loop one way.
+    let tests: Vec<Block> = l
+        .blocks
+        .iter()
+        .copied()
+        .filter(|&block| {
+            l.latches.iter().all(|&latch| flow.dominates(block, latch))
+                && f.successors(block).iter().any(|call| !l.blocks.contains(&call.block))
+        })
+        .collect();
+    for round in 0..ROUNDS {
+        let values = evaluate_round(f, l, state);
+        let of = |v: Value| values.get(&v).copied().or_else(|| f.constant(v));
+        let mut decided = false;
+        for &test in &tests {
+            let taken = match &f.insts[f.terminator(test)?] {
+                InstData::Branch { cond, then, els } => match of(*cond) {
+                    Some(bit) => if bit & 1 == 1 { then } else { els }.block,
+                    None => continue,
+                },
+                InstData::Jump { target } => target.block,
+                _ => continue,
+            };
+            decided = true;
+            if !l.blocks.contains(&taken) {
+                return Some(round);
+            }
+        }
+        if !decided {
+            return None;
+        }
+        state = BTreeMap::new();
+        for (i, &param) in header.params.iter().enumerate() {
+            if let Some(bits) = passed(f, &l.latches, l.header, i, &of) {
+                state.insert(param, bits);
+            }
+        }
+    }
+    None
+}
+
+/// The constant that all jumps from some blocks pass for a parameter.
+fn passed(
+    f: &Function,
+    from: &[Block],
+    to: Block,
+    index: usize,
+    of: &dyn Fn(Value) -> Option<u64>,
+) -> Option<u64> {
+    let mut common = None;
+    for &block in from {
+        for call in f.successors(block).into_iter().filter(|call| call.block == to) {
+            let bits = of(*call.args.get(index)?)?;
+            if *common.get_or_insert(bits) != bits {
+                return None;
+            }
+        }
+    }
+    common
+}
+
+/// What the pure instructions of one round yield, as far as it is known.
+fn evaluate_round(f: &Function, l: &Loop, state: BTreeMap<Value, u64>) -> BTreeMap<Value, u64> {
+    let mut values = state;
+    for &block in &l.blocks {
+        for &inst in &f.blocks[block].insts {
+            let data = &f.insts[inst];
+            if !data.is_pure() {
+                continue;
+            }
+            let bits = evaluate(f, data, &|v| values.get(&v).copied().or_else(|| f.constant(v)));
+            if let (Some(result), Some(bits)) = (f.result(inst), bits) {
+                values.insert(result, bits);
+            }
+        }
+    }
+    values
+}
+
+/// Copies the loop's blocks this many times, one copy after the other: before the loop, or within it
+/// so that a round of the loop becomes several.
+fn copy(f: &mut Function, flow: &Flow, l: &Loop, count: usize, within: bool) {
+    let slots = clone::demote_escaping(f, &l.blocks);
+    // Edges to be led into the next copy.
+    let mut sources: Vec<Block> = if within {
+        l.latches.clone()
+    } else {
+        flow.preds[l.header].iter().copied().filter(|p| !l.latches.contains(p)).collect()
+    };
+    let Some(&last) = l.blocks.last() else { return };
+    let mut after = if within { last } else { flow.idom(l.header).unwrap_or(l.header) };
+    for _ in 0..count {
+        let copies = clone::blocks(f, &l.blocks, after);
+        let header = copies.blocks[&l.header];
+        redirect(f, &sources, l.header, header);
+        sources = l.latches.iter().map(|latch| copies.blocks[latch]).collect();
+        redirect(f, &sources, header, l.header);
+        after = copies.blocks[&last];
+    }
+    clone::repair(f, &slots);
+}
+
+/// Leads jumps from some blocks to another target.
+fn redirect(f: &mut Function, from: &[Block], old: Block, new: Block) {
+    for &block in from {
+        if let Some(last) = f.terminator(block) {
+            for call in f.insts[last].targets_mut() {
+                if call.block == old {
+                    call.block = new;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ir::parse;
+    use crate::opt::testing::{after_pass, assert_same};
+    use crate::opt::{self, Options};
+
+    const SUM: &str = "func @f(ptr) -> i32 keep\nfunction @f(ptr) -> i32 {\nblock0(v0: ptr):\n  v1 = iconst.i32 0\n\
+        jump block1(v1, v1)\nblock1(v2: i32, v3: i32) unroll:\n  v4 = iconst.i32 5\n  v5 = icmp ult v2, v4\n\
+        br v5, block2, block3\nblock2:\n  v6 = zext.i64 v2\n  v7 = ptr_add v0, v6\n  v8 = load.i8 v7 align 1\n\
+        v9 = zext.i32 v8\n  v10 = add v3, v9\n  v11 = iconst.i32 1\n  v12 = add v2, v11\n  jump block1(v12, v10)\n\
+        block3:\n  return v3\n}";
+
+    #[test]
+    fn a_counted_loop_becomes_straight_code() {
+        let before = parse(SUM).expect("the text parses");
+        let mut after = before.clone();
+        opt::run(&mut after, &Options::default(), &mut |_, _, _| {});
+        assert_same(&before, &after, 3, false);
+        assert_eq!(after.functions[0].order.len(), 1, "{after}");
+    }
+
+    #[test]
+    fn a_wish_for_a_few_copies_keeps_the_loop() {
+        let out = after_pass("unroll", &SUM.replace(" unroll:", " unroll 2:"));
+        assert_eq!(out.matches("load.i8").count(), 2, "{out}");
+    }
+
+    #[test]
+    fn no_wish_is_respected() {
+        let out = after_pass("unroll", &SUM.replace(" unroll:", " nounroll:"));
+        assert_eq!(out.matches("load.i8").count(), 1, "{out}");
+    }
+}

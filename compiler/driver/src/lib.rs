@@ -1,4 +1,109 @@
-//! The skep command.
+//! The `skep` command: the one place where compiler and runtime meet.
+//!
+//! In: an argument list and an [`Io`]. Out: text on its streams, files, and an exit code:
+//! 0 fine, 1 findings (it does not compile, is rejected, differs), 2 usage, configuration or
+//! I/O, 3 a construct that is valid but not supported. Every subcommand is one file in `cmd/` and
+//! one row below.
 
-pub mod cc_args;
+pub mod compile;
 pub mod error;
+pub mod io;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+use error::{Error, Result};
+use io::Io;
+
+macro_rules! subcommands {
+    ($($(#[$doc:meta])* $module:ident $variant:ident;)*) => {
+        mod cmd {
+            $(pub mod $module;)*
+        }
+
+        #[derive(clap::Subcommand)]
+        enum Command {
+            $($(#[$doc])* $variant(cmd::$module::Args),)*
+        }
+
+        fn dispatch(command: Command, io: &mut Io<'_>) -> Result {
+            match command {
+                $(Command::$variant(args) => cmd::$module::run(args, io),)*
+            }
+        }
+    };
+}
+
+subcommands! {
+    /// Compile BPF C to objects, verify them
+    build Build;
+    /// Compile like clang: `skep cc -O2 -g -target bpf -c x.bpf.c -o x.o`
+    cc Cc;
+    /// Verify the programs of an object with the kernel's rules
+    verify Verify;
+    /// Run a program without a kernel
+    run Run;
+    /// Show what is inside: instructions, IR, BTF, sections
+    dump Dump;
+}
+
+/// The toolchain for BPF programs: compiles, verifies and runs them, without clang, root or a kernel.
+#[derive(Parser)]
+#[command(name = "skep", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Runs the command line of the process on its standard streams.
+pub fn main_on_terminal() -> ExitCode {
+    let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+    let color = err.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let mut io = Io { stdin: &mut std::io::stdin(), out: &mut out, err: &mut err, color };
+    ExitCode::from(main_with(&args, &mut io))
+}
+
+/// Runs one command line, program name first; returns the exit code.
+pub fn main_with(args: &[String], io: &mut Io<'_>) -> u8 {
+    let result = match multi_call(args) {
+        Some(cc_args) => cmd::cc::run(cmd::cc::Args { args: cc_args }, io),
+        None => parse_and_run(args, io),
+    };
+    let flushed = io.out.flush();
+    match result {
+        Err(error) => {
+            if let Some(message) = error.message() {
+                // The last resort has nowhere to report its own failure.
+                let _ = writeln!(io.err, "skep: {message}");
+            }
+            error.exit_code()
+        }
+        Ok(()) if flushed.is_err() => 2,
+        Ok(()) => 0,
+    }
+}
+
+fn parse_and_run(args: &[String], io: &mut Io<'_>) -> Result {
+    let parsed = Cli::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) => dispatch(cli.command, io),
+        Err(error) if error.use_stderr() => {
+            write!(io.err, "{}", error.render())?;
+            Err(Error::Reported(2))
+        }
+        Err(help) => Ok(write!(io.out, "{}", help.render())?),
+    }
+}
+
+/// Called as `clang` or `skep-clang`, the whole command line is one of `skep cc`.
+fn multi_call(args: &[String]) -> Option<Vec<String>> {
+    let name = args.first()?.rsplit('/').next()?;
+    if name.starts_with("clang") || name == "skep-clang" {
+        return Some(args[1..].to_vec());
+    }
+    // clang's flags are not clap's: `skep cc` never reaches the parser of the other commands.
+    (args.get(1)? == "cc").then(|| args[2..].to_vec())
+}

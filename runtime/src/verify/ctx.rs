@@ -1,6 +1,7 @@
 //! The program's context: what it may read and write there, and what a load yields.
 
 use skep_stdlib::btf::{self, Btf, TypeId};
+use skep_stdlib::contexts::{self, Yield};
 use skep_stdlib::programs::{Context as CtxKind, ProgType};
 
 use super::reg::{Pointer, PtrKind, Reg};
@@ -24,7 +25,7 @@ impl Walk<'_> {
             return Err(refused);
         }
         let limit = match self.cx.prog_type.info().context {
-            CtxKind::Fields(_) => return Err(Cause::Unsupported { what: "a field of the context".into() }),
+            CtxKind::Fields(name) => return self.load_field(slot, name, &access, refused),
             CtxKind::Registers => PT_REGS_SIZE,
             CtxKind::Record => RECORD_SIZE,
             CtxKind::RawArguments => RAW_ARGS_SIZE,
@@ -44,7 +45,7 @@ impl Walk<'_> {
             return Err(refused);
         }
         match self.cx.prog_type.info().context {
-            CtxKind::Fields(_) => Err(Cause::Unsupported { what: "a field of the context".into() }),
+            CtxKind::Fields(name) => self.field(name, &access, refused).map(|_| ()),
             CtxKind::Opaque if self.cx.prog_type == ProgType::Syscall => Ok(()),
             CtxKind::Registers
             | CtxKind::Record
@@ -53,6 +54,29 @@ impl Walk<'_> {
             | CtxKind::Opaque
             | CtxKind::Replaced => Err(refused),
         }
+    }
+
+    /// What an access of a context with fields gives, if it is allowed.
+    fn field(&self, name: &str, access: &Access, refused: Cause) -> Check<Yield> {
+        let program = Some((self.cx.prog_type, self.cx.section.section.attach));
+        let Ok(offset) = u32::try_from(access.min) else { return Err(refused) };
+        contexts::access(name, program, offset, access.size, access.write).ok_or(refused)
+    }
+
+    fn load_field(&mut self, slot: u32, name: &str, access: &Access, refused: Cause) -> Check<Reg> {
+        Ok(match self.field(name, access, refused)? {
+            Yield::Scalar => Reg::scalar(Scalar::of_bytes(access.size), slot),
+            Yield::Packet => Reg::pointer(PtrKind::Packet(0), slot),
+            Yield::PacketMeta => Reg::pointer(PtrKind::PacketMeta(0), slot),
+            Yield::PacketEnd => Reg::pointer(PtrKind::PacketEnd, slot),
+            Yield::Socket
+            | Yield::SocketOrNull
+            | Yield::SockCommonOrNull
+            | Yield::FlowKeys
+            | Yield::Btf(_) => {
+                return Err(Cause::Unsupported { what: "a pointer in the context".into() });
+            }
+        })
     }
 
     /// An argument of the traced function, typed by the target's BTF when that is known.

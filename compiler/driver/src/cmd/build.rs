@@ -1,0 +1,85 @@
+//! `skep build`: sources to verified objects.
+
+use std::io::Write;
+use std::path::Path;
+
+use skep_syntax::Session;
+
+use crate::compile::{CompileArgs, compile_file, sources};
+use crate::error::{Error, Result};
+use crate::io::{DiskFiles, Io};
+use crate::load::{self, VerifyArgs};
+
+/// Arguments.
+#[derive(clap::Args)]
+pub struct Args {
+    /// C files, or directories that are searched for *.bpf.c
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<String>,
+    /// Where objects go: a directory, or the object itself when there is one source
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<String>,
+    /// Do not verify
+    #[arg(long)]
+    no_verify: bool,
+    #[command(flatten)]
+    compile: CompileArgs,
+    #[command(flatten)]
+    verify: VerifyArgs,
+}
+
+/// Runs it: every source is compiled, also after one that fails.
+pub fn run(args: Args, io: &mut Io<'_>) -> Result {
+    let files = sources(&args.paths)?;
+    if files.is_empty() {
+        return Err(Error::usage(format!("no *.bpf.c files below {}", args.paths.join(", "))));
+    }
+    if let Some(output) = &args.output
+        && files.len() > 1
+        && !Path::new(output).is_dir()
+    {
+        return Err(Error::usage(format!("`{output}` must be a directory: there are {} sources", files.len())));
+    }
+    let mut result = Ok(());
+    for file in &files {
+        match build(&args, file, io) {
+            Err(Error::Reported(code)) => result = Err(Error::Reported(code)),
+            other => other?,
+        }
+    }
+    result
+}
+
+fn build(args: &Args, file: &str, io: &mut Io<'_>) -> Result {
+    let disk = DiskFiles::default();
+    let mut session = Session::new(&disk, args.compile.pp_options());
+    let compiled = compile_file(&mut session, file, &args.compile.options(), io)?;
+    if !args.no_verify && !args.verify_foreign() {
+        let image = load::link(file, &compiled.object, &args.verify, io)?;
+        load::verify(image, Some((&compiled, &session)), &args.verify, io)?;
+    }
+    let output = object_path(file, args.output.as_deref());
+    io.write(&output, &compiled.object)?;
+    let functions = compiled.code.functions.iter();
+    let slots: usize = functions.flat_map(|func| &func.insns).map(|insn| insn.slots()).sum();
+    writeln!(io.err, "{file} -> {output}: {slots} instructions")?;
+    Ok(())
+}
+
+impl Args {
+    /// Objects for machines of the other byte order cannot be run or verified here.
+    fn verify_foreign(&self) -> bool {
+        self.compile.options().big_endian
+    }
+}
+
+/// `dir/x.bpf.c` becomes `x.bpf.o` in the output directory.
+fn object_path(source: &str, output: Option<&str>) -> String {
+    let name = source.rsplit('/').next().unwrap_or(source);
+    let name = format!("{}.o", name.strip_suffix(".c").unwrap_or(name));
+    match output {
+        None => name,
+        Some(output) if Path::new(output).is_dir() => format!("{}/{name}", output.trim_end_matches('/')),
+        Some(output) => output.to_owned(),
+    }
+}

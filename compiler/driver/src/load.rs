@@ -1,0 +1,99 @@
+//! From an object to a verified image: what `build`, `verify` and `run` share.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use skep_compiler::Compiled;
+use skep_runtime::object::{Image, LinkOptions, Object};
+use skep_runtime::verify::{self, Verified, verdicts};
+use skep_stdlib::btf::Btf;
+use skep_stdlib::features::{Kernel, Target};
+use skep_syntax::Session;
+use skep_syntax::diag::Style;
+
+use crate::error::{Error, Result};
+use crate::io::Io;
+use crate::rejection;
+
+/// BTF of the running kernel.
+const HOST_BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// Options of every command that verifies.
+#[derive(clap::Args, Clone, Debug)]
+pub struct VerifyArgs {
+    /// Version of the kernel that shall run the programs
+    #[arg(long, value_name = "X.Y", default_value = "6.12")]
+    pub kernel: String,
+    /// BTF of that kernel: a file, `host` for the running kernel's, or `none`
+    #[arg(long, value_name = "FILE", default_value = "host")]
+    pub btf: String,
+    /// Say why in the kernel's words too
+    #[arg(long)]
+    pub kernel_log: bool,
+}
+
+impl VerifyArgs {
+    /// The target kernel.
+    fn target(&self) -> Result<Target> {
+        let wrong = || Error::usage(format!("`{}` is not a kernel version (say 6.12)", self.kernel));
+        Ok(Target { kernel: Kernel::parse(&self.kernel).ok_or_else(wrong)?, ..Target::default() })
+    }
+
+    /// The target kernel's BTF. The running kernel's is used when there is one and none was named.
+    fn btf(&self, io: &mut Io<'_>) -> Result<Option<Arc<Btf>>> {
+        let path = match self.btf.as_str() {
+            "none" => return Ok(None),
+            "host" if !std::path::Path::new(HOST_BTF).exists() => return Ok(None),
+            "host" => HOST_BTF,
+            path => path,
+        };
+        let btf = Btf::parse(io.read(path)?).map_err(|error| Error::file(path, error))?;
+        Ok(Some(Arc::new(btf)))
+    }
+}
+
+/// Parses and links an object.
+pub fn link(name: &str, bytes: &[u8], args: &VerifyArgs, io: &mut Io<'_>) -> Result<Image> {
+    let object = Object::parse(bytes).map_err(|error| findings(io, name, &error))?;
+    let options = LinkOptions { btf: args.btf(io)?, ..LinkOptions::default() };
+    object.link(&options).map_err(|error| findings(io, name, &error))
+}
+
+fn findings(io: &mut Io<'_>, name: &str, error: &dyn std::fmt::Display) -> Error {
+    match writeln!(io.err, "error: `{name}` cannot be loaded: {error}") {
+        Ok(()) => Error::FINDINGS,
+        Err(error) => error.into(),
+    }
+}
+
+/// Verifies an image; shows what is refused, on the C source where that is known.
+pub fn verify(
+    image: Image,
+    source: Option<(&Compiled, &Session<'_>)>,
+    args: &VerifyArgs,
+    io: &mut Io<'_>,
+) -> Result<Verified> {
+    let options = verify::Options { target: args.target()?, btf: args.btf(io)?, ..verify::Options::default() };
+    let reports = match verify::verify(image.clone(), &options) {
+        Ok(verified) => return Ok(verified),
+        Err(reports) => reports,
+    };
+    let style = Style { short: false, color: io.color };
+    for report in &reports {
+        let text = match source {
+            Some((compiled, session)) => rejection::render_compiled(report, &image, compiled, session, style),
+            None => rejection::render_object(report, &image, style),
+        };
+        write!(io.err, "{text}")?;
+        if args.kernel_log {
+            writeln!(io.err, "the kernel's words:\n{}", rejection::kernel_log(report, &image))?;
+        }
+    }
+    Err(Error::FINDINGS)
+}
+
+/// Verdicts on every program, for listings.
+pub fn verdict_list(image: &Image, args: &VerifyArgs, io: &mut Io<'_>) -> Result<Vec<verify::Verdict>> {
+    let options = verify::Options { target: args.target()?, btf: args.btf(io)?, ..verify::Options::default() };
+    Ok(verdicts(image, &options))
+}

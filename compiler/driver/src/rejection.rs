@@ -1,0 +1,198 @@
+//! What the verifier refuses, drawn on the C source.
+//!
+//! In: a [`Report`] and either the compiler's tables (our own objects: exact expressions) or the
+//! line records of the object (any other). Out: text.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use codespan_reporting::diagnostic::{Diagnostic, Label};
+use codespan_reporting::files::{Error as FilesError, Files};
+use codespan_reporting::term::{self, termcolor};
+use skep_compiler::Compiled;
+use skep_runtime::object::{Image, Line, Program};
+use skep_runtime::verify::{RULES, Report};
+use skep_syntax::Session;
+use skep_syntax::codes::Code;
+use skep_syntax::diag::{self, Diag, Severity, Style};
+
+use crate::locate;
+
+/// The rule's code as the diagnostics of the compiler have them.
+fn code(report: &Report) -> &'static Code {
+    static CODES: OnceLock<Vec<Code>> = OnceLock::new();
+    let codes = CODES.get_or_init(|| {
+        let code = |rule: &skep_runtime::verify::Rule| Code {
+            id: rule.code,
+            title: rule.title,
+            severity: Severity::Error,
+        };
+        RULES.iter().map(code).collect()
+    });
+    let rule = report.cause.rule();
+    codes.iter().find(|code| code.id == rule.code).unwrap_or(&codes[0])
+}
+
+/// Draws a rejection of a program that we compiled.
+pub fn render_compiled(
+    report: &Report,
+    image: &Image,
+    compiled: &Compiled,
+    session: &Session<'_>,
+    style: Style,
+) -> String {
+    let program = &image.programs[report.program];
+    let Some(origin) = locate::origin(compiled, program, report.slot) else {
+        return render_object(report, image, style);
+    };
+    let mut diag = Diag::new(code(report), origin.span, report.cause.message()).with_remark(report.cause.label());
+    for note in report.cause.notes() {
+        if let Some(place) = locate::origin(compiled, program, note.slot).filter(|place| *place != origin) {
+            diag = diag.with_label(place.span, note.text);
+        }
+    }
+    for call in &origin.inlined_at {
+        diag = diag.with_label(*call, "inlined here");
+    }
+    diag = diag.with_note(format!("in program `{}`, instruction {}", program.name, report.slot));
+    if let Some(help) = report.cause.help() {
+        diag = diag.with_help(help);
+    }
+    diag::render(&diag, &session.source, &session.names, style)
+}
+
+/// Draws a rejection of any object by its line records.
+pub fn render_object(report: &Report, image: &Image, style: Style) -> String {
+    let program = &image.programs[report.program];
+    let mut places = Vec::new();
+    if let Some(line) = program.line_at(report.slot) {
+        places.push((line, report.cause.label()));
+    }
+    for note in report.cause.notes() {
+        if let Some(line) = program.line_at(note.slot).filter(|line| Some(*line) != program.line_at(report.slot)) {
+            places.push((line, note.text));
+        }
+    }
+    let files = QuotedFiles::of(places.iter().map(|(line, _)| *line));
+    let labels = places.iter().enumerate().map(|(index, (line, text))| {
+        let make = if index == 0 { Label::primary } else { Label::secondary };
+        let (file, range) = files.rest_of_line(line);
+        make(file, range).with_message(text)
+    });
+    let labels: Vec<Label<usize>> = labels.collect();
+    let mut notes = vec![format!("in program `{}`, instruction {}: {}", program.name, report.slot, insn(program, report.slot))];
+    notes.extend(report.cause.help().map(|help| format!("help: {help}")));
+    let rule = report.cause.rule();
+    let diagnostic = Diagnostic::error()
+        .with_code(rule.code)
+        .with_message(report.cause.message())
+        .with_labels(labels)
+        .with_notes(notes);
+    let config = term::Config::default();
+    let text = if style.color {
+        let mut out = termcolor::Buffer::ansi();
+        term::emit_to_write_style(&mut out, &config, &files, &diagnostic)
+            .map(|()| String::from_utf8_lossy(out.as_slice()).into_owned())
+    } else {
+        term::emit_into_string(&config, &files, &diagnostic)
+    };
+    text.unwrap_or_else(|_| format!("error[{}]: {}\n", rule.code, report.cause.message()))
+}
+
+fn insn(program: &Program, slot: u32) -> String {
+    program.code.at(slot).map_or_else(String::new, |insn| insn.to_string())
+}
+
+/// The kernel's words for a rejection, with the instruction as its log shows it.
+pub fn kernel_log(report: &Report, image: &Image) -> String {
+    let program = &image.programs[report.program];
+    let mut text = String::new();
+    if let Some(line) = program.line_at(report.slot) {
+        let _ = writeln!(text, "; {}", line.text.trim());
+    }
+    let _ = writeln!(text, "{}: {}", report.slot, insn(program, report.slot));
+    for line in report.cause.kernel_log() {
+        let _ = writeln!(text, "{line}");
+    }
+    text
+}
+
+/// Files of which only the lines that records quote are known: those follow each other, each with
+/// its own number.
+struct QuotedFiles {
+    files: Vec<QuotedFile>,
+}
+
+struct QuotedFile {
+    name: String,
+    text: String,
+    /// Line number and start in `text` of each quoted line.
+    lines: Vec<(usize, usize)>,
+}
+
+impl QuotedFiles {
+    fn of<'l>(lines: impl Iterator<Item = &'l Line>) -> QuotedFiles {
+        let mut by_file: BTreeMap<&str, BTreeMap<usize, &str>> = BTreeMap::new();
+        for line in lines {
+            by_file.entry(&line.file).or_default().insert(line.line as usize, line.text.trim_end());
+        }
+        let quote = |(name, quoted): (&str, BTreeMap<usize, &str>)| {
+            let mut file = QuotedFile { name: name.to_owned(), text: String::new(), lines: Vec::new() };
+            for (number, text) in quoted {
+                file.lines.push((number, file.text.len()));
+                file.text.push_str(text);
+                file.text.push('\n');
+            }
+            file
+        };
+        QuotedFiles { files: by_file.into_iter().map(quote).collect() }
+    }
+
+    /// From the record's column to the end of its line.
+    fn rest_of_line(&self, line: &Line) -> (usize, Range<usize>) {
+        let id = self.files.iter().position(|file| *file.name == *line.file).unwrap_or(0);
+        let lines = self.files.get(id).map_or(&[][..], |file| &file.lines);
+        let start = lines.iter().find(|(number, _)| *number == line.line as usize).map_or(0, |(_, start)| *start);
+        let text = line.text.trim_end();
+        let indent = text.len() - text.trim_start().len();
+        let column = (line.column as usize).saturating_sub(1).clamp(indent, text.len());
+        let column = if text.is_char_boundary(column) { column } else { indent };
+        (id, start + column..start + text.len())
+    }
+
+    fn file(&self, id: usize) -> Result<&QuotedFile, FilesError> {
+        self.files.get(id).ok_or(FilesError::FileMissing)
+    }
+}
+
+impl<'a> Files<'a> for QuotedFiles {
+    type FileId = usize;
+    type Name = &'a str;
+    type Source = &'a str;
+
+    fn name(&'a self, id: usize) -> Result<&'a str, FilesError> {
+        Ok(&self.file(id)?.name)
+    }
+
+    fn source(&'a self, id: usize) -> Result<&'a str, FilesError> {
+        Ok(&self.file(id)?.text)
+    }
+
+    fn line_index(&'a self, id: usize, byte: usize) -> Result<usize, FilesError> {
+        Ok(self.file(id)?.lines.partition_point(|(_, start)| *start <= byte).saturating_sub(1))
+    }
+
+    fn line_number(&'a self, id: usize, index: usize) -> Result<usize, FilesError> {
+        Ok(self.file(id)?.lines.get(index).map_or(index + 1, |(number, _)| *number))
+    }
+
+    fn line_range(&'a self, id: usize, index: usize) -> Result<Range<usize>, FilesError> {
+        let file = self.file(id)?;
+        let max = file.lines.len();
+        let start = file.lines.get(index).ok_or(FilesError::LineTooLarge { given: index, max })?.1;
+        let end = file.lines.get(index + 1).map_or(file.text.len(), |(_, next)| *next);
+        Ok(start..end)
+    }
+}

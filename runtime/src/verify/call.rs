@@ -326,7 +326,7 @@ impl Walk<'_> {
         match wanted {
             MemAccess::Uninit if exact => call.fills.push((depth, start, end)),
             MemAccess::Read | MemAccess::ReadWrite | MemAccess::Write | MemAccess::Uninit => {
-                stack::check_written(frame, start, end)?;
+                stack::check_written(frame, start, end, self.cx.lenient_stack())?;
                 // A privileged program may hand out addresses, but not have them overwritten.
                 if wanted != MemAccess::Read {
                     call.fills.push((depth, start, end));

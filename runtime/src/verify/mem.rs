@@ -38,7 +38,7 @@ impl Walk<'_> {
     fn load_value(&mut self, state: &mut State, slot: u32, pointer: &Pointer, access: &Access) -> Check<Reg> {
         self.check_alignment(pointer, access)?;
         match pointer.kind {
-            PtrKind::Stack(depth) => stack::load(state, slot, depth, access),
+            PtrKind::Stack(depth) => stack::load(state, slot, depth, access, self.cx.lenient_stack()),
             PtrKind::Ctx => self.load_context(slot, pointer, access),
             PtrKind::Btf { ty, trusted } => self.load_btf(slot, ty, trusted, access),
             PtrKind::MapValue(map) => {

@@ -34,7 +34,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use skep_stdlib::btf::{self, Btf, Kind};
-use skep_stdlib::features::Target;
+use skep_stdlib::features::{Feature, Target};
 use skep_stdlib::programs::sections::{self, Match};
 use skep_stdlib::programs::{AttachType, Context as CtxKind, ProgType};
 
@@ -196,6 +196,11 @@ impl<'a> Context<'a> {
                 | ProgType::SkSkb
                 | ProgType::SkMsg
         )
+    }
+
+    /// May stack that was never written be read? What is there is of no use to the privileged.
+    fn lenient_stack(&self) -> bool {
+        self.privileged && self.target.has(Feature::UninitStackReads)
     }
 
     /// The prototype of the function that a tracing program is attached to.

@@ -115,7 +115,7 @@ pub fn compile(
         ..opt::Options::default()
     };
     let found = opt::run(&mut ir, &opt_options, &mut |pass, module, function| {
-        let text = || ir::print::function(module, function);
+        let text = || ir::print_function(module, function, false, &|_| String::new());
         observer(Stage::Pass(pass), &text);
     });
     limits::report_opt(cx, &ir, &found);

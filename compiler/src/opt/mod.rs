@@ -177,7 +177,7 @@ pub fn pass(name: &str) -> Option<&'static Pass> {
 }
 
 /// Is shown the name of a pass and the function after it, for `--print-after`.
-pub type Observer<'a> = dyn FnMut(&str, &Module, &Function) + 'a;
+pub type Observer<'a> = dyn FnMut(&'static str, &Module, &Function) + 'a;
 
 /// Brings a function to a fixed point; after this many rounds it is good enough.
 const ROUNDS: u32 = 6;
@@ -312,7 +312,7 @@ impl<'a, 'o> Work<'a, 'o> {
     }
 
     /// Shows the function to the observer and to the verifier.
-    fn observe(&mut self, index: usize, pass: &str) {
+    fn observe(&mut self, index: usize, pass: &'static str) {
         let f = &self.module.functions[index];
         (self.observer)(pass, self.module, f);
         if self.options.check {

@@ -107,6 +107,7 @@ codes! {
     E0233 MEMBER_TYPE Error "a member of a type that members cannot have"
     E0234 ENUM_VALUE Error "an enumeration constant that does not fit"
     E0235 CAST Error "a cast between types that cannot be cast"
+    E0400 LIMIT Error "something that the machine or the kernel cannot do"
     W0001 EXTRA_TOKENS Warning "more tokens on a directive than it takes"
     W0002 REDEFINED Warning "a macro defined again with another meaning"
     W0003 USER_WARNING Warning "a `#warning` directive"

@@ -85,6 +85,8 @@ pub struct Compiled {
     pub layout: Layout,
     /// The object file.
     pub object: Vec<u8>,
+    /// The files that were read.
+    pub deps: Vec<pp::Dep>,
 }
 
 /// Why there is no object: everything is said in the session's diagnostics.
@@ -98,7 +100,7 @@ pub fn compile(
     options: &Options,
     observer: &mut Observer<'_>,
 ) -> Result<Compiled, Failed> {
-    let tokens = pp::preprocess(cx, main);
+    let pp::Output { tokens, deps, .. } = pp::run(cx, main);
     let unit = parse::unit(cx, &tokens);
     let hir = sema::analyze(&unit, cx);
     if cx.diags.has_errors() {
@@ -138,5 +140,5 @@ pub fn compile(
     let names = &cx.names;
     let parts = object::Parts { module: &hir, ir: &ir, code: &code, layout: &layout, names, file, btf: &btf, order };
     let object = object::write(parts).unwrap_or_else(|bug| panic!("the object cannot be written: {bug}"));
-    Ok(Compiled { hir, ir, code, layout, object })
+    Ok(Compiled { hir, ir, code, layout, object, deps })
 }

@@ -5,11 +5,18 @@
 //! I/O, 3 a construct that is valid but not supported. Every subcommand is one file in `cmd/` and
 //! one row below.
 
+pub mod cc_args;
 pub mod compile;
 pub mod error;
 pub mod io;
+mod listing;
+mod load;
+mod locate;
+mod rejection;
+mod show;
+mod values;
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser};

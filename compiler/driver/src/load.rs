@@ -1,6 +1,5 @@
 //! From an object to a verified image: what `build`, `verify` and `run` share.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use skep_compiler::Compiled;
@@ -55,7 +54,7 @@ impl VerifyArgs {
 /// Parses and links an object.
 pub fn link(name: &str, bytes: &[u8], args: &VerifyArgs, io: &mut Io<'_>) -> Result<Image> {
     let object = Object::parse(bytes).map_err(|error| findings(io, name, &error))?;
-    let options = LinkOptions { btf: args.btf(io)?, ..LinkOptions::default() };
+    let options = LinkOptions { target_btf: args.btf(io)?, ..LinkOptions::default() };
     object.link(&options).map_err(|error| findings(io, name, &error))
 }
 

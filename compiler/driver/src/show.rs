@@ -1,6 +1,5 @@
 //! What a run did, as text.
 
-use std::io::Write;
 
 use skep_runtime::Image;
 use skep_runtime::object::{MapRole, Program};

@@ -1,6 +1,5 @@
 //! `skep build`: sources to verified objects.
 
-use std::io::Write;
 use std::path::Path;
 
 use skep_syntax::Session;

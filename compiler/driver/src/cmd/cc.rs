@@ -4,10 +4,9 @@
 //! `-v -E -`, `-dM -E -`, `-mcpu=help`, dependency files. A construct that is not supported ends
 //! with 1, as an error of clang does.
 
-use std::io::Write;
 
 use skep_compiler::Options;
-use skep_syntax::pp::{self, print};
+use skep_syntax::pp::{self, Dep};
 use skep_syntax::{Session, parse};
 
 use crate::cc_args::{self, Invocation, Mode};
@@ -116,18 +115,18 @@ fn finish(session: &Session<'_>, io: &mut Io<'_>) -> Result {
 }
 
 fn preprocess(cx: &Invocation, input: &str, session: &mut Session<'_>, io: &mut Io<'_>) -> Result {
-    let tokens = pp::preprocess(session, input);
+    let output = pp::run(session, input);
     finish(session, io)?;
-    let output = cx.output.clone().unwrap_or_else(|| STDIN.into());
+    let target = cx.output.clone().unwrap_or_else(|| STDIN.into());
     if cx.mode == Mode::Dependencies {
-        return io.write(&output, dependencies(cx, input, &output, session).as_bytes());
+        return io.write(&target, dependencies(cx, input, &target, &output.deps).as_bytes());
     }
     let text = match cx.dump_macros {
-        true => print::macros(session),
-        false => print::text(session, &tokens, !cx.no_line_markers),
+        true => output.macros.print(&session.source, &session.names).into_bytes(),
+        false => pp::print(&output.tokens, &session.source, &session.names, !cx.no_line_markers),
     };
-    io.write(&output, text.as_ref())?;
-    write_dependencies(cx, input, &output, session, io)
+    io.write(&target, &text)?;
+    write_dependencies(cx, input, &target, &output.deps, io)
 }
 
 fn object(cx: &Invocation, input: &str, session: &mut Session<'_>, io: &mut Io<'_>) -> Result {
@@ -139,13 +138,14 @@ fn object(cx: &Invocation, input: &str, session: &mut Session<'_>, io: &mut Io<'
         check: false,
     };
     let compiled = compile_file(session, input, &options, io)?;
+    let deps = compiled.deps.clone();
     let (extension, bytes) = match cx.mode {
         Mode::Assembly => ("s", crate::listing::assembly(&compiled, session).into_bytes()),
         _ => ("o", compiled.object),
     };
     let output = cx.output.clone().unwrap_or_else(|| replace_extension(input, extension));
     io.write(&output, &bytes)?;
-    write_dependencies(cx, input, &output, session, io)
+    write_dependencies(cx, input, &output, &deps, io)
 }
 
 /// `dir/x.bpf.c` becomes `x.bpf.o` in the current directory.
@@ -155,50 +155,21 @@ fn replace_extension(input: &str, extension: &str) -> String {
     format!("{stem}.{extension}")
 }
 
-fn write_dependencies(
-    cx: &Invocation,
-    input: &str,
-    output: &str,
-    session: &Session<'_>,
-    io: &mut Io<'_>,
-) -> Result {
+fn write_dependencies(cx: &Invocation, input: &str, output: &str, deps: &[Dep], io: &mut Io<'_>) -> Result {
     if !cx.deps.write {
         return Ok(());
     }
     let file = cx.deps.file.clone().unwrap_or_else(|| replace_extension(output, "d"));
-    io.write(&file, dependencies(cx, input, output, session).as_bytes())
+    io.write(&file, dependencies(cx, input, output, deps).as_bytes())
 }
 
-/// A make rule: the target, then every file that was read.
-fn dependencies(cx: &Invocation, input: &str, output: &str, session: &Session<'_>) -> String {
-    let source = &session.source;
-    let escape = |name: &str| name.replace('$', "$$").replace(' ', "\\ ").replace('#', "\\#");
-    let mut headers: Vec<String> = Vec::new();
-    for file in source.file_ids() {
-        let name = source.name(file);
-        let is_ours = name.starts_with(EMBEDDED) || source.is_scratch(file) || name == input;
-        if !is_ours && !(cx.deps.user_only && source.is_system(file)) && !name.starts_with('<') {
-            headers.push(escape(name));
-        }
-    }
-    headers.sort();
-    headers.dedup();
-    let default = match output {
-        STDIN => replace_extension(input, "o"),
-        output => output.to_owned(),
+/// A make rule: the target, then every file that was read. The embedded headers cannot change.
+fn dependencies(cx: &Invocation, input: &str, output: &str, deps: &[Dep]) -> String {
+    let on_disk: Vec<Dep> = deps.iter().filter(|dep| !dep.path.starts_with(EMBEDDED)).cloned().collect();
+    let targets = match (cx.deps.targets.as_slice(), output) {
+        ([], STDIN) => vec![replace_extension(input, "o")],
+        ([], output) => vec![output.to_owned()],
+        (targets, _) => targets.to_vec(),
     };
-    let targets = match cx.deps.targets.as_slice() {
-        [] => escape(&default),
-        targets => targets.join(" "),
-    };
-    let mut text = format!("{targets}: {}", escape(input));
-    for header in &headers {
-        text.push_str(" \\\n  ");
-        text.push_str(header);
-    }
-    text.push('\n');
-    if cx.deps.phony {
-        headers.iter().for_each(|header| text.push_str(&format!("{header}:\n")));
-    }
-    text
+    pp::make_rule(&targets, &on_disk, cx.deps.user_only, cx.deps.phony)
 }

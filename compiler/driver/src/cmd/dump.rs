@@ -1,6 +1,5 @@
 //! `skep dump`: what is inside a source file or an object.
 
-use std::io::Write;
 
 use skep_compiler::{Stage, compile};
 use skep_runtime::Object;
@@ -59,7 +58,7 @@ pub fn run(args: Args, io: &mut Io<'_>) -> Result {
     if let What::Pp | What::Ast = args.what {
         let tokens = pp::preprocess(&mut session, &args.file);
         match args.what {
-            What::Pp => io.out.write_all(&pp::print::print(&tokens, &session.source, &session.names, true))?,
+            What::Pp => io.out.write_all(&pp::print(&tokens, &session.source, &session.names, true))?,
             _ => {
                 let unit = parse::unit(&mut session, &tokens);
                 io.out.write_all(print::unit(&unit, &session.names).as_bytes())?;
@@ -105,7 +104,7 @@ fn object(args: &Args, bytes: &[u8], io: &mut Io<'_>) -> Result {
         What::Btf => {
             let btf = object.btf().map_err(|error| bad(&error))?;
             let btf = btf.ok_or_else(|| Error::file(&args.file, "has no BTF"))?;
-            io.out.write_all(print_c::print(&btf).as_bytes())?;
+            io.out.write_all(print_c::header(&btf).as_bytes())?;
         }
         What::Sections => {
             for name in object.section_names() {

@@ -3,7 +3,6 @@
 //! A C file is compiled and verified first, an object verified. Time, process, processor and random
 //! numbers are what the command line says, so the same command prints the same.
 
-use std::io::Write;
 
 use skep_runtime::host::{Deterministic, Task};
 use skep_runtime::object::MapDef;

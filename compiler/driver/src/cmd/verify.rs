@@ -1,6 +1,5 @@
 //! `skep verify`: any object, by the kernel's rules.
 
-use std::io::Write;
 
 use skep_syntax::diag::Style;
 

@@ -1,7 +1,7 @@
 //! C text to AST: source map, preprocessor, LALRPOP grammar, diagnostics.
 //!
 //! The stages in order: [`source`] holds the text, [`lexer`] cuts it into tokens, [`pp`] carries out the
-//! directives and expands macros. [`diag`] collects what any of them has to say.
+//! directives and expands macros, [`parse`] makes the syntax tree [`ast`], [`print`] shows it. [`diag`] collects what any of them has to say.
 //! Nothing here reads files, clocks or the environment: text comes in through [`pp::Files`].
 
 pub mod ast;
@@ -11,6 +11,7 @@ pub mod intern;
 mod lexer;
 pub mod parse;
 pub mod pp;
+pub mod print;
 pub mod source;
 pub mod token;
 

@@ -96,35 +96,48 @@ pub enum TypeSpec {
     Atomic(TypeNameId),
 }
 
-/// The basic types.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
-pub enum Basic {
-    Void,
-    Bool,
-    Char,
-    SChar,
-    UChar,
-    Short,
-    UShort,
-    Int,
-    UInt,
-    Long,
-    ULong,
-    LongLong,
-    ULongLong,
-    Int128,
-    UInt128,
-    Float16,
-    Float,
-    Double,
-    LongDouble,
-    Float128,
-    ComplexFloat,
-    ComplexDouble,
-    ComplexLongDouble,
-    /// `__builtin_va_list`.
-    VaList,
+/// Declares the basic types: rows of variant and spelling.
+macro_rules! basic_types {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// The basic types.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs)]
+        pub enum Basic { $($(#[$doc])* $name),* }
+
+        impl Basic {
+            /// Its C spelling.
+            pub fn text(self) -> &'static str {
+                match self { $(Basic::$name => $text),* }
+            }
+        }
+    };
+}
+
+basic_types! {
+    Void = "void",
+    Bool = "_Bool",
+    Char = "char",
+    SChar = "signed char",
+    UChar = "unsigned char",
+    Short = "short",
+    UShort = "unsigned short",
+    Int = "int",
+    UInt = "unsigned int",
+    Long = "long",
+    ULong = "unsigned long",
+    LongLong = "long long",
+    ULongLong = "unsigned long long",
+    Int128 = "__int128",
+    UInt128 = "unsigned __int128",
+    Float16 = "_Float16",
+    Float = "float",
+    Double = "double",
+    LongDouble = "long double",
+    Float128 = "__float128",
+    ComplexFloat = "_Complex float",
+    ComplexDouble = "_Complex double",
+    ComplexLongDouble = "_Complex long double",
+    VaList = "__builtin_va_list",
 }
 
 /// Declares a set of flags: rows of constant and spelling.

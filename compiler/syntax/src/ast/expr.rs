@@ -211,6 +211,20 @@ pub enum IntSuffix {
     ULL,
 }
 
+impl IntSuffix {
+    /// Its spelling in small letters.
+    pub fn text(self) -> &'static str {
+        match self {
+            IntSuffix::None => "",
+            IntSuffix::U => "u",
+            IntSuffix::L => "l",
+            IntSuffix::UL => "ul",
+            IntSuffix::LL => "ll",
+            IntSuffix::ULL => "ull",
+        }
+    }
+}
+
 /// Suffix of a floating constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -233,6 +247,19 @@ pub enum Prefix {
     U32,
     /// `L`: `wchar_t`, 32-bit units.
     Wide,
+}
+
+impl Prefix {
+    /// Its spelling.
+    pub fn text(self) -> &'static str {
+        match self {
+            Prefix::None => "",
+            Prefix::U8 => "u8",
+            Prefix::U16 => "u",
+            Prefix::U32 => "U",
+            Prefix::Wide => "L",
+        }
+    }
 }
 
 /// A string literal.

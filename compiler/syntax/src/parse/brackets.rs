@@ -63,11 +63,16 @@ pub fn unclosed_brace(cx: &Cx<'_>) -> Option<Unclosed> {
     if braces(TokenKind::LBrace) <= braces(TokenKind::RBrace) {
         return None;
     }
+    // Open braces, and whether their line starts in the first column.
     let mut open: Vec<(usize, bool)> = Vec::new();
+    let mut margin = false;
     for (at, tok) in cx.toks.iter().enumerate() {
         let (bol, column) = (tok.flags.bol(), || cx.source.line_col(tok.loc).map_or(0, |p| p.col));
+        if bol {
+            margin = column() == 1;
+        }
         match tok.kind {
-            TokenKind::LBrace => open.push((at, starts_at_margin(cx, at))),
+            TokenKind::LBrace => open.push((at, margin)),
             TokenKind::RBrace => {
                 // A brace at the margin closes what began at the margin.
                 if bol && open.len() > 1 && open.last().is_some_and(|o| !o.1) && column() == 1 {
@@ -95,13 +100,6 @@ pub fn unclosed_brace(cx: &Cx<'_>) -> Option<Unclosed> {
     let end = cx.toks.len().saturating_sub(1);
     let &(brace, _) = open.last()?;
     Some(Unclosed { open: brace as u32, before: end as u32, count: open.len() as u32 })
-}
-
-/// Whether the line (or the declaration) of this opening brace starts in the first column.
-fn starts_at_margin(cx: &Cx<'_>, brace: usize) -> bool {
-    let first = (0..=brace).rev().find(|&n| cx.toks.get(n).is_some_and(|t| t.flags.bol()));
-    let first = first.and_then(|n| cx.toks.get(n)).and_then(|t| cx.source.line_col(t.loc));
-    first.is_some_and(|p| p.col == 1)
 }
 
 fn is_label(cx: &Cx<'_>, at: usize) -> bool {

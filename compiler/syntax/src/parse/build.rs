@@ -16,6 +16,9 @@ use crate::intern::Symbol;
 use crate::source::{Loc, Span};
 use lalrpop_util::{ErrorRecovery, ParseError};
 
+/// Errors after which a run ends: repair never gets to the later ones.
+const MAX_ERRORS_OF_A_RUN: usize = 100;
+
 /// What was parsed.
 #[derive(Clone, Copy)]
 pub enum Goal {
@@ -197,6 +200,11 @@ impl<'c> Build<'c> {
         self.cx.span(l, r)
     }
 
+    /// Shows the feed that the parser gets on, where no node is made for long.
+    pub fn alive(&mut self, l: u32) {
+        self.cx.span(l, l);
+    }
+
     pub(super) fn report(&mut self, diag: Diag) {
         self.diags.push(diag);
     }
@@ -356,5 +364,8 @@ impl<'c> Build<'c> {
             ParseError::User { .. } => return,
         };
         self.errors.push(SyntaxError { at, expected, resume: resume.unwrap_or(at) });
+        if self.errors.len() >= MAX_ERRORS_OF_A_RUN {
+            self.cx.enough.set(true);
+        }
     }
 }

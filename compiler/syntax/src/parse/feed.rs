@@ -22,6 +22,12 @@ pub const OTHER: u8 = 4;
 /// The program uses the name as a type but never declared it; an error has been reported.
 pub const UNKNOWN: u8 = 8;
 
+/// The most operators, and the most statements, that may wait for what follows them.
+const MAX_PENDING: u32 = 2048;
+/// The most tokens without any action: the parser is skipping text after an error, and each step
+/// costs it as much as what is open is deep.
+const MAX_IDLE: u32 = 8192;
+
 /// What feed and actions share during one run of the parser.
 pub struct Cx<'a> {
     pub toks: &'a [Token],
@@ -33,8 +39,12 @@ pub struct Cx<'a> {
     pub braces: Cell<u32>,
     /// Tokens no program may contain, dropped.
     pub stray: RefCell<Vec<u32>>,
-    /// Where more brackets than allowed were open: the input ends there.
-    pub too_deep: Cell<Option<u32>>,
+    /// Where the program nests more than allowed, and what to say: the input ends there.
+    pub too_deep: Cell<Option<(u32, &'static str)>>,
+    /// Tokens since an action last looked at the source.
+    idle: Cell<u32>,
+    /// Set when there have been enough errors: the input ends.
+    pub enough: Cell<bool>,
 }
 
 impl<'a> Cx<'a> {
@@ -48,6 +58,8 @@ impl<'a> Cx<'a> {
             braces: Cell::new(0),
             stray: RefCell::new(Vec::new()),
             too_deep: Cell::new(None),
+            idle: Cell::new(0),
+            enough: Cell::new(false),
         };
         cx.reset();
         cx
@@ -59,6 +71,8 @@ impl<'a> Cx<'a> {
         self.braces.set(0);
         self.stray.borrow_mut().clear();
         self.too_deep.set(None);
+        self.idle.set(0);
+        self.enough.set(false);
         for builtin in BUILTIN_TYPES {
             if let Some(sym) = self.names.lookup(builtin.as_bytes()) {
                 self.set_class(sym, TYPE);
@@ -81,6 +95,7 @@ impl<'a> Cx<'a> {
     /// Where the token with this index is; the last token if there are fewer.
     #[inline]
     pub fn loc(&self, at: u32) -> Loc {
+        self.idle.set(0);
         match self.toks.get(at as usize) {
             Some(tok) => tok.loc,
             None => self.toks.last().map_or(Loc::NONE, |tok| tok.loc),
@@ -108,6 +123,17 @@ pub enum Edit {
     Replace(Tok),
 }
 
+/// What waits inside one bracket for its last part.
+#[derive(Clone, Copy, Default)]
+struct Pending {
+    /// Operators with an operand to come.
+    operators: u32,
+    /// `?` without its `:`.
+    questions: u32,
+    /// Statements and labels with a statement to come.
+    statements: u32,
+}
+
 /// Iterator over terminals.
 pub struct Feed<'c, 'a> {
     cx: &'c Cx<'a>,
@@ -120,6 +146,9 @@ pub struct Feed<'c, 'a> {
     edits: &'c [(u32, Edit)],
     /// Open brackets.
     depth: u32,
+    /// What waits in each of them, outermost first, and in all together.
+    pending: Vec<Pending>,
+    total: u32,
     /// The bracket depths at which attribute lists are open.
     attrs: Vec<u32>,
 }
@@ -134,6 +163,8 @@ impl<'c, 'a> Feed<'c, 'a> {
             second_colon: false,
             edits,
             depth: 0,
+            pending: vec![Pending::default()],
+            total: 0,
             attrs: Vec::new(),
         }
     }
@@ -189,30 +220,97 @@ impl<'c, 'a> Feed<'c, 'a> {
         tok
     }
 
-    fn bracket(&mut self, tok: Tok) {
+    /// Counts brackets and whatever else makes the parser's stack grow.
+    fn count(&mut self, tok: Tok) {
         match tok {
-            Tok::LParen | Tok::LBracket | Tok::LBrace => {
-                self.depth += 1;
-                if tok == Tok::LBrace {
-                    self.cx.braces.set(self.cx.braces.get() + 1);
-                }
-                if tok == Tok::LParen && self.opens_attrs() {
-                    self.attrs.push(self.depth);
-                }
-                if self.depth > MAX_BRACKETS {
-                    self.cx.too_deep.set(Some(self.at as u32 - 1));
-                }
-            }
-            Tok::RParen | Tok::RBracket | Tok::RBrace => {
-                if tok == Tok::RBrace {
-                    self.cx.braces.set(self.cx.braces.get().saturating_sub(1));
-                }
-                if self.attrs.last() == Some(&self.depth) {
-                    self.attrs.pop();
-                }
-                self.depth = self.depth.saturating_sub(1);
-            }
+            Tok::LParen | Tok::LBracket | Tok::LBrace => self.open(tok),
+            Tok::RParen | Tok::RBracket | Tok::RBrace => self.close(tok),
+            Tok::UnOp(_)
+            | Tok::AddOp(_)
+            | Tok::Star
+            | Tok::Amp
+            | Tok::AndAnd
+            | Tok::IncDec(_)
+            | Tok::Sizeof
+            | Tok::Alignof
+            | Tok::Assign
+            | Tok::OpAssign(_) => self.wait(|p| p.operators += 1),
+            Tok::Question => self.wait(|p| {
+                p.operators += 1;
+                p.questions += 1;
+            }),
+            Tok::Colon => self.wait(|p| {
+                p.statements += 1;
+                p.questions = p.questions.saturating_sub(1);
+            }),
+            Tok::If
+            | Tok::Else
+            | Tok::While
+            | Tok::For
+            | Tok::Switch
+            | Tok::Do
+            | Tok::Case
+            | Tok::Default => self.wait(|p| p.statements += 1),
+            Tok::Semi => self.settle(true),
+            Tok::Comma => self.settle(false),
             _ => {}
+        }
+    }
+
+    fn wait(&mut self, count: impl FnOnce(&mut Pending)) {
+        if let Some(top) = self.pending.last_mut() {
+            count(top);
+            self.total += 1;
+        }
+        if self.total > MAX_PENDING {
+            let message = "too many operators or statements wait here for their last part";
+            self.cx.too_deep.set(Some((self.at as u32 - 1, message)));
+        }
+    }
+
+    /// The end of a statement or of an element of a list: nothing in it waits any more.
+    fn settle(&mut self, statement: bool) {
+        let has_else = self.sym_at(self.at) == kw::ELSE;
+        let Some(top) = self.pending.last_mut() else { return };
+        if top.questions == 0 || statement {
+            self.total -= top.operators.min(self.total);
+            top.operators = 0;
+            top.questions = 0;
+        }
+        if statement && !has_else {
+            self.total -= top.statements.min(self.total);
+            top.statements = 0;
+        }
+    }
+
+    fn open(&mut self, tok: Tok) {
+        self.depth += 1;
+        self.pending.push(Pending::default());
+        if tok == Tok::LBrace {
+            self.cx.braces.set(self.cx.braces.get() + 1);
+        }
+        if tok == Tok::LParen && self.opens_attrs() {
+            self.attrs.push(self.depth);
+        }
+        if self.depth > MAX_BRACKETS {
+            let message = "more than 256 brackets are open here";
+            self.cx.too_deep.set(Some((self.at as u32 - 1, message)));
+        }
+    }
+
+    fn close(&mut self, tok: Tok) {
+        if self.attrs.last() == Some(&self.depth) {
+            self.attrs.pop();
+        }
+        self.depth = self.depth.saturating_sub(1);
+        if self.pending.len() > 1
+            && let Some(top) = self.pending.pop()
+        {
+            self.total -= (top.operators + top.statements).min(self.total);
+        }
+        if tok == Tok::RBrace {
+            self.cx.braces.set(self.cx.braces.get().saturating_sub(1));
+            self.settle(true);
         }
     }
 
@@ -262,7 +360,7 @@ impl Iterator for Feed<'_, '_> {
             if self.edits.first().is_some_and(|e| e.0 <= here) {
                 match self.edit() {
                     Some(Edit::Insert(tok)) => {
-                        self.bracket_inserted(tok);
+                        self.count(tok);
                         return Some(Ok((here, tok, here)));
                     }
                     Some(Edit::Delete) => {
@@ -274,7 +372,10 @@ impl Iterator for Feed<'_, '_> {
                 }
             }
             let tok = self.cx.toks.get(self.at)?;
-            if tok.kind == TokenKind::Eof || self.cx.too_deep.get().is_some() {
+            let idle = self.cx.idle.get() + 1;
+            self.cx.idle.set(idle);
+            let stop = self.cx.too_deep.get().is_some() || self.cx.enough.get();
+            if tok.kind == TokenKind::Eof || stop || idle > MAX_IDLE {
                 return None;
             }
             self.at += 1;
@@ -293,24 +394,8 @@ impl Iterator for Feed<'_, '_> {
                 self.cx.stray.borrow_mut().push(here);
                 continue;
             }
-            self.bracket(kind);
+            self.count(kind);
             return Some(Ok((here, kind, here + 1)));
-        }
-    }
-}
-
-impl Feed<'_, '_> {
-    /// Counts a bracket that is not in the text.
-    fn bracket_inserted(&mut self, tok: Tok) {
-        match tok {
-            Tok::LParen | Tok::LBracket | Tok::LBrace => self.depth += 1,
-            Tok::RParen | Tok::RBracket | Tok::RBrace => self.depth = self.depth.saturating_sub(1),
-            _ => {}
-        }
-        match tok {
-            Tok::LBrace => self.cx.braces.set(self.cx.braces.get() + 1),
-            Tok::RBrace => self.cx.braces.set(self.cx.braces.get().saturating_sub(1)),
-            _ => {}
         }
     }
 }

@@ -90,8 +90,7 @@ fn finish(cx: &Cx<'_>, pass: Pass, mut diags: Vec<Diag>) -> (Unit, Option<Goal>,
             _ => {}
         }
     }
-    if let Some(at) = cx.too_deep.get() {
-        let message = format!("more than {} brackets are open here", crate::ast::MAX_BRACKETS);
+    if let Some((at, message)) = cx.too_deep.get() {
         diags.push(Diag::new(&codes::NESTING, cx.span(at, at + 1), message));
     }
     diags.extend(pass.diags);
@@ -112,7 +111,7 @@ impl Repair<'_> {
             now = better;
         }
         while let Some(error) = next_error(&now, done) {
-            if self.diags.len() >= MAX_ERRORS || self.cx.too_deep.get().is_some_and(|at| error.at >= at) {
+            if self.diags.len() >= MAX_ERRORS || self.cx.too_deep.get().is_some_and(|(at, _)| error.at >= at) {
                 break;
             }
             let finding = report::explain(self.cx, &now.unit, &error);
@@ -153,7 +152,7 @@ impl Repair<'_> {
 
     /// A brace that is never closed shows far from where it is missing: look for it first.
     fn forgotten_brace(&mut self, now: &Pass) -> Option<Pass> {
-        if self.cut_off {
+        if self.cut_off || self.cx.too_deep.get().is_some() {
             return None;
         }
         let lost = brackets::unclosed_brace(self.cx)?;

@@ -20,8 +20,8 @@ pub mod btf;
 pub mod codegen;
 pub mod hir;
 pub mod ir;
-pub mod lower;
 mod limits;
+pub mod lower;
 pub mod object;
 pub mod opt;
 pub mod sections;
@@ -133,12 +133,21 @@ pub fn compile(
     let layout = sections::lay_out(&hir, &ir, &code, &cx.names);
     let order = if options.big_endian { ByteOrder::Big } else { ByteOrder::Little };
     let btf = match options.btf {
-        true => btf::write(btf::Input { session: cx, module: &hir, ir: &ir, code: &code, layout: &layout, main, order }),
+        true => btf::write(btf::Input {
+            session: cx,
+            module: &hir,
+            ir: &ir,
+            code: &code,
+            layout: &layout,
+            main,
+            order,
+        }),
         false => Default::default(),
     };
     let file = main.rsplit('/').next().unwrap_or(main);
     let names = &cx.names;
-    let parts = object::Parts { module: &hir, ir: &ir, code: &code, layout: &layout, names, file, btf: &btf, order };
+    let parts =
+        object::Parts { module: &hir, ir: &ir, code: &code, layout: &layout, names, file, btf: &btf, order };
     let object = object::write(parts).unwrap_or_else(|bug| panic!("the object cannot be written: {bug}"));
     Ok(Compiled { hir, ir, code, layout, object, deps })
 }

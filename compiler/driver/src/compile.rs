@@ -129,7 +129,12 @@ pub fn isa_cpu(cpu: pp::Cpu) -> isa::Cpu {
 }
 
 /// Compiles `path` in the session and shows what there is to say about it.
-pub fn compile_file(cx: &mut Session<'_>, path: &str, options: &Options, io: &mut Io<'_>) -> Result<Compiled> {
+pub fn compile_file(
+    cx: &mut Session<'_>,
+    path: &str,
+    options: &Options,
+    io: &mut Io<'_>,
+) -> Result<Compiled> {
     if let Err(error) = cx.files.read(path) {
         let reason = match error {
             pp::ReadError::NotFound if Path::new(path).is_dir() => "is a directory".into(),

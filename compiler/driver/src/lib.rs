@@ -94,7 +94,8 @@ pub fn main_with(args: &[String], io: &mut Io<'_>) -> u8 {
 }
 
 fn parse_and_run(args: &[String], io: &mut Io<'_>) -> Result {
-    let parsed = Cli::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed =
+        Cli::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => dispatch(cli.command, io),
         Err(error) if error.use_stderr() => {

@@ -72,7 +72,8 @@ pub fn verify(
     args: &VerifyArgs,
     io: &mut Io<'_>,
 ) -> Result<Verified> {
-    let options = verify::Options { target: args.target()?, btf: args.btf(io)?, ..verify::Options::default() };
+    let options =
+        verify::Options { target: args.target()?, btf: args.btf(io)?, ..verify::Options::default() };
     let reports = match verify::verify(image.clone(), &options) {
         Ok(verified) => return Ok(verified),
         Err(reports) => reports,
@@ -93,6 +94,7 @@ pub fn verify(
 
 /// Verdicts on every program, for listings.
 pub fn verdict_list(image: &Image, args: &VerifyArgs, io: &mut Io<'_>) -> Result<Vec<verify::Verdict>> {
-    let options = verify::Options { target: args.target()?, btf: args.btf(io)?, ..verify::Options::default() };
+    let options =
+        verify::Options { target: args.target()?, btf: args.btf(io)?, ..verify::Options::default() };
     Ok(verdicts(image, &options))
 }

@@ -47,7 +47,8 @@ pub fn render_compiled(
     let Some(origin) = locate::origin(compiled, program, report.slot) else {
         return render_object(report, image, style);
     };
-    let mut diag = Diag::new(code(report), origin.span, report.cause.message()).with_remark(report.cause.label());
+    let mut diag =
+        Diag::new(code(report), origin.span, report.cause.message()).with_remark(report.cause.label());
     for note in report.cause.notes() {
         if let Some(place) = locate::origin(compiled, program, note.slot).filter(|place| *place != origin) {
             diag = diag.with_label(place.span, note.text);
@@ -71,7 +72,9 @@ pub fn render_object(report: &Report, image: &Image, style: Style) -> String {
         places.push((line, report.cause.label()));
     }
     for note in report.cause.notes() {
-        if let Some(line) = program.line_at(note.slot).filter(|line| Some(*line) != program.line_at(report.slot)) {
+        if let Some(line) =
+            program.line_at(note.slot).filter(|line| Some(*line) != program.line_at(report.slot))
+        {
             places.push((line, note.text));
         }
     }
@@ -82,7 +85,12 @@ pub fn render_object(report: &Report, image: &Image, style: Style) -> String {
         make(file, range).with_message(text)
     });
     let labels: Vec<Label<usize>> = labels.collect();
-    let mut notes = vec![format!("in program `{}`, instruction {}: {}", program.name, report.slot, insn(program, report.slot))];
+    let mut notes = vec![format!(
+        "in program `{}`, instruction {}: {}",
+        program.name,
+        report.slot,
+        insn(program, report.slot)
+    )];
     notes.extend(report.cause.help().map(|help| format!("help: {help}")));
     let rule = report.cause.rule();
     let diagnostic = Diagnostic::error()
@@ -154,7 +162,8 @@ impl QuotedFiles {
     fn rest_of_line(&self, line: &Line) -> (usize, Range<usize>) {
         let id = self.files.iter().position(|file| *file.name == *line.file).unwrap_or(0);
         let lines = self.files.get(id).map_or(&[][..], |file| &file.lines);
-        let start = lines.iter().find(|(number, _)| *number == line.line as usize).map_or(0, |(_, start)| *start);
+        let start =
+            lines.iter().find(|(number, _)| *number == line.line as usize).map_or(0, |(_, start)| *start);
         let text = line.text.trim_end();
         let indent = text.len() - text.trim_start().len();
         let column = (line.column as usize).saturating_sub(1).clamp(indent, text.len());

@@ -1,6 +1,5 @@
 //! What a run did, as text.
 
-
 use skep_runtime::Image;
 use skep_runtime::object::{MapRole, Program};
 use skep_runtime::vm::{MapContents, Outcome};

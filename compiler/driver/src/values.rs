@@ -18,7 +18,9 @@ pub fn parse(text: &str) -> Result<Value> {
     match number(text) {
         Ok(number) => Ok(Value::Int(number)),
         // A bare word is a string: `--ctx name=eth0`.
-        Err(_) if text.starts_with(|c: char| c.is_alphabetic() || c == '/') => Ok(Value::Str(text.to_owned())),
+        Err(_) if text.starts_with(|c: char| c.is_alphabetic() || c == '/') => {
+            Ok(Value::Str(text.to_owned()))
+        }
         Err(error) => Err(error),
     }
 }
@@ -48,7 +50,8 @@ pub fn int_bytes(number: u64, size: usize) -> Vec<u8> {
 /// Hex digits; blanks, colons and lines that start with `#` are skipped.
 pub fn hex(text: &str) -> Result<Vec<u8>> {
     let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-    let digits: Vec<u8> = lines.flat_map(str::bytes).filter(|b| !b.is_ascii_whitespace() && *b != b':').collect();
+    let digits: Vec<u8> =
+        lines.flat_map(str::bytes).filter(|b| !b.is_ascii_whitespace() && *b != b':').collect();
     let digit = |byte: u8| {
         let wrong = || Error::usage(format!("`{}` is not a hex digit", char::from(byte).escape_default()));
         char::from(byte).to_digit(16).map(|digit| digit as u8).ok_or_else(wrong)
@@ -62,7 +65,8 @@ pub fn hex(text: &str) -> Result<Vec<u8>> {
 /// A packet: the contents of a file if there is one of that name, else hex digits.
 pub fn packet(text: &str, io: &mut Io<'_>) -> Result<Vec<u8>> {
     if !Path::new(text).exists() {
-        let looks_like_hex = text.bytes().all(|b| b.is_ascii_hexdigit() || b.is_ascii_whitespace() || b == b':');
+        let looks_like_hex =
+            text.bytes().all(|b| b.is_ascii_hexdigit() || b.is_ascii_whitespace() || b == b':');
         return match looks_like_hex {
             true => hex(text),
             false => Err(Error::file(text, "no such file, nor hex digits")),
@@ -70,7 +74,8 @@ pub fn packet(text: &str, io: &mut Io<'_>) -> Result<Vec<u8>> {
     }
     let bytes = io.read(text)?;
     match text.ends_with(".hex") {
-        true => hex(&String::from_utf8_lossy(&bytes)).map_err(|error| Error::file(text, error.message().unwrap_or_default())),
+        true => hex(&String::from_utf8_lossy(&bytes))
+            .map_err(|error| Error::file(text, error.message().unwrap_or_default())),
         false => Ok(bytes),
     }
 }

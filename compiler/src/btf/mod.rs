@@ -100,7 +100,8 @@ impl Writer<'_> {
         if global.literal || self.ids.contains_key(&symbol) {
             return;
         }
-        let ty = self.types.full(global.ty);
+        let is_map = global.section.is_some_and(|name| self.input.session.names.name(name) == ".maps");
+        let ty = if is_map { self.types.map_definition(global.ty) } else { self.types.full(global.ty) };
         // A static local is described by its source name, unless loaders would meet it twice.
         let var =
             self.types.add(&btf::Type::Var { name: &global.name, ty, linkage: linkage(global.linkage) });

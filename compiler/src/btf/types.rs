@@ -82,6 +82,20 @@ impl<'a> TypeWriter<'a> {
         id
     }
 
+    /// As [`TypeWriter::full`] for the definition of a map: what its members point to (key and value
+    /// types) is described in full.
+    pub fn map_definition(&mut self, ty: TypeId) -> btf::TypeId {
+        let types = self.types;
+        if let Some(record) = types.record_of(ty)
+            && let Some(body) = &types.records[record.0 as usize].body
+        {
+            for field in &body.fields {
+                self.full(field.ty);
+            }
+        }
+        self.full(ty)
+    }
+
     /// A FUNC_PROTO with the parameter names of a definition, or with those of the type.
     pub fn prototype(&mut self, ty: TypeId, names: Option<&[Option<Symbol>]>) -> btf::TypeId {
         let Type::Function(function) = self.types.shape(ty) else { return btf::TypeId::VOID };

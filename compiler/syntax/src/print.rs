@@ -317,7 +317,9 @@ impl Printer<'_> {
                 let record = Record { attrs: List::EMPTY, members: None, ..self.ast.record(id) };
                 self.record_head(record);
             }
-            TypeSpec::Enum(id) => self.enum_head(EnumSpec { attrs: List::EMPTY, fixed: None, ..self.ast.enum_spec(id) }),
+            TypeSpec::Enum(id) => {
+                self.enum_head(EnumSpec { attrs: List::EMPTY, fixed: None, ..self.ast.enum_spec(id) })
+            }
             TypeSpec::TypeofExpr(e) | TypeSpec::TypeofUnqualExpr(e) => {
                 self.put(if matches!(s.ty, TypeSpec::TypeofExpr(_)) { "typeof " } else { "typeof_unqual " });
                 self.expr(e);

@@ -111,7 +111,8 @@ impl Repair<'_> {
             now = better;
         }
         while let Some(error) = next_error(&now, done) {
-            if self.diags.len() >= MAX_ERRORS || self.cx.too_deep.get().is_some_and(|(at, _)| error.at >= at) {
+            if self.diags.len() >= MAX_ERRORS || self.cx.too_deep.get().is_some_and(|(at, _)| error.at >= at)
+            {
                 break;
             }
             let finding = report::explain(self.cx, &now.unit, &error);

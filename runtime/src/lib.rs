@@ -24,6 +24,7 @@ pub mod host;
 pub mod kernel;
 pub mod maps;
 pub mod object;
+pub mod pcap;
 pub mod programs;
 pub mod verify;
 pub mod vm;

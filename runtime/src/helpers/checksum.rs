@@ -1,12 +1,8 @@
 //! The Internet checksum.
 
 use super::{Cx, Entry, Stop};
-use crate::maps::Errno;
 
 pub(super) const HELPERS: &[Entry] = &[("csum_diff", csum_diff)];
-
-/// Largest amount of data that the kernel takes.
-const MAX_DIFF: u64 = 512;
 
 /// One's complement addition.
 pub(super) fn ones_add(a: u32, b: u32) -> u32 {
@@ -20,20 +16,21 @@ pub(super) fn fold(sum: u32) -> u16 {
     ((once & 0xffff) + (once >> 16)) as u16
 }
 
-fn sum(bytes: &[u8], complement: bool, seed: u32) -> u32 {
-    bytes.as_chunks::<4>().0.iter().fold(seed, |sum, word| {
-        let word = u32::from_ne_bytes(*word);
-        ones_add(sum, if complement { !word } else { word })
-    })
+/// The sum of 16-bit words in memory order; a byte left over counts as the first of a word.
+fn sum(bytes: &[u8], seed: u32) -> u32 {
+    let (words, rest) = bytes.as_chunks::<2>();
+    let sum = words.iter().fold(seed, |sum, word| ones_add(sum, u32::from(u16::from_ne_bytes(*word))));
+    rest.first().map_or(sum, |&last| ones_add(sum, u32::from(u16::from_ne_bytes([last, 0]))))
 }
 
-/// The checksum of `to` less that of `from`, folded to 16 bits as newer kernels do.
+/// The checksum of `to` less that of `from`, folded to 16 bits, as kernels from 6.13 on do it;
+/// older ones leave it unfolded and want sizes that are multiples of 4.
 fn csum_diff(cx: &mut Cx<'_>, [from, from_size, to, to_size, seed]: [u64; 5]) -> Result<u64, Stop> {
-    let (from_size, to_size) = (u64::from(from_size as u32), u64::from(to_size as u32));
-    if (from_size | to_size) % 4 != 0 || from_size + to_size > MAX_DIFF {
-        return Ok(Errno::EINVAL.code());
-    }
-    let (from, to) = (cx.bytes(from, from_size)?, cx.bytes(to, to_size)?);
-    let total = sum(&to, false, sum(&from, true, seed as u32));
+    let from = cx.bytes(from, u64::from(from_size as u32))?;
+    let to = cx.bytes(to, u64::from(to_size as u32))?;
+    let total = match from.is_empty() {
+        true => sum(&to, seed as u32),
+        false => ones_add(sum(&to, seed as u32), !sum(&from, 0)),
+    };
     Ok(u64::from(fold(total)))
 }

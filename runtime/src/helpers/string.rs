@@ -69,8 +69,10 @@ fn radix(text: &[u8], base: u32) -> (u32, usize) {
     }
 }
 
+/// The result is 0 if there is none.
 fn strtol(cx: &mut Cx<'_>, [text, len, flags, to, _]: [u64; 5]) -> Result<u64, Stop> {
     let text = cx.bytes(text, len)?;
+    cx.write(to, &[0; 8])?;
     let parsed = parse(&text, flags).and_then(|parsed| {
         let value = if parsed.negative {
             0i64.checked_sub_unsigned(parsed.magnitude)
@@ -90,6 +92,7 @@ fn strtol(cx: &mut Cx<'_>, [text, len, flags, to, _]: [u64; 5]) -> Result<u64, S
 
 fn strtoul(cx: &mut Cx<'_>, [text, len, flags, to, _]: [u64; 5]) -> Result<u64, Stop> {
     let text = cx.bytes(text, len)?;
+    cx.write(to, &[0; 8])?;
     match parse(&text, flags) {
         Ok(parsed) if !parsed.negative => {
             cx.write(to, &parsed.magnitude.to_le_bytes())?;

@@ -322,6 +322,7 @@ impl Engine for Kernel {
         }
         let packet = matches!(chosen.ty.info().context, Context::Fields("xdp_md" | "__sk_buff"));
         let (data, context) = match chosen.ty {
+            ProgType::Xdp => (input.data.clone(), xdp_context(input.data.len())),
             _ if packet => (input.data.clone(), Vec::new()),
             ProgType::RawTracepoint => (Vec::new(), raw_arguments(input)?),
             _ => (Vec::new(), input.data.clone()),
@@ -330,7 +331,11 @@ impl Engine for Kernel {
             .map_err(|error| RunError::new(format!("the kernel does not run `{}`: {error}", chosen.name)))?;
         Ok(Outcome {
             result: Ok(u64::from(run.retval)),
-            data: if packet { run.data } else { run.context },
+            data: match chosen.ty {
+                ProgType::Xdp => without_metadata(run),
+                _ if packet => run.data,
+                _ => run.context,
+            },
             trace: Vec::new(),
             events: Vec::new(),
             redirect: None,
@@ -338,6 +343,18 @@ impl Engine for Kernel {
             insns: 0,
         })
     }
+}
+
+/// `struct xdp_md` of a packet without metadata; it comes back with the bounds afterwards.
+fn xdp_context(len: usize) -> Vec<u8> {
+    let words = [0, len as u32, 0, 0, 0, 0];
+    words.into_iter().flat_map(u32::to_ne_bytes).collect()
+}
+
+/// The kernel gives metadata and packet in one piece; the context tells where the packet begins.
+fn without_metadata(run: sys::TestRun) -> Vec<u8> {
+    let start = run.context.first_chunk().map_or(0, |word| u32::from_ne_bytes(*word)) as usize;
+    run.data.get(start..).unwrap_or_default().to_vec()
 }
 
 fn raw_arguments(input: &Input) -> Result<Vec<u8>, RunError> {

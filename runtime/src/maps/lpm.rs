@@ -4,6 +4,7 @@
 //! down, which is short work for the 33 or 129 lengths that addresses have.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::slab::Slab;
@@ -13,7 +14,10 @@ use crate::object::MapDef;
 use crate::vm::Memory;
 
 pub(super) struct LpmTrie {
+    /// By keys whose bits behind the prefix are zero.
     table: Table,
+    /// The keys as they were given, by slot.
+    given: BTreeMap<u32, Vec<u8>>,
     values: Slab,
     max_entries: u32,
     /// Bits that a key has.
@@ -26,7 +30,13 @@ impl LpmTrie {
         let max_prefix = bytes.ok_or(Errno::EINVAL)? * 8;
         let values = Slab::new(def.max_entries, def.value_size)?;
         let table = Table::new(def.key_size);
-        Ok(Box::new(LpmTrie { table, values, max_entries: def.max_entries, max_prefix }))
+        Ok(Box::new(LpmTrie {
+            table,
+            given: BTreeMap::new(),
+            values,
+            max_entries: def.max_entries,
+            max_prefix,
+        }))
     }
 
     fn prefix(&self, key: &[u8]) -> Option<u32> {
@@ -66,14 +76,15 @@ impl Map for LpmTrie {
         flags: u64,
         _cpu: u32,
     ) -> Result<(), Errno> {
-        let key = self.exact(key).ok_or(Errno::EINVAL)?;
-        let slot = match self.table.find(&key) {
+        let exact = self.exact(key).ok_or(Errno::EINVAL)?;
+        let slot = match self.table.find(&exact) {
             Some(_) if flags & BPF_NOEXIST != 0 => return Err(Errno::EEXIST),
             None if flags & BPF_EXIST != 0 => return Err(Errno::ENOENT),
             None if self.table.len() >= self.max_entries as usize => return Err(Errno::ENOSPC),
             Some(slot) => slot,
-            None => self.table.insert(&key),
+            None => self.table.insert(&exact),
         };
+        self.given.insert(slot, key.to_vec());
         self.values.ensure(slot, memory)?;
         let address = self.values.address(slot).ok_or(Errno::ENOMEM)?;
         memory.fill(address, value).ok_or(Errno::EFAULT)
@@ -81,11 +92,13 @@ impl Map for LpmTrie {
 
     fn delete(&mut self, _memory: &mut Memory, key: &[u8]) -> Result<(), Errno> {
         let key = self.exact(key).ok_or(Errno::EINVAL)?;
-        self.table.remove(&key).map(|_| ()).ok_or(Errno::ENOENT)
+        let slot = self.table.remove(&key).ok_or(Errno::ENOENT)?;
+        self.given.remove(&slot);
+        Ok(())
     }
 
     fn keys(&self) -> Vec<Vec<u8>> {
-        self.table.live().map(|slot| self.table.key(slot).to_vec()).collect()
+        self.given.values().cloned().collect()
     }
 
     fn values(&self, key: &[u8]) -> Vec<u64> {

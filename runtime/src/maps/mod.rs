@@ -24,7 +24,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use skep_stdlib::maps::MapType;
+use skep_stdlib::maps::{MapType, Value};
 
 use crate::object::{LoadError, MapDef, Place};
 use crate::vm::{MapContents, Memory};
@@ -257,8 +257,14 @@ impl MapEntry {
         Some(value)
     }
 
+    /// Nothing for maps of handles, whose numbers are the engine's choice.
     fn contents(&self, memory: &Memory) -> MapContents {
-        let mut keys = self.map.keys();
+        let mut keys = match self.def.ty.info().value {
+            Value::Any => self.map.keys(),
+            Value::Fd | Value::Target | Value::Socket | Value::Stack | Value::None | Value::StructOps => {
+                Vec::new()
+            }
+        };
         keys.sort();
         let entries = keys
             .into_iter()

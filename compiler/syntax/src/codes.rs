@@ -115,7 +115,6 @@ codes! {
     W0005 INCLUDE_NEXT_MAIN Warning "`#include_next` in the main file"
     W0006 BUILTIN_REDEFINED Warning "a built-in macro defined or undefined by the program"
     W0007 COND_OVERFLOW Warning "an overflow in an expression of `#if`"
-    W0008 SPLICE_SPACE Warning "white space between a backslash and the end of the line"
     W0009 PRAGMA_IGNORED Warning "a pragma that is ignored"
     W0010 VA_ARGS_OUTSIDE Warning "`__VA_ARGS__` outside a variadic macro"
     W0100 UNKNOWN_ESCAPE Warning "an escape sequence that C does not know"

@@ -144,7 +144,7 @@ pub struct Options {
     pub opt: OptLevel,
     /// `-g`
     pub debug_info: bool,
-    /// `-fno-signed-char` and friends do not exist for this target; `-undef` drops all built-in macros.
+    /// `-undef`: no predefined macros (the built-in ones like `__LINE__` stay).
     pub undef: bool,
     /// Only the text is wanted (`-E`): stray bytes are passed on instead of reported.
     pub text_only: bool,

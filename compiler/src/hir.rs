@@ -9,10 +9,14 @@
 //! What is *not* decided here: whether code is reachable, whether a call is inlined, whether a
 //! callee or a size becomes constant. Limits of the machine are checked after optimisation.
 
+mod print;
+
 use skep_syntax::intern::Symbol;
 use skep_syntax::source::Span;
 
 use crate::types::{RecordId, TypeId, Types};
+
+pub use print::print;
 
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(

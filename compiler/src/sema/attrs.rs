@@ -68,6 +68,7 @@ const ROWS: &[(&str, AttrKind)] = &[
     ("ifunc", AttrKind::Unsupported),
     ("ms_struct", AttrKind::Unsupported),
     ("access", AttrKind::Ignored),
+    ("align_value", AttrKind::Ignored),
     ("alloc_align", AttrKind::Ignored),
     ("alloc_size", AttrKind::Ignored),
     ("artificial", AttrKind::Ignored),

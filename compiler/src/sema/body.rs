@@ -14,6 +14,7 @@ use crate::hir::{Stmt, StmtKind};
 use crate::types::{IntKind, Type, TypeId};
 
 use super::cleanup::{CleanupId, Cleanups};
+use super::consteval::Constant;
 use super::scope::{Binding, Scopes};
 use super::{Context, Sema};
 
@@ -29,6 +30,8 @@ pub struct FnState {
     pub targets: Vec<Target>,
     pub labels: Labels,
     pub cleanups: Cleanups,
+    /// Values of constant scalar variables, for where C wants a constant.
+    pub const_locals: HashMap<LocalId, Constant>,
 }
 
 /// A loop or switch that `break` or `continue` leaves.
@@ -95,6 +98,7 @@ impl Sema<'_, '_> {
             targets: Vec::new(),
             labels: Labels { regions: vec![0], ..Labels::default() },
             cleanups: Cleanups::default(),
+            const_locals: HashMap::new(),
         };
         let context = Context {
             scopes: Scopes::default(),

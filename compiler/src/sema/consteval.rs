@@ -8,8 +8,9 @@
 use skep_syntax::ast::ExprId;
 use skep_syntax::diag::codes;
 
-use crate::hir::{BinaryOp, Builtin, CompareOp, Expr, ExprKind, Place, PlaceKind, SymbolRef, UnaryOp};
-use crate::types::{IntKind, Type, TypeId};
+use crate::hir::{BinaryOp, Builtin, CompareOp, Expr, ExprKind, InitScalar, InitValue};
+use crate::hir::{Place, PlaceKind, SymbolRef, UnaryOp};
+use crate::types::{IntKind, Quals, Type, TypeId};
 
 use super::Sema;
 
@@ -216,13 +217,38 @@ impl Eval<'_, '_, '_> {
                 let reloc = self.sema.core_relocs.get(core.index()).filter(|_| self.required)?;
                 Some(Constant::Int(u128::from(reloc.local)))
             }
-            ExprKind::Load(_)
-            | ExprKind::Assign { .. }
+            ExprKind::Load(place) => self.constant_object(place, e.ty),
+            ExprKind::Assign { .. }
             | ExprKind::Update { .. }
             | ExprKind::Comma(..)
             | ExprKind::Call { .. }
             | ExprKind::StmtExpr(..)
             | ExprKind::Error => None,
+        }
+    }
+
+    /// The value of a constant scalar variable. C has no such constants, but clang folds them
+    /// wherever it wants one, and programs rely on it.
+    fn constant_object(&self, place: &Place, ty: TypeId) -> Option<Constant> {
+        if !self.required || self.sema.types.quals(place.ty) != Quals::CONST {
+            return None;
+        }
+        match place.kind {
+            PlaceKind::Local(id) => {
+                let f = self.sema.ctx.function.as_ref()?;
+                f.const_locals.get(&id).copied()
+            }
+            PlaceKind::Global(id) => {
+                let global = self.sema.globals.get(id.index()).filter(|global| global.is_defined())?;
+                match global.init.as_ref()?.scalars.as_slice() {
+                    [] => Some(Constant::Int(0)),
+                    [InitScalar { offset: 0, value: InitValue::Int { value, .. } }] => {
+                        self.sema.scalar_kind(ty).map(|_| Constant::Int(*value))
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
         }
     }
 
@@ -349,17 +375,21 @@ impl Eval<'_, '_, '_> {
                 let Constant::Int(value) = self.eval(arg)? else { return None };
                 Some(Constant::Int(u128::from(value.count_ones())))
             }
-            (Builtin::Strlen, [arg]) => {
-                let Constant::Address { symbol: SymbolRef::Global(id), addend } = self.eval(arg)? else {
-                    return None;
-                };
-                let bytes = self.sema.literal_bytes(id)?;
-                let tail = bytes.get(usize::try_from(addend).ok()?..)?;
-                let len = tail.iter().position(|&byte| byte == 0).unwrap_or(tail.len());
-                Some(Constant::Int(len as u128))
+            (Builtin::Strlen, [arg]) => Some(Constant::Int(self.string(arg)?.len() as u128)),
+            (Builtin::Strcmp, [a, b]) => {
+                let order = self.string(a)?.cmp(self.string(b)?) as i128;
+                Some(Constant::Int(truncate(order as u128, IntKind::Int)))
             }
             _ => None,
         }
+    }
+
+    /// The characters of a literal that a pointer points to.
+    fn string(&self, e: &Expr) -> Option<&[u8]> {
+        let Constant::Address { symbol: SymbolRef::Global(id), addend } = self.eval(e)? else { return None };
+        let tail = self.sema.literal_bytes(id)?.get(usize::try_from(addend).ok()?..)?;
+        let len = tail.iter().position(|&byte| byte == 0).unwrap_or(tail.len());
+        tail.get(..len)
     }
 }
 

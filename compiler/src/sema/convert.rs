@@ -281,6 +281,9 @@ impl Sema<'_, '_> {
     }
 
     fn int_conversion(&mut self, e: &Expr, to: TypeId, at: Use, from: &str, into: &str) {
+        if self.ctx.lenient {
+            return;
+        }
         let message = format!("{} is {} {}", self.shown(e.ty), at.words(), self.shown(to));
         let diag = Diag::new(&codes::INT_CONVERSION, e.span, message);
         self.report(diag.with_help(format!("{from} becomes {into} only by a cast")));

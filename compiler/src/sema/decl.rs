@@ -516,9 +516,8 @@ impl Sema<'_, '_> {
             if open {
                 // Its size may be asked for before its turn comes.
                 self.analyze_global_init(id);
-            } else {
-                self.work.push_back(Work::Init(id));
             }
+            self.work.push_back(Work::Init(id));
         }
         self.finish_global(id, attrs.aligned, defines);
     }

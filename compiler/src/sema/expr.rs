@@ -149,6 +149,10 @@ impl Sema<'_, '_> {
             }
             Binding::Global(id) => {
                 let ty = self.globals[id.index()].ty;
+                if self.globals[id.index()].constant && self.is_scalar(ty) {
+                    // Its value may be wanted here.
+                    self.analyze_global_init(id);
+                }
                 Operand::Place(Lvalue::plain(PlaceKind::Global(id), ty, span))
             }
             Binding::Func(id) => {

@@ -10,7 +10,7 @@ use skep_syntax::intern::Symbol;
 use skep_syntax::source::Span;
 
 use crate::hir::{Expr, ExprKind, Init, Linkage, LocalId, Place, PlaceKind, Stmt, StmtKind};
-use crate::types::{Type, TypeId};
+use crate::types::{Quals, Type, TypeId};
 
 use super::Sema;
 use super::access::{Lvalue, Operand};
@@ -231,6 +231,7 @@ impl Sema<'_, '_> {
             let value = self.rvalue(expr);
             let value = self.assigned(value, ty, Use::Init);
             if !self.is_error(ty) && !matches!(value.kind, ExprKind::Error) {
+                self.remember_constant(local, ty, &value);
                 let place = Place { kind: PlaceKind::Local(local), ty, span };
                 out.push(self.assign_stmt(place, value));
             }
@@ -241,6 +242,16 @@ impl Sema<'_, '_> {
         let ty = built.ty;
         self.fill(place, built, out);
         ty
+    }
+
+    /// Notes the value of a constant scalar.
+    fn remember_constant(&mut self, local: LocalId, ty: TypeId, value: &Expr) {
+        if self.types.quals(ty) == Quals::CONST
+            && let Some(constant) = self.const_eval(value)
+            && let Some(f) = &mut self.ctx.function
+        {
+            f.const_locals.insert(local, constant);
+        }
     }
 
     fn assign_stmt(&mut self, place: Place, value: Expr) -> Stmt {

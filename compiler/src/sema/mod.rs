@@ -92,6 +92,8 @@ struct Context {
     preserve: bool,
     /// Inside an operand that is not evaluated (`sizeof`, `typeof`, ...).
     unevaluated: bool,
+    /// A pragma allows to mix integers and pointers.
+    lenient: bool,
     /// The function whose body is analysed.
     function: Option<Box<FnState>>,
 }

@@ -17,10 +17,17 @@ use super::init::{BitSlot, Built, Leaf, LeafValue};
 impl Sema<'_, '_> {
     /// Analyses the initialiser of a global that waits for it.
     pub(super) fn analyze_global_init(&mut self, id: GlobalId) {
-        let Some((init, limit)) = self.global_info[id.index()].init.take() else { return };
+        let Some((init, limit)) = self.global_info[id.index()].init else { return };
+        if self.depth >= super::MAX_DEPTH {
+            // Its turn comes when less is being looked at.
+            return;
+        }
+        self.global_info[id.index()].init = None;
+        self.depth += 1;
         let ty = self.globals[id.index()].ty;
         let built = self.at_file_scope(limit, |s| s.build_init(ty, init));
         self.set_global_init(id, built);
+        self.depth -= 1;
     }
 
     /// Gives a global its digested initialiser.

@@ -15,6 +15,13 @@ use super::convert::Use;
 impl Sema<'_, '_> {
     /// Analyses a statement and appends what it becomes.
     pub(super) fn stmt(&mut self, id: StmtId, out: &mut Vec<Stmt>) {
+        let outer = self.ctx.lenient;
+        self.ctx.lenient |= self.unit.is_lenient(id);
+        self.stmt_kind(id, out);
+        self.ctx.lenient = outer;
+    }
+
+    fn stmt_kind(&mut self, id: StmtId, out: &mut Vec<Stmt>) {
         let span = self.ast.stmt_span(id);
         match self.ast.stmt(id) {
             Ast::Error | Ast::Empty | Ast::Attrs(_) => {}

@@ -52,6 +52,18 @@ pub fn innermost(toks: &[Token], at: usize) -> Option<usize> {
     None
 }
 
+/// Whether no brace is open in front of token `at`.
+pub fn outside_bodies(toks: &[Token], at: usize) -> bool {
+    let mut at = at;
+    while let Some(open) = innermost(toks, at) {
+        if toks.get(open).is_some_and(|t| t.kind == TokenKind::LBrace) {
+            return false;
+        }
+        at = open;
+    }
+    true
+}
+
 /// The bracket that the closing bracket at `at` closes.
 pub fn opener(toks: &[Token], at: usize) -> Option<usize> {
     innermost(toks, at)

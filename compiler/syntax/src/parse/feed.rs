@@ -119,6 +119,8 @@ pub enum Edit {
     Insert(Tok),
     /// Leaves the token out.
     Delete,
+    /// Leaves out all tokens up to this one.
+    SkipTo(u32),
     /// Reads the token as this terminal.
     Replace(Tok),
 }
@@ -365,6 +367,10 @@ impl Iterator for Feed<'_, '_> {
                     }
                     Some(Edit::Delete) => {
                         self.at += 1;
+                        continue;
+                    }
+                    Some(Edit::SkipTo(end)) => {
+                        self.at = self.at.max(end as usize);
                         continue;
                     }
                     Some(Edit::Replace(tok)) => replaced = Some(tok),

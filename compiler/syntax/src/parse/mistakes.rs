@@ -59,8 +59,15 @@ fn parens_after_keyword(s: &Scene<'_>) -> Option<Finding> {
     }
     let end = if s.kind(end) == TokenKind::LBrace { end } else { end + 1 };
     let edits = vec![(s.at as u32, Edit::Insert(Tok::LParen)), (end as u32, Edit::Insert(Tok::RParen))];
-    finding = finding.fix(Fix::Edits(edits));
-    Some(finding)
+    finding = finding.fix(Fix::Edits(edits)).insert(s.at, Tok::LParen);
+    if s.found() == TokenKind::LBrace {
+        finding = finding.fix(Fix::Edits(vec![(s.at as u32, Edit::Replace(Tok::LParen))]));
+    }
+    let parts: &[Tok] = match s.keyword(last) {
+        Some(Tok::For) => &[Tok::LParen, Tok::Semi, Tok::Semi, Tok::RParen],
+        _ => &[Tok::LParen, Tok::Hole, Tok::RParen],
+    };
+    Some(finding.fix(Fix::Edits(parts.iter().map(|&t| (s.at as u32, Edit::Insert(t))).collect())))
 }
 
 /// `sizeof int`

@@ -91,3 +91,6 @@ fn pass(cx: &Cx<'_>, pragmas: &Pragmas, start: Tok, plan: &Plan) -> Pass {
     };
     Pass { unit: build.unit, goal, errors: build.errors, diags: build.diags }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use crate::ast::Unit;
 use crate::diag::{Diag, codes};
 use crate::intern::Symbol;
 use crate::source::{Loc, Span};
-use crate::token::{self, TokenKind};
+use crate::token::{self, Token, TokenKind};
 
 /// The most syntax errors of one program worth telling.
 const MAX_ERRORS: usize = 20;
@@ -51,6 +51,8 @@ struct Repair<'a> {
     cut_off: bool,
     plan: Plan,
     work: usize,
+    /// The last error outside of any body.
+    outside: Option<u32>,
     diags: Vec<Diag>,
 }
 
@@ -62,8 +64,16 @@ pub fn run(cx: &Cx<'_>, pragmas: &Pragmas, start: Tok, cut_off: bool) -> (Unit, 
     if first.errors.is_empty() {
         return finish(cx, first, Vec::new());
     }
-    let mut repair =
-        Repair { cx, pragmas, start, cut_off, plan: Plan::default(), work: 0, diags: Vec::new() };
+    let mut repair = Repair {
+        cx,
+        pragmas,
+        start,
+        cut_off,
+        plan: Plan::default(),
+        work: 0,
+        outside: None,
+        diags: Vec::new(),
+    };
     let last = repair.all(first);
     let diags = std::mem::take(&mut repair.diags);
     finish(cx, last, diags)
@@ -116,11 +126,16 @@ impl Repair<'_> {
                 break;
             }
             let finding = report::explain(self.cx, &now.unit, &error);
+            let outside = brackets::outside_bodies(self.cx.toks, error.at as usize);
+            let again = outside && self.same_region(error.at);
+            if outside {
+                self.outside = Some(error.at);
+            }
             let told = self.diags.iter().any(|d| d.message == finding.diag.message);
-            if !self.is_consequence(error.at) && !(told && names_something(&finding.diag)) {
+            if !again && !self.is_consequence(error.at) && !(told && names_something(&finding.diag)) {
                 self.diags.push(finding.diag);
             }
-            match self.best(&error, done, &finding.fixes) {
+            match self.best(&now, &error, done, &finding.fixes) {
                 Some((plan, pass)) => {
                     self.plan = plan;
                     now = pass;
@@ -131,8 +146,8 @@ impl Repair<'_> {
         now
     }
 
-    /// The first fix that works well, or the one that works best.
-    fn best(&mut self, error: &SyntaxError, done: u32, fixes: &[Fix]) -> Option<(Plan, Pass)> {
+    /// The first fix that works well, or the one that works best; none if skipping gets further.
+    fn best(&mut self, now: &Pass, error: &SyntaxError, done: u32, fixes: &[Fix]) -> Option<(Plan, Pass)> {
         let mut best: Option<(u32, Plan, Pass)> = None;
         for fix in fixes {
             if self.work > MAX_WORK {
@@ -140,7 +155,7 @@ impl Repair<'_> {
             }
             let plan = self.plan.with(fix);
             let pass = self.pass(&plan);
-            let reached = next_error(&pass, done).map_or(u32::MAX, |e| e.at);
+            let reached = reach(&pass, done);
             if reached > error.at && best.as_ref().is_none_or(|b| reached > b.0) {
                 best = Some((reached, plan, pass));
             }
@@ -148,7 +163,12 @@ impl Repair<'_> {
                 break;
             }
         }
-        best.map(|(_, plan, pass)| (plan, pass))
+        let (reached, plan, pass) = best?;
+        let poor = reached <= error.at.saturating_add(QUIET);
+        if poor && reach(now, error.resume.max(error.at + 1)) > reached {
+            return None;
+        }
+        Some((plan, pass))
     }
 
     /// A brace that is never closed shows far from where it is missing: look for it first.
@@ -161,7 +181,7 @@ impl Repair<'_> {
         let mut ended = closing.clone();
         ended.push((lost.before, Edit::Insert(Tok::Semi)));
         let error = next_error(now, 0)?;
-        let (plan, pass) = self.best(&error, 0, &[Fix::Edits(closing), Fix::Edits(ended)])?;
+        let (plan, pass) = self.best(now, &error, 0, &[Fix::Edits(closing), Fix::Edits(ended)])?;
         let quote = |at: u32| self.cx.span(at, at + 1);
         let mut diag = Diag::new(&codes::UNBALANCED, quote(lost.open), "this `{` is never closed");
         if self.cx.toks.get(lost.before as usize).is_some_and(|t| t.kind != TokenKind::Eof) {
@@ -170,6 +190,15 @@ impl Repair<'_> {
         self.diags.push(diag);
         self.plan = plan;
         Some(pass)
+    }
+
+    /// Whether no line has started at the margin since the last error outside of bodies: then this is
+    /// still the rest of what went wrong there.
+    fn same_region(&self, at: u32) -> bool {
+        let Some(last) = self.outside else { return false };
+        let between = self.cx.toks.get(last as usize + 1..=at as usize).unwrap_or(&[]);
+        let margin = |t: &Token| t.flags.bol() && self.cx.source.line_col(t.loc).is_some_and(|p| p.col == 1);
+        !between.iter().any(margin)
     }
 
     /// Whether something else is to blame, and has been reported: a token that was dropped, a string
@@ -195,6 +224,11 @@ impl Repair<'_> {
 /// Whether the message is about a name, so that saying it once is enough.
 fn names_something(diag: &Diag) -> bool {
     [&codes::UNKNOWN_MACRO, &codes::UNKNOWN_TYPE].contains(&diag.code)
+}
+
+/// How far a run got behind token `done` without an error.
+fn reach(pass: &Pass, done: u32) -> u32 {
+    next_error(pass, done).map_or(u32::MAX, |e| e.at)
 }
 
 fn next_error(pass: &Pass, done: u32) -> Option<SyntaxError> {

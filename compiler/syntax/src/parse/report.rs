@@ -54,13 +54,14 @@ impl Finding {
 /// Explains an error.
 pub fn explain(cx: &Cx<'_>, unit: &Unit, error: &SyntaxError) -> Finding {
     let scene = Scene { cx, unit, at: error.at as usize, expected: Expected::new(&error.expected) };
-    scene
+    let finding = scene
         .end_of_file()
         .or_else(|| scene.unknown_macro())
         .or_else(|| scene.unknown_type())
         .or_else(|| scene.missing_type())
         .or_else(|| scene.keyword_as_name())
         .or_else(|| scene.outside_function())
+        .or_else(|| scene.missing_open_brace())
         .or_else(|| scene.unmatched())
         .or_else(|| scene.stray_else())
         .or_else(|| mistakes::explain(&scene))
@@ -68,7 +69,13 @@ pub fn explain(cx: &Cx<'_>, unit: &Unit, error: &SyntaxError) -> Finding {
         .or_else(|| scene.missing_close())
         .or_else(|| scene.missing_semicolon())
         .or_else(|| scene.missing_comma())
-        .unwrap_or_else(|| scene.unexpected())
+        .unwrap_or_else(|| scene.unexpected());
+    let finding = scene.cut_short().into_iter().fold(finding, |f, edits| f.fix(Fix::Edits(edits)));
+    let finding = scene.hollow().into_iter().fold(finding, |f, edits| f.fix(Fix::Edits(edits)));
+    match scene.whole_declaration() {
+        Some((start, end)) => finding.fix(Fix::Edits(vec![(start, Edit::SkipTo(end))])),
+        None => finding,
+    }
 }
 
 /// The surroundings of an error.
@@ -194,6 +201,116 @@ impl Scene<'_> {
         n
     }
 
+    /// Edits that end the statement in front of the error and go on where the next one may start.
+    fn cut_short(&self) -> Option<Vec<(u32, Edit)>> {
+        if self.inside() != Some(TokenKind::LBrace) {
+            return None;
+        }
+        let mut depth = 0usize;
+        let mut n = self.at;
+        loop {
+            let kind = self.kind(n);
+            let fresh = n > self.at && (self.starts_line(n) || self.keyword(n).is_some_and(starts_statement));
+            match kind {
+                TokenKind::Eof => return None,
+                TokenKind::Semi | TokenKind::LBrace | TokenKind::RBrace if depth == 0 => break,
+                _ if depth == 0 && fresh => break,
+                TokenKind::LParen | TokenKind::LBracket | TokenKind::LBrace => depth += 1,
+                TokenKind::RParen | TokenKind::RBracket | TokenKind::RBrace => {
+                    depth = depth.saturating_sub(1)
+                }
+                _ => {}
+            }
+            n += 1;
+        }
+        let (here, end) = (self.at as u32, n as u32);
+        let mut edits = vec![(here, Edit::SkipTo(end))];
+        if self.expected.expression() {
+            edits.push((end, Edit::Insert(Tok::Hole)));
+        } else if !self.expected.has(";") {
+            return None;
+        }
+        if self.kind(n) != TokenKind::Semi {
+            edits.push((end, Edit::Insert(Tok::Semi)));
+        }
+        // Nothing skipped, nothing gained.
+        (n > self.at).then_some(edits)
+    }
+
+    /// Edits that empty the brackets around the error, the innermost and the outermost of its
+    /// statement: better than to skip to a `;`, which may be inside them or behind a block.
+    fn hollow(&self) -> Vec<Vec<(u32, Edit)>> {
+        let mut around = Vec::new();
+        let mut inner = self.at;
+        while let Some(open) = brackets::innermost(self.cx.toks, inner) {
+            let list = self.kind(open) == TokenKind::LBrace;
+            if list && open.checked_sub(1).is_none_or(|n| self.kind(n) != TokenKind::Assign) {
+                break;
+            }
+            around.push(open);
+            inner = open;
+            if list {
+                break;
+            }
+        }
+        around.dedup();
+        let ends = [around.first().copied(), around.last().copied().filter(|_| around.len() > 1)];
+        ends.into_iter().flatten().filter_map(|open| self.emptied(open)).collect()
+    }
+
+    /// Edits that put the least the grammar accepts between a bracket and its partner.
+    fn emptied(&self, open: usize) -> Option<Vec<(u32, Edit)>> {
+        let close = self.closing(open)?;
+        if close < self.at || brackets::partner(self.kind(open)) != Some(self.kind(close)) {
+            return None;
+        }
+        let end = close as u32;
+        let mut edits = vec![(open as u32 + 1, Edit::SkipTo(end))];
+        match self.kind(open) {
+            TokenKind::LBrace => {}
+            _ if open.checked_sub(1).is_some_and(|n| self.keyword(n) == Some(Tok::For)) => {
+                edits.extend([(end, Edit::Insert(Tok::Semi)); 2]);
+            }
+            _ => edits.push((end, Edit::Insert(Tok::Hole))),
+        }
+        Some(edits)
+    }
+
+    /// The file-level declaration the error is in, if it is not in its body.
+    fn whole_declaration(&self) -> Option<(u32, u32)> {
+        let mut outer = self.at;
+        while let Some(open) = brackets::innermost(self.cx.toks, outer) {
+            if self.kind(open) == TokenKind::LBrace {
+                return None;
+            }
+            outer = open;
+        }
+        let ends = |n: usize| matches!(self.kind(n), TokenKind::Semi | TokenKind::RBrace);
+        let start = (0..outer).rev().find(|&n| ends(n)).map_or(0, |n| n + 1);
+        // Braces count for themselves: a parenthesis may be what is missing.
+        let (mut braces, mut others) = (0usize, 0usize);
+        let mut n = start;
+        loop {
+            match self.kind(n) {
+                TokenKind::LParen | TokenKind::LBracket => others += 1,
+                TokenKind::RParen | TokenKind::RBracket => others = others.saturating_sub(1),
+                TokenKind::LBrace => braces += 1,
+                TokenKind::RBrace => {
+                    braces = braces.saturating_sub(1);
+                    if braces == 0 && !matches!(self.kind(n + 1), TokenKind::Semi | TokenKind::Comma) {
+                        break;
+                    }
+                }
+                TokenKind::Semi if braces == 0 && others == 0 => break,
+                // Nothing behind an unbalanced header can be told from its body.
+                TokenKind::Eof => return Some((start as u32, n as u32)),
+                _ => {}
+            }
+            n += 1;
+        }
+        (n >= self.at).then_some((start as u32, n as u32 + 1))
+    }
+
     // ------------------------------------------------------------ the end
 
     fn end_of_file(&self) -> Option<Finding> {
@@ -301,6 +418,12 @@ impl Scene<'_> {
         let mut diag = Diag::new(&codes::UNKNOWN_TYPE, self.span(at), format!("unknown type name `{name}`"));
         if let Some(help) = self.type_help(sym) {
             diag = diag.with_help(help);
+        }
+        let lone = at == self.at && matches!(self.kind(at + 1), TokenKind::RParen | TokenKind::Comma);
+        if lone && self.inside() == Some(TokenKind::LParen) {
+            // More likely the name of a parameter than a type: one is declared, the other used.
+            let finding = Finding::new(diag.with_note("a parameter needs a type in front of its name"));
+            return Some(finding.insert(at, Tok::Word(super::tok::Word::INT)).fix(Fix::Type(sym)));
         }
         Some(Finding::new(diag).fix(Fix::Type(sym)))
     }
@@ -491,7 +614,32 @@ impl Scene<'_> {
                 finding = finding.delete(brace);
             }
         }
-        Some(finding)
+        // What follows is the rest of a body: go on at the next line that starts at the margin.
+        let margin = |n: &usize| self.kind(*n) == TokenKind::Ident && self.starts_line(*n) && !indented(*n);
+        let end = (self.at + 1..self.cx.toks.len() - 1).find(margin).unwrap_or(self.cx.toks.len() - 1);
+        Some(finding.fix(Fix::Edits(vec![(self.at as u32, Edit::SkipTo(end as u32))])))
+    }
+
+    /// A function body that starts without its brace.
+    fn missing_open_brace(&self) -> Option<Finding> {
+        let indented =
+            self.tok(self.at).and_then(|t| self.cx.source.line_col(t.loc)).is_some_and(|p| p.col > 1);
+        let starts = self.starts_type(self.at)
+            || self.keyword(self.at).is_some_and(starts_statement)
+            || self.is_name(self.at);
+        let last = self.before(1)?;
+        if self.kind(last) != TokenKind::RParen
+            || !self.expected.has("{")
+            || !indented
+            || !starts
+            || self.bracket().is_some()
+        {
+            return None;
+        }
+        let diag =
+            Diag::new(&codes::MISSING, self.span(last), "expected `{` in front of the body of the function")
+                .with_remark("`{` is missing after this");
+        Some(Finding::new(diag).insert(self.at, Tok::LBrace).insert(self.at, Tok::Semi))
     }
 
     /// A closing bracket that closes nothing, or the wrong thing.
@@ -550,7 +698,8 @@ impl Scene<'_> {
             .with_remark(format!("`{mark}` is missing after this"))
             .with_label(self.span(open), format!("to close this {}", self.quote(open)));
         let both = vec![(self.at as u32, Edit::Insert(tok)), (self.at as u32, Edit::Insert(Tok::Semi))];
-        Some(Finding::new(diag).insert(self.at, tok).fix(Fix::Edits(both)))
+        let instead = vec![(self.at as u32, Edit::Replace(tok))];
+        Some(Finding::new(diag).insert(self.at, tok).fix(Fix::Edits(both)).fix(Fix::Edits(instead)))
     }
 
     // ------------------------------------------------------------ separators

@@ -1,5 +1,25 @@
-//! One runner: every file of the suites, every example, is a named test.
+//! One runner: every file of `tests/suite`, every example, every seed program is a named test.
+//!
+//! - `suite/errors/*.c` are broken programs: what is said about each is a snapshot beside it, and
+//!   `// ERROR[..]` remarks must be met.
+//! - `examples/*.bpf.c` quote command lines (`// $ skep ...`): what they print is a snapshot.
+//! - the seed programs are compiled with the embedded headers and with the host's, run, loaded
+//!   into the kernel, and compared with what clang makes of them.
+
+mod harness {
+    pub mod errors;
+    pub mod examples;
+    pub mod run;
+    pub mod seeds;
+}
+
+use libtest_mimic::{Arguments, Trial};
 
 fn main() {
-    libtest_mimic::run(&libtest_mimic::Arguments::from_args(), Vec::new()).exit();
+    let arguments = Arguments::from_args();
+    let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(harness::errors::trials());
+    trials.extend(harness::examples::trials());
+    trials.extend(harness::seeds::trials());
+    libtest_mimic::run(&arguments, trials).exit();
 }

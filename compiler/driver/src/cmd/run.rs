@@ -6,6 +6,7 @@
 
 use skep_runtime::host::{Deterministic, Task};
 use skep_runtime::object::MapDef;
+use skep_runtime::pcap;
 use skep_runtime::vm::{Engine, Input, MapPreset, Value, Vm};
 use skep_runtime::{Image, Verified};
 use skep_syntax::Session;
@@ -26,8 +27,14 @@ pub struct Args {
     #[arg(short, long, value_name = "NAME")]
     prog: Vec<String>,
     /// The packet: hex digits, or a file of bytes or of hex digits (*.hex)
-    #[arg(long, value_name = "HEX|FILE")]
+    #[arg(long, value_name = "HEX|FILE", conflicts_with = "pcap")]
     pkt: Option<String>,
+    /// Run once for each packet of this capture (pcap or pcapng)
+    #[arg(long, value_name = "FILE")]
+    pcap: Option<String>,
+    /// Write the packets that were passed on, as the program left them
+    #[arg(long, value_name = "FILE", requires = "pcap")]
+    pcap_out: Option<String>,
     /// Set a field of the context
     #[arg(long, value_name = "FIELD=VALUE")]
     ctx: Vec<String>,
@@ -97,6 +104,9 @@ pub fn run(args: Args, io: &mut Io<'_>) -> Result {
         input.maps.push(map_preset(preset, verified.image())?);
     }
     let mut vm = Vm::new(verified, Box::new(host(&args)?)).map_err(Error::usage)?;
+    if let Some(path) = &args.pcap {
+        return replay(&args, path, &mut vm, &programs, input, io);
+    }
     if let Some(packet) = &args.pkt {
         input.data = values::packet(packet, io)?;
     }
@@ -199,4 +209,44 @@ fn map_preset(text: &str, image: &Image) -> Result<MapPreset> {
         }
     };
     Ok(MapPreset { map: map.into(), key: bytes(key, def.key_size)?, value: bytes(value, def.value_size)? })
+}
+
+/// Runs the programs on each packet of a capture and counts the verdicts.
+fn replay(args: &Args, path: &str, vm: &mut Vm, programs: &[usize], mut input: Input, io: &mut Io<'_>) -> Result {
+    let bytes = io.read(path)?;
+    let (capture, broken) = pcap::read(&bytes);
+    match broken {
+        Some(error) if capture.packets.is_empty() => return Err(Error::file(path, error)),
+        // What was readable is replayed; the capture may have been cut off.
+        Some(error) => writeln!(io.err, "warning: `{path}`: {error}; later packets are left out")?,
+        None => {}
+    }
+    let mut verdicts = std::collections::BTreeMap::<String, u64>::new();
+    let mut passed = Vec::new();
+    let mut maps = Vec::new();
+    for packet in &capture.packets {
+        input.data = packet.data.clone();
+        for &program in programs {
+            let outcome = vm.run(program, &input).map_err(Error::usage)?;
+            input.maps.clear();
+            let kind = &vm.image().programs[program];
+            *verdicts.entry(show::verdict(kind, &outcome)).or_default() += 1;
+            outcome.trace.iter().try_for_each(|line| writeln!(io.out, "trace: {line}"))?;
+            if show::passes(kind, &outcome) {
+                passed.push(pcap::Packet { data: outcome.data, ..packet.clone() });
+            }
+            maps = outcome.maps;
+        }
+    }
+    writeln!(io.out, "{} packets", capture.packets.len())?;
+    for (verdict, count) in &verdicts {
+        writeln!(io.out, "{count:8} {verdict}")?;
+    }
+    if let Some(output) = &args.pcap_out {
+        io.write(output, &pcap::write(&pcap::Capture { packets: passed, ..capture }))?;
+    }
+    if args.dump_maps {
+        show::maps(vm.image(), &maps, io)?;
+    }
+    Ok(())
 }

@@ -6,20 +6,22 @@
 //! - the seed programs are compiled with the embedded headers and with the host's, run, loaded
 //!   into the kernel, and compared with what clang makes of them.
 
-mod harness {
-    pub mod errors;
-    pub mod examples;
-    pub mod run;
-    pub mod seeds;
-}
+#[path = "harness/errors.rs"]
+mod errors;
+#[path = "harness/examples.rs"]
+mod examples;
+#[path = "harness/run.rs"]
+mod run;
+#[path = "harness/seeds.rs"]
+mod seeds;
 
 use libtest_mimic::{Arguments, Trial};
 
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
-    trials.extend(harness::errors::trials());
-    trials.extend(harness::examples::trials());
-    trials.extend(harness::seeds::trials());
+    trials.extend(errors::trials());
+    trials.extend(examples::trials());
+    trials.extend(seeds::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -10,7 +10,8 @@ use super::run::{compare, skep};
 /// One trial for each file.
 pub fn trials() -> Vec<Trial> {
     let folder = root().join("tests/suite/errors");
-    let mut files: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
     files.sort();
     let cases = files.into_iter().filter(|path| path.extension().is_some_and(|e| e == "c"));
     let trial = |path: std::path::PathBuf| {
@@ -36,7 +37,10 @@ fn check(path: &Path) -> Result<(), String> {
         let place = format!(":{}:", expected.line);
         let met = done.err.contains(&format!("[{}]", expected.code)) && done.err.contains(&place);
         if !met || !done.err.contains(&expected.text) {
-            return Err(format!("line {}: no `{}` with `{}` in:\n{}", expected.line, expected.code, expected.text, done.err));
+            return Err(format!(
+                "line {}: no `{}` with `{}` in:\n{}",
+                expected.line, expected.code, expected.text, done.err
+            ));
         }
     }
     compare(&path.with_extension("snap"), &done.err)

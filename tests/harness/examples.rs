@@ -10,7 +10,8 @@ use super::run::{compare, skep, words};
 /// One trial for each example.
 pub fn trials() -> Vec<Trial> {
     let folder = root().join("examples");
-    let mut files: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
     files.sort();
     let sources = files.into_iter().filter(|path| path.extension().is_some_and(|e| e == "c"));
     let trial = |path: std::path::PathBuf| {

@@ -16,7 +16,8 @@ struct Run {
 }
 
 /// An ICMP packet, a UDP packet, and one that ends in the IP header.
-const ICMP: &str = "525400000001525400000002 0800 4500001c000100004001 66de 0a0000020a000001 0800f7ff00000000";
+const ICMP: &str =
+    "525400000001525400000002 0800 4500001c000100004001 66de 0a0000020a000001 0800f7ff00000000";
 const UDP: &str = "525400000001525400000002 0800 4500001c000100004011 66ce 0a0000020a000001 9c40003500080000";
 const SHORT: &str = "525400000001525400000002 0800 4500001c00010000";
 
@@ -26,7 +27,11 @@ const RUNS: &[Run] = &[
         args: &["--pkt", ICMP, "--dump-maps"],
         lines: &["trace: Dropping ICMP packet !", "drop_icmp: XDP_DROP (1)", "map drop_count:", "0: 1"],
     },
-    Run { seed: "drop_icmp", args: &["--pkt", UDP, "--dump-maps"], lines: &["drop_icmp: XDP_PASS (2)", "0: 0"] },
+    Run {
+        seed: "drop_icmp",
+        args: &["--pkt", UDP, "--dump-maps"],
+        lines: &["drop_icmp: XDP_PASS (2)", "0: 0"],
+    },
     Run { seed: "drop_icmp", args: &["--pkt", SHORT], lines: &["drop_icmp: XDP_DROP (1)"] },
     Run {
         seed: "drop_icmp",
@@ -38,7 +43,11 @@ const RUNS: &[Run] = &[
         args: &["--repeat", "2"],
         lines: &["trace: execve called 1 times", "trace: execve called 2 times"],
     },
-    Run { seed: "execve_count", args: &["--map", "counter:0=100"], lines: &["trace: execve called 101 times"] },
+    Run {
+        seed: "execve_count",
+        args: &["--map", "counter:0=100"],
+        lines: &["trace: execve called 101 times"],
+    },
     Run {
         seed: "execve_perf",
         args: &["--pid", "4242", "--comm", "bash"],
@@ -70,7 +79,11 @@ const RUNS: &[Run] = &[
         args: &["--pid", "99", "--arg", "-100", "--arg", "\"/etc/hosts\"", "--arg", "0"],
         lines: &["trace: Process 99 tried to open file"],
     },
-    Run { seed: "kprobe_blk", args: &["--arg", "0"], lines: &["trace: request allocated at 0 ns, now 1000000000 ns"] },
+    Run {
+        seed: "kprobe_blk",
+        args: &["--arg", "0"],
+        lines: &["trace: request allocated at 0 ns, now 1000000000 ns"],
+    },
 ];
 
 /// All seeds in libbpf's dialect.
@@ -90,14 +103,17 @@ const SEEDS: &[&str] = &[
 pub fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     for (index, run) in RUNS.iter().enumerate() {
-        trials.push(trial(format!("seeds::run::{}_{index}", run.seed), &[Need::Seeds], move || check_run(run)));
+        trials
+            .push(trial(format!("seeds::run::{}_{index}", run.seed), &[Need::Seeds], move || check_run(run)));
     }
     trials.push(trial("seeds::unchecked_is_an_error".into(), &[Need::Seeds], unchecked_is_an_error));
     trials.push(trial("seeds::same_bytes_in_any_directory".into(), &[Need::Seeds], same_bytes));
     let real = [Need::Seeds, Need::Clang, Need::Bpftool, Need::Libbpf, Need::Kernel];
     for &seed in SEEDS {
         trials.push(trial(format!("seeds::kernel::{seed}"), &real, move || kernel_takes_it(seed, false)));
-        trials.push(trial(format!("seeds::kernel_host_headers::{seed}"), &real, move || kernel_takes_it(seed, true)));
+        trials.push(trial(format!("seeds::kernel_host_headers::{seed}"), &real, move || {
+            kernel_takes_it(seed, true)
+        }));
     }
     let tools = [Need::Seeds, Need::Bpftool, Need::Objdump];
     for &seed in SEEDS {
@@ -140,7 +156,8 @@ fn check_run(run: &Run) -> Result<(), String> {
 
 fn unchecked_is_an_error() -> Result<(), String> {
     let output = scratch("unchecked.o");
-    let done = skep(&["build", "--kernel-log", &source("drop_icmp_unchecked"), "-o", &output.to_string_lossy()]);
+    let done =
+        skep(&["build", "--kernel-log", &source("drop_icmp_unchecked"), "-o", &output.to_string_lossy()]);
     let expected = [
         "error[V0101]",
         "eth->h_proto",
@@ -210,7 +227,19 @@ fn kernel_takes_it(seed: &str, host_headers: bool) -> Result<(), String> {
     let clang = scratch(&format!("{seed}-clang.o"));
     let clang = clang.to_string_lossy().into_owned();
     let status = Command::new("clang-19")
-        .args(["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-w", "-D__TARGET_ARCH_x86", "-I", &full, "-I", multiarch])
+        .args([
+            "-target",
+            "bpf",
+            "-mcpu=v3",
+            "-O2",
+            "-g",
+            "-w",
+            "-D__TARGET_ARCH_x86",
+            "-I",
+            &full,
+            "-I",
+            multiarch,
+        ])
         .args(["-c", &path, "-o", &clang])
         .status()
         .map_err(|error| error.to_string())?;

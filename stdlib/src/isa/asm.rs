@@ -15,6 +15,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::cursor::Cursor;
 use super::*;
 
 /// A mistake in assembler text.
@@ -74,7 +75,47 @@ pub fn parse(text: &str) -> Result<Insn, AsmError> {
 
 /// Assembles a program in pseudo-C.
 pub fn assemble(text: &str) -> Result<Vec<Insn>, AsmError> {
+    run(text, ";", statement)?.without_symbols()
+}
+
+/// Assembles pseudo-C that may name symbols from elsewhere, as the assembler text of a C function
+/// does: `r1 = counters ll` and `call helper_function`.
+pub fn assemble_symbolic(text: &str) -> Result<Symbolic, AsmError> {
     run(text, ";", statement)
+}
+
+/// Instructions with places that a linker fills in.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Symbolic {
+    /// The instructions. A load of a symbol holds what is added to its address, a call holds -1.
+    pub insns: Vec<Insn>,
+    /// Where symbols are used, by instruction.
+    pub uses: Vec<SymbolUse>,
+}
+
+/// The use of a symbol.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SymbolUse {
+    /// Index of the instruction.
+    pub insn: usize,
+    /// The name.
+    pub name: String,
+    /// Line of the text, counted from 1.
+    pub line: u32,
+    /// Byte in the line, counted from 1.
+    pub column: u32,
+}
+
+impl Symbolic {
+    /// The instructions, if they need no linker.
+    pub(super) fn without_symbols(self) -> Result<Vec<Insn>, AsmError> {
+        match self.uses.into_iter().next() {
+            None => Ok(self.insns),
+            Some(SymbolUse { name, line, column, .. }) => {
+                Err(AsmError { line, column, kind: AsmErrorKind::UnknownLabel(name) })
+            }
+        }
+    }
 }
 
 pub(super) type Parsed<T> = Result<T, AsmErrorKind>;
@@ -83,6 +124,8 @@ pub(super) type Parsed<T> = Result<T, AsmErrorKind>;
 pub(super) enum Target<'a> {
     Distance(i32),
     Label(&'a str),
+    /// The address of something outside of the text.
+    Symbol(&'a str),
 }
 
 /// A parsed statement: the instruction with its distance blank, and the distance.
@@ -103,8 +146,9 @@ pub(super) fn run<'a>(
     text: &'a str,
     separator: &str,
     statement: fn(&mut Cursor<'a>) -> Parsed<Statement<'a>>,
-) -> Result<Vec<Insn>, AsmError> {
+) -> Result<Symbolic, AsmError> {
     let mut insns = Vec::new();
+    let mut uses = Vec::new();
     let mut labels = BTreeMap::new();
     let mut fixups = Vec::new();
     let mut slot = 0;
@@ -134,6 +178,12 @@ pub(super) fn run<'a>(
                 Some(Target::Distance(distance)) => {
                     set_distance(&mut insn, distance).ok_or_else(|| error(&cursor, AsmErrorKind::Range))?
                 }
+                Some(Target::Symbol(name)) => uses.push(SymbolUse {
+                    insn: insns.len(),
+                    name: name.into(),
+                    line: number,
+                    column: cursor.at as u32 + 1,
+                }),
                 Some(Target::Label(label)) => fixups.push(Fixup {
                     insn: insns.len(),
                     from: slot,
@@ -153,13 +203,17 @@ pub(super) fn run<'a>(
         }
     }
     for fixup in fixups {
-        resolve(&mut insns, &labels, &fixup).map_err(|kind| AsmError {
-            line: fixup.line,
-            column: fixup.column,
-            kind,
-        })?;
+        let Fixup { insn, label, line, column, .. } = fixup;
+        let callee = insns.get_mut(insn).filter(|insn| matches!(insn, Insn::Call(_)));
+        if let (Some(call), false) = (callee, labels.contains_key(label)) {
+            *call = Insn::Call(CallTarget::Local(-1));
+            uses.push(SymbolUse { insn, name: label.into(), line, column });
+            continue;
+        }
+        resolve(&mut insns, &labels, &fixup).map_err(|kind| AsmError { line, column, kind })?;
     }
-    Ok(insns)
+    uses.sort_by_key(|symbol| symbol.insn);
+    Ok(Symbolic { insns, uses })
 }
 
 /// `kfunc#5` and `name#1` are not comments.
@@ -192,209 +246,6 @@ fn set_distance(insn: &mut Insn, distance: i32) -> Option<()> {
         _ => return None,
     }
     Some(())
-}
-
-/// A position in one line of text.
-pub(super) struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn skip_spaces(&mut self) {
-        self.at += self.rest().len() - self.rest().trim_start().len();
-    }
-
-    fn is_at_end(&mut self) -> bool {
-        self.skip_spaces();
-        self.rest().is_empty()
-    }
-
-    /// Consumes `token` if it comes next.
-    pub(super) fn eat(&mut self, token: &str) -> bool {
-        self.skip_spaces();
-        let found = self.rest().starts_with(token);
-        if found {
-            self.at += token.len();
-        }
-        found
-    }
-
-    pub(super) fn expect(&mut self, token: &'static str) -> Parsed<()> {
-        if self.eat(token) { Ok(()) } else { Err(AsmErrorKind::Expected(token)) }
-    }
-
-    /// Consumes a name; empty if there is none.
-    pub(super) fn word(&mut self) -> &'a str {
-        self.skip_spaces();
-        let rest = self.rest();
-        let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$');
-        let word = &rest[..rest.find(|c| !inside(c)).unwrap_or(rest.len())];
-        self.at += word.len();
-        word
-    }
-
-    /// Consumes the word if it is this one.
-    pub(super) fn eat_word(&mut self, word: &str) -> bool {
-        let start = self.at;
-        let found = self.word() == word;
-        if !found {
-            self.at = start;
-        }
-        found
-    }
-
-    fn label(&mut self) -> Option<&'a str> {
-        let start = self.at;
-        let word = self.word();
-        if !word.is_empty() && self.eat(":") {
-            return Some(word);
-        }
-        self.at = start;
-        None
-    }
-
-    /// A number with optional sign: decimal, `0x` or `0b`.
-    pub(super) fn number(&mut self) -> Parsed<i128> {
-        let start = self.at;
-        let negative = self.eat("-");
-        if !negative {
-            self.eat("+");
-        }
-        let word = self.word();
-        let (digits, radix) = match word.get(..2) {
-            Some("0x" | "0X") => (&word[2..], 16),
-            Some("0b" | "0B") => (&word[2..], 2),
-            _ => (word, 10),
-        };
-        match u64::from_str_radix(digits, radix) {
-            Ok(value) => Ok(if negative { -i128::from(value) } else { value.into() }),
-            Err(_) => {
-                self.at = start;
-                Err(AsmErrorKind::Expected("a number"))
-            }
-        }
-    }
-
-    /// A 32-bit immediate: signed, or unsigned with the same bits.
-    pub(super) fn imm(&mut self) -> Parsed<i32> {
-        let value = self.number()?;
-        if (i128::from(i32::MIN)..=i128::from(u32::MAX)).contains(&value) {
-            return Ok(value as i32);
-        }
-        // The same bits written as a sign-extended 64-bit number.
-        i32::try_from(value as u64 as i64).map_err(|_| AsmErrorKind::Range)
-    }
-
-    pub(super) fn narrow<T: TryFrom<i128>>(&mut self) -> Parsed<T> {
-        self.number()?.try_into().map_err(|_| AsmErrorKind::Range)
-    }
-
-    /// `r3` or `w3`, if one comes next.
-    fn try_reg(&mut self) -> Option<(Width, Reg)> {
-        let start = self.at;
-        let word = self.word();
-        let parsed = match word.split_at_checked(1) {
-            Some(("r", number)) => number.parse().ok().map(|n| (Width::W64, n)),
-            Some(("w", number)) => number.parse().ok().map(|n| (Width::W32, n)),
-            _ => None,
-        };
-        let reg = parsed.and_then(|(width, number)| Some((width, Reg::new(number)?)));
-        if reg.is_none() {
-            self.at = start;
-        }
-        reg
-    }
-
-    fn reg(&mut self, width: Width) -> Parsed<Reg> {
-        let what = match width {
-            Width::W32 => "a `w` register",
-            Width::W64 => "an `r` register",
-        };
-        match self.try_reg() {
-            Some((found, reg)) if found == width => Ok(reg),
-            _ => Err(AsmErrorKind::Expected(what)),
-        }
-    }
-
-    /// A register of 64 bits, for the mnemonic dialect.
-    pub(super) fn reg64(&mut self) -> Parsed<Reg> {
-        self.reg(Width::W64)
-    }
-
-    fn operand(&mut self, width: Width) -> Parsed<Operand> {
-        match self.try_reg() {
-            Some((found, reg)) if found == width => Ok(Operand::Reg(reg)),
-            Some(_) => Err(AsmErrorKind::Expected("a register of the same width")),
-            None => self.imm().map(Operand::Imm),
-        }
-    }
-
-    /// A jump target: `+3`, `-3`, or a label.
-    pub(super) fn target(&mut self) -> Parsed<Target<'a>> {
-        self.skip_spaces();
-        if self.rest().starts_with(['+', '-']) {
-            return self.narrow().map(Target::Distance);
-        }
-        match self.word() {
-            "" => Err(AsmErrorKind::Expected("a distance or a label")),
-            label => Ok(Target::Label(label)),
-        }
-    }
-
-    /// `u8 *)` after the opening parenthesis; the sign and the size.
-    fn access(&mut self) -> Parsed<(bool, Size)> {
-        let what = "an access type such as `u32`";
-        let word = self.word();
-        let (sign, bits) = word.split_at_checked(1).ok_or(AsmErrorKind::Expected(what))?;
-        let bits: u64 = bits.parse().map_err(|_| AsmErrorKind::Expected(what))?;
-        let size = match bits {
-            8 | 16 | 32 | 64 => Size::of_bytes(bits / 8),
-            _ => None,
-        };
-        let size = size.ok_or(AsmErrorKind::Expected(what))?;
-        self.expect("*")?;
-        self.expect(")")?;
-        match sign {
-            "u" => Ok((false, size)),
-            "s" => Ok((true, size)),
-            _ => Err(AsmErrorKind::Expected(what)),
-        }
-    }
-
-    /// `r1 + 8`; the offset may be missing.
-    fn place(&mut self) -> Parsed<(Reg, i16)> {
-        let base = self.reg(Width::W64)?;
-        Ok((base, self.offset()?.try_into().map_err(|_| AsmErrorKind::Range)?))
-    }
-
-    pub(super) fn offset(&mut self) -> Parsed<i32> {
-        self.skip_spaces();
-        if !self.rest().starts_with(['+', '-']) {
-            return Ok(0);
-        }
-        let negative = self.eat("-");
-        if !negative {
-            self.eat("+");
-        }
-        let value = self.number()?;
-        let value = if negative { -value } else { value };
-        value.try_into().map_err(|_| AsmErrorKind::Range)
-    }
-
-    /// `(u32 *)(r1 + 8)`.
-    fn address(&mut self) -> Parsed<(Size, Reg, i16)> {
-        self.expect("(")?;
-        let (_, size) = self.access()?;
-        self.expect("(")?;
-        let (base, off) = self.place()?;
-        self.expect(")")?;
-        Ok((size, base, off))
-    }
 }
 
 fn statement<'a>(c: &mut Cursor<'a>) -> Parsed<Statement<'a>> {
@@ -553,8 +404,17 @@ fn assignment<'a>(c: &mut Cursor<'a>, width: Width, dst: Reg) -> Parsed<Statemen
         return plain(insn);
     }
     match word {
-        "map" | "btf_id" | "subprog" => imm64(c, word, dst),
-        _ => plain(function(c, word, dst)?),
+        "map" | "btf_id" | "subprog" if c.rest().starts_with('[') => imm64(c, word, dst),
+        _ if word.is_empty() || c.rest().starts_with('(') => plain(function(c, word, dst)?),
+        _ => {
+            // `symbol ll`, `symbol + 8 ll`.
+            let addend = c.offset()?;
+            if !c.eat_word("ll") {
+                return Err(AsmErrorKind::Expected("a value"));
+            }
+            let value = Imm64::Const(i64::from(addend) as u64);
+            Ok((Insn::LoadImm64 { dst, value }, Some(Target::Symbol(word))))
+        }
     }
 }
 
@@ -690,6 +550,19 @@ mod tests {
         let insns = assemble(text).unwrap();
         assert!(matches!(insns[1], Insn::Branch { off: 2, .. }));
         assert_eq!(insns[3], Insn::Jump { off: -5, long: false });
+    }
+
+    #[test]
+    fn symbols_are_left_to_the_linker() {
+        let text = "r1 = counters + 8 ll\ncall lookup\ncall here\nhere: exit";
+        let Symbolic { insns, uses } = assemble_symbolic(text).unwrap();
+        let names: Vec<_> = uses.iter().map(|u| (u.insn, u.name.as_str())).collect();
+        assert_eq!(names, [(0, "counters"), (1, "lookup")]);
+        assert_eq!(insns[0], Insn::LoadImm64 { dst: Reg::R1, value: Imm64::Const(8) });
+        assert_eq!(insns[1], Insn::Call(CallTarget::Local(-1)));
+        assert_eq!(insns[2], Insn::Call(CallTarget::Local(0)));
+        let error = assemble(text).unwrap_err();
+        assert_eq!(error.kind, AsmErrorKind::UnknownLabel("counters".into()));
     }
 
     #[test]

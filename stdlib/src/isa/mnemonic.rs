@@ -10,13 +10,14 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::asm::{AsmError, AsmErrorKind, Cursor, Parsed, Statement, Target, run};
+use super::asm::{AsmError, AsmErrorKind, Parsed, Statement, Target, run};
+use super::cursor::Cursor;
 use super::decode::{Slot, one_slot};
 use super::*;
 
 /// Assembles a program in this dialect.
 pub fn assemble(text: &str) -> Result<Vec<Insn>, AsmError> {
-    run(text, "", statement)
+    run(text, "", statement)?.without_symbols()
 }
 
 /// What follows the stem of a mnemonic.

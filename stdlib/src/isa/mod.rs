@@ -11,6 +11,7 @@
 //! their product. Fields that a form does not name must be zero.
 
 pub mod asm;
+mod cursor;
 mod decode;
 mod encode;
 mod insn;

@@ -1,0 +1,210 @@
+//! A position in a line of assembler text: what both dialects read is read here.
+//!
+//! Each method consumes what it names and the spaces before it, or leaves the position where the
+//! mistake is. Numbers are checked against the field that they are for.
+
+use super::asm::{AsmErrorKind, Parsed, Target};
+use super::*;
+
+/// A position in one line of text.
+pub(super) struct Cursor<'a> {
+    pub(super) text: &'a str,
+    pub(super) at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    pub(super) fn skip_spaces(&mut self) {
+        self.at += self.rest().len() - self.rest().trim_start().len();
+    }
+
+    pub(super) fn is_at_end(&mut self) -> bool {
+        self.skip_spaces();
+        self.rest().is_empty()
+    }
+
+    /// Consumes `token` if it comes next.
+    pub(super) fn eat(&mut self, token: &str) -> bool {
+        self.skip_spaces();
+        let found = self.rest().starts_with(token);
+        if found {
+            self.at += token.len();
+        }
+        found
+    }
+
+    pub(super) fn expect(&mut self, token: &'static str) -> Parsed<()> {
+        if self.eat(token) { Ok(()) } else { Err(AsmErrorKind::Expected(token)) }
+    }
+
+    /// Consumes a name; empty if there is none.
+    pub(super) fn word(&mut self) -> &'a str {
+        self.skip_spaces();
+        let rest = self.rest();
+        let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$');
+        let word = &rest[..rest.find(|c| !inside(c)).unwrap_or(rest.len())];
+        self.at += word.len();
+        word
+    }
+
+    /// Consumes the word if it is this one.
+    pub(super) fn eat_word(&mut self, word: &str) -> bool {
+        let start = self.at;
+        let found = self.word() == word;
+        if !found {
+            self.at = start;
+        }
+        found
+    }
+
+    pub(super) fn label(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        let word = self.word();
+        if !word.is_empty() && self.eat(":") {
+            return Some(word);
+        }
+        self.at = start;
+        None
+    }
+
+    /// A number with optional sign: decimal, `0x` or `0b`.
+    pub(super) fn number(&mut self) -> Parsed<i128> {
+        let start = self.at;
+        let negative = self.eat("-");
+        if !negative {
+            self.eat("+");
+        }
+        let word = self.word();
+        let (digits, radix) = match word.get(..2) {
+            Some("0x" | "0X") => (&word[2..], 16),
+            Some("0b" | "0B") => (&word[2..], 2),
+            _ => (word, 10),
+        };
+        match u64::from_str_radix(digits, radix) {
+            Ok(value) => Ok(if negative { -i128::from(value) } else { value.into() }),
+            Err(_) => {
+                self.at = start;
+                Err(AsmErrorKind::Expected("a number"))
+            }
+        }
+    }
+
+    /// A 32-bit immediate: signed, or unsigned with the same bits.
+    pub(super) fn imm(&mut self) -> Parsed<i32> {
+        let value = self.number()?;
+        if (i128::from(i32::MIN)..=i128::from(u32::MAX)).contains(&value) {
+            return Ok(value as i32);
+        }
+        // The same bits written as a sign-extended 64-bit number.
+        i32::try_from(value as u64 as i64).map_err(|_| AsmErrorKind::Range)
+    }
+
+    pub(super) fn narrow<T: TryFrom<i128>>(&mut self) -> Parsed<T> {
+        self.number()?.try_into().map_err(|_| AsmErrorKind::Range)
+    }
+
+    /// `r3` or `w3`, if one comes next.
+    pub(super) fn try_reg(&mut self) -> Option<(Width, Reg)> {
+        let start = self.at;
+        let word = self.word();
+        let parsed = match word.split_at_checked(1) {
+            Some(("r", number)) => number.parse().ok().map(|n| (Width::W64, n)),
+            Some(("w", number)) => number.parse().ok().map(|n| (Width::W32, n)),
+            _ => None,
+        };
+        let reg = parsed.and_then(|(width, number)| Some((width, Reg::new(number)?)));
+        if reg.is_none() {
+            self.at = start;
+        }
+        reg
+    }
+
+    pub(super) fn reg(&mut self, width: Width) -> Parsed<Reg> {
+        let what = match width {
+            Width::W32 => "a `w` register",
+            Width::W64 => "an `r` register",
+        };
+        match self.try_reg() {
+            Some((found, reg)) if found == width => Ok(reg),
+            _ => Err(AsmErrorKind::Expected(what)),
+        }
+    }
+
+    /// A register of 64 bits, for the mnemonic dialect.
+    pub(super) fn reg64(&mut self) -> Parsed<Reg> {
+        self.reg(Width::W64)
+    }
+
+    pub(super) fn operand(&mut self, width: Width) -> Parsed<Operand> {
+        match self.try_reg() {
+            Some((found, reg)) if found == width => Ok(Operand::Reg(reg)),
+            Some(_) => Err(AsmErrorKind::Expected("a register of the same width")),
+            None => self.imm().map(Operand::Imm),
+        }
+    }
+
+    /// A jump target: `+3`, `-3`, or a label.
+    pub(super) fn target(&mut self) -> Parsed<Target<'a>> {
+        self.skip_spaces();
+        if self.rest().starts_with(['+', '-']) {
+            return self.narrow().map(Target::Distance);
+        }
+        match self.word() {
+            "" => Err(AsmErrorKind::Expected("a distance or a label")),
+            label => Ok(Target::Label(label)),
+        }
+    }
+
+    /// `u8 *)` after the opening parenthesis; the sign and the size.
+    pub(super) fn access(&mut self) -> Parsed<(bool, Size)> {
+        let what = "an access type such as `u32`";
+        let word = self.word();
+        let (sign, bits) = word.split_at_checked(1).ok_or(AsmErrorKind::Expected(what))?;
+        let bits: u64 = bits.parse().map_err(|_| AsmErrorKind::Expected(what))?;
+        let size = match bits {
+            8 | 16 | 32 | 64 => Size::of_bytes(bits / 8),
+            _ => None,
+        };
+        let size = size.ok_or(AsmErrorKind::Expected(what))?;
+        self.expect("*")?;
+        self.expect(")")?;
+        match sign {
+            "u" => Ok((false, size)),
+            "s" => Ok((true, size)),
+            _ => Err(AsmErrorKind::Expected(what)),
+        }
+    }
+
+    /// `r1 + 8`; the offset may be missing.
+    pub(super) fn place(&mut self) -> Parsed<(Reg, i16)> {
+        let base = self.reg(Width::W64)?;
+        Ok((base, self.offset()?.try_into().map_err(|_| AsmErrorKind::Range)?))
+    }
+
+    pub(super) fn offset(&mut self) -> Parsed<i32> {
+        self.skip_spaces();
+        if !self.rest().starts_with(['+', '-']) {
+            return Ok(0);
+        }
+        let negative = self.eat("-");
+        if !negative {
+            self.eat("+");
+        }
+        let value = self.number()?;
+        let value = if negative { -value } else { value };
+        value.try_into().map_err(|_| AsmErrorKind::Range)
+    }
+
+    /// `(u32 *)(r1 + 8)`.
+    pub(super) fn address(&mut self) -> Parsed<(Size, Reg, i16)> {
+        self.expect("(")?;
+        let (_, size) = self.access()?;
+        self.expect("(")?;
+        let (base, off) = self.place()?;
+        self.expect(")")?;
+        Ok((size, base, off))
+    }
+}

@@ -1,0 +1,1 @@
+/* What a C library offers: nothing, there is none. */

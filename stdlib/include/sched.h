@@ -1,0 +1,3 @@
+/* Flags of clone and scheduling policies. */
+#pragma once
+#include <linux/sched.h>

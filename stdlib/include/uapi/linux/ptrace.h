@@ -1,0 +1,2 @@
+/* By the kernel's own name. */
+#include <linux/ptrace.h>

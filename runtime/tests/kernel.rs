@@ -1,5 +1,5 @@
 //! The running kernel takes what we link, and agrees with the interpreter.
-
+#![allow(clippy::print_stderr)]
 #![cfg(target_os = "linux")]
 
 mod common;

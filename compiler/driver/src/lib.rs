@@ -30,6 +30,8 @@ macro_rules! subcommands {
             $(pub mod $module;)*
         }
 
+        // One value in the life of a process: its size does not matter.
+        #[allow(clippy::large_enum_variant)]
         #[derive(clap::Subcommand)]
         enum Command {
             $($(#[$doc])* $variant(cmd::$module::Args),)*

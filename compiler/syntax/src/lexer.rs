@@ -211,12 +211,12 @@ fn cut(
             flags = 0;
             continue;
         }
-        if spliced || raw == Raw::Literal(TokenKind::OpenQuote) {
-            if let Some(len) = lex_spliced(text, span.clone(), base, &mut flags, names, out) {
-                lx = Raw::lexer(text);
-                lx.bump((span.start + len).min(text.len()));
-                continue;
-            }
+        if (spliced || raw == Raw::Literal(TokenKind::OpenQuote))
+            && let Some(len) = lex_spliced(text, span.clone(), base, &mut flags, names, out)
+        {
+            lx = Raw::lexer(text);
+            lx.bump((span.start + len).min(text.len()));
+            continue;
         }
         let len = if raw == Raw::BlockComment { text.len() - span.start } else { span.len() };
         let loc = base.plus(span.start as u32);

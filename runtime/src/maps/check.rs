@@ -40,7 +40,7 @@ fn check_value(def: &MapDef) -> Result<(), String> {
         Value::Any | Value::StructOps => size > 0,
         Value::Fd => size == 4,
         Value::Target | Value::Socket => size == 4 || size == 8,
-        Value::Stack => size >= 8 && size % 8 == 0,
+        Value::Stack => size >= 8 && size.is_multiple_of(8),
         Value::None => size == 0,
     };
     if fine { Ok(()) } else { Err(format!("cannot have values of {size} bytes")) }
@@ -50,7 +50,7 @@ fn check_entries(def: &MapDef) -> Result<(), String> {
     let entries = def.max_entries;
     let fine = match def.ty.info().entries {
         Entries::Count | Entries::Pages | Entries::Processors => entries > 0,
-        Entries::Bytes => entries.is_power_of_two() && entries % PAGE == 0,
+        Entries::Bytes => entries.is_power_of_two() && entries.is_multiple_of(PAGE),
         Entries::Zero => entries == 0,
         Entries::One => entries == 1,
     };

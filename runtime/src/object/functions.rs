@@ -73,7 +73,7 @@ pub(super) fn collect(cx: &Context<'_>) -> Result<Vec<Body>, LoadError> {
 fn cut(object: &Object, index: usize, section: &Section, bodies: &mut Vec<Body>) -> Result<(), LoadError> {
     let place = |offset: u64| Place::Section { name: section.name.clone(), offset };
     let bytes = object.bytes(section);
-    if bytes.len() % 8 != 0 {
+    if !bytes.len().is_multiple_of(8) {
         return Err(LoadError::malformed(place(section.size), "code is not a multiple of 8 bytes"));
     }
     let mut symbols: Vec<&Symbol> = object

@@ -36,7 +36,7 @@ impl Random {
         let first = self.value();
         let mut values = alloc::vec![first];
         for _ in 0..self.next() % 4 {
-            let near = self.next() % 3 > 0;
+            let near = !self.next().is_multiple_of(3);
             values.push(if near { first.wrapping_add(self.next() % 20) } else { self.value() });
         }
         let known = values.iter().map(|&v| Scalar::constant(v)).reduce(join).unwrap_or(Scalar::UNKNOWN);

@@ -151,9 +151,7 @@ fn select(ed: &mut Editor<'_>, ty: Type, cond: Value, args: [Value; 2]) -> Optio
 
 /// Constant offsets gather in the address itself.
 fn ptr_add(ed: &mut Editor<'_>, base: Value, offset: Value) -> Option<Value> {
-    let Some(bytes) = ed.f.constant(offset).map(|bytes| bytes as i64) else {
-        return None;
-    };
+    let bytes = ed.f.constant(offset)? as i64;
     if bytes == 0 {
         return Some(base);
     }

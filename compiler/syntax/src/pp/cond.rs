@@ -135,7 +135,7 @@ impl Eval<'_, '_, '_> {
             let bits = if test { yes.bits } else { no.bits };
             value = Value { bits, unsigned: yes.unsigned || no.unsigned };
         }
-        while self.tok.kind == TokenKind::Comma && self.depth == 1 {
+        if self.tok.kind == TokenKind::Comma && self.depth == 1 {
             let at = self.tok;
             return self.bad(at, "`,` in a preprocessor expression");
         }

@@ -210,7 +210,7 @@ SEC("xdp") int prog(struct xdp_md *ctx) {
 }
 SEC("xdp") int prog_two(struct xdp_md *ctx) { hops++; bpf_tail_call(ctx, &jumps, 1); return hops; }
 "#;
-    let Some(outcomes) = same_as_kernel("tail", source, &packets()[..2]) else { return };
+    let Some(outcomes) = same_as_kernel("tail_calls", source, &packets()[..2]) else { return };
     assert_eq!(outcomes[0].result, Ok(33));
     assert_eq!(outcomes[0].map("second").unwrap().entries[0].1, [3, 0, 0, 0]);
 }

@@ -1,1 +1,1 @@
-
+//! Helpers through small programs.

@@ -193,18 +193,13 @@ impl Walk<'_> {
                 }
                 None => Err(wrong("a constant")),
             },
-            Arg::RingbufMem => match reg {
-                Reg::Pointer(p)
-                    if matches!(p.kind, PtrKind::Ringbuf(_)) && !p.nullable && p.off == 0 && p.is_fixed() =>
-                {
-                    call.release = Some(p.reference);
-                    Ok(())
-                }
-                Reg::Pointer(p) if matches!(p.kind, PtrKind::Ringbuf(_)) && p.nullable => {
-                    Err(Cause::MaybeNull { access: super::mem::access(&p, reg_of(number), 0, 1, false) })
-                }
-                _ => Err(wrong("the record that was reserved")),
-            },
+            Arg::RingbufMem => {
+                call.release = Some(
+                    reserved_record(&reg, number)
+                        .map_err(|cause| cause.unwrap_or_else(|| wrong("the record that was reserved")))?,
+                );
+                Ok(())
+            }
             Arg::ConstStr => {
                 self.check_string(&reg).ok_or_else(|| wrong("a constant string in read-only data"))
             }
@@ -410,6 +405,20 @@ impl Walk<'_> {
             "get_smp_processor_id" => Scalar::unsigned(0, u64::from(u16::MAX)),
             _ => Scalar::UNKNOWN,
         }
+    }
+}
+
+/// The reference of the ring buffer record in a register; the error is `None` when it is something
+/// else.
+fn reserved_record(reg: &Reg, number: u8) -> Result<u32, Option<Cause>> {
+    match reg {
+        Reg::Pointer(p) if matches!(p.kind, PtrKind::Ringbuf(_)) && p.nullable => {
+            Err(Some(Cause::MaybeNull { access: super::mem::access(p, reg_of(number), 0, 1, false) }))
+        }
+        Reg::Pointer(p) if matches!(p.kind, PtrKind::Ringbuf(_)) && p.off == 0 && p.is_fixed() => {
+            Ok(p.reference)
+        }
+        _ => Err(None),
     }
 }
 

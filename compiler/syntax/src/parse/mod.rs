@@ -15,6 +15,7 @@ mod feed;
 mod literal;
 mod mistakes;
 mod pragma;
+mod punctuation;
 mod repair;
 mod report;
 mod stmt;

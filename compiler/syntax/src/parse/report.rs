@@ -80,8 +80,8 @@ pub fn explain(cx: &Cx<'_>, unit: &Unit, error: &SyntaxError) -> Finding {
 
 /// The surroundings of an error.
 pub struct Scene<'a> {
-    cx: &'a Cx<'a>,
-    unit: &'a Unit,
+    pub(super) cx: &'a Cx<'a>,
+    pub(super) unit: &'a Unit,
     /// The offending token.
     pub at: usize,
     pub expected: Expected,
@@ -202,7 +202,7 @@ impl Scene<'_> {
     }
 
     /// Edits that end the statement in front of the error and go on where the next one may start.
-    fn cut_short(&self) -> Option<Vec<(u32, Edit)>> {
+    pub(super) fn cut_short(&self) -> Option<Vec<(u32, Edit)>> {
         if self.inside() != Some(TokenKind::LBrace) {
             return None;
         }
@@ -239,7 +239,7 @@ impl Scene<'_> {
 
     /// Edits that empty the brackets around the error, the innermost and the outermost of its
     /// statement: better than to skip to a `;`, which may be inside them or behind a block.
-    fn hollow(&self) -> Vec<Vec<(u32, Edit)>> {
+    pub(super) fn hollow(&self) -> Vec<Vec<(u32, Edit)>> {
         let mut around = Vec::new();
         let mut inner = self.at;
         while let Some(open) = brackets::innermost(self.cx.toks, inner) {
@@ -259,7 +259,7 @@ impl Scene<'_> {
     }
 
     /// Edits that put the least the grammar accepts between a bracket and its partner.
-    fn emptied(&self, open: usize) -> Option<Vec<(u32, Edit)>> {
+    pub(super) fn emptied(&self, open: usize) -> Option<Vec<(u32, Edit)>> {
         let close = self.closing(open)?;
         if close < self.at || brackets::partner(self.kind(open)) != Some(self.kind(close)) {
             return None;
@@ -277,7 +277,7 @@ impl Scene<'_> {
     }
 
     /// The file-level declaration the error is in, if it is not in its body.
-    fn whole_declaration(&self) -> Option<(u32, u32)> {
+    pub(super) fn whole_declaration(&self) -> Option<(u32, u32)> {
         let mut outer = self.at;
         while let Some(open) = brackets::innermost(self.cx.toks, outer) {
             if self.kind(open) == TokenKind::LBrace {
@@ -313,7 +313,7 @@ impl Scene<'_> {
 
     // ------------------------------------------------------------ the end
 
-    fn end_of_file(&self) -> Option<Finding> {
+    pub(super) fn end_of_file(&self) -> Option<Finding> {
         if self.found() != TokenKind::Eof {
             return None;
         }
@@ -330,7 +330,7 @@ impl Scene<'_> {
         })
     }
 
-    fn never_closed(&self, open: usize) -> Finding {
+    pub(super) fn never_closed(&self, open: usize) -> Finding {
         let close = match self.kind(open) {
             TokenKind::LParen => Tok::RParen,
             TokenKind::LBracket => Tok::RBracket,
@@ -349,7 +349,7 @@ impl Scene<'_> {
     // ------------------------------------------------------------ types
 
     /// A macro whose header is missing: it shows as a name that fits nowhere.
-    fn unknown_macro(&self) -> Option<Finding> {
+    pub(super) fn unknown_macro(&self) -> Option<Finding> {
         let calls = |at: usize| self.is_name(at) && self.kind(at + 1) == TokenKind::LParen;
         let (at, close) = if calls(self.at) && self.expected.type_word() && !self.expected.expression() {
             (self.at, self.closing(self.at + 1))
@@ -393,7 +393,7 @@ impl Scene<'_> {
     }
 
     /// The bracket that closes the one at `open`.
-    fn closing(&self, open: usize) -> Option<usize> {
+    pub(super) fn closing(&self, open: usize) -> Option<usize> {
         let mut depth = 0usize;
         for n in open..self.cx.toks.len() {
             match self.kind(n) {
@@ -411,7 +411,7 @@ impl Scene<'_> {
         None
     }
 
-    fn unknown_type(&self) -> Option<Finding> {
+    pub(super) fn unknown_type(&self) -> Option<Finding> {
         let at = self.type_candidate()?;
         let sym = self.sym(at);
         let name = self.name(sym);
@@ -429,7 +429,7 @@ impl Scene<'_> {
     }
 
     /// The name that must have been meant as a type.
-    fn type_candidate(&self) -> Option<usize> {
+    pub(super) fn type_candidate(&self) -> Option<usize> {
         let at = self.at;
         let plain = |at: usize| self.is_name(at) && !self.is_type(at);
         // `name other` or `name *` where a declaration, field, parameter or type may start.
@@ -482,11 +482,11 @@ impl Scene<'_> {
         None
     }
 
-    fn is_operator_word(&self, at: usize) -> bool {
+    pub(super) fn is_operator_word(&self, at: usize) -> bool {
         matches!(self.keyword(at), Some(Tok::Sizeof | Tok::Alignof))
     }
 
-    fn type_help(&self, sym: Symbol) -> Option<String> {
+    pub(super) fn type_help(&self, sym: Symbol) -> Option<String> {
         let name = self.name(sym);
         let tag = self.unit.file_tags.iter().find(|t| t.tag == sym);
         if let Some(tag) = tag {
@@ -508,7 +508,7 @@ impl Scene<'_> {
     }
 
     /// A name at file level, or after `static` or `const`, that no type goes before.
-    fn missing_type(&self) -> Option<Finding> {
+    pub(super) fn missing_type(&self) -> Option<Finding> {
         if !self.is_name(self.at) || !self.expected.type_word() || self.expected.expression() {
             return None;
         }
@@ -542,7 +542,7 @@ impl Scene<'_> {
 
     // ------------------------------------------------------------ names
 
-    fn keyword_as_name(&self) -> Option<Finding> {
+    pub(super) fn keyword_as_name(&self) -> Option<Finding> {
         let sym = self.sym(self.at);
         if !self.is_keyword(sym) || !self.expected.name() || self.starts_line(self.at) {
             return None;
@@ -580,7 +580,7 @@ impl Scene<'_> {
     // ------------------------------------------------------------ brackets
 
     /// A statement at file level: a function ended too early.
-    fn outside_function(&self) -> Option<Finding> {
+    pub(super) fn outside_function(&self) -> Option<Finding> {
         if self.bracket().is_some() || self.expected.statement() || !self.expected.type_word() {
             return None;
         }
@@ -621,7 +621,7 @@ impl Scene<'_> {
     }
 
     /// A function body that starts without its brace.
-    fn missing_open_brace(&self) -> Option<Finding> {
+    pub(super) fn missing_open_brace(&self) -> Option<Finding> {
         let indented =
             self.tok(self.at).and_then(|t| self.cx.source.line_col(t.loc)).is_some_and(|p| p.col > 1);
         let starts = self.starts_type(self.at)
@@ -642,237 +642,7 @@ impl Scene<'_> {
         Some(Finding::new(diag).insert(self.at, Tok::LBrace).insert(self.at, Tok::Semi))
     }
 
-    /// A closing bracket that closes nothing, or the wrong thing.
-    fn unmatched(&self) -> Option<Finding> {
-        let close = self.found();
-        if !matches!(close, TokenKind::RParen | TokenKind::RBracket | TokenKind::RBrace) {
-            return None;
-        }
-        let quote = self.quote(self.at);
-        let Some(open) = self.bracket() else {
-            let diag =
-                Diag::new(&codes::UNBALANCED, self.span(self.at), format!("this {quote} closes nothing"));
-            return Some(Finding::new(diag).delete(self.at));
-        };
-        if brackets::partner(self.kind(open)) == Some(close) {
-            return None;
-        }
-        let opened = self.kind(open);
-        // `( ... }`: the inner bracket lacks its partner. `{ ... )`: the closing one is too much.
-        if opened == TokenKind::LBrace {
-            let message = format!("this {quote} closes nothing");
-            let diag = Diag::new(&codes::UNBALANCED, self.span(self.at), message);
-            return Some(Finding::new(diag).delete(self.at));
-        }
-        let missing = if opened == TokenKind::LParen { Tok::RParen } else { Tok::RBracket };
-        let wanted = if opened == TokenKind::LParen { "`)`" } else { "`]`" };
-        let diag =
-            Diag::new(&codes::UNBALANCED, self.span(self.at), format!("expected {wanted}, found {quote}"))
-                .with_label(self.span(open), format!("this {} is still open", self.quote(open)));
-        let here = self.at as u32;
-        Some(
-            Finding::new(diag)
-                .fix(Fix::Edits(vec![(here, Edit::Replace(missing))]))
-                .insert(self.at, missing)
-                .fix(Fix::Edits(vec![(here, Edit::Insert(missing)), (here, Edit::Insert(Tok::Semi))])),
-        )
-    }
-
-    fn missing_close(&self) -> Option<Finding> {
-        let open = self.bracket()?;
-        let (mark, tok) = match self.kind(open) {
-            TokenKind::LParen => (")", Tok::RParen),
-            TokenKind::LBracket => ("]", Tok::RBracket),
-            _ => return None,
-        };
-        let ends = matches!(
-            self.found(),
-            TokenKind::Semi | TokenKind::LBrace | TokenKind::RBrace | TokenKind::Assign
-        ) || (mark == ")" && self.keyword(self.at).is_some())
-            || self.starts_line(self.at);
-        if !self.expected.has(mark) || !ends {
-            return None;
-        }
-        let message = format!("expected `{mark}`, found {}", self.quote(self.at));
-        let diag = Diag::new(&codes::MISSING, self.span(self.last()), message)
-            .with_remark(format!("`{mark}` is missing after this"))
-            .with_label(self.span(open), format!("to close this {}", self.quote(open)));
-        let both = vec![(self.at as u32, Edit::Insert(tok)), (self.at as u32, Edit::Insert(Tok::Semi))];
-        let instead = vec![(self.at as u32, Edit::Replace(tok))];
-        Some(Finding::new(diag).insert(self.at, tok).fix(Fix::Edits(both)).fix(Fix::Edits(instead)))
-    }
-
-    // ------------------------------------------------------------ separators
-
-    fn missing_semicolon(&self) -> Option<Finding> {
-        if !self.expected.has(";") || self.last() == self.at {
-            return None;
-        }
-        let ends = self.starts_line(self.at)
-            || matches!(self.found(), TokenKind::RBrace | TokenKind::Eof)
-            || self.keyword(self.at).is_some_and(starts_statement);
-        if !ends {
-            return None;
-        }
-        let what = self.unfinished();
-        let diag = Diag::new(&codes::MISSING, self.span(self.last()), format!("expected `;` after {what}"))
-            .with_remark("`;` is missing after this");
-        Some(Finding::new(diag).insert(self.at, Tok::Semi))
-    }
-
-    /// What the missing semicolon would end.
-    fn unfinished(&self) -> &'static str {
-        let (start, last) = (self.start(), self.last());
-        if self.kind(last) == TokenKind::RBrace
-            && let Some(open) = brackets::opener(self.cx.toks, last)
-            && let Some(head) = self.body_word(open)
-        {
-            return head;
-        }
-        let jump = (start..=last).rev().find_map(|n| match self.keyword(n) {
-            Some(Tok::Return) => Some("`return`"),
-            Some(Tok::Break) => Some("`break`"),
-            Some(Tok::Continue) => Some("`continue`"),
-            Some(Tok::Goto) => Some("`goto`"),
-            _ => None,
-        });
-        if let Some(jump) = jump {
-            return jump;
-        }
-        if self.keyword(start) == Some(Tok::While)
-            && start.checked_sub(1).is_some_and(|n| self.kind(n) == TokenKind::RBrace)
-        {
-            return "`do ... while (...)`";
-        }
-        if self.bracket().is_some_and(|open| self.body_word(open).is_some()) {
-            return "the field";
-        }
-        match self.keyword(start) {
-            Some(
-                Tok::Word(_)
-                | Tok::Qual(_)
-                | Tok::Storage(_)
-                | Tok::Record(_)
-                | Tok::Enum
-                | Tok::Typeof(_)
-                | Tok::AutoType,
-            ) => "the declaration",
-            _ if self.is_type(start) => "the declaration",
-            _ => "this statement",
-        }
-    }
-
-    /// Whose body the brace at `open` starts, if it is a record's or an enumeration's.
-    fn body_word(&self, open: usize) -> Option<&'static str> {
-        (open.saturating_sub(2)..open).rev().find_map(|n| match self.keyword(n) {
-            Some(Tok::Record(crate::ast::RecordKind::Struct)) => Some("the `struct`"),
-            Some(Tok::Record(crate::ast::RecordKind::Union)) => Some("the `union`"),
-            Some(Tok::Enum) => Some("the `enum`"),
-            _ => None,
-        })
-    }
-
-    /// `;` where a list goes on.
-    fn wrong_separator(&self) -> Option<Finding> {
-        let open = self.bracket()?;
-        if self.found() != TokenKind::Semi || !self.expected.has(",") || self.in_for_head() {
-            return None;
-        }
-        // The list goes on if it is closed before anything of another kind comes.
-        let mut n = self.at + 1;
-        while !matches!(self.kind(n), TokenKind::Semi | TokenKind::LBrace | TokenKind::Eof) {
-            let close = brackets::partner(self.kind(open)) == Some(self.kind(n));
-            if close && brackets::innermost(self.cx.toks, n) == Some(open) {
-                break;
-            }
-            n += 1;
-        }
-        let is_enum = self.body_word(open) == Some("the `enum`");
-        if brackets::partner(self.kind(open)) != Some(self.kind(n)) && !is_enum {
-            return None;
-        }
-        let what = match self.kind(open) {
-            TokenKind::LParen => "parameters and arguments",
-            _ if is_enum => "enumerators",
-            _ => "the elements of a list",
-        };
-        let diag =
-            Diag::new(&codes::SYNTAX, self.span(self.at), format!("{what} are separated by `,`, not `;`"));
-        // All at once: the same mistake further on is not news.
-        let mut edits = Vec::new();
-        for n in self.at..self.cx.toks.len() {
-            match self.kind(n) {
-                TokenKind::Semi if self.kind(n + 1) == TokenKind::RBrace => {
-                    edits.push((n as u32, Edit::Delete))
-                }
-                TokenKind::Semi => edits.push((n as u32, Edit::Replace(Tok::Comma))),
-                TokenKind::RBrace | TokenKind::RParen | TokenKind::LBrace | TokenKind::Eof => break,
-                _ => {}
-            }
-        }
-        Some(Finding::new(diag).fix(Fix::Edits(edits)))
-    }
-
-    fn missing_comma(&self) -> Option<Finding> {
-        if !self.expected.has(",") {
-            return None;
-        }
-        let open = self.bracket()?;
-        let (close, tok) = match self.kind(open) {
-            TokenKind::LParen if self.expected.has(")") => ("`)`", Tok::RParen),
-            TokenKind::LBrace if self.expected.has("}") => ("`}`", Tok::RBrace),
-            _ => return None,
-        };
-        let words = format!("expected `,` or {close}, found {}", self.quote(self.at));
-        let diag = Diag::new(&codes::SYNTAX, self.span(self.at), words)
-            .with_label(self.span(open), format!("in the list that starts with this {}", self.quote(open)));
-        let finding = Finding::new(diag);
-        Some(match self.found() {
-            TokenKind::Semi => finding.insert(self.at, tok),
-            _ => finding.insert(self.at, Tok::Comma).insert(self.at, tok),
-        })
-    }
-
-    // ------------------------------------------------------------ the rest
-
-    fn stray_else(&self) -> Option<Finding> {
-        if self.keyword(self.at) != Some(Tok::Else) || !self.expected.statement() {
-            return None;
-        }
-        let diag = Diag::new(&codes::SYNTAX, self.span(self.at), "this `else` belongs to no `if`")
-            .with_note("an `if` owns one statement: more than one needs braces, and a `;` counts as one");
-        Some(Finding::new(diag).delete(self.at))
-    }
-
-    pub fn starts_type(&self, at: usize) -> bool {
-        self.is_type(at)
-            || matches!(
-                self.keyword(at),
-                Some(Tok::Word(_) | Tok::Record(_) | Tok::Enum | Tok::Typeof(_) | Tok::AutoType)
-            )
-    }
-
-    /// Whether the token ends a type: a type word, a typedef name, a tag, a closing brace of a body.
-    pub fn after_type(&self, at: usize) -> bool {
-        self.is_type(at)
-            || matches!(self.keyword(at), Some(Tok::Word(_)))
-            || self.kind(at) == TokenKind::RBrace
-            || at.checked_sub(1).is_some_and(|n| matches!(self.keyword(n), Some(Tok::Record(_) | Tok::Enum)))
-    }
-
-    pub fn in_case(&self) -> bool {
-        matches!(self.keyword(self.start()), Some(Tok::Case | Tok::Default))
-    }
-
-    /// Whether the innermost bracket is the parenthesis of a `for`.
-    pub fn in_for_head(&self) -> bool {
-        self.bracket().is_some_and(|open| {
-            self.kind(open) == TokenKind::LParen
-                && open.checked_sub(1).is_some_and(|n| self.keyword(n) == Some(Tok::For))
-        })
-    }
-
-    fn unexpected(&self) -> Finding {
+    pub(super) fn unexpected(&self) -> Finding {
         let quote = self.quote(self.at);
         let words = self.expected.words();
         let message = match words.as_str() {
@@ -905,7 +675,7 @@ impl Scene<'_> {
 }
 
 /// Whether this keyword can only start a statement or a declaration.
-fn starts_statement(tok: Tok) -> bool {
+pub(super) fn starts_statement(tok: Tok) -> bool {
     matches!(
         tok,
         Tok::If

@@ -1,6 +1,6 @@
 //! clang-19 as judge of the preprocessor: the same text for the same flags.
 //!
-//! Compared are the bytes of `-E -P` output without white space and without `#` lines, so nothing of
+//! Compared are the bytes of `-E -P` output without `#` lines and white space (but that in strings), so nothing of
 //! our lexer takes part; that our printed text lexes to the very tokens it was printed from is checked
 //! on the side. The corpora lie outside the repository: `SKEP_SEEDS`, `SKEP_KERNEL_TREE` (kernel
 //! sources, for the BPF selftests) and `SKEP_VMLINUX` (a full vmlinux.h) say where; what is absent is
@@ -92,14 +92,28 @@ fn clang(flags: &Options, more: &[&str], file: &str) -> Option<Vec<u8>> {
     out.status.success().then_some(out.stdout)
 }
 
-/// The text without white space and without lines that start with `#`.
+/// The text without lines that start with `#`, and without white space outside quotes.
 fn strip(text: &[u8]) -> Vec<u8> {
-    text.split(|b| *b == b'\n')
-        .filter(|line| line.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'#'))
-        .flatten()
-        .copied()
-        .filter(|b| !b.is_ascii_whitespace())
-        .collect()
+    let mut out = Vec::with_capacity(text.len());
+    for line in text.split(|b| *b == b'\n') {
+        if line.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'#') {
+            continue;
+        }
+        let (mut quote, mut escaped) = (None, false);
+        for &b in line {
+            if quote.is_none() && b.is_ascii_whitespace() {
+                continue;
+            }
+            out.push(b);
+            match quote {
+                None if matches!(b, b'"' | b'\'') => quote = Some(b),
+                Some(q) if q == b && !escaped => quote = None,
+                _ => {}
+            }
+            escaped = b == b'\\' && !escaped;
+        }
+    }
+    out
 }
 
 /// Our text, after checking that it lexes to the tokens it was made from.
@@ -355,4 +369,174 @@ fn make_rules_are_clangs() {
         let theirs = clang(&options, &[flags[0], flags[1], "-MT", "x.o"], &main).expect("clang accepts");
         assert_eq!(mine, String::from_utf8_lossy(&theirs));
     }
+}
+
+/// Small deterministic random numbers.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % n
+    }
+
+    fn pick<'a>(&mut self, list: &[&'a str]) -> &'a str {
+        list[self.below(list.len())]
+    }
+}
+
+/// A program of random macros: all features of the expander, mostly well formed.
+fn random_macros(r: &mut Random) -> String {
+    const NAMES: &[&str] = &["A", "B", "C", "F", "G", "H", "V", "W"];
+    const OTHER: &[&str] =
+        &["x", "1", "+", "(", ")", ",", "()", "(y)", "(1,2)", "\"s\"", "'c'", "A B", "-", "."];
+    let mut text = String::new();
+    for _ in 0..2 + r.below(6) {
+        let name = r.pick(NAMES);
+        text.push_str(&format!("#undef {name}\n#define {name}"));
+        let params: &[&str] = match r.below(6) {
+            0 | 1 => &[],
+            2 => &["a"],
+            3 => &["a", "b"],
+            4 => &["a", "..."],
+            _ => &["..."],
+        };
+        let function = !params.is_empty() || r.below(4) == 0;
+        if function {
+            text.push_str(&format!("({})", params.join(",")));
+        }
+        let variadic = params.last() == Some(&"...");
+        let param = |r: &mut Random| match r.below(params.len().max(1)) {
+            i if i + 1 == params.len() && variadic => "__VA_ARGS__",
+            i => params.get(i).copied().unwrap_or("x"),
+        };
+        for _ in 0..r.below(6) {
+            text.push_str(if r.below(4) == 0 { "" } else { " " });
+            match r.below(12) {
+                0..=3 => text.push_str(r.pick(NAMES)),
+                4..=6 => text.push_str(param(r)),
+                7 if !params.is_empty() => text.push_str(&format!("#{} ", param(r))),
+                8 => text.push_str(&format!("{} ## {}", param(r), param(r))),
+                9 if variadic => text.push_str(", ## __VA_ARGS__"),
+                10 if variadic => text.push_str(&format!("__VA_OPT__({} {})", r.pick(OTHER), param(r))),
+                _ => text.push_str(r.pick(&OTHER[..4])),
+            }
+        }
+        text.push('\n');
+    }
+    for _ in 0..3 + r.below(12) {
+        let word = if r.below(2) == 0 { r.pick(NAMES) } else { r.pick(OTHER) };
+        text.push_str(word);
+        text.push_str(r.pick(&["", " ", " ", "\n", "(", ")", "(z)", "(p,q)", "( )"]));
+    }
+    text.push('\n');
+    text
+}
+
+/// `SKEP_ROUNDS` random programs (150 if not set) with macros, of which clang accepts about half.
+#[test]
+fn random_macros_expand_as_clang_expands_them() {
+    if !have_clang() {
+        return;
+    }
+    let rounds = std::env::var("SKEP_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(150);
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("random.c").display().to_string();
+    let mut same = 0;
+    for round in 0..rounds {
+        let text = random_macros(&mut random);
+        std::fs::write(&file, &text).expect("writable");
+        match compare(&Options::default(), &file) {
+            Ok(true) => same += 1,
+            Ok(false) => {}
+            Err(e) => panic!("round {round}: {e}\n{text}"),
+        }
+    }
+    assert!(same * 4 >= rounds, "only {same} of {rounds} compared");
+}
+
+fn random_expression(r: &mut Random, depth: usize) -> String {
+    const LEAVES: &[&str] = &[
+        "0",
+        "1",
+        "2u",
+        "-1",
+        "3",
+        "63",
+        "64",
+        "65u",
+        "07",
+        "0x7fffffffffffffff",
+        "0x8000000000000000",
+        "0xffffffffffffffffu",
+        "9223372036854775807",
+        "9223372036854775808",
+        "10L",
+        "20ull",
+        "0b11",
+        "'a'",
+        "'\\377'",
+        "'ab'",
+        "L'x'",
+        "'\\''",
+        "defined(A)",
+        "defined __bpf__",
+        "nothing",
+        "__LINE__",
+    ];
+    const BINARY: &[&str] =
+        &["+", "-", "*", "/", "%", "<<", ">>", "<", ">", "<=", ">=", "==", "!=", "&", "|", "^", "&&", "||"];
+    if depth == 0 || r.below(5) == 0 {
+        return r.pick(LEAVES).to_string();
+    }
+    let mut next = || random_expression(r, depth - 1);
+    let (a, b, c) = (next(), next(), next());
+    match r.below(8) {
+        0 => format!("({a} ? {b} : {c})"),
+        1 => format!("{a} ? {b} : {c}"),
+        2 => format!("{}({a})", r.pick(&["!", "~", "-", "+", "!!", "- -"])),
+        3 => format!("({a}, {b})"),
+        4 => format!("({a} {} {b})", r.pick(BINARY)),
+        _ => format!("{a} {} {b}", r.pick(BINARY)),
+    }
+}
+
+/// Conditions clang refuses (a division by zero) are left out; it says so on standard error only.
+#[test]
+fn random_conditions_come_out_as_clangs() {
+    if !have_clang() {
+        return;
+    }
+    let mut random = Random(0x0123_4567_89ab_cdef);
+    // clang keeps 32 bits of the count of `>>`; that is an accident, not an answer.
+    let fair =
+        |e: &String| !e.contains(">>") || !["80000", "fffff", "922337"].iter().any(|big| e.contains(big));
+    let list: Vec<String> = (0..1500).map(|_| random_expression(&mut random, 3)).filter(fair).collect();
+    let truths = |ours: bool| -> Vec<usize> {
+        let lines = list.iter().enumerate().map(|(i, e)| format!("#if {e}\n{i}\n#endif\n"));
+        let text: String = lines.collect();
+        let words = if ours {
+            let mut files = pp::MemoryFiles::new();
+            files.add("cond.c", &text);
+            let mut cx = Session::new(&files, Options::default());
+            let tokens = pp::preprocess(&mut cx, "cond.c");
+            String::from_utf8_lossy(&pp::print(&tokens, &cx.source, &cx.names, false)).into_owned()
+        } else {
+            let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cond.c");
+            std::fs::write(&file, &text).expect("writable");
+            let mut cmd = Command::new(CLANG);
+            cmd.args(["-target", "bpf", "-mcpu=v3", "-O2", "-E", "-P", "-w", "-ferror-limit=0"]).arg(&file);
+            String::from_utf8_lossy(&cmd.output().expect("clang runs").stdout).into_owned()
+        };
+        words.split_whitespace().map(|w| w.parse().expect("a number")).collect()
+    };
+    let (mine, theirs) = (truths(true), truths(false));
+    let differ: Vec<&String> = (0..list.len())
+        .filter(|i| mine.binary_search(i).is_ok() != theirs.binary_search(i).is_ok())
+        .filter_map(|i| list.get(i))
+        .collect();
+    assert!(differ.is_empty(), "{} differ:\n{differ:#?}", differ.len());
+    assert!(theirs.len() > 300);
 }

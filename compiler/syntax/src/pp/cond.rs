@@ -117,6 +117,17 @@ impl Eval<'_, '_, '_> {
         Ok(())
     }
 
+    /// Inside parentheses: conditionals joined by commas, the last one being the value.
+    fn expression(&mut self, live: bool) -> Result<Value, Bad> {
+        let mut value = self.conditional(live)?;
+        while self.tok.kind == TokenKind::Comma {
+            self.steps += 1;
+            self.next();
+            value = self.conditional(live)?;
+        }
+        Ok(value)
+    }
+
     /// `live`: the value matters (the other side of a decided `&&`, `||`, `?:` does not).
     fn conditional(&mut self, live: bool) -> Result<Value, Bad> {
         self.enter()?;
@@ -125,7 +136,7 @@ impl Eval<'_, '_, '_> {
             self.steps += 1;
             let test = value.bits != 0;
             self.next();
-            let yes = self.conditional(live && test)?;
+            let yes = self.expression(live && test)?;
             if self.tok.kind != TokenKind::Colon {
                 let at = self.tok;
                 return self.bad(at, "expected `:` in a conditional expression");
@@ -134,10 +145,6 @@ impl Eval<'_, '_, '_> {
             let no = self.conditional(live && !test)?;
             let bits = if test { yes.bits } else { no.bits };
             value = Value { bits, unsigned: yes.unsigned || no.unsigned };
-        }
-        if self.tok.kind == TokenKind::Comma && self.depth == 1 {
-            let at = self.tok;
-            return self.bad(at, "`,` in a preprocessor expression");
         }
         self.depth -= 1;
         Ok(value)
@@ -233,7 +240,7 @@ impl Eval<'_, '_, '_> {
             TokenKind::LParen => {
                 self.steps -= 1;
                 self.next();
-                let value = self.conditional(live)?;
+                let value = self.expression(live)?;
                 if self.tok.kind != TokenKind::RParen {
                     let at = if self.tok.kind == TokenKind::Eod { tok } else { self.tok };
                     return self.bad(at, "missing `)` in an expression");
@@ -299,19 +306,12 @@ impl Eval<'_, '_, '_> {
     }
 }
 
-/// A shift by a count outside 0..63 takes everything out; a negative count shifts the other way.
+/// Counts that C leaves open (negative ones and those above 63) shift everything out.
 fn shift(left: bool, a: Value, b: Value) -> Value {
-    let (left, count) = match b.bits as i64 {
-        n if n < 0 && !b.unsigned => (!left, n.unsigned_abs()),
-        _ => (left, b.bits),
-    };
-    let count = u32::try_from(count).unwrap_or(u32::MAX);
-    let bits = if left {
-        a.bits.checked_shl(count).unwrap_or(0)
-    } else if a.unsigned {
-        a.bits.checked_shr(count).unwrap_or(0)
-    } else {
-        ((a.bits as i64) >> count.min(63)) as u64
+    let bits = match (left, u32::try_from(b.bits).unwrap_or(u32::MAX)) {
+        (true, count) => a.bits.checked_shl(count).unwrap_or(0),
+        (false, count) if a.unsigned => a.bits >> count.min(63),
+        (false, count) => ((a.bits as i64) >> count.min(63)) as u64,
     };
     Value { bits, ..a }
 }

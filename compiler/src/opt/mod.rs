@@ -33,6 +33,7 @@ pub mod bits;
 mod cfg;
 mod checks;
 mod clone;
+mod combine;
 mod dce;
 mod dse;
 mod edit;
@@ -165,6 +166,7 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "unroll", about: "loops become straight code where wished", run: unroll::run, level: 1 },
     Pass { name: "range", about: "signed operations become unsigned", run: range::run, level: 1 },
     Pass { name: "memops", about: "copies become loads and stores", run: memops::run, level: 0 },
+    Pass { name: "combine", about: "neighbouring stores become wide ones", run: combine::run, level: 1 },
     Pass { name: "switches", about: "switches become comparisons", run: switches::run, level: 0 },
     Pass { name: "legal", about: "operations the target lacks are expanded", run: legal::run, level: 0 },
     Pass { name: "checks", about: "what cannot become code is reported", run: checks::run, level: 0 },
@@ -198,7 +200,8 @@ const LOOPS: &[&str] = &["unroll"];
 const LOWER: &[&str] = &["memops"];
 
 /// What was not a constant so far will not be one.
-const LATE: &[&str] = &["simplify", "cfg", "dce", "range", "simplify", "switches", "legal"];
+const LATE: &[&str] =
+    &["simplify", "cfg", "dce", "range", "simplify", "combine", "dse", "combine", "switches", "legal"];
 
 /// Nothing follows but code generation.
 const LAST: &[&str] = &["checks"];

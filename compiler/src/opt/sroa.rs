@@ -82,7 +82,9 @@ impl Part {
 fn parts(f: &Function, slot: Slot, usage: &Usage) -> Option<Vec<Part>> {
     let size = i64::from(f.slots[slot].size);
     let sane = usage.accesses.iter().all(|a| a.start >= 0 && a.end() <= size && a.size > 0);
-    if usage.escapes || usage.accesses.is_empty() || !sane || overlapping_copy(&usage.accesses) {
+    // A volatile object is one as its author wrote it.
+    let volatile = usage.accesses.iter().any(|a| a.volatile);
+    if usage.escapes || usage.accesses.is_empty() || volatile || !sane || overlapping_copy(&usage.accesses) {
         return None;
     }
     let mut parts = merge(&usage.accesses, |kind| matches!(kind, AccessKind::Load(_) | AccessKind::Store(_)));
@@ -122,17 +124,16 @@ fn part((start, end): (i64, i64), accesses: &[Access]) -> Part {
         read: false,
         written: false,
     };
-    let (mut valued, mut volatile) = (false, false);
+    let mut valued = false;
     for access in accesses.iter().filter(|a| a.start < end && start < a.end()) {
         part.read |= access.reads;
         part.written |= !access.reads;
-        volatile |= access.volatile;
         if let AccessKind::Load(ty) | AccessKind::Store(ty) = access.kind {
             valued = true;
             part.pointer &= ty == Type::Ptr;
         }
     }
-    part.scalar = valued && !volatile && end - start <= 8;
+    part.scalar = valued && end - start <= 8;
     part.pointer &= part.scalar;
     part
 }

@@ -3,6 +3,7 @@
 //! - `suite/errors/*.c` are broken programs: what is said about each is a snapshot beside it, and
 //!   `// ERROR[..]` remarks must be met.
 //! - `examples/*.bpf.c` quote command lines (`// $ skep ...`): what they print is a snapshot.
+//! - objects of our own run in the kernel as in the interpreter; broken copies do no harm.
 //! - the seed programs are compiled with the embedded headers and with the host's, run, loaded
 //!   into the kernel, and compared with what clang makes of them.
 
@@ -10,6 +11,8 @@
 mod errors;
 #[path = "harness/examples.rs"]
 mod examples;
+#[path = "harness/objects.rs"]
+mod objects;
 #[path = "harness/run.rs"]
 mod run;
 #[path = "harness/seeds.rs"]
@@ -22,6 +25,7 @@ fn main() {
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(errors::trials());
     trials.extend(examples::trials());
+    trials.extend(objects::trials());
     trials.extend(seeds::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -331,6 +331,10 @@ impl<'p> Interp<'p> {
             }
             CallTarget::Reg(reg) => {
                 let address = exec.regs.get(reg);
+                // Unoptimised code calls helpers through pointers that hold their numbers.
+                if let Ok(id) = i32::try_from(address) {
+                    return self.call(env, exec, step, CallTarget::Helper(id));
+                }
                 let index = match func_of_address(address) {
                     Some((program, slot)) if program == exec.program => {
                         exec.code.map_or(NOWHERE, |code| code.index(slot))

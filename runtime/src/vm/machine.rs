@@ -24,8 +24,8 @@ use crate::programs;
 
 /// Most bytes that a VM's memory takes.
 const MEMORY_LIMIT: u32 = 512 << 20;
-/// Bytes that any context fits into.
-pub(crate) const CONTEXT_SIZE: u32 = 4096;
+/// Bytes that any context fits into: the most that the kernel lets user space pass.
+pub(crate) const CONTEXT_SIZE: u32 = 65_536;
 
 /// A loaded image.
 pub struct Vm {

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use skep_runtime::host::{Deterministic, Host};
@@ -78,9 +79,11 @@ fn vmlinux_header() -> Option<&'static Path> {
         .as_deref()
 }
 
-/// A directory for this test process.
+/// A directory that no other test uses.
 fn scratch(name: &str) -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let unique = format!("{}-{}-{name}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique);
     std::fs::create_dir_all(&directory).unwrap();
     directory
 }

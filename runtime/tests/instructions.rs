@@ -1,0 +1,195 @@
+//! The interpreter against other people's tests of the instruction set.
+//!
+//! - The public bpf_conformance cases: assembly, memory, expected r0.
+//! - The kernel's table of instruction tests, as the kernel ran them.
+
+mod common;
+
+use std::path::Path;
+
+use common::{oracles, vm};
+use skep_runtime::Image;
+use skep_runtime::object::{Code, Function, Program};
+use skep_runtime::vm::{Engine, Input, Outcome};
+use skep_stdlib::ByteOrder;
+use skep_stdlib::isa::{Insn, decode_program, mnemonic};
+use skep_stdlib::programs::ProgType;
+
+fn image(ty: ProgType, insns: Vec<Insn>) -> Image {
+    let code = Code::new(insns);
+    let end = code.len();
+    let origin = ("test".to_owned(), 0);
+    let function = Function { name: "test".into(), start: 0, end, btf_func: None, global: true, origin };
+    let program = Program {
+        name: "test".into(),
+        section: "test".into(),
+        ty,
+        attach: None,
+        target: None,
+        sleepable: false,
+        optional: false,
+        code,
+        functions: vec![function],
+        lines: Vec::new(),
+    };
+    Image {
+        order: ByteOrder::Little,
+        programs: vec![program],
+        maps: Vec::new(),
+        btf: None,
+        target_btf: None,
+        kfuncs: Default::default(),
+        ksyms: Default::default(),
+        license: "GPL".into(),
+        kernel_version: None,
+    }
+}
+
+fn run(ty: ProgType, insns: Vec<Insn>, data: Vec<u8>) -> Outcome {
+    vm(image(ty, insns)).run(0, &Input { data, ..Input::default() }).unwrap()
+}
+
+/// The text of a section `-- NAME`.
+fn section(text: &str, name: &str) -> Option<String> {
+    let mut found = None;
+    let mut inside = false;
+    for line in text.lines() {
+        if let Some(title) = line.strip_prefix("-- ") {
+            inside = title.trim() == name;
+            if inside {
+                found = Some(String::new());
+            }
+        } else if let (true, Some(found)) = (inside, &mut found) {
+            found.push_str(line);
+            found.push('\n');
+        }
+    }
+    found
+}
+
+/// The dialect's `exit` is also a label: that of the last `exit`.
+fn label_exit(asm: &str) -> String {
+    let mut lines: Vec<&str> = asm.lines().collect();
+    let is_exit = |line: &&str| line.split('#').next().unwrap_or_default().trim() == "exit";
+    if let Some(last) = lines.iter().rposition(is_exit) {
+        lines.insert(last, "exit:");
+    }
+    lines.join("\n")
+}
+
+fn conform(path: &Path) -> Result<(), String> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let insns = mnemonic::assemble(&label_exit(&section(&text, "asm").unwrap()))
+        .map_err(|error| format!("{error:?}"))?;
+    let memory: Vec<u8> = section(&text, "mem")
+        .unwrap_or_default()
+        .lines()
+        .flat_map(|line| line.split('#').next().unwrap_or_default().split_whitespace())
+        .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+        .collect();
+    let wanted = section(&text, "result").unwrap();
+    let wanted = wanted.lines().next().unwrap().trim();
+    let wanted = match wanted.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).unwrap(),
+        None => wanted.parse().unwrap(),
+    };
+    match run(ProgType::Syscall, insns, memory).result {
+        Ok(result) if result == wanted => Ok(()),
+        Ok(result) => Err(format!("{result:#x} instead of {wanted:#x}")),
+        Err(fault) => Err(fault.to_string()),
+    }
+}
+
+#[test]
+fn conformance() {
+    let Some(oracles) = oracles() else { return };
+    let mut failures = Vec::new();
+    let mut count = 0;
+    let mut paths: Vec<_> = std::fs::read_dir(oracles.join("bpf_conformance"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    for path in paths.iter().filter(|path| path.extension().is_some_and(|ext| ext == "data")) {
+        count += 1;
+        if let Err(why) = conform(path) {
+            failures.push(format!("{}: {why}", path.file_stem().unwrap().to_string_lossy()));
+        }
+    }
+    assert!(count > 300, "{count} cases");
+    assert!(failures.is_empty(), "{} of {count} fail:\n{}", failures.len(), failures.join("\n"));
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    (0..text.len() / 2).map(|at| u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).unwrap()).collect()
+}
+
+/// `FLAG_LARGE_MEM`: the context is plain memory.
+const LARGE_MEMORY: u64 = 1 << 4;
+
+/// Cases of the table that say nothing here, by how their names begin.
+fn does_not_apply(name: &str) -> bool {
+    // The table was extracted with the variants for big-endian machines.
+    let big_endian = [
+        "BPF_LDX_MEM | BPF_B, base",
+        "BPF_LDX_MEM | BPF_B, MSB set",
+        "BPF_LDX_MEM | BPF_H, base",
+        "BPF_LDX_MEM | BPF_H, MSB set",
+        "BPF_LDX_MEM | BPF_W, base",
+        "BPF_LDX_MEM | BPF_W, MSB set",
+        "BPF_LDX_MEMSX | BPF_B",
+        "BPF_LDX_MEMSX | BPF_H",
+        "BPF_STX_MEM | BPF_B",
+        "BPF_STX_MEM | BPF_H",
+        "BPF_STX_MEM | BPF_W",
+        "STX_MEM_DW: Store double word: first",
+        "STX_MEM_DW: Store double word: second",
+    ];
+    // They contain an instruction that only the kernel's verifier makes.
+    let internal = ["ATOMIC_W_CMPXCHG: register combinations", "ATOMIC_W_CMPXCHG: all operand magnitudes"];
+    big_endian.iter().chain(&internal).any(|known| name.starts_with(known))
+}
+
+#[test]
+fn kernel_instruction_tests() {
+    let Some(oracles) = oracles() else { return };
+    let output = std::process::Command::new("gzip")
+        .arg("-dc")
+        .arg(oracles.join("test_bpf-6.12.jsonl.gz"))
+        .output()
+        .unwrap();
+    let mut failures = Vec::new();
+    let mut count = 0;
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let case: serde_json::Value = serde_json::from_str(line).unwrap();
+        if case["kind"] != "ebpf" {
+            continue;
+        }
+        let name = case["descr"].as_str().unwrap();
+        if does_not_apply(name) {
+            continue;
+        }
+        let plain = case["aux"].as_u64().unwrap() & LARGE_MEMORY != 0;
+        let ty = if plain { ProgType::Syscall } else { ProgType::SocketFilter };
+        let insns = match decode_program(&hex(case["insns"].as_str().unwrap()), ByteOrder::Little) {
+            Ok(insns) => insns,
+            Err((slot, error)) => {
+                failures.push(format!("{name}: slot {slot}: {error}"));
+                continue;
+            }
+        };
+        let data = hex(case["data"].as_str().unwrap());
+        for test in case["tests"].as_array().unwrap() {
+            count += 1;
+            let (size, wanted) = (test[0].as_u64().unwrap() as usize, test[1].as_i64().unwrap() as u32);
+            let mut data = data.clone();
+            data.resize(size, 0);
+            let result = run(ty, insns.clone(), data).result;
+            if result.as_ref().map(|&value| value as u32) != Ok(wanted) {
+                failures.push(format!("{name} ({size}): {result:?} instead of {wanted:#x}"));
+            }
+        }
+    }
+    assert!(count > 800, "{count} cases");
+    assert!(failures.is_empty(), "{} of {count} fail:\n{}", failures.len(), failures.join("\n"));
+}

@@ -355,6 +355,75 @@ SEC("xdp") int prog(struct xdp_md *ctx) {
 }
 
 #[test]
+fn number_iterators() {
+    let source = r#"
+struct numbers { __u64 opaque; } __attribute__((aligned(8)));
+struct bpf_iter_num;
+extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __weak __ksym;
+extern int *bpf_iter_num_next(struct bpf_iter_num *it) __weak __ksym;
+extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __weak __ksym;
+static __always_inline int add(int start, int end) {
+    struct numbers it; int *i, sum = 0;
+    int made = bpf_iter_num_new((void *)&it, start, end);
+    while ((i = bpf_iter_num_next((void *)&it))) sum += *i;
+    bpf_iter_num_destroy((void *)&it);
+    return made ? made : sum;
+}
+SEC("xdp") int prog(struct xdp_md *ctx) {
+    return add(3, 9) + 100 * add(0, 4) - add(9, 3);
+}"#;
+    if common::vmlinux().is_none() {
+        return;
+    }
+    let Some(outcomes) = same_as_kernel("iter", source, &packets()[..1]) else { return };
+    assert_eq!(outcomes[0].result, Ok(33 + 600 + 22));
+}
+
+#[test]
+fn values_of_tasks() {
+    let source = r#"
+struct { __uint(type, BPF_MAP_TYPE_TASK_STORAGE); __uint(map_flags, BPF_F_NO_PREALLOC); __type(key, int); __type(value, long); } calls SEC(".maps");
+SEC("tp_btf/event") int prog(unsigned long long *ctx) {
+    struct task_struct *task = bpf_get_current_task_btf();
+    long start = 5, *value = bpf_task_storage_get(&calls, task, &start, BPF_LOCAL_STORAGE_GET_F_CREATE);
+    return value ? ++*value : -1;
+}"#;
+    let Some(bytes) = compile("storage", source) else { return };
+    let mut vm = vm(link(&bytes));
+    for expected in 6..9 {
+        assert_eq!(vm.run(0, &Input::default()).unwrap().result, Ok(expected));
+    }
+}
+
+#[test]
+fn the_current_task_is_where_the_kernel_has_it() {
+    let source = r#"
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+char LICENSE[] SEC("license") = "GPL";
+SEC("raw_tp/event") int prog(void *ctx) {
+    struct task_struct *task = (void *)bpf_get_current_task();
+    return BPF_CORE_READ(task, pid) * 1000 + BPF_CORE_READ(task, real_parent, tgid);
+}
+SEC("ksyscall/openat") int BPF_KSYSCALL(call, int dfd, const char *name) {
+    char text[16];
+    long len = bpf_probe_read_user_str(text, sizeof(text), name);
+    return dfd * 100 + len;
+}"#;
+    let Some(bytes) = clang("task", source, &[]).filter(|_| common::vmlinux().is_some()) else { return };
+    let mut host = Deterministic::default();
+    (host.task.pid, host.task.tgid) = (42, 17);
+    let mut vm = vm_in(link(&bytes), host);
+    let result = |outcome: Outcome| outcome.result;
+    assert_eq!(result(vm.run(vm.program("prog").unwrap(), &Input::default()).unwrap()), Ok(42_017));
+    let args = vec![Value::Int(3), Value::Str("/etc".into())];
+    let program = vm.program("call").unwrap();
+    assert_eq!(result(vm.run(program, &Input { args, ..Input::default() }).unwrap()), Ok(305));
+}
+
+#[test]
 fn faults_are_data() {
     let run = |name: &str, body: &str| -> Option<Outcome> {
         let mut vm: Vm = vm(link(&compile(name, &format!("{XDP} {{ {body} }}"))?));

@@ -7,8 +7,18 @@ use skep_runtime::vm::Value;
 use crate::error::{Error, Result};
 use crate::io::Io;
 
-/// A number (`12`, `-1`, `0x1f`), a string in double quotes, or bytes after `hex:`.
+/// A number (`12`, `-1`, `0x1f`), a string in double quotes, bytes after `hex:`, or the address of
+/// a kernel structure: `request{start_time_ns=5}`.
 pub fn parse(text: &str) -> Result<Value> {
+    if let Some((ty, inside)) = text.strip_suffix('}').and_then(|rest| rest.split_once('{')) {
+        let fields = inside.split(',').filter(|field| !field.trim().is_empty()).map(|field| {
+            let (path, value) = field
+                .split_once('=')
+                .ok_or_else(|| Error::usage(format!("`{field}` is not of the form `FIELD=VALUE`")))?;
+            Ok((path.trim().to_owned(), parse(value.trim())?))
+        });
+        return Ok(Value::Struct { ty: ty.trim().to_owned(), fields: fields.collect::<Result<_>>()? });
+    }
     if let Some(inside) = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         return Ok(Value::Str(inside.to_owned()));
     }

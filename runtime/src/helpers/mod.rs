@@ -12,23 +12,28 @@
 //! - `task`: clocks, ids, random numbers. - `probe`: foreign memory.
 //! - `trace`, [`format`]: `bpf_trace_printk` and what it shares with `bpf_snprintf`.
 //! - `string`: strings and numbers. - `control`: loops, callbacks, tail calls.
+//! - `storage`: values of kernel objects. - `stack`: call stacks. - `kfuncs`: kernel functions.
 //! - `xdp`, `skb`, `checksum`, `redirect`: packets.
 
 mod checksum;
 mod control;
 pub mod format;
+mod kfuncs;
 mod map;
 mod perf;
 mod probe;
 mod redirect;
 mod ringbuf;
 mod skb;
+mod stack;
+mod storage;
 mod string;
 mod task;
 mod trace;
 mod xdp;
 
-use alloc::string::ToString;
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -80,7 +85,7 @@ pub(crate) type Entry = (&'static str, HelperFn);
 
 /// Every helper with code, by the name it has without `bpf_`.
 fn implemented() -> impl Iterator<Item = &'static Entry> {
-    let families: [&[Entry]; 12] = [
+    let families: [&[Entry]; 14] = [
         map::HELPERS,
         perf::HELPERS,
         ringbuf::HELPERS,
@@ -93,24 +98,22 @@ fn implemented() -> impl Iterator<Item = &'static Entry> {
         skb::HELPERS,
         checksum::HELPERS,
         redirect::HELPERS,
+        stack::HELPERS,
+        storage::HELPERS,
     ];
     families.into_iter().flatten()
 }
 
-/// Helpers by number.
+/// Helpers by number, and the kernel functions that an image calls.
 pub struct HelperTable {
     by_id: Vec<Option<HelperFn>>,
-}
-
-impl Default for HelperTable {
-    fn default() -> HelperTable {
-        HelperTable::new()
-    }
+    kfuncs: BTreeMap<i32, Result<HelperFn, FaultKind>>,
 }
 
 impl HelperTable {
-    /// The table of everything implemented here.
-    pub fn new() -> HelperTable {
+    /// The table of everything implemented here, for an image that calls kernel functions by
+    /// these numbers.
+    pub fn new(kfuncs: &BTreeMap<i32, String>) -> HelperTable {
         let mut by_id = vec![None; 256];
         for &(name, code) in implemented() {
             let id = Helper::from_name(name).and_then(|helper| usize::try_from(helper.id).ok());
@@ -118,7 +121,20 @@ impl HelperTable {
                 *slot = Some(code);
             }
         }
-        HelperTable { by_id }
+        let code_of = |name: &String| match kfuncs::KFUNCS.iter().find(|(known, _)| known == name) {
+            Some(&(_, code)) => Ok(code),
+            None => Err(FaultKind::KfuncNotImplemented(name.clone())),
+        };
+        let kfuncs = kfuncs.iter().map(|(&id, name)| (id, code_of(name))).collect();
+        HelperTable { by_id, kfuncs }
+    }
+
+    /// The code of a kernel function.
+    pub fn kfunc(&self, id: i32) -> Result<HelperFn, FaultKind> {
+        match self.kfuncs.get(&id) {
+            Some(found) => found.clone(),
+            None => Err(FaultKind::KfuncNotImplemented(alloc::format!("function with BTF id {id}"))),
+        }
     }
 
     /// The code of a helper.

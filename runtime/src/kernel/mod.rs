@@ -362,7 +362,7 @@ fn raw_arguments(input: &Input) -> Result<Vec<u8>, RunError> {
     for value in &input.args {
         match value {
             Value::Int(value) => bytes.extend(value.to_ne_bytes()),
-            Value::Str(_) | Value::Bytes(_) => {
+            Value::Str(_) | Value::Bytes(_) | Value::Struct { .. } => {
                 return Err(RunError::new("the kernel takes no addresses as arguments"));
             }
         }

@@ -19,6 +19,9 @@ pub(super) enum WhenFull {
     Evict,
 }
 
+/// Most kernel objects that have a value; the kernel has no limit.
+const MAX_OBJECTS: u32 = 65_536;
+
 pub(super) struct Hash {
     table: Table,
     values: Slab,
@@ -36,6 +39,12 @@ impl Hash {
         let zeros = if cpus > 1 { alloc::vec![0; def.value_size as usize] } else { Vec::new() };
         let table = Table::new(def.key_size);
         Ok(Box::new(Hash { table, values, max_entries: def.max_entries, cpus, when_full, zeros }))
+    }
+
+    /// Values of kernel objects, by address.
+    pub fn of_objects(def: &MapDef) -> Result<Box<dyn Map>, Errno> {
+        let def = MapDef { key_size: 8, max_entries: MAX_OBJECTS, ..def.clone() };
+        Hash::boxed(&def, 1, WhenFull::Refuse)
     }
 
     fn address(&self, slot: u32, cpu: u32) -> Option<u64> {

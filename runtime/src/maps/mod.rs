@@ -298,23 +298,23 @@ fn create(mut def: MapDef, cpus: u32, memory: &mut Memory) -> Result<MapEntry, L
         | MapType::Devmap
         | MapType::Cpumap
         | MapType::Xskmap
+        | MapType::ReuseportSockarray
         | MapType::Sockmap => handles::HandleArray::boxed(&def),
-        MapType::HashOfMaps | MapType::DevmapHash | MapType::Sockhash => handles::HandleHash::boxed(&def),
+        MapType::HashOfMaps | MapType::DevmapHash | MapType::Sockhash | MapType::StackTrace => {
+            handles::HandleHash::boxed(&def)
+        }
         MapType::LpmTrie => lpm::LpmTrie::boxed(&def),
         MapType::Queue => queue::Queue::boxed(&def, false),
         MapType::Stack => queue::Queue::boxed(&def, true),
         MapType::Ringbuf => Ok(Box::new(RingBuf::new(def.max_entries))),
-        MapType::StackTrace
-        | MapType::CgroupStorage
-        | MapType::ReuseportSockarray
+        MapType::SkStorage | MapType::InodeStorage | MapType::TaskStorage | MapType::CgrpStorage => {
+            hash::Hash::of_objects(&def)
+        }
+        MapType::CgroupStorage
         | MapType::PercpuCgroupStorage
-        | MapType::SkStorage
         | MapType::StructOps
-        | MapType::InodeStorage
-        | MapType::TaskStorage
         | MapType::BloomFilter
         | MapType::UserRingbuf
-        | MapType::CgrpStorage
         | MapType::Arena => {
             let message = alloc::format!("maps of type `{}` are not implemented here", ty.info().name);
             return Err(LoadError::unsupported(Place::Map(def.name), message));

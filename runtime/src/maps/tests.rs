@@ -167,7 +167,7 @@ fn bad_sizes_are_refused() {
         def(MapType::Array, 4, 1 << 20, 1 << 20),
         def(MapType::Array, 4, u32::MAX, u32::MAX),
         def(MapType::PercpuArray, 4, 8, u32::MAX),
-        def(MapType::TaskStorage, 4, 8, 1),
+        def(MapType::Arena, 0, 0, 1),
     ];
     for def in bad {
         assert!(create(def, 4, &mut memory).is_err());

@@ -10,6 +10,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use skep_stdlib::btf::{Btf, Kind, Linkage, Type, TypeId, essential_name};
+use skep_stdlib::features::Kernel;
 use skep_stdlib::isa::Imm64;
 use skep_stdlib::maps::MapType;
 
@@ -131,6 +132,16 @@ fn ksym(
     Ok(())
 }
 
+/// What loaders answer themselves.
+fn known(name: &str, kernel: Kernel) -> Option<String> {
+    match name {
+        "LINUX_KERNEL_VERSION" => Some(format!("{}", u32::from(kernel.0) << 16 | u32::from(kernel.1) << 8)),
+        // True on every machine and kernel that programs are run for here.
+        "LINUX_HAS_BPF_COOKIE" | "LINUX_HAS_SYSCALL_WRAPPER" => Some("y".to_string()),
+        _ => None,
+    }
+}
+
 /// Lays the variables out by falling alignment, as libbpf does, and fills in their values.
 fn kconfig(
     declared: &[Extern<'_>],
@@ -154,7 +165,8 @@ fn kconfig(
     for (align, size, symbol) in sized {
         let offset = contents.len().next_multiple_of(align);
         contents.resize(offset + size, 0);
-        let resolved = match options.kconfig.get(symbol.name) {
+        let given = options.kconfig.get(symbol.name).cloned().or_else(|| known(symbol.name, options.kernel));
+        let resolved = match &given {
             Some(text) => {
                 let value = config_value(symbol, btf, size, text)?;
                 if let Some(place) = contents.get_mut(offset..offset + value.len()) {

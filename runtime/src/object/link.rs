@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 
 use skep_stdlib::btf::ext::{Ext, LineInfo};
 use skep_stdlib::btf::{Btf, BtfError, StrOff, TypeId};
+use skep_stdlib::features::Kernel;
 use skep_stdlib::isa::{CallTarget, Imm64, Insn};
 use skep_stdlib::programs::sections;
 
@@ -28,14 +29,27 @@ const MAX_SLOTS: u32 = 1_000_000;
 const MAX_TOTAL: u32 = 16_000_000;
 
 /// What the target kernel knows.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Debug)]
 pub struct LinkOptions {
+    /// Its version: what `LINUX_KERNEL_VERSION` says unless it is given.
+    pub kernel: Kernel,
     /// Its types; none to resolve against the object's own.
     pub target_btf: Option<Arc<Btf>>,
-    /// Its configuration: `CONFIG_HZ` to `250`, as in `.config`. `LINUX_KERNEL_VERSION` too.
+    /// Its configuration: `CONFIG_HZ` to `250`, as in `.config`.
     pub kconfig: BTreeMap<String, String>,
     /// Addresses of its symbols.
     pub ksyms: BTreeMap<String, u64>,
+}
+
+impl Default for LinkOptions {
+    fn default() -> LinkOptions {
+        LinkOptions {
+            kernel: Kernel::LATEST,
+            target_btf: None,
+            kconfig: BTreeMap::new(),
+            ksyms: BTreeMap::new(),
+        }
+    }
 }
 
 /// The type information of an object.

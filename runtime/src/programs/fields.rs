@@ -2,16 +2,17 @@
 //!
 //! In: a structure type, a path, a [`Value`]. Out: bytes in a buffer. A string for an array of
 //! characters goes into it; for anything else it becomes the address of a terminated copy in user
-//! memory, which is where system calls have their strings. Bytes for a pointer become the address
-//! of a copy in kernel memory.
+//! memory, which is where system calls have their strings. Bytes and structures for a pointer
+//! become the address of a copy in kernel memory.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use skep_stdlib::btf::{Btf, Type, TypeId};
+use skep_stdlib::btf::{Btf, Kind, Type, TypeId};
 
-use crate::vm::{CONTEXT_SIZE, Foreign, RunError, Space, Value};
+use crate::object::Image;
+use crate::vm::{Foreign, RunError, Space, Value};
 
 /// A place in a structure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,13 +26,37 @@ struct Location {
 /// Levels of anonymous members that are searched.
 const MAX_DEPTH: u32 = 32;
 
-/// Sets the field at `path` in `bytes`, which hold a value of type `root`.
+/// The types that names are looked up in: the target kernel's, then the object's.
+#[derive(Clone, Copy)]
+pub(super) struct Types<'a> {
+    target: Option<&'a Btf>,
+    object: Option<&'a Btf>,
+}
+
+impl<'a> Types<'a> {
+    pub fn of(image: &'a Image) -> Types<'a> {
+        Types { target: image.target_btf.as_deref(), object: image.btf.as_deref() }
+    }
+
+    fn find(self, name: &str) -> Option<(&'a Btf, TypeId)> {
+        let all = [self.target, self.object];
+        all.into_iter().flatten().find_map(|btf| {
+            let id = btf.find(name, Kind::Struct).or_else(|| btf.find(name, Kind::Union))?;
+            Some((btf, id))
+        })
+    }
+}
+
+/// Largest structure that is made.
+const MAX_STRUCT: u64 = 1 << 20;
+
+/// Sets the field at `path` in `bytes`, which hold a value of type `root` of `btf`.
 pub(super) fn set(
-    btf: &Btf,
-    root: TypeId,
+    (btf, root): (&Btf, TypeId),
     bytes: &mut Vec<u8>,
     path: &str,
     value: &Value,
+    types: Types<'_>,
     foreign: &mut Foreign,
 ) -> Result<(), RunError> {
     let location = locate(btf, root, path)?;
@@ -50,15 +75,17 @@ pub(super) fn set(
         Value::Int(_) => return Err(fail("is not a number")),
         Value::Str(text) if aggregate => text.as_bytes().to_vec(),
         Value::Bytes(bytes) if aggregate || bytes.len() == size => bytes.clone(),
-        other if size == 8 => number(other, foreign).to_le_bytes().to_vec(),
-        Value::Str(_) | Value::Bytes(_) => return Err(fail("is neither an array nor a pointer")),
+        other if size == 8 => number(other, types, foreign)?.to_le_bytes().to_vec(),
+        Value::Str(_) | Value::Bytes(_) | Value::Struct { .. } => {
+            return Err(fail("is neither an array nor a pointer"));
+        }
     };
     // Flexible arrays have no size of their own and may extend the structure.
     if raw.len() > size && size != 0 {
         return Err(fail(&format!("has {size} bytes and cannot hold {}", raw.len())));
     }
     let start = usize::try_from(location.bit_offset / 8).unwrap_or(usize::MAX);
-    let end = start.checked_add(raw.len()).filter(|&end| end <= CONTEXT_SIZE as usize);
+    let end = start.checked_add(raw.len()).filter(|&end| end as u64 <= MAX_STRUCT);
     let end = end.ok_or_else(|| fail("lies too far from the start"))?;
     if bytes.len() < end {
         bytes.resize(end, 0);
@@ -70,8 +97,8 @@ pub(super) fn set(
 }
 
 /// A value as one 64-bit argument.
-pub(super) fn number(value: &Value, foreign: &mut Foreign) -> u64 {
-    match value {
+pub(super) fn number(value: &Value, types: Types<'_>, foreign: &mut Foreign) -> Result<u64, RunError> {
+    Ok(match value {
         Value::Int(value) => *value,
         Value::Str(text) => {
             let mut bytes = text.as_bytes().to_vec();
@@ -79,7 +106,17 @@ pub(super) fn number(value: &Value, foreign: &mut Foreign) -> u64 {
             foreign.place(Space::User, bytes)
         }
         Value::Bytes(bytes) => foreign.place(Space::Kernel, bytes.clone()),
-    }
+        Value::Struct { ty, fields } => {
+            let (btf, id) =
+                types.find(ty).ok_or_else(|| RunError::new(format!("no BTF here has a `struct {ty}`")))?;
+            let size = btf.size_of(id).filter(|&size| size <= MAX_STRUCT).unwrap_or(0);
+            let mut bytes = alloc::vec![0; size as usize];
+            for (path, value) in fields {
+                set((btf, id), &mut bytes, path, value, types, foreign)?;
+            }
+            foreign.place(Space::Kernel, bytes)
+        }
+    })
 }
 
 fn set_bits(bytes: &mut [u8], offset: u64, bits: u8, value: u64) -> Option<()> {

@@ -30,7 +30,7 @@ pub(crate) fn prepare(
     }
     match program.ty.info().context {
         Context::Fields(name) => packet::context(env, name, program.ty, input)?,
-        Context::Registers => tracing::registers(env, program, input)?,
+        Context::Registers => tracing::registers(env, image, program, input)?,
         Context::Record => tracing::record(env, image, program, input)?,
         Context::RawArguments | Context::TypedArguments => tracing::arguments(env, image, program, input)?,
         Context::Opaque | Context::Replaced => set_context(env, &input.data)?,

@@ -7,12 +7,15 @@ use alloc::vec::Vec;
 use skep_stdlib::btf::{Btf, Kind, Type, TypeId};
 use skep_stdlib::programs::AttachType;
 
-use super::{fields, set_context};
+use super::fields::{self, Types};
+use super::set_context;
 use crate::object::{Image, Program};
-use crate::vm::{CONTEXT_SIZE, Env, Input, RunError};
+use crate::vm::{CONTEXT_SIZE, Env, Input, RunError, Space};
 
 /// Offsets of the argument registers in x86-64's `struct pt_regs`: rdi, rsi, rdx, rcx, r8, r9.
 const PT_REGS_ARGS: [usize; 6] = [112, 104, 96, 88, 72, 64];
+/// The same for system calls, whose fourth is in r10.
+const PT_REGS_SYSCALL: [usize; 6] = [112, 104, 96, 56, 72, 64];
 /// Offset of the return value: rax.
 const PT_REGS_RET: usize = 80;
 /// Bytes of `struct pt_regs`.
@@ -29,9 +32,9 @@ fn put(bytes: &mut [u8], at: usize, value: u64) {
     }
 }
 
-fn arguments_of(env: &mut Env, input: &Input) -> Vec<u64> {
+fn arguments_of(env: &mut Env, image: &Image, input: &Input) -> Result<Vec<u64>, RunError> {
     let foreign = &mut env.memory.foreign;
-    input.args.iter().map(|value| fields::number(value, foreign)).collect()
+    input.args.iter().map(|value| fields::number(value, Types::of(image), foreign)).collect()
 }
 
 /// The type that the program's parameter points to, if its BTF says so.
@@ -64,25 +67,45 @@ pub(super) fn record(env: &mut Env, image: &Image, program: &Program, input: &In
     bytes.resize(bytes.len().max(size), 0);
     let foreign = &mut env.memory.foreign;
     for (index, value) in input.args.iter().enumerate() {
-        fields::set(btf, ty, &mut bytes, &format!("args[{index}]"), value, foreign)?;
+        let path = format!("args[{index}]");
+        fields::set((btf, ty), &mut bytes, &path, value, Types::of(image), foreign)?;
     }
     for (name, value) in &input.fields {
-        fields::set(btf, ty, &mut bytes, name, value, foreign)?;
+        fields::set((btf, ty), &mut bytes, name, value, Types::of(image), foreign)?;
     }
     set_context(env, &bytes)
 }
 
 /// `struct pt_regs`, with arguments where a called function finds them.
-pub(super) fn registers(env: &mut Env, program: &Program, input: &Input) -> Result<(), RunError> {
+///
+/// A system call's wrapper is given one argument: the address of the registers that user space
+/// came in with, and those hold the system call's arguments.
+pub(super) fn registers(
+    env: &mut Env,
+    image: &Image,
+    program: &Program,
+    input: &Input,
+) -> Result<(), RunError> {
     let mut bytes = input.data.clone();
     bytes.resize(bytes.len().max(PT_REGS_SIZE), 0);
-    let args = arguments_of(env, input);
+    let args = arguments_of(env, image, input)?;
     if args.len() > PT_REGS_ARGS.len() {
         let most = PT_REGS_ARGS.len();
         return Err(RunError::new(format!("`{}` can be given {most} arguments", program.name)));
     }
-    for (&at, &value) in PT_REGS_ARGS.iter().zip(&args) {
-        put(&mut bytes, at, value);
+    let wrapped = program.section.contains("ksyscall")
+        || program.target.as_deref().is_some_and(|target| target.starts_with("__x64_sys_"));
+    if wrapped {
+        let mut inner = vec![0; PT_REGS_SIZE];
+        for (&at, &value) in PT_REGS_SYSCALL.iter().zip(&args) {
+            put(&mut inner, at, value);
+        }
+        let address = env.memory.foreign.place(Space::Kernel, inner);
+        put(&mut bytes, PT_REGS_ARGS[0], address);
+    } else {
+        for (&at, &value) in PT_REGS_ARGS.iter().zip(&args) {
+            put(&mut bytes, at, value);
+        }
     }
     if let Some(ret) = input.ret {
         put(&mut bytes, PT_REGS_RET, ret);
@@ -91,7 +114,7 @@ pub(super) fn registers(env: &mut Env, program: &Program, input: &Input) -> Resu
         let Some(index) = PT_REGS_NAMES.iter().position(|known| known == name) else {
             return Err(RunError::new(format!("`struct pt_regs` has no field `{name}`")));
         };
-        let value = fields::number(value, &mut env.memory.foreign);
+        let value = fields::number(value, Types::of(image), &mut env.memory.foreign)?;
         put(&mut bytes, index * 8, value);
     }
     env.args = args;
@@ -112,7 +135,7 @@ pub(super) fn arguments(
     if let Some((name, _)) = input.fields.first() {
         return Err(RunError::new(format!("field `{name}`: the context is an array of arguments")));
     }
-    let args = arguments_of(env, input);
+    let args = arguments_of(env, image, input)?;
     let count = target_arguments(image, program).unwrap_or(0).max(args.len());
     let mut bytes = vec![0; 8 * (count + 1).max(MIN_ARGS)];
     for (index, &value) in args.iter().enumerate() {

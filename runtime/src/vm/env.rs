@@ -9,9 +9,12 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use skep_stdlib::btf::Kind;
+
 use super::{Event, Memory, Redirect, Space};
 use crate::host::Host;
 use crate::maps::MapSet;
+use crate::object::Image;
 
 /// Map pointers are this plus the map's index.
 const MAP_POINTERS: u64 = 0x4d41_5000_0000_0000;
@@ -63,11 +66,14 @@ pub struct Env {
     pub packet_buffer: Option<(u64, u32)>,
     /// The packet, for programs that have one.
     pub packet: Option<Packet>,
+    /// Whether loads that fail give 0: what the kernel lets happen to pointers that its verifier
+    /// knows the type of, and that the program therefore need not check.
+    pub probe_loads: bool,
     /// Arguments of the traced function, for the helpers that ask for them.
     pub args: Vec<u64>,
     /// Return value of the traced function.
     pub ret: Option<u64>,
-    /// Value of `current`: the foreign address of its `task_struct`, or 0.
+    /// Address of the current `task_struct`, once a program has asked for it.
     pub current_task: u64,
     /// Address of the traced function.
     pub function_ip: u64,
@@ -77,8 +83,38 @@ pub struct Env {
     pub redirect_actions: RedirectActions,
     /// VM or foreign addresses of kernel variables by BTF id.
     pub kernel_symbols: BTreeMap<i32, u64>,
-    /// Names of kernel functions by BTF id.
-    pub kernel_functions: BTreeMap<i32, String>,
+    /// Where the target's `task_struct` has what is known of the current task.
+    pub task_layout: Option<TaskLayout>,
+}
+
+/// Offsets in the target kernel's `struct task_struct`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TaskLayout {
+    size: usize,
+    pid: usize,
+    tgid: usize,
+    comm: usize,
+    /// Pointers to tasks that are made to point to the task itself.
+    own: [Option<usize>; 3],
+}
+
+impl TaskLayout {
+    /// Looks the structure up in the image's target, if that is a kernel.
+    pub fn find(image: &Image) -> Option<TaskLayout> {
+        let btf = image.target_btf.as_deref()?;
+        let task = btf.find("task_struct", Kind::Struct)?;
+        let offset = |name: &str| {
+            let member = btf.members(task).find(|member| member.name == name)?;
+            Some(member.byte_offset()? as usize)
+        };
+        Some(TaskLayout {
+            size: usize::try_from(btf.size_of(task)?).ok().filter(|&size| size < 1 << 20)?,
+            pid: offset("pid")?,
+            tgid: offset("tgid")?,
+            comm: offset("comm")?,
+            own: ["real_parent", "parent", "group_leader"].map(offset),
+        })
+    }
 }
 
 /// What redirect helpers return.
@@ -186,8 +222,39 @@ impl Env {
 
     /// A load through a pointer to a kernel structure.
     pub fn load_typed(&self, address: u64, size: u32) -> Option<u64> {
-        let bytes = self.memory.foreign.read(Space::Kernel, address, u64::from(size))?;
-        Some(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+        match self.memory.foreign.read(Space::Kernel, address, u64::from(size)) {
+            Some(bytes) => Some(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte))),
+            None => self.probe_loads.then_some(0),
+        }
+    }
+
+    /// Address of the current `task_struct`: made on first use, with the task's ids and name where
+    /// the target kernel has them; it is its own parent.
+    pub fn current_task(&mut self) -> u64 {
+        if self.current_task != 0 {
+            return self.current_task;
+        }
+        let foreign = &mut self.memory.foreign;
+        let Some(layout) = self.task_layout else {
+            self.current_task = foreign.place(Space::Kernel, alloc::vec![0; 8]);
+            return self.current_task;
+        };
+        let address = foreign.place(Space::Kernel, alloc::vec![0; layout.size]);
+        self.current_task = address;
+        let task = self.host.task();
+        let mut put = |at: usize, bytes: &[u8]| {
+            let place = foreign.read_mut(Space::Kernel, address + at as u64, bytes.len() as u64);
+            if let Some(place) = place {
+                place.copy_from_slice(bytes);
+            }
+        };
+        put(layout.pid, &task.pid.to_le_bytes());
+        put(layout.tgid, &task.tgid.to_le_bytes());
+        put(layout.comm, &task.comm);
+        for at in layout.own.into_iter().flatten() {
+            put(at, &address.to_le_bytes());
+        }
+        address
     }
 
     /// Writes the packet's bounds into the context's fields, and makes no more accessible.

@@ -17,7 +17,7 @@ use skep_stdlib::isa::{AtomicOp, CallTarget, Imm64, Insn, Reg, Size, Width};
 use super::alu::{self, value_of};
 use super::env::{Env, func_address, func_of_address, map_address};
 use super::{Fault, FaultKind};
-use crate::helpers::{Caller, Cx, HelperTable, Stop};
+use crate::helpers::{Caller, Cx, HelperFn, HelperTable, Stop};
 use crate::object::{CORE_POISON, Code};
 
 /// Nested calls that the kernel allows, the entry included.
@@ -136,7 +136,7 @@ struct Frame {
 pub struct Interp<'p> {
     programs: &'p [Decoded],
     helpers: &'p HelperTable,
-    /// Program that runs now, and that callbacks belong to.
+    /// The program to enter.
     program: usize,
     /// Frames in use, in all nested executions.
     depth: u32,
@@ -312,12 +312,8 @@ impl<'p> Interp<'p> {
         match target {
             CallTarget::Helper(CORE_POISON) => Err(FaultKind::CorePoison.into()),
             CallTarget::Helper(id) => {
-                let helper = self.helpers.get(id)?;
-                self.program = exec.program;
-                let args = exec.regs.args();
-                let value = helper(&mut Cx { env, caller: self }, args)?;
-                exec.regs.set(Reg::R0, value);
-                Ok(())
+                let code = self.helpers.get(id)?;
+                self.call_code(env, exec, code)
             }
             CallTarget::Local(distance) => {
                 let frame = Frame { return_to: exec.pc, ..exec.frame() };
@@ -325,9 +321,8 @@ impl<'p> Interp<'p> {
                 self.push_frame(env, exec, frame)
             }
             CallTarget::Kfunc { id, .. } => {
-                let name = env.kernel_functions.get(&id).cloned();
-                let name = name.unwrap_or_else(|| format!("function with BTF id {id}"));
-                Err(FaultKind::KfuncNotImplemented(name).into())
+                let code = self.helpers.kfunc(id)?;
+                self.call_code(env, exec, code)
             }
             CallTarget::Reg(reg) => {
                 let address = exec.regs.get(reg);
@@ -349,6 +344,13 @@ impl<'p> Interp<'p> {
                 self.push_frame(env, exec, frame)
             }
         }
+    }
+
+    fn call_code(&mut self, env: &mut Env, exec: &mut Exec<'p>, code: HelperFn) -> Result<(), Stop> {
+        let args = exec.regs.args();
+        let value = code(&mut Cx { env, caller: self }, args)?;
+        exec.regs.set(Reg::R0, value);
+        Ok(())
     }
 
     fn push_frame(&mut self, env: &mut Env, exec: &mut Exec<'p>, frame: Frame) -> Result<(), Stop> {

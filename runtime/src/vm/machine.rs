@@ -10,7 +10,9 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use skep_stdlib::ByteOrder;
+use skep_stdlib::programs::Context;
 
+use super::env::TaskLayout;
 use super::interp::{FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES};
 use super::{
     Decoded, Engine, Env, Input, Interp, Layout, Memory, Outcome, Output, RedirectActions, RunError,
@@ -59,6 +61,7 @@ impl Vm {
             context_len: 0,
             packet: None,
             packet_buffer: None,
+            probe_loads: false,
             args: Vec::new(),
             ret: None,
             current_task: 0,
@@ -66,9 +69,10 @@ impl Vm {
             cookie: 0,
             redirect_actions: RedirectActions::default(),
             kernel_symbols: BTreeMap::new(),
-            kernel_functions: image.kfuncs.clone(),
+            task_layout: TaskLayout::find(image),
         };
-        Ok(Vm { verified, env, decoded, helpers: HelperTable::new() })
+        let helpers = HelperTable::new(&image.kfuncs);
+        Ok(Vm { verified, env, decoded, helpers })
     }
 
     /// The image that was loaded.
@@ -122,6 +126,8 @@ impl Engine for Vm {
             })?;
         }
         self.env.begin_run();
+        let typed = chosen.ty.info().context == Context::TypedArguments;
+        self.env.probe_loads = typed && self.verified.is_proven();
         let args = programs::prepare(&mut self.env, self.verified.image(), chosen, input)?;
         let mut interp = Interp::new(&self.decoded, &self.helpers, program, input.budget);
         let result = interp.run(&mut self.env, args);

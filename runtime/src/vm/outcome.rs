@@ -47,6 +47,14 @@ pub enum Value {
     Str(String),
     /// Bytes: in place for an array or struct; for a pointer, the address of a copy of them.
     Bytes(Vec<u8>),
+    /// The address of a structure in kernel memory with these fields set, the others zero; laid
+    /// out as the target kernel's BTF says, or else the object's.
+    Struct {
+        /// Tag of the structure.
+        ty: String,
+        /// Fields by path.
+        fields: Vec<(String, Value)>,
+    },
 }
 
 /// A map element to write before a run.

@@ -206,6 +206,7 @@ fn map_preset(text: &str, image: &Image) -> Result<MapPreset> {
             Value::Int(number) => Ok(values::int_bytes(number, size as usize)),
             Value::Str(text) => Ok(text.into_bytes()),
             Value::Bytes(bytes) => Ok(bytes),
+            Value::Struct { ty, .. } => Err(Error::usage(format!("a map cannot hold an address of `struct {ty}`"))),
         }
     };
     Ok(MapPreset { map: map.into(), key: bytes(key, def.key_size)?, value: bytes(value, def.value_size)? })

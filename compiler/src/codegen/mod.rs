@@ -12,6 +12,7 @@ mod flow;
 mod frame;
 mod layout;
 pub mod mir;
+mod peephole;
 mod regs;
 mod select;
 mod tails;
@@ -84,10 +85,11 @@ pub fn machine_function(
     if limits.len() > before {
         return None;
     }
+    regs::prepare(&mut func);
     let accesses = frame::access::Accesses::new(&func);
     let selected = options.check.then(|| func.clone());
     let name = &module.symbols[f.symbol].name;
-    let Some(steps) = regs::allocate(&mut func) else {
+    let Some(mut steps) = regs::allocate(&mut func) else {
         let message = format!("`{name}` needs more registers than there are");
         limits.push(Limit { kind: LimitKind::Registers, loc: SrcLoc::NONE, message, notes: Vec::new() });
         return None;
@@ -98,6 +100,7 @@ pub fn machine_function(
         let (before, after) = (mir::print(&selected, module), mir::print(&func, module));
         panic!("register allocation of `{name}` is wrong: {wrong}\n{before}\n{after}");
     }
+    peephole::run(&mut func, &mut steps, accesses.objects());
     frame::lay_out(&mut func, &steps, &accesses, name, limits);
     layout::order(&mut func, options.cpu);
     (limits.len() == before).then_some(func)

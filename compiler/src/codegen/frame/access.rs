@@ -60,6 +60,11 @@ impl Accesses {
         self.uses[block].get(position).map_or(&[], Vec::as_slice)
     }
 
+    /// How many objects the function had when its code was selected.
+    pub fn objects(&self) -> usize {
+        self.objects
+    }
+
     /// Was this object there when the code was selected?
     pub fn knows(&self, object: Object) -> bool {
         object.index() < self.objects

@@ -13,6 +13,7 @@
 
 pub mod check;
 mod coalesce;
+mod commute;
 mod graph;
 mod live;
 mod spill;
@@ -58,18 +59,18 @@ struct Work<'a> {
     reload: Vec<Option<Op>>,
 }
 
+/// Brings selected code into the form that is allocated best.
+pub fn prepare(func: &mut Func) {
+    let mut work = Work::new(func);
+    let live = live::Liveness::new(&work);
+    commute::run(&mut work, &live);
+    work.write_back();
+}
+
 /// Allocates registers in place. Returns the steps with their origins, for [`check`], or `None`
 /// when no allocation was found.
 pub fn allocate(func: &mut Func) -> Option<Steps> {
-    let mut steps = Arena::filled(&func.blocks, Vec::new());
-    for (block, data) in func.blocks.iter() {
-        let numbered = data.insts.iter().enumerate();
-        steps[block] = numbered.map(|(i, &inst)| Step { inst, origin: Some(i as u32) }).collect();
-    }
-    let flow = Flow::new(func);
-    let generation = vec![Generation::Original; func.regs];
-    let reload = vec![None; func.regs];
-    let mut work = Work { func, flow, steps, generation, reload };
+    let mut work = Work::new(func);
     for _ in 0..MAX_ROUNDS {
         let live = live::Liveness::new(&work);
         let graph = graph::Graph::new(&work, &live);
@@ -83,7 +84,26 @@ pub fn allocate(func: &mut Func) -> Option<Steps> {
     None
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    fn new(func: &'a mut Func) -> Work<'a> {
+        let mut steps = Arena::filled(&func.blocks, Vec::new());
+        for (block, data) in func.blocks.iter() {
+            let numbered = data.insts.iter().enumerate();
+            steps[block] = numbered.map(|(i, &inst)| Step { inst, origin: Some(i as u32) }).collect();
+        }
+        let flow = Flow::new(func);
+        let generation = vec![Generation::Original; func.regs];
+        let reload = vec![None; func.regs];
+        Work { func, flow, steps, generation, reload }
+    }
+
+    /// Writes the steps into the function.
+    fn write_back(&mut self) {
+        for block in self.steps.keys() {
+            self.func.blocks[block].insts = self.steps[block].iter().map(|step| step.inst).collect();
+        }
+    }
+
     /// A new temporary.
     fn temporary(&mut self, generation: Generation, reload: Option<Op>) -> Reg {
         let reg = self.func.new_reg();
@@ -100,7 +120,7 @@ impl Work<'_> {
                 step.inst.op.map_regs(|reg, _| colours[reg.index()].unwrap_or(reg));
             }
             steps.retain(|step| !matches!(step.inst.op, Op::Mov { dst, src } if dst == src));
-            self.func.blocks[block].insts = steps.iter().map(|step| step.inst).collect();
         }
+        self.write_back();
     }
 }

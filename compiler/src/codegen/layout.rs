@@ -106,9 +106,9 @@ fn placement(func: &Func, cpu: Cpu) -> Vec<Block> {
 
 /// A jump that could be saved by putting one block after another.
 struct Link {
-    /// Useful links first: often executed; unconditional; without competition for the target; in
+    /// Useful links first: not to a lone end; often executed; unconditional; without competition for the target; in
     /// the order of the blocks.
-    rank: (std::cmp::Reverse<u32>, bool, bool, usize, bool),
+    rank: (bool, std::cmp::Reverse<u32>, bool, bool, usize, bool),
     from: Block,
     to: Block,
 }
@@ -121,11 +121,12 @@ fn links(func: &Func, flow: &Flow, cpu: Cpu) -> Vec<Link> {
         let Some(&Inst { op, .. }) = func.blocks[from].insts.last() else { continue };
         let rank = |to: Block, conditional: bool, second: bool| {
             let often = std::cmp::Reverse(flow.depth(from).min(flow.depth(to)));
-            (often, conditional, preds[to].len() > 1, position, second)
+            // Before a lone end of the function little is saved: the end itself can replace the jump.
+            let end = ends(func, to);
+            (end, often, conditional, preds[to].len() > 1, position, second)
         };
         match op {
-            // Before a lone end of the function nothing is saved: the end itself replaces the jump.
-            Op::Jump { to } if !ends(func, to) => links.push(Link { rank: rank(to, false, false), from, to }),
+            Op::Jump { to } => links.push(Link { rank: rank(to, false, false), from, to }),
             Op::Branch { cond, src, then, els, .. } => {
                 links.push(Link { rank: rank(els, true, true), from, to: els });
                 if negated(cond, src, cpu).is_some() {

@@ -124,7 +124,8 @@ pub fn compile(
     observer(Stage::IrOpt, &|| ir.to_string());
 
     let mut found = Vec::new();
-    let code_options = codegen::Options { cpu: options.cpu, check: options.check };
+    let code_options =
+        codegen::Options { cpu: options.cpu, big_endian: options.big_endian, check: options.check };
     let code = codegen::generate(&ir, &code_options, &mut found);
     limits::report(cx, &ir, &found);
     if cx.diags.has_errors() {

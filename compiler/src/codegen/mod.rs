@@ -29,6 +29,8 @@ use crate::ir::{Function, Module, SrcLoc};
 pub struct Options {
     /// Version of the instruction set.
     pub cpu: Cpu,
+    /// Byte order of the machine.
+    pub big_endian: bool,
     /// Prove each register allocation right; a failure is a defect of the compiler and panics.
     pub check: bool,
 }
@@ -81,7 +83,7 @@ pub fn machine_function(
     limits: &mut Vec<Limit>,
 ) -> Option<mir::Func> {
     let before = limits.len();
-    let mut func = select::select(f, module, options.cpu, limits);
+    let mut func = select::select(f, module, options, limits);
     if limits.len() > before {
         return None;
     }
@@ -107,6 +109,6 @@ pub fn machine_function(
 }
 
 /// The machine IR of a function as selected, for dumps.
-pub fn selected_function(f: &Function, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> mir::Func {
-    select::select(f, module, cpu, limits)
+pub fn selected_function(f: &Function, module: &Module, options: &Options) -> mir::Func {
+    select::select(f, module, options, &mut Vec::new())
 }

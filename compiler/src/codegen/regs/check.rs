@@ -6,7 +6,7 @@
 //! reads now; a move, kept or not, makes its destination another name for its source. States that
 //! meet are intersected until nothing changes. (The method is that of regalloc2's checker.)
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::graph::template;
 use super::{Step, Steps};
@@ -25,15 +25,38 @@ enum Place {
     Constant(usize),
 }
 
-/// The names of the values in each place: registers of the code before allocation, and constants
-/// by their number in [`Checker::constants`].
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+/// The name of a value: a register of the code before allocation, or a constant by its number in
+/// [`Checker::constants`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Name {
     Value(Reg),
     Constant(usize),
 }
 
-type State = BTreeMap<Place, BTreeSet<Name>>;
+/// Names of one value; sorted.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Names(Vec<Name>);
+
+impl Names {
+    fn contains(&self, name: Name) -> bool {
+        self.0.binary_search(&name).is_ok()
+    }
+
+    fn insert(&mut self, name: Name) {
+        if let Err(at) = self.0.binary_search(&name) {
+            self.0.insert(at, name);
+        }
+    }
+
+    fn remove(&mut self, name: Name) {
+        if let Ok(at) = self.0.binary_search(&name) {
+            self.0.remove(at);
+        }
+    }
+}
+
+/// The names of the values in each place.
+type State = BTreeMap<Place, Names>;
 
 struct Checker<'a> {
     before: &'a Func,
@@ -49,7 +72,7 @@ pub fn check(before: &Func, after: &Steps) -> Result<(), String> {
     let mut inputs: Arena<Block, Option<State>> = Arena::filled(&before.blocks, None);
     let Some(&entry) = flow.rpo.first() else { return Ok(()) };
     let start = (1..=5).map(Reg::from_index);
-    let start = start.map(|reg| (Place::Register(reg), BTreeSet::from([Name::Value(reg)])));
+    let start = start.map(|reg| (Place::Register(reg), Names(vec![Name::Value(reg)])));
     inputs[entry] = Some(start.collect());
     let mut changed = true;
     while changed {
@@ -90,13 +113,13 @@ fn meet(into: &mut Option<State>, from: &State) -> bool {
     };
     let mut changed = false;
     state.retain(|place, names| {
-        let size = names.len();
+        let size = names.0.len();
         match from.get(place) {
-            Some(other) => names.retain(|name| other.contains(name)),
-            None => names.clear(),
+            Some(other) => names.0.retain(|&name| other.contains(name)),
+            None => names.0.clear(),
         }
-        changed |= names.len() != size;
-        !names.is_empty()
+        changed |= names.0.len() != size;
+        !names.0.is_empty()
     });
     changed
 }
@@ -166,7 +189,7 @@ impl Checker<'_> {
         for (&(name, role), &place) in names.iter().zip(&places) {
             if role.writes() {
                 forget(state, name);
-                state.insert(Place::Register(place), BTreeSet::from([Name::Value(name)]));
+                state.insert(Place::Register(place), Names(vec![Name::Value(name)]));
                 if let (Some(number), None) = (self.number_of(now), step.inst.core) {
                     equal(state, name, number);
                     state.insert(Place::Register(place), made(state, number));
@@ -177,7 +200,7 @@ impl Checker<'_> {
     }
 
     fn holds(&self, state: &State, place: Reg, name: Reg) -> bool {
-        state.get(&Place::Register(place)).is_some_and(|names| names.contains(&Name::Value(name)))
+        state.get(&Place::Register(place)).is_some_and(|names| names.contains(Name::Value(name)))
     }
 
     fn number_of(&self, op: Op) -> Option<usize> {
@@ -188,8 +211,8 @@ impl Checker<'_> {
     /// `dst` is from here on another name for `src`.
     fn rename(&self, state: &mut State, dst: Reg, src: Reg) {
         for names in state.values_mut() {
-            names.remove(&Name::Value(dst));
-            if names.contains(&Name::Value(src)) {
+            names.remove(Name::Value(dst));
+            if names.contains(Name::Value(src)) {
                 names.insert(Name::Value(dst));
             }
         }
@@ -233,7 +256,7 @@ impl Checker<'_> {
 /// A register was written: its old value is nowhere.
 fn forget(state: &mut State, reg: Reg) {
     for names in state.values_mut() {
-        names.remove(&Name::Value(reg));
+        names.remove(Name::Value(reg));
     }
 }
 
@@ -241,14 +264,14 @@ fn forget(state: &mut State, reg: Reg) {
 fn equal(state: &mut State, reg: Reg, number: usize) {
     state.entry(Place::Constant(number)).or_default().insert(Name::Constant(number));
     for names in state.values_mut() {
-        if names.contains(&Name::Constant(number)) {
+        if names.contains(Name::Constant(number)) {
             names.insert(Name::Value(reg));
         }
     }
 }
 
 /// What a place holds into which a constant was put.
-fn made(state: &State, number: usize) -> BTreeSet<Name> {
+fn made(state: &State, number: usize) -> Names {
     let mut names = state.get(&Place::Constant(number)).cloned().unwrap_or_default();
     names.insert(Name::Constant(number));
     names

@@ -1,13 +1,14 @@
 //! Selection of arithmetic.
 //!
 //! Before v3 there is no 32-bit arithmetic: `i32` operations run on 64 bits, and operands are
-//! extended first where the upper bits reach the result. Before v4 there is no signed division: it
-//! becomes an unsigned one of the magnitudes.
+//! extended first where the upper bits reach the result. Signed division before v4 was expanded by the
+//! optimiser.
 
 use skep_stdlib::isa::{AluOp, Cpu, Endian, Width};
 
 use super::facts::width_of;
 use super::{Form, Selector};
+use crate::codegen::LimitKind;
 use crate::codegen::mir::{Op, Reg, Src};
 use crate::ir::{BinaryOp, InstData, Type, Value};
 
@@ -24,7 +25,7 @@ impl Selector<'_> {
             BinaryOp::Udiv => AluOp::Div,
             BinaryOp::Urem => AluOp::Mod,
             BinaryOp::Sdiv | BinaryOp::Srem if self.cpu < Cpu::V4 => {
-                return self.signed_division(dst, op, width, args);
+                return self.limit(LimitKind::Unsupported, "signed division before `-mcpu=v4`".into());
             }
             BinaryOp::Sdiv => AluOp::Sdiv,
             BinaryOp::Srem => AluOp::Smod,
@@ -119,54 +120,10 @@ impl Selector<'_> {
         self.emit(Op::Alu { width, op: AluOp::And, dst, src });
     }
 
-    /// `|a| / |b|` with the sign of `a ^ b`, or `|a| % |b|` with the sign of `a`. The sign is a
-    /// mask of all ones or zeros that only `^` and `-` see: `&` with such a mask makes the kernel's
-    /// verifier follow both.
-    fn signed_division(&mut self, dst: Reg, op: BinaryOp, width: Width, [a, b]: [Value; 2]) {
-        let narrow = self.ty(a) == Type::I32 && width == Width::W64;
-        let form = if narrow { Form::Sext } else { Form::Any };
-        let left = self.reg_as(a, form);
-        let left_sign = self.sign_of(left, width);
-        let divisor = match self.immediate(b, Form::Sext) {
-            Some(imm) if imm > 0 => (Src::Imm(imm), None),
-            _ => {
-                let right = self.reg_as(b, form);
-                let sign = self.sign_of(right, width);
-                let magnitude = self.new_reg();
-                self.copy(magnitude, right);
-                self.apply_sign(magnitude, sign, width);
-                (Src::Reg(magnitude), Some(sign))
-            }
-        };
-        let result = self.new_reg();
-        self.copy(result, left);
-        self.apply_sign(result, left_sign, width);
-        let machine = if op == BinaryOp::Sdiv { AluOp::Div } else { AluOp::Mod };
-        self.emit(Op::Alu { width, op: machine, dst: result, src: divisor.0 });
-        if let (BinaryOp::Sdiv, Some(sign)) = (op, divisor.1) {
-            self.emit(Op::Alu { width, op: AluOp::Xor, dst: left_sign, src: Src::Reg(sign) });
-        }
-        self.apply_sign(result, left_sign, width);
-        self.emit(Op::Mov { dst, src: result });
-    }
-
-    /// All ones if the register is negative, else zero.
-    fn sign_of(&mut self, reg: Reg, width: Width) -> Reg {
-        let sign = self.new_reg();
-        self.copy(sign, reg);
-        self.alu_imm(width, AluOp::Arsh, sign, width.bits() as i32 - 1);
-        sign
-    }
-
-    /// Negates the register if the mask is all ones.
-    fn apply_sign(&mut self, reg: Reg, sign: Reg, width: Width) {
-        self.emit(Op::Alu { width, op: AluOp::Xor, dst: reg, src: Src::Reg(sign) });
-        self.emit(Op::Alu { width, op: AluOp::Sub, dst: reg, src: Src::Reg(sign) });
-    }
-
     pub(super) fn byte_swap(&mut self, dst: Reg, bits: u8) {
-        // On a little-endian machine; `be` exists everywhere and clears the bits above.
-        self.emit(Op::Swap { kind: Endian::ToBe, bits, dst });
+        // Conversion to the other byte order exists everywhere and clears the bits above.
+        let kind = if self.big_endian { Endian::ToLe } else { Endian::ToBe };
+        self.emit(Op::Swap { kind, bits, dst });
     }
 
     pub(super) fn ptr_add(&mut self, dst: Option<Reg>, base: Value, offset: Value) {

@@ -208,7 +208,8 @@ impl Facts {
             BinaryOp::Lshr => self.want_zext(f, args[0]),
             BinaryOp::Ashr => self.want_sext(f, args[0]),
             BinaryOp::Udiv | BinaryOp::Urem => args.iter().for_each(|&arg| self.want_zext(f, arg)),
-            BinaryOp::Sdiv | BinaryOp::Srem => args.iter().for_each(|&arg| self.want_sext(f, arg)),
+            // Only v4 has them, and 32-bit arithmetic.
+            BinaryOp::Sdiv | BinaryOp::Srem => {}
         }
     }
 

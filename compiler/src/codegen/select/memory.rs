@@ -127,8 +127,8 @@ impl Selector<'_> {
         let bits = size.bytes() * 8;
         let unused = 64 - bits;
         let (zext, sext) = (constant << unused >> unused, ((constant << unused) as i64) >> unused);
-        if self.cpu >= Cpu::V4
-            && core.is_none()
+        // Compilers emit stores of immediates from v4 on, but every kernel takes them.
+        if core.is_none()
             && !self.may_be_context(addr)
             && let Ok(imm) = i32::try_from(sext)
         {

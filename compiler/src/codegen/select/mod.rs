@@ -23,7 +23,7 @@ use self::constants::Constant;
 use self::facts::{Facts, Fix, width_of};
 use super::flow::Flow;
 use super::mir::{self, Inst, Object, ObjectData, Op, Reg, Src};
-use super::{Limit, LimitKind};
+use super::{Limit, LimitKind, Options};
 use crate::ir::flow::reverse_post_order;
 use crate::ir::{
     Arena, Block, Callee, ConvertOp, CoreId, Entity, Function, InstData, Intrinsic, Module, SrcLoc, Type,
@@ -31,13 +31,15 @@ use crate::ir::{
 };
 
 /// Selects instructions for one function.
-pub fn select(f: &Function, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> mir::Func {
+pub fn select(f: &Function, module: &Module, options: &Options, limits: &mut Vec<Limit>) -> mir::Func {
+    let cpu = options.cpu;
     let rpo = reverse_post_order(f);
     let facts = Facts::new(f, module, cpu, &rpo);
     let mut selector = Selector {
         f,
         module,
         cpu,
+        big_endian: options.big_endian,
         facts,
         limits,
         out: mir::Func::new(f.symbol),
@@ -73,6 +75,7 @@ struct Selector<'a> {
     f: &'a Function,
     module: &'a Module,
     cpu: Cpu,
+    big_endian: bool,
     facts: Facts,
     limits: &'a mut Vec<Limit>,
     out: mir::Func,

@@ -6,12 +6,12 @@ mod vm;
 
 use std::collections::BTreeMap;
 
-use skep_stdlib::isa::{Cpu, Insn};
+use skep_stdlib::isa::{Cpu, Insn, Operand};
 
 use super::code::{Code, FuncCode};
 use super::{Limit, Options, generate};
 use crate::ir::interp::{Fault, Host, Interp, Memory, Options as InterpOptions, Uninit};
-use crate::ir::{Module, SymbolKind, parse, verify};
+use crate::ir::{BinaryOp, Callee, InstData, Module, SymbolKind, parse, verify};
 use vm::Vm;
 
 /// Parses and verifies a module.
@@ -24,7 +24,7 @@ fn module(text: &str) -> Module {
 /// Generates code and checks what must hold for all code.
 fn compile(module: &Module, cpu: Cpu) -> Code {
     let mut limits = Vec::new();
-    let code = generate(module, &Options { cpu, check: true }, &mut limits);
+    let code = generate(module, &Options { cpu, big_endian: false, check: true }, &mut limits);
     assert_eq!(limits, [], "{cpu:?}");
     for f in &code.functions {
         check_shape(f, cpu);
@@ -34,7 +34,9 @@ fn compile(module: &Module, cpu: Cpu) -> Code {
 
 fn check_shape(f: &FuncCode, cpu: Cpu) {
     for insn in &f.insns {
-        assert!(insn.min_cpu().is_some_and(|min| min <= cpu), "{insn} at {cpu:?}");
+        // Stores of immediates are emitted for all, see `select::memory`.
+        let everywhere = matches!(insn, Insn::Store { src: Operand::Imm(_), .. });
+        assert!(everywhere || insn.min_cpu().is_some_and(|min| min <= cpu), "{insn} at {cpu:?}");
     }
     assert_eq!(f.lines.first().map(|line| line.0), Some(0));
     assert!(f.lines.windows(2).all(|pair| pair[0].0 < pair[1].0));
@@ -46,7 +48,7 @@ fn check_shape(f: &FuncCode, cpu: Cpu) {
 /// The limits that generation reports.
 fn limits(text: &str, cpu: Cpu) -> Vec<Limit> {
     let mut limits = Vec::new();
-    generate(&module(text), &Options { cpu, check: true }, &mut limits);
+    generate(&module(text), &Options { cpu, big_endian: false, check: true }, &mut limits);
     limits
 }
 
@@ -71,7 +73,7 @@ impl Recorder {
         let mut shapes = BTreeMap::new();
         for f in &module.functions {
             for inst in f.insts.values() {
-                if let crate::ir::InstData::Call { callee: crate::ir::Callee::Helper(id), args, .. } = inst {
+                if let InstData::Call { callee: Callee::Helper(id), args, .. } = inst {
                     shapes.insert(*id, args.iter().map(|&arg| f.ty(arg).mask()).collect());
                 }
             }
@@ -136,13 +138,21 @@ fn agree(module: &Module, inputs: &[Vec<u64>]) {
     let expected: Vec<_> =
         inputs.iter().filter_map(|args| Some((args, interpret(module, args).ok()?))).collect();
     assert!(!expected.is_empty(), "{}", crate::ir::print_module(module, false));
-    for cpu in Cpu::ALL {
+    let mut cpus = Cpu::ALL.to_vec();
+    cpus.retain(|&cpu| cpu >= Cpu::V4 || !divides_signed(module));
+    for cpu in cpus {
         let code = compile(module, cpu);
         for (args, expected) in &expected {
             let seen = execute(module, &code, args);
             assert_eq!(seen.as_ref(), Ok(expected), "{cpu:?} {args:x?}\n{}", text(module, &code));
         }
     }
+}
+
+/// Has the module an operation that only v4 has? The optimiser would have expanded it.
+fn divides_signed(module: &Module) -> bool {
+    let insts = module.functions.iter().flat_map(|f| f.insts.values());
+    insts.into_iter().any(|inst| matches!(inst, InstData::Binary { op: BinaryOp::Sdiv | BinaryOp::Srem, .. }))
 }
 
 /// IR and code, for messages.
@@ -392,7 +402,7 @@ block5(v30: i32):
 #[test]
 fn the_seed_program_is_small() {
     let code = asm(DROP_ICMP, Cpu::V1);
-    assert!(code.len() <= 26, "{}", code.join("\n"));
+    assert!(code.len() <= 25, "{}", code.join("\n"));
 }
 
 #[test]
@@ -424,15 +434,21 @@ fn random_run(seed: u64, shape: random::Shape) {
 
 #[test]
 fn random_functions_agree() {
-    for seed in 0..150 {
-        random_run(seed, random::Shape { size: 40, depth: 2, calls: 8, local: 50 });
+    for seed in 0..60 {
+        random_run(
+            seed,
+            random::Shape { size: 40, depth: 2, calls: 8, local: 50, signed_division: seed % 4 == 0 },
+        );
     }
 }
 
 #[test]
 fn random_functions_with_many_live_values_agree() {
-    for seed in 0..60 {
-        random_run(seed, random::Shape { size: 120, depth: 3, calls: 15, local: 10 });
+    for seed in 0..16 {
+        random_run(
+            seed,
+            random::Shape { size: 120, depth: 3, calls: 15, local: 10, signed_division: seed % 4 == 0 },
+        );
     }
 }
 
@@ -500,4 +516,38 @@ fn too_much_stack_is_a_limit_that_names_the_variables() {
     assert_eq!(limits.len(), 1);
     assert_eq!(limits[0].message, "`f` needs 600 bytes of stack, the kernel allows 512");
     assert_eq!(limits[0].notes.len(), 5);
+}
+
+#[test]
+fn the_checker_finds_wrong_allocations() {
+    // Every register that an allocation reads is exchanged for another in turn. The other one may
+    // happen to hold the same value.
+    let module =
+        random::module(7, random::Shape { size: 30, depth: 1, calls: 10, local: 20, signed_division: false });
+    let f = &module.functions[0];
+    let options = Options { cpu: Cpu::V3, big_endian: false, check: true };
+    let mut selected = super::selected_function(f, &module, &options);
+    super::regs::prepare(&mut selected);
+    let mut allocated = selected.clone();
+    let steps = super::regs::allocate(&mut allocated).expect("an allocation is found");
+    super::regs::check::check(&selected, &steps).expect("the allocation is right");
+    let (mut wrong, mut passed) = (0, 0);
+    for block in steps.keys() {
+        for index in 0..steps[block].len() {
+            let mut broken = steps.clone();
+            let mut first = true;
+            broken[block][index].inst.op.map_regs(|reg, role| {
+                let other = super::mir::Reg::from_index((reg.index() + 1) % 10);
+                if role.reads() && std::mem::take(&mut first) { other } else { reg }
+            });
+            if broken[block][index].inst == steps[block][index].inst {
+                continue;
+            }
+            match super::regs::check::check(&selected, &broken) {
+                Ok(()) => passed += 1,
+                Err(_) => wrong += 1,
+            }
+        }
+    }
+    assert!(wrong > 50 && passed <= 2, "{wrong} found, {passed} not");
 }

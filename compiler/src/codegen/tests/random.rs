@@ -51,6 +51,22 @@ impl Rng {
 const WORDS: [Type; 2] = [Type::I32, Type::I64];
 const CELLS: [Type; 4] = [Type::I8, Type::I16, Type::I32, Type::I64];
 const BUFFER: u32 = 24;
+/// The last two exist from v4 on.
+const OPS: [BinaryOp; 13] = [
+    BinaryOp::Add,
+    BinaryOp::Sub,
+    BinaryOp::Mul,
+    BinaryOp::Udiv,
+    BinaryOp::Urem,
+    BinaryOp::And,
+    BinaryOp::Or,
+    BinaryOp::Xor,
+    BinaryOp::Shl,
+    BinaryOp::Lshr,
+    BinaryOp::Ashr,
+    BinaryOp::Sdiv,
+    BinaryOp::Srem,
+];
 
 /// How the function is made.
 #[derive(Clone, Copy)]
@@ -63,6 +79,8 @@ pub struct Shape {
     pub calls: usize,
     /// Of 100 operands, how many are of the last few values; few make many live at once.
     pub local: usize,
+    /// With operations that only v4 has.
+    pub signed_division: bool,
 }
 
 /// A module with one function that takes three integers, and another that the first one calls.
@@ -196,22 +214,8 @@ impl Maker<'_> {
                 self.buffer();
             }
             0..=3 => {
-                let ops = [
-                    BinaryOp::Add,
-                    BinaryOp::Sub,
-                    BinaryOp::Mul,
-                    BinaryOp::Udiv,
-                    BinaryOp::Sdiv,
-                    BinaryOp::Urem,
-                    BinaryOp::Srem,
-                    BinaryOp::And,
-                    BinaryOp::Or,
-                    BinaryOp::Xor,
-                    BinaryOp::Shl,
-                    BinaryOp::Lshr,
-                    BinaryOp::Ashr,
-                ];
-                let data = InstData::Binary { op: self.rng.pick(&ops), args: [self.word(ty), self.word(ty)] };
+                let ops = &OPS[..if self.shape.signed_division { OPS.len() } else { OPS.len() - 2 }];
+                let data = InstData::Binary { op: self.rng.pick(ops), args: [self.word(ty), self.word(ty)] };
                 self.emit(data);
             }
             4 | 5 => self.convert(),

@@ -1,9 +1,9 @@
 //! The instruction set: the one opcode table, and everything that derives from it.
 //!
-//! - [`insn`]: one decoded instruction with named operands; the contract with the other crates.
-//! - [`mod@decode`], [`mod@encode`]: bytes to instruction and back.
-//! - [`print`](self): `Display` of an instruction is the pseudo-C of the kernel and LLVM.
-//! - [`mod@asm`]: the same text parsed back; [`mnemonic`]: the `add %r0, 1` dialect.
+//! - [`Insn`]: one decoded instruction with named operands; the contract with the other crates.
+//! - [`decode()`], [`encode()`]: bytes to instruction and back.
+//! - `Display` of an instruction is the pseudo-C of the kernel and LLVM; [`mod@asm`] parses it back.
+//! - [`mnemonic`]: the other assembler dialect, `add %r0, 1`.
 //!
 //! A [`Row`] is one operation: its opcode byte, the field that tells it from others with the same
 //! opcode ([`Select`]), what its fields mean ([`Form`]), and the cpu version that brought it. The

@@ -9,6 +9,14 @@
 #pragma clang attribute push (__attribute__((preserve_access_index)), apply_to = record)
 #endif
 
+typedef long long unsigned int __u64;
+
+typedef __u64 u64;
+
+typedef struct {
+	u64 key[2];
+} siphash_key_t;
+
 typedef signed char __s8;
 
 typedef unsigned char __u8;
@@ -23,8 +31,6 @@ typedef unsigned int __u32;
 
 typedef long long int __s64;
 
-typedef long long unsigned int __u64;
-
 typedef __s8 s8;
 
 typedef __u8 u8;
@@ -38,8 +44,6 @@ typedef __s32 s32;
 typedef __u32 u32;
 
 typedef __s64 s64;
-
-typedef __u64 u64;
 
 typedef _Bool bool;
 
@@ -3087,6 +3091,9 @@ struct file {
 	void *f_security;
 	errseq_t f_wb_err;
 	struct hlist_head *f_ep;
+	union {
+		struct callback_head f_task_work;
+	};
 };
 
 struct mnt_idmap;
@@ -8431,8 +8438,10 @@ struct netlink_sock {
 	u32 dst_group;
 	u32 subscriptions;
 	u32 ngroups;
+	long unsigned int *groups;
 	long unsigned int state;
 	size_t max_recvmsg_len;
+	bool bound;
 	bool cb_running;
 };
 

@@ -67,7 +67,10 @@ pub fn write(input: Input<'_>) -> Sections {
     writer.add_variables(false);
     let ext = ext::build(&input, &mut writer.types, &writer.ids);
     writer.add_datasecs();
-    [(".BTF", writer.types.finish()), (".BTF.ext", ext.write(input.order))]
+    // libbpf refuses a `.BTF.ext` that says nothing.
+    let says_nothing = ext.funcs.iter().all(|section| section.records.is_empty());
+    let ext = if says_nothing { Vec::new() } else { ext.write(input.order) };
+    [(".BTF", writer.types.finish()), (".BTF.ext", ext)]
 }
 
 struct Writer<'a> {

@@ -151,7 +151,8 @@ impl Lowering<'_> {
     pub fn slot(&mut self, layout: Layout, name: String, span: Span) -> Mem {
         let size = u32::try_from(layout.size).unwrap_or(u32::MAX);
         let loc = self.locs.get(span);
-        let slot = self.f.slots.push(SlotData { size, align: layout.align.max(1), name, loc });
+        // An empty object has an address too, and it must lie in the frame.
+        let slot = self.f.slots.push(SlotData { size: size.max(1), align: layout.align.max(1), name, loc });
         Mem::new(Base::Slot(slot), layout.align.max(1))
     }
 

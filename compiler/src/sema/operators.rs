@@ -4,7 +4,7 @@ use skep_syntax::ast::{BinOp, ExprId, TypeNameId, UnOp};
 use skep_syntax::diag::{Diag, codes};
 use skep_syntax::source::Span;
 
-use crate::hir::{BinaryOp, CompareOp, Expr, ExprKind, Place, UnaryOp};
+use crate::hir::{BinaryOp, CompareOp, Expr, ExprKind, Place, PlaceKind, UnaryOp};
 use crate::types::{IntKind, Type, TypeId};
 
 use super::Sema;
@@ -497,7 +497,15 @@ impl Sema<'_, '_> {
             self.error(&codes::CAST, span, message);
             return Expr { ty: self.types.unqualified(to), ..self.error_expr(span) };
         }
-        let e = self.convert(e, to);
+        let mut e = self.convert(e, to);
+        if let ExprKind::Load(Place {
+            kind: PlaceKind::BitField { .. } | PlaceKind::CoreBitField { .. },
+            ..
+        }) = e.kind
+        {
+            // A cast to its own type makes a bit-field a plain value: promotion goes by the type then.
+            e = Expr { ty: e.ty, span, kind: ExprKind::Convert(Box::new(e)) };
+        }
         Expr { span, ..e }
     }
 }

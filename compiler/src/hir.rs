@@ -669,8 +669,6 @@ pub enum Builtin {
     FrameAddress,
     /// `__builtin_return_address(0)`.
     ReturnAddress,
-    /// `__builtin_object_size(p, n)`: folds to -1 or 0 when nothing is known.
-    ObjectSize,
     /// Prefetch: evaluated for effects of its operands only.
     Prefetch,
 }

@@ -4,9 +4,9 @@ use super::expr::Rvalue;
 use super::func::Lowering;
 use super::place::{Base, Mem, Target};
 use super::symbols::Kind;
-use crate::hir::{AtomicRmw, BinaryOp, Builtin, Expr, ExprKind};
+use crate::hir::{AtomicRmw, BinaryOp, Builtin, Expr};
 use crate::ir::{self, AtomicOp, Compare, InstData, Intrinsic, Type, UnaryOp, Value};
-use crate::types::{Layout, TypeId};
+use crate::types::TypeId;
 
 impl Lowering<'_> {
     pub fn builtin(&mut self, builtin: Builtin, args: &[Expr], ty: TypeId) -> Rvalue {
@@ -86,7 +86,6 @@ impl Lowering<'_> {
             (Builtin::ReturnAddress, _) => {
                 Rvalue::One(self.intrinsic(Intrinsic::ReturnAddress, Vec::new(), Type::Ptr))
             }
-            (Builtin::ObjectSize, [p, mode]) => self.object_size(p, mode, ty),
             (Builtin::Prefetch, args) => {
                 for arg in args {
                     self.expr(arg);
@@ -314,48 +313,5 @@ impl Lowering<'_> {
         let some = self.compare(Compare::Ne, a, zero);
         let no = self.iconst(Type::I1, 0);
         self.select(some, differs, no)
-    }
-
-    /// Bytes from the pointer to the end of its object when that is a variable, else what the mode
-    /// says of the unknown: the least (0) or the most.
-    fn object_size(&mut self, p: &Expr, mode: &Expr, ty: TypeId) -> Rvalue {
-        let most = matches!(mode.kind, ExprKind::Const(mode) if mode & 2 == 0);
-        let mut size = if most { u64::MAX } else { 0 };
-        let mut at = p;
-        while let ExprKind::Convert(inner) = &at.kind {
-            at = inner;
-        }
-        if let ExprKind::Address(place) = &at.kind {
-            let mem = self.place_mem(place);
-            let whole = match mem.base {
-                Base::Slot(slot) => Some(u64::from(self.f.slots[slot].size)),
-                Base::Symbol(_) => self.root_size(place),
-                Base::Pointer(_) => None,
-            };
-            if let Some(whole) = whole {
-                size = whole.saturating_sub(mem.offset.max(0) as u64);
-            }
-        }
-        let ty = self.cx.kind(ty).scalar().unwrap_or(Type::I64);
-        Rvalue::One(self.iconst(ty, size))
-    }
-
-    /// Size of the variable that a place is part of.
-    fn root_size(&self, place: &crate::hir::Place) -> Option<u64> {
-        use crate::hir::PlaceKind;
-        match &place.kind {
-            PlaceKind::Global(id) => {
-                let global = &self.cx.module.globals[id.index()];
-                self.cx.types.layout(global.ty).map(|Layout { size, .. }| size)
-            }
-            PlaceKind::Field { base, .. } | PlaceKind::Index { base, .. } => self.root_size(base),
-            PlaceKind::Local(_)
-            | PlaceKind::Func(_)
-            | PlaceKind::Deref(_)
-            | PlaceKind::BitField { .. }
-            | PlaceKind::Core { .. }
-            | PlaceKind::CoreBitField { .. }
-            | PlaceKind::Temporary(_) => None,
-        }
     }
 }

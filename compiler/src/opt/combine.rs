@@ -28,8 +28,8 @@ const WINDOW: usize = 96;
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     let mut changed = false;
-    let usage = slots::usage(f);
-    let private = |slot: Slot| usage.get(&slot).is_none_or(|usage| !usage.escapes);
+    let leaked = slots::leaked_anywhere(f);
+    let private = |slot: Slot| !leaked.contains(&slot);
     let preds = f.predecessors();
     for block in f.order.clone() {
         while let Some(merge) = find(f, cx, &preds, &private, block) {

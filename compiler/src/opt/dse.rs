@@ -14,6 +14,8 @@
 //! store that stays is never wider than it was.
 //! Cost: linear, times the places that one block writes.
 
+use std::collections::BTreeSet;
+
 use super::Cx;
 use super::alias::{Place, Root};
 use super::slots;
@@ -24,16 +26,15 @@ const RANGES: usize = 64;
 
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
-    let usage = slots::usage(f);
-    let private = |slot: Slot| usage.get(&slot).is_none_or(|usage| !usage.escapes);
+    let leaked = slots::leaked_anywhere(f);
+    let private = |slot: Slot| !leaked.contains(&slot);
     let mut changed = false;
     for block in f.order.clone() {
         // Walks backwards with what will be overwritten before it is read.
         let mut dead: Vec<(Root, i64, i64)> = Vec::new();
-        let mut frame_is_dead =
-            matches!(f.terminator(block).map(|i| &f.insts[i]), Some(InstData::Return { .. }));
-        // Slots that somebody reads further down.
-        let mut read: Vec<Slot> = Vec::new();
+        let returns = matches!(f.terminator(block).map(|i| &f.insts[i]), Some(InstData::Return { .. }));
+        // Slots that somebody reads further down, and whether all whose address got out may be.
+        let (mut read, mut read_leaked): (BTreeSet<Slot>, bool) = (BTreeSet::new(), false);
         let mut index = f.blocks[block].insts.len();
         while index > 0 {
             index -= 1;
@@ -46,13 +47,21 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
                         !there.may_overlap(end - start, &place, size, &private)
                     });
                     match place.root {
-                        Root::Slot(slot) => read.push(slot),
-                        _ => frame_is_dead &= f.slots.keys().all(private),
+                        Root::Slot(slot) => {
+                            read.insert(slot);
+                        }
+                        Root::Symbol(_) => {}
+                        Root::Number(_) | Root::Helper(_) | Root::Other(_) => read_leaked = true,
                     }
                 }
                 Reads::Anything => {
-                    dead.retain(|&(root, ..)| matches!(root, Root::Slot(slot) if private(slot)));
-                    frame_is_dead = false;
+                    let passed = slots::passed(f, &f.insts[inst]);
+                    dead.retain(|&(root, ..)| match root {
+                        Root::Slot(slot) => private(slot) && !passed.contains(&slot),
+                        Root::Symbol(_) | Root::Number(_) | Root::Helper(_) | Root::Other(_) => false,
+                    });
+                    read.extend(passed);
+                    read_leaked = true;
                 }
             }
             let InstData::Store { value, base, offset, flags } = f.insts[inst] else { continue };
@@ -61,7 +70,8 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
             if flags.volatile {
                 continue;
             }
-            let forgotten = matches!(place.root, Root::Slot(slot) if frame_is_dead && !read.contains(&slot));
+            let forgotten = matches!(place.root, Root::Slot(slot)
+                if returns && !read.contains(&slot) && !(read_leaked && !private(slot)));
             let left = uncovered(&dead, place.root, start, start + size);
             if forgotten || left.is_empty() {
                 f.blocks[block].insts.remove(index);

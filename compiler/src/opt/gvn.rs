@@ -9,8 +9,8 @@
 //!
 //! A pure instruction equals an identical one that dominates it. A load yields what was stored to or
 //! loaded from the same place, if nothing in between can have changed it; a store of what is there
-//! already goes. Calls and barriers change everything but constants and slots whose address is
-//! private. CO-RE values are equal only when they are the same relocation.
+//! already goes. Calls and barriers change everything but constants and slots whose address nobody
+//! has yet; a helper changes only those slots that it is given. CO-RE values are equal only when they are the same relocation.
 //! Preserves: effects, volatile accesses; the dominating instruction keeps its place in the source.
 //! The kernel's verifier still accepts: no load moves, none becomes wider, and what it knows of the
 //! first value it knows of the second.
@@ -35,10 +35,7 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     super::cfg::remove_unreachable(f);
     let flow = Flow::new(f);
     let loops = Loops::new(f, &flow);
-    let private: BTreeSet<Slot> =
-        slots::usage(f).into_iter().filter(|(_, usage)| !usage.escapes).map(|(slot, _)| slot).collect();
-    let mut pass =
-        Pass { cx, private, known: HashMap::new(), out: Arena::filled(&f.blocks, None), changed: false };
+    let mut pass = Pass { cx, known: HashMap::new(), out: Arena::filled(&f.blocks, None), changed: false };
     for &block in &flow.rpo {
         let mut memory = pass.memory_at(f, &flow, &loops, block);
         pass.block(f, &flow, block, &mut memory);
@@ -62,6 +59,14 @@ struct Content {
     constant: bool,
 }
 
+/// What is known of memory at one point.
+#[derive(Clone, Default)]
+struct Memory {
+    contents: Vec<Content>,
+    /// Slots whose address somebody may have.
+    leaked: BTreeSet<Slot>,
+}
+
 /// What an instruction does to memory.
 enum Write {
     Nothing,
@@ -73,47 +78,50 @@ enum Write {
 
 struct Pass<'a> {
     cx: &'a Cx<'a>,
-    private: BTreeSet<Slot>,
     /// Pure instructions with where and what they are; looked up, never iterated.
     known: HashMap<InstData, Vec<(Block, Value)>>,
     /// Memory at the end of each block that was visited.
-    out: Arena<Block, Option<Vec<Content>>>,
+    out: Arena<Block, Option<Memory>>,
     changed: bool,
 }
 
 impl Pass<'_> {
     /// What memory certainly holds at the start of a block.
-    fn memory_at(&self, f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Vec<Content> {
-        let mut common: Option<Vec<Content>> = None;
+    fn memory_at(&self, f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Memory {
+        let mut common: Option<Memory> = None;
         let mut pending = false;
         for &pred in &flow.preds[block] {
             match &self.out[pred] {
                 Some(memory) => match &mut common {
                     None => common = Some(memory.clone()),
-                    Some(common) => common.retain(|content| memory.contains(content)),
+                    Some(common) => {
+                        common.contents.retain(|content| memory.contents.contains(content));
+                        common.leaked.extend(&memory.leaked);
+                    }
                 },
                 None => pending |= flow.is_reachable(pred),
             }
         }
         let mut memory = common.unwrap_or_default();
         if pending {
-            // A loop: what its blocks write is unknown at its start.
+            // A loop: what its blocks write and let out is unknown at its start.
             let Some(index) = loops.innermost(block).filter(|&i| loops.loops[i].header == block) else {
-                return Vec::new();
+                return Memory { contents: Vec::new(), leaked: f.slots.keys().collect() };
             };
-            for &inside in &loops.loops[index].blocks {
-                for &inst in &f.blocks[inside].insts {
-                    self.forget(f, &f.insts[inst], &mut memory);
-                }
+            let inside = || loops.loops[index].blocks.iter().flat_map(|&inside| &f.blocks[inside].insts);
+            memory.leaked.extend(inside().flat_map(|&inst| slots::leaked(f, &f.insts[inst])));
+            for &inst in inside() {
+                self.forget(f, &f.insts[inst], &mut memory);
             }
         }
         memory
     }
 
-    fn block(&mut self, f: &mut Function, flow: &Flow, block: Block, memory: &mut Vec<Content>) {
+    fn block(&mut self, f: &mut Function, flow: &Flow, block: Block, memory: &mut Memory) {
         for inst in std::mem::take(&mut f.blocks[block].insts) {
             resolve_operands(f, inst);
             let data = f.insts[inst].clone();
+            memory.leaked.extend(slots::leaked(f, &data));
             if data.is_pure() && self.expression(f, flow, block, inst, &data) {
                 continue;
             }
@@ -125,12 +133,12 @@ impl Pass<'_> {
                 }
                 InstData::Store { value, base, offset, flags } if !flags.volatile => {
                     let content = self.content(f, base, offset, value);
-                    if memory.contains(&content) {
+                    if memory.contents.contains(&content) {
                         self.changed = true;
                         continue;
                     }
                     self.forget(f, &f.insts[inst], memory);
-                    remember(memory, content);
+                    remember(&mut memory.contents, content);
                 }
                 _ => self.forget(f, &f.insts[inst], memory),
             }
@@ -169,14 +177,14 @@ impl Pass<'_> {
         f: &mut Function,
         block: Block,
         inst: Inst,
-        memory: &mut Vec<Content>,
+        memory: &mut Memory,
         (base, offset, ty): (Value, i32, Type),
     ) -> bool {
         let Some(result) = f.result(inst) else { return false };
         let wanted = self.content(f, base, offset, result);
         let same =
             |c: &&Content| c.place == wanted.place && c.base == wanted.base && c.ty.bytes() == ty.bytes();
-        match memory.iter().find(same).map(|content| content.value) {
+        match memory.contents.iter().find(same).map(|content| content.value) {
             Some(value) => {
                 let loc = f.locs[inst];
                 let value = edit::append(f, block, loc, |ed| cast(ed, value, ty));
@@ -185,7 +193,7 @@ impl Pass<'_> {
                 true
             }
             None => {
-                remember(memory, wanted);
+                remember(&mut memory.contents, wanted);
                 false
             }
         }
@@ -202,11 +210,11 @@ impl Pass<'_> {
     }
 
     /// Drops what an instruction may change.
-    fn forget(&self, f: &Function, data: &InstData, memory: &mut Vec<Content>) {
-        let private = |slot: Slot| self.private.contains(&slot);
+    fn forget(&self, f: &Function, data: &InstData, memory: &mut Memory) {
+        let Memory { contents, leaked } = memory;
         match effect(f, data) {
             Write::Nothing => {}
-            Write::At(place, size) => memory.retain(|content| {
+            Write::At(place, size) => contents.retain(|content| {
                 // Distances from one unnamed base can be compared too.
                 let apart = match (content.base, data) {
                     (Some((a, at)), InstData::Store { base, offset, .. }) => {
@@ -215,13 +223,18 @@ impl Pass<'_> {
                     }
                     _ => false,
                 };
+                let private = |slot: Slot| !leaked.contains(&slot);
                 content.constant
                     || apart
                     || !content.place.may_overlap(content.ty.bytes().into(), &place, size, &private)
             }),
-            Write::Anything => memory.retain(|content| {
-                content.constant || matches!(content.place.root, Root::Slot(slot) if private(slot))
-            }),
+            Write::Anything => {
+                let passed = slots::passed(f, data);
+                contents.retain(|content| match content.place.root {
+                    Root::Slot(slot) => !leaked.contains(&slot) && !passed.contains(&slot),
+                    Root::Symbol(_) | Root::Number(_) | Root::Helper(_) | Root::Other(_) => content.constant,
+                });
+            }
         }
     }
 }

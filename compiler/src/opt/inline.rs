@@ -24,7 +24,7 @@ use crate::ir::{
 };
 
 /// A callee of at most this many instructions that become code is small.
-const SMALL: usize = 40;
+const SMALL: usize = 30;
 
 /// The only call of a static function is inlined up to this size.
 const SINGLE: usize = 5_000;

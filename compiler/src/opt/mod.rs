@@ -28,6 +28,7 @@
 //! 13. Values do not move into memory, nor back and forth.
 //! 14. No mask is made from a condition (`-(x)&k`): each such mask doubles the verifier's work.
 
+mod address;
 mod alias;
 pub mod bits;
 mod cfg;
@@ -53,6 +54,7 @@ mod switches;
 mod testing;
 mod thread;
 mod unroll;
+mod widen;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -164,6 +166,8 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "gvn", about: "what is known is not computed again", run: gvn::run, level: 1 },
     Pass { name: "dse", about: "stores that are overwritten go", run: dse::run, level: 1 },
     Pass { name: "unroll", about: "loops become straight code where wished", run: unroll::run, level: 1 },
+    Pass { name: "widen", about: "loop counters get 64 bits", run: widen::run, level: 1 },
+    Pass { name: "address", about: "constant parts of addresses move outward", run: address::run, level: 1 },
     Pass { name: "range", about: "signed operations become unsigned", run: range::run, level: 1 },
     Pass { name: "memops", about: "copies become loads and stores", run: memops::run, level: 0 },
     Pass { name: "combine", about: "neighbouring stores become wide ones", run: combine::run, level: 1 },
@@ -200,8 +204,10 @@ const LOOPS: &[&str] = &["unroll"];
 const LOWER: &[&str] = &["memops"];
 
 /// What was not a constant so far will not be one.
-const LATE: &[&str] =
-    &["simplify", "cfg", "dce", "range", "simplify", "combine", "dse", "combine", "switches", "legal"];
+const LATE: &[&str] = &[
+    "simplify", "cfg", "dce", "widen", "range", "simplify", "address", "simplify", "combine", "dse",
+    "combine", "switches", "legal",
+];
 
 /// Nothing follows but code generation.
 const LAST: &[&str] = &["checks"];

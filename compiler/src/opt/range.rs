@@ -11,14 +11,19 @@
 //!
 //! A forward analysis of signed intervals: each value has one, and the comparisons on the way to a
 //! block narrow it there. Loops are widened to the limits of the type after a few rounds.
+//! An extended sum, product or shift with a constant is computed in 64 bits if it does not overflow and
+//! has no other use, so that the constant can become part of an address.
 //! Below `-mcpu=v4` there is no signed division, and sign extension takes two shifts; zero extension
 //! is often free.
 //! Preserves: results; comparisons are not touched, since they also tell the kernel's verifier.
 //! The kernel's verifier still accepts: unsigned bounds follow from unsigned operations.
 //! Cost: linear in the instructions, times a few rounds, times the depth of conditions looked at.
 
+use std::collections::BTreeSet;
+
 use super::Cx;
 use super::bits::known;
+use super::edit::{self, Edit, Editor, use_counts};
 use crate::ir::flow::Flow;
 use crate::ir::{Arena, BinaryOp, Block, Compare, ConvertOp, Function, Inst, InstData, Type, Value};
 
@@ -28,13 +33,16 @@ const CONDITIONS: usize = 24;
 /// Rounds before bounds that still grow are given up.
 const ROUNDS: usize = 3;
 
+/// Times that intervals are computed again once they hold.
+const NARROWING: usize = 2;
+
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     let wanted = |data: &InstData| {
         matches!(
             data,
             InstData::Binary { op: BinaryOp::Sdiv | BinaryOp::Srem | BinaryOp::Ashr, .. }
-                | InstData::Convert { op: ConvertOp::Sext, .. }
+                | InstData::Convert { op: ConvertOp::Sext | ConvertOp::Zext, ty: Type::I64, .. }
         )
     };
     if !f.order.iter().flat_map(|&block| &f.blocks[block].insts).any(|&inst| wanted(&f.insts[inst])) {
@@ -43,11 +51,13 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     super::cfg::remove_unreachable(f);
     let ranges = Ranges::new(f);
     let mut new: Vec<(Inst, InstData)> = Vec::new();
+    let mut wider: BTreeSet<Inst> = BTreeSet::new();
+    let uses = use_counts(f);
     for &block in &f.order {
         for &inst in &f.blocks[block].insts {
             let positive = |v: Value| ranges.at(f, v, block).lo >= 0;
             match f.insts[inst] {
-                InstData::Binary { op, args: [a, b] } if wanted(&f.insts[inst]) => {
+                InstData::Binary { op, args: [a, b] } => {
                     let unsigned = match op {
                         BinaryOp::Sdiv if positive(a) && positive(b) => BinaryOp::Udiv,
                         BinaryOp::Srem if positive(a) && positive(b) => BinaryOp::Urem,
@@ -56,18 +66,39 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
                     };
                     new.push((inst, InstData::Binary { op: unsigned, args: [a, b] }));
                 }
-                InstData::Convert { op: ConvertOp::Sext, ty, arg } if positive(arg) => {
-                    new.push((inst, InstData::Convert { op: ConvertOp::Zext, ty, arg }));
+                InstData::Convert { op: op @ (ConvertOp::Sext | ConvertOp::Zext), ty, arg }
+                    if positive(arg) =>
+                {
+                    if op == ConvertOp::Sext {
+                        new.push((inst, InstData::Convert { op: ConvertOp::Zext, ty, arg }));
+                    }
+                    if ty == Type::I64 && uses[arg] == 1 && ranges.fits_wider(f, arg, block) {
+                        wider.insert(inst);
+                    }
                 }
                 _ => {}
             }
         }
     }
-    let changed = !new.is_empty();
+    let changed = !new.is_empty() || !wider.is_empty();
     for (inst, data) in new {
         f.set_inst(inst, data);
     }
+    edit::rewrite(f, |ed, inst| match ed.f.insts[inst] {
+        InstData::Convert { arg, .. } if wider.contains(&inst) => {
+            extend_first(ed, arg).map_or(Edit::Keep, Edit::Replace)
+        }
+        _ => Edit::Keep,
+    });
     changed
+}
+
+/// `zext (x op C)` as `(zext x) op C`.
+fn extend_first(ed: &mut Editor<'_>, value: Value) -> Option<Value> {
+    let Some(InstData::Binary { op, args: [x, constant] }) = ed.f.def(value).cloned() else { return None };
+    let constant = ed.f.constant(constant)?;
+    let x = ed.convert(ConvertOp::Zext, Type::I64, x);
+    Some(ed.binary_imm(op, x, constant))
 }
 
 /// A signed interval.
@@ -99,21 +130,68 @@ impl Interval {
     }
 }
 
-struct Ranges {
+/// The intervals of a function's values.
+pub struct Ranges {
     flow: Flow,
     values: Arena<Value, Option<Interval>>,
 }
 
 impl Ranges {
-    fn new(f: &Function) -> Ranges {
+    /// Analyses a function without unreachable blocks.
+    pub fn new(f: &Function) -> Ranges {
         let mut ranges = Ranges { flow: Flow::new(f), values: Arena::filled(&f.values, None) };
-        // Bounds grow for some rounds, then what still grows is set to the limits of its type. Each
-        // value is widened at most once on each side, so this ends.
+        // Bounds grow for some rounds, then those of parameters that still grow are set to the limits
+        // of their type. Each is widened at most once on each side, and every cycle passes one.
         let mut round = 0;
         while ranges.round(f, round >= ROUNDS) {
             round += 1;
         }
+        for _ in 0..NARROWING {
+            ranges.narrow(f);
+        }
         ranges
+    }
+
+    /// Computes every interval again from those found, which all hold: so the new ones hold too.
+    fn narrow(&mut self, f: &Function) {
+        for block in self.flow.rpo.clone() {
+            for (i, &param) in f.blocks[block].params.iter().enumerate() {
+                if let (Some(old), Some(new)) = (self.values[param], self.incoming(f, block, i)) {
+                    self.values[param] = Some(old.meet(new));
+                }
+            }
+            for &inst in &f.blocks[block].insts {
+                if let Some(result) = f.result(inst) {
+                    let new = self.transfer(f, block, &f.insts[inst], result);
+                    self.values[result] = Some(self.values[result].map_or(new, |old| old.meet(new)));
+                }
+            }
+        }
+    }
+
+    /// The least value in a block.
+    pub fn lowest(&self, f: &Function, value: Value, block: Block) -> i64 {
+        self.at(f, value, block).lo
+    }
+
+    /// The greatest value in a block.
+    pub fn highest(&self, f: &Function, value: Value, block: Block) -> i64 {
+        self.at(f, value, block).hi
+    }
+
+    /// Is the value `x op C`, computed without overflow from an `x` that is not negative? Then it can
+    /// be computed in 64 bits, where a constant part becomes part of an address.
+    fn fits_wider(&self, f: &Function, value: Value, block: Block) -> bool {
+        let Some(InstData::Binary { op: op @ (BinaryOp::Add | BinaryOp::Mul | BinaryOp::Shl), args: [x, c] }) =
+            f.def(value)
+        else {
+            return false;
+        };
+        let (x, c) = (self.at(f, *x, block), f.constant(*c).unwrap_or(u64::MAX));
+        let c = c as i64;
+        x.lo >= 0
+            && (0..=i64::from(i16::MAX)).contains(&c)
+            && arithmetic(*op, x, Interval { lo: c, hi: c }).is_some_and(|r| r.within(Type::I32).is_some())
     }
 
     fn round(&mut self, f: &Function, widen: bool) -> bool {
@@ -128,7 +206,7 @@ impl Ranges {
             for &inst in &f.blocks[block].insts {
                 if let Some(result) = f.result(inst) {
                     let new = self.transfer(f, block, &f.insts[inst], result);
-                    changed |= self.grow(f, result, new, widen);
+                    changed |= self.grow(f, result, new, false);
                 }
             }
         }
@@ -284,6 +362,9 @@ fn arithmetic(op: BinaryOp, a: Interval, b: Interval) -> Option<Interval> {
         BinaryOp::Add => Interval { lo: a.lo.checked_add(b.lo)?, hi: a.hi.checked_add(b.hi)? },
         BinaryOp::Sub => Interval { lo: a.lo.checked_sub(b.hi)?, hi: a.hi.checked_sub(b.lo)? },
         BinaryOp::Mul if positive => Interval { lo: a.lo.checked_mul(b.lo)?, hi: a.hi.checked_mul(b.hi)? },
+        BinaryOp::Shl if positive && b.lo == b.hi && b.lo < 32 => {
+            Interval { lo: a.lo.checked_mul(1 << b.lo)?, hi: a.hi.checked_mul(1 << b.lo)? }
+        }
         BinaryOp::And if a.lo >= 0 && b.lo >= 0 => Interval { lo: 0, hi: a.hi.min(b.hi) },
         BinaryOp::And if a.lo >= 0 => Interval { lo: 0, hi: a.hi },
         BinaryOp::And if b.lo >= 0 => Interval { lo: 0, hi: b.hi },

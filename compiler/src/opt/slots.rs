@@ -4,9 +4,10 @@
 //! goes anywhere else. Invariant: a slot that does not escape is touched by the listed accesses and
 //! by nothing else, so calls and stores through other pointers leave it alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ir::{Function, Inst, InstData, Intrinsic, Slot, Type, Value};
+use super::alias::{Place, Root};
+use crate::ir::{Callee, Function, Inst, InstData, Intrinsic, Slot, Type, Value};
 
 /// What an access does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,6 +79,85 @@ pub fn usage(f: &Function) -> BTreeMap<Slot, Usage> {
         }
     }
     all
+}
+
+/// Slots whose address an instruction lets out for good: what happens later to memory that nobody
+/// names may happen to them. A helper only uses the addresses it is given while it runs.
+pub fn leaked(f: &Function, data: &InstData) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    let mut leak = |v: Value| slots.extend(root_slot(f, v));
+    match data {
+        InstData::Store { value, .. } => leak(*value),
+        InstData::Call { callee: Callee::Helper(_), .. }
+        | InstData::Compare { .. }
+        | InstData::PtrAdd { .. } => {}
+        InstData::Load { .. } | InstData::AtomicRmw { .. } | InstData::AtomicCmpXchg { .. } => {}
+        InstData::Intrinsic { op, args, .. } => match op {
+            Intrinsic::Memcpy
+            | Intrinsic::Memmove
+            | Intrinsic::Memset
+            | Intrinsic::Memcmp
+            | Intrinsic::Strlen
+            | Intrinsic::Strcmp
+            | Intrinsic::ConstantP => {}
+            Intrinsic::Clz
+            | Intrinsic::Ctz
+            | Intrinsic::Popcount
+            | Intrinsic::Opaque
+            | Intrinsic::Fence
+            | Intrinsic::Trap
+            | Intrinsic::FrameAddress
+            | Intrinsic::Asm
+            | Intrinsic::Wide
+            | Intrinsic::Float
+            | Intrinsic::ReturnAddress
+            | Intrinsic::OddArgument
+            | Intrinsic::CastAddressSpace
+            | Intrinsic::OddAtomic => args.iter().for_each(|&v| leak(v)),
+        },
+        InstData::Call { .. }
+        | InstData::Const { .. }
+        | InstData::SymbolAddr { .. }
+        | InstData::SlotAddr { .. }
+        | InstData::Core { .. }
+        | InstData::Unary { .. }
+        | InstData::Binary { .. }
+        | InstData::Convert { .. }
+        | InstData::Select { .. }
+        | InstData::Jump { .. }
+        | InstData::Branch { .. }
+        | InstData::Switch { .. }
+        | InstData::Return { .. }
+        | InstData::Unreachable => data.for_each_operand(leak),
+    }
+    slots
+}
+
+/// Slots whose address is let out anywhere.
+pub fn leaked_anywhere(f: &Function) -> BTreeSet<Slot> {
+    f.order
+        .iter()
+        .flat_map(|&block| &f.blocks[block].insts)
+        .flat_map(|&inst| leaked(f, &f.insts[inst]))
+        .collect()
+}
+
+/// Slots that an instruction may access because it is given their address.
+pub fn passed(f: &Function, data: &InstData) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    data.for_each_operand(|v| slots.extend(root_slot(f, v)));
+    slots
+}
+
+/// The slot that an address points into.
+fn root_slot(f: &Function, address: Value) -> Option<Slot> {
+    if f.ty(address) != Type::Ptr {
+        return None;
+    }
+    match Place::new(f, address, 0).root {
+        Root::Slot(slot) => Some(slot),
+        Root::Symbol(_) | Root::Number(_) | Root::Helper(_) | Root::Other(_) => None,
+    }
 }
 
 /// The slot and offset that an address value is.

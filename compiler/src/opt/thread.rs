@@ -10,7 +10,9 @@
 //!
 //! This is what `a && b`, `?:` and inlined functions that return a code leave behind. The block may
 //! contain a few pure instructions, which are copied for the edge.
-//! Preserves: what happens on every path. Loop headers are left alone, so loops stay loops.
+//! The test of a loop whose first round is certain is passed by on the way in: the loop then tests at
+//! its end, with one jump for each round.
+//! Preserves: what happens on every path. Each loop keeps one entry.
 //! The kernel's verifier still accepts: it would have found the same edge dead. A test of a pointer is
 //! only threaded when all edges decide it, so no path keeps a pointer that is known to be null.
 //! Cost: linear in the edges, times the size of the copied block, which is bounded.
@@ -19,9 +21,10 @@ use std::collections::BTreeMap;
 
 use super::Cx;
 use super::clone;
+use super::simplify::convert::never_null;
 use super::simplify::evaluate;
-use crate::ir::flow::Flow;
-use crate::ir::{Block, BlockCall, Function, InstData, Type, Unroll, Value};
+use crate::ir::flow::{Flow, Loops};
+use crate::ir::{Block, BlockCall, Compare, Function, InstData, Type, Unroll, Value};
 
 /// Instructions of a block, besides constants, that are copied for an edge.
 const COPIED: usize = 6;
@@ -35,9 +38,14 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     let mut changed = false;
     for _ in 0..THREADS {
         let flow = Flow::new(f);
-        let Some((block, decided)) = flow.rpo.iter().find_map(|&block| candidate(f, &flow, block)) else {
-            break;
-        };
+        let loops = Loops::new(f, &flow);
+        let found = flow.rpo.iter().find_map(|&block| Some((block, candidate(f, &flow, &loops, block)?)));
+        let Some((block, decided)) = found else { break };
+        if flow.preds[block].iter().any(|&pred| flow.is_back_edge(pred, block)) {
+            // The target of the entry becomes the header.
+            let target = f.successors(block)[decided[0].1].block;
+            f.blocks[target].unroll = std::mem::take(&mut f.blocks[block].unroll);
+        }
         thread(f, block, &decided);
         changed = true;
     }
@@ -47,30 +55,24 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
 /// An edge: the block it leaves and its number among the jumps there.
 type Edge = (Block, usize);
 
-/// A block with the edges into it that decide its branch, and where they lead.
-fn candidate(f: &Function, flow: &Flow, block: Block) -> Option<(Block, Vec<(Edge, usize)>)> {
+/// The edges into a block that decide its branch, and where they lead.
+fn candidate(f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Option<Vec<(Edge, usize)>> {
     let data = &f.blocks[block];
-    if block == f.entry()
-        || data.params.is_empty()
-        || data.unroll != Unroll::Auto
-        || flow.preds[block].len() < 2
-    {
+    if block == f.entry() || data.params.is_empty() || flow.preds[block].len() < 2 {
         return None;
     }
     let (&last, body) = data.insts.split_last()?;
     if !matches!(f.insts[last], InstData::Branch { .. } | InstData::Switch { .. }) {
         return None;
     }
-    if flow.preds[block].iter().any(|&pred| flow.is_back_edge(pred, block)) {
-        return None;
-    }
     let copied = body.iter().filter(|&&inst| !matches!(f.insts[inst], InstData::Const { .. })).count();
     if copied > COPIED || !body.iter().all(|&inst| f.insts[inst].is_pure()) {
         return None;
     }
-    let mut decided = Vec::new();
-    let mut edges = 0;
-    let mut preds = flow.preds[block].clone();
+    let (mut decided, mut edges) = (Vec::new(), 0);
+    let mut preds: Vec<Block> =
+        flow.preds[block].iter().copied().filter(|&pred| !flow.is_back_edge(pred, block)).collect();
+    let is_loop = preds.len() < flow.preds[block].len();
     preds.dedup();
     for pred in preds {
         for (index, call) in
@@ -82,10 +84,32 @@ fn candidate(f: &Function, flow: &Flow, block: Block) -> Option<(Block, Vec<(Edg
             }
         }
     }
-    if decided.is_empty() || (decided.len() < edges && tests_pointer(f, block)) {
+    if decided.is_empty() || (decided.len() < edges && (is_loop || tests_pointer(f, block))) {
         return None;
     }
-    Some((block, decided))
+    if is_loop && !may_rotate(f, flow, loops, block, &decided) {
+        return None;
+    }
+    Some(decided)
+}
+
+/// Does the loop, which tests at its start, become one that tests at its end?
+fn may_rotate(f: &Function, flow: &Flow, loops: &Loops, header: Block, decided: &[(Edge, usize)]) -> bool {
+    let Some(index) = loops.innermost(header).filter(|&i| loops.loops[i].header == header) else {
+        return false;
+    };
+    let exits = |block: Block| f.successors(block).iter().any(|call| !loops.contains(index, call.block));
+    let targets = f.successors(header);
+    let target = targets[decided[0].1].block;
+    f.blocks[header].unroll != Unroll::Full
+        && !matches!(f.blocks[header].unroll, Unroll::Count(_))
+        && f.blocks[target].unroll == Unroll::Auto
+        && exits(header)
+        && !loops.loops[index].latches.iter().any(|&latch| exits(latch))
+        && decided.iter().all(|&(_, to)| targets[to].block == target)
+        && loops.contains(index, target)
+        && target != header
+        && flow.preds[target].len() == 1
 }
 
 /// Does the branch of the block depend on the comparison of a pointer that it is passed?
@@ -107,6 +131,7 @@ fn target(f: &Function, block: Block, call: &BlockCall) -> Option<usize> {
             known.insert(param, bits);
         }
     }
+    let non_null = |v: Value| passed.get(&v).is_some_and(|&arg| never_null(f, arg));
     let lookup = |known: &BTreeMap<Value, u64>, v: Value| known.get(&v).copied().or_else(|| f.constant(v));
     for &inst in &data.insts {
         match &f.insts[inst] {
@@ -116,6 +141,11 @@ fn target(f: &Function, block: Block, call: &BlockCall) -> Option<usize> {
             InstData::Switch { value, cases, .. } => {
                 let bits = lookup(&known, *value)?;
                 return Some(cases.iter().position(|c| (c.lo..=c.hi).contains(&bits)).unwrap_or(cases.len()));
+            }
+            InstData::Compare { op: op @ (Compare::Eq | Compare::Ne), args: [a, b] }
+                if f.ty(*a) == Type::Ptr && f.constant(*b) == Some(0) && non_null(*a) =>
+            {
+                known.extend(f.result(inst).map(|result| (result, u64::from(*op == Compare::Ne))));
             }
             other => {
                 if let (Some(result), Some(bits)) =
@@ -140,7 +170,6 @@ fn thread(f: &mut Function, block: Block, decided: &[(Edge, usize)]) {
             let call = data.targets()[target].clone();
             f.set_inst(last, InstData::Jump { target: call });
         }
-        // The copy may be the target of its own original: it never is, since headers are excluded.
         if let Some(last) = f.terminator(pred) {
             let mut data = f.insts[last].clone();
             data.targets_mut()[index].block = copy;

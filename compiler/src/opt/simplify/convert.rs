@@ -6,7 +6,7 @@
 //! used later as an index or a size and a check of its lower half proves nothing about it.
 
 use super::fold;
-use crate::ir::{BinaryOp, Compare, ConvertOp, InstData, Type, UnaryOp, Value};
+use crate::ir::{BinaryOp, Compare, ConvertOp, Function, InstData, Type, UnaryOp, Value};
 use crate::opt::bits::known;
 use crate::opt::edit::Editor;
 
@@ -113,11 +113,16 @@ pub fn compare(ed: &mut Editor<'_>, op: Compare, args: [Value; 2]) -> Option<Val
     if let Some(result) = known(ed.f, a).compare(op, known(ed.f, b), ty) {
         return Some(ed.iconst(Type::I1, result.into()));
     }
+    if ty == Type::Ptr
+        && let Some(value) = same_object(ed, op, a, b)
+    {
+        return Some(value);
+    }
     if equality {
         if let Some(value) = compare_selection(ed, op, a, b) {
             return Some(value);
         }
-        if constant == Some(0) && ty == Type::Ptr && never_null(ed, a) {
+        if constant == Some(0) && ty == Type::Ptr && never_null(ed.f, a) {
             return Some(ed.iconst(Type::I1, (op == Compare::Ne).into()));
         }
     }
@@ -156,9 +161,71 @@ fn extended_alike(ed: &mut Editor<'_>, op: Compare, a: Value, b: Value) -> Optio
     Some(ed.compare(op, a, b))
 }
 
-/// Addresses of slots are not null. (Symbols may be weak.)
-fn never_null(ed: &Editor<'_>, value: Value) -> bool {
-    matches!(ed.f.def(value), Some(InstData::SlotAddr { .. }))
+/// Addresses of slots are not null (symbols may be weak), and neither is what lies within an object
+/// but not at its start.
+pub fn never_null(f: &Function, value: Value) -> bool {
+    match f.def(value) {
+        Some(InstData::SlotAddr { .. }) => true,
+        Some(InstData::PtrAdd { offset, .. }) => f.constant(*offset).is_some_and(|bytes| bytes != 0),
+        _ => false,
+    }
+}
+
+/// Pointers into one object compare as their distances from its start do: no object lies across the
+/// end of the address space.
+fn same_object(ed: &mut Editor<'_>, op: Compare, a: Value, b: Value) -> Option<Value> {
+    let (mut left, mut right, mut op) = (Distance::new(ed.f, a), Distance::new(ed.f, b), op);
+    if left.base != right.base || matches!(op, Compare::Slt | Compare::Sle | Compare::Sgt | Compare::Sge) {
+        return None;
+    }
+    if left.variable.is_none() {
+        (left, right, op) = (right, left, op.swapped());
+    }
+    let limit = right.constant.checked_sub(left.constant)?;
+    match (left.variable, right.variable) {
+        (None, None) => {
+            let holds = fold::compare(signed(op), Type::I64, left.constant as u64, right.constant as u64);
+            Some(ed.iconst(Type::I1, holds.into()))
+        }
+        (Some(variable), None) if limit >= 0 && known(ed.f, variable).fits(Type::I32) => {
+            let limit = ed.iconst(Type::I64, limit as u64);
+            Some(ed.compare(op, variable, limit))
+        }
+        _ => None,
+    }
+}
+
+/// The signed comparison of the same kind.
+fn signed(op: Compare) -> Compare {
+    match op {
+        Compare::Ult => Compare::Slt,
+        Compare::Ule => Compare::Sle,
+        Compare::Ugt => Compare::Sgt,
+        Compare::Uge => Compare::Sge,
+        other => other,
+    }
+}
+
+/// An address as base, at most one variable, and a constant.
+struct Distance {
+    base: Value,
+    variable: Option<Value>,
+    constant: i64,
+}
+
+impl Distance {
+    fn new(f: &Function, address: Value) -> Distance {
+        let mut at = Distance { base: address, variable: None, constant: 0 };
+        while let Some(InstData::PtrAdd { base, offset }) = f.def(at.base) {
+            match f.constant(*offset) {
+                Some(bytes) => at.constant = at.constant.wrapping_add(bytes as i64),
+                None if at.variable.is_none() => at.variable = Some(*offset),
+                None => break,
+            }
+            at.base = f.resolve(*base);
+        }
+        at
+    }
 }
 
 /// Arithmetic whose result follows from the bits that are known of its operands.

@@ -15,7 +15,7 @@
 //! stay unless the loaded width implies them.
 //! Cost: linear in the instructions, for each sweep; at most [`SWEEPS`] sweeps.
 
-mod convert;
+pub mod convert;
 pub mod fold;
 mod memory;
 pub mod rules;

@@ -1,0 +1,180 @@
+//! widen: 32-bit loop counters that are used as 64-bit indexes become 64-bit counters.
+//!
+//! ```text
+//! block1(v1: i32):                         block1(v9: i64):
+//!   v2 = zext.i64 v1                         ; uses of v2 use v9
+//!   ...                              ->      ...
+//!   v3 = add v1, 1                           v3' = add v9, 1
+//!   jump block1(v3)                          jump block1(v3')
+//! ```
+//!
+//! Only counters of which [`super::range`] knows that they neither are negative nor overflow.
+//! Comparisons of the counter with constants become comparisons of the 64-bit counter, other uses
+//! take its lower half.
+//! Preserves: the values. The kernel's verifier still accepts: the check is of the very value that
+//! is added to a pointer, in all 64 bits.
+//! Cost: linear.
+
+use std::collections::BTreeMap;
+
+use super::Cx;
+use super::edit::{self, Edit};
+use super::mem2reg::drop_param;
+use super::range::Ranges;
+use crate::ir::flow::{Flow, Loops};
+use crate::ir::{BinaryOp, Block, ConvertOp, Function, InstData, SrcLoc, Type, Value, ValueDef};
+
+/// Runs the pass.
+pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
+    super::cfg::remove_unreachable(f);
+    let flow = Flow::new(f);
+    let loops = Loops::new(f, &flow);
+    if loops.loops.is_empty() {
+        return false;
+    }
+    let ranges = Ranges::new(f);
+    let mut changed = false;
+    for l in &loops.loops {
+        for param in f.blocks[l.header].params.clone() {
+            if f.ty(param) == Type::I32
+                && is_index(f, param)
+                && let Some(steps) = steps(f, &flow, &ranges, l.header, param)
+            {
+                widen(f, &flow, l.header, param, &steps);
+                changed = true;
+            }
+        }
+    }
+    if changed {
+        super::dce::remove_unused(f);
+    }
+    changed
+}
+
+/// Is the counter extended to 64 bits somewhere?
+fn is_index(f: &Function, param: Value) -> bool {
+    f.order.iter().flat_map(|&block| &f.blocks[block].insts).any(|&inst| {
+        matches!(f.insts[inst], InstData::Convert { op: ConvertOp::Zext | ConvertOp::Sext, ty: Type::I64, arg } if arg == param)
+    })
+}
+
+/// What an edge into the header passes.
+#[derive(Clone, Copy)]
+enum Step {
+    /// Any value that is not negative.
+    Start(Value),
+    /// The counter plus this.
+    Next(Value, u64),
+}
+
+/// What each edge passes, in the order of predecessors and their jumps; `None` if the counter is not
+/// simple or may overflow.
+fn steps(f: &Function, flow: &Flow, ranges: &Ranges, header: Block, param: Value) -> Option<Vec<Step>> {
+    let index = f.blocks[header].params.iter().position(|&p| p == param)?;
+    if ranges.lowest(f, param, header) < 0 {
+        return None;
+    }
+    let mut steps = Vec::new();
+    let mut preds = flow.preds[header].clone();
+    preds.dedup();
+    for pred in preds {
+        for call in f.successors(pred).into_iter().filter(|call| call.block == header) {
+            let arg = call.args[index];
+            match f.def(arg) {
+                Some(InstData::Binary { op: BinaryOp::Add, args: [x, c] }) if *x == param => {
+                    // Without overflow the sum is the sum in 64 bits.
+                    let step = f.constant(*c).filter(|&c| c < 1 << 16)?;
+                    let ValueDef::Inst(inst) = f.values[arg].def else { return None };
+                    let home = *f.order.iter().find(|&&b| f.blocks[b].insts.contains(&inst))?;
+                    let most = ranges.highest(f, param, home).checked_add(step as i64)?;
+                    (most <= i32::MAX.into()).then_some(())?;
+                    steps.push(Step::Next(arg, step));
+                }
+                _ if !flow.is_back_edge(pred, header) && ranges.lowest(f, arg, pred) >= 0 => {
+                    steps.push(Step::Start(arg));
+                }
+                _ => return None,
+            }
+        }
+    }
+    Some(steps)
+}
+
+fn widen(f: &mut Function, flow: &Flow, header: Block, param: Value, steps: &[Step]) {
+    let wide = f.add_param(header, Type::I64);
+    let low = f.make_inst(InstData::Convert { op: ConvertOp::Trunc, ty: Type::I32, arg: wide }, SrcLoc::NONE);
+    f.blocks[header].insts.insert(0, low);
+    let Some(low) = f.result(low) else { return };
+    drop_param(f, &flow.preds[header], header, param);
+    f.replace(param, low);
+    // Lower halves and what they are halves of.
+    let mut halves = vec![(low, wide)];
+    let mut next: BTreeMap<Value, Value> = BTreeMap::new();
+    edit::rewrite(f, |ed, inst| {
+        let step = steps.iter().find_map(|step| match *step {
+            Step::Next(value, by) if ed.f.result(inst) == Some(value) => Some((value, by)),
+            Step::Next(..) | Step::Start(_) => None,
+        });
+        if let Some((value, by)) = step {
+            let sum = ed.binary_imm(BinaryOp::Add, wide, by);
+            let half = ed.convert(ConvertOp::Trunc, Type::I32, sum);
+            next.insert(value, sum);
+            halves.push((half, sum));
+            return Edit::Replace(half);
+        }
+        let whole = |v: Value| halves.iter().find(|&&(half, _)| half == v).map(|&(_, wide)| wide);
+        match ed.f.insts[inst] {
+            InstData::Convert { op: ConvertOp::Zext | ConvertOp::Sext, ty: Type::I64, arg } => {
+                whole(arg).map_or(Edit::Keep, Edit::Replace)
+            }
+            InstData::Compare { op, args: [x, c] } => {
+                let limit = ed.f.constant(c).filter(|&bits| bits <= i32::MAX as u64);
+                if let (Some(wide), Some(bits)) = (whole(x), limit) {
+                    let limit = ed.iconst(Type::I64, bits);
+                    ed.set(inst, InstData::Compare { op, args: [wide, limit] });
+                }
+                Edit::Keep
+            }
+            _ => Edit::Keep,
+        }
+    });
+    let mut preds = flow.preds[header].clone();
+    preds.dedup();
+    let mut steps = steps.iter();
+    for pred in preds {
+        let Some(last) = f.blocks[pred].insts.pop() else { continue };
+        let loc = f.locs[last];
+        let calls = f.insts[last].targets().iter().filter(|call| call.block == header).count();
+        let mut args = Vec::new();
+        for step in steps.by_ref().take(calls) {
+            args.push(match step {
+                Step::Start(value) => {
+                    let value = f.resolve(*value);
+                    edit::append(f, pred, loc, |ed| ed.convert(ConvertOp::Zext, Type::I64, value))
+                }
+                Step::Next(value, _) => next.get(value).copied().unwrap_or(wide),
+            });
+        }
+        f.blocks[pred].insts.push(last);
+        let mut args = args.into_iter();
+        for call in f.insts[last].targets_mut().into_iter().filter(|call| call.block == header) {
+            call.args.extend(args.next());
+        }
+    }
+    f.resolve_aliases();
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::opt::testing::after_pass;
+
+    #[test]
+    fn an_index_becomes_wide() {
+        let text = "function @f(ptr) -> i32 {\nblock0(v0: ptr):\n  v1 = iconst.i32 0\n  jump block1(v1)\n\
+            block1(v2: i32):\n  v3 = zext.i64 v2\n  v4 = ptr_add v0, v3\n  v5 = load.i8 v4 align 1\n  v6 = iconst.i32 1\n\
+            v7 = add v2, v6\n  v8 = iconst.i32 9\n  v9 = icmp ult v7, v8\n  br v9, block1(v7), block2\n\
+            block2:\n  return v7\n}";
+        let out = after_pass("widen", text);
+        assert!(!out.contains("zext.i64 v2") && out.contains("ult"), "{out}");
+    }
+}

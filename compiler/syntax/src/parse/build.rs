@@ -1,9 +1,7 @@
 //! What the grammar's actions call: the state of one run, lists under construction, scopes.
 //!
 //! In: ids of nodes already made and token indices. Out: new nodes of the [`Unit`].
-//! Invariants: lists under construction live on one scratch stack, last in, first out; each knows its
-//! own length, so what an abandoned construct left above it is cut off the next time it is touched.
-//! No action fails, recurses or depends on how deep the input nests.
+//! Invariants: lists under construction live on one scratch stack, last in, first out. No action fails, recurses or depends on how deep the input nests.
 //!
 //! The actions for declarations, expressions and statements are in the files of these names.
 
@@ -14,10 +12,7 @@ use crate::ast::*;
 use crate::diag::{Diag, codes};
 use crate::intern::Symbol;
 use crate::source::{Loc, Span};
-use lalrpop_util::{ErrorRecovery, ParseError};
-
-/// Errors after which a run ends: repair never gets to the later ones.
-const MAX_ERRORS_OF_A_RUN: usize = 100;
+use lalrpop_util::ParseError;
 
 /// What was parsed.
 #[derive(Clone, Copy)]
@@ -96,15 +91,28 @@ pub struct Bin {
     pub last: ExprId,
 }
 
-/// A syntax error the grammar recovered from.
+/// Where the parser stopped.
 #[derive(Clone, Debug)]
 pub struct SyntaxError {
     /// Index of the token that does not fit.
     pub at: u32,
     /// Names of the terminals that would fit.
     pub expected: Vec<String>,
-    /// Index of the first token after those skipped.
-    pub resume: u32,
+}
+
+impl SyntaxError {
+    /// What the generated parser says.
+    pub fn new(error: ParseError<u32, Tok, ()>) -> SyntaxError {
+        let (at, expected) = match error {
+            ParseError::UnrecognizedToken { token, expected } => (token.0, expected),
+            ParseError::UnrecognizedEof { location, expected } => (location, expected),
+            ParseError::ExtraToken { token } => (token.0, Vec::new()),
+            // The feed never fails, so there are no others.
+            ParseError::InvalidToken { location } => (location, Vec::new()),
+            ParseError::User { .. } => (0, Vec::new()),
+        };
+        SyntaxError { at, expected }
+    }
 }
 
 /// Heights of nodes: pairs by ascending id, nothing for leaves.
@@ -145,7 +153,6 @@ pub struct Build<'c> {
     pub cx: &'c Cx<'c>,
     pub unit: Unit,
     pub pragmas: &'c Pragmas,
-    pub errors: Vec<SyntaxError>,
     pub diags: Vec<Diag>,
     pub(super) scratch: Vec<u32>,
     /// Left operands and operators of the binary sequences under construction.
@@ -175,7 +182,6 @@ impl<'c> Build<'c> {
             cx,
             unit,
             pragmas,
-            errors: Vec::new(),
             diags: Vec::new(),
             scratch: Vec::new(),
             ops: Vec::new(),
@@ -198,11 +204,6 @@ impl<'c> Build<'c> {
     #[inline]
     pub(super) fn span(&self, l: u32, r: u32) -> Span {
         self.cx.span(l, r)
-    }
-
-    /// Shows the feed that the parser gets on, where no node is made for long.
-    pub fn alive(&mut self, l: u32) {
-        self.cx.span(l, l);
     }
 
     pub(super) fn report(&mut self, diag: Diag) {
@@ -344,28 +345,5 @@ impl<'c> Build<'c> {
     pub(super) fn note_tag(&mut self, at: u32, tag: Symbol, what: Tagged, body: bool) {
         self.unit.file_tags.push(FileTag { tag, what, body });
         self.tag_marks.push(at);
-    }
-
-    // ------------------------------------------------------------ errors
-
-    /// Notes an error the grammar recovered from.
-    pub fn syntax_error(&mut self, e: ErrorRecovery<u32, Tok, ()>) {
-        let resume = e.dropped_tokens.last().map(|t| t.2);
-        self.fatal_error(e.error, resume);
-    }
-
-    /// Notes an error, with or without recovery.
-    pub fn fatal_error(&mut self, error: ParseError<u32, Tok, ()>, resume: Option<u32>) {
-        let (at, expected) = match error {
-            ParseError::InvalidToken { location } => (location, Vec::new()),
-            ParseError::UnrecognizedEof { location, expected } => (location, expected),
-            ParseError::UnrecognizedToken { token, expected } => (token.0, expected),
-            ParseError::ExtraToken { token } => (token.0, Vec::new()),
-            ParseError::User { .. } => return,
-        };
-        self.errors.push(SyntaxError { at, expected, resume: resume.unwrap_or(at) });
-        if self.errors.len() >= MAX_ERRORS_OF_A_RUN {
-            self.cx.enough.set(true);
-        }
     }
 }

@@ -24,9 +24,6 @@ pub const UNKNOWN: u8 = 8;
 
 /// The most operators, and the most statements, that may wait for what follows them.
 const MAX_PENDING: u32 = 2048;
-/// The most tokens without any action: the parser is skipping text after an error, and each step
-/// costs it as much as what is open is deep.
-const MAX_IDLE: u32 = 8192;
 
 /// What feed and actions share during one run of the parser.
 pub struct Cx<'a> {
@@ -41,10 +38,6 @@ pub struct Cx<'a> {
     pub stray: RefCell<Vec<u32>>,
     /// Where the program nests more than allowed, and what to say: the input ends there.
     pub too_deep: Cell<Option<(u32, &'static str)>>,
-    /// Tokens since an action last looked at the source.
-    idle: Cell<u32>,
-    /// Set when there have been enough errors: the input ends.
-    pub enough: Cell<bool>,
 }
 
 impl<'a> Cx<'a> {
@@ -58,8 +51,6 @@ impl<'a> Cx<'a> {
             braces: Cell::new(0),
             stray: RefCell::new(Vec::new()),
             too_deep: Cell::new(None),
-            idle: Cell::new(0),
-            enough: Cell::new(false),
         };
         cx.reset();
         cx
@@ -71,8 +62,6 @@ impl<'a> Cx<'a> {
         self.braces.set(0);
         self.stray.borrow_mut().clear();
         self.too_deep.set(None);
-        self.idle.set(0);
-        self.enough.set(false);
         for builtin in BUILTIN_TYPES {
             if let Some(sym) = self.names.lookup(builtin.as_bytes()) {
                 self.set_class(sym, TYPE);
@@ -95,7 +84,6 @@ impl<'a> Cx<'a> {
     /// Where the token with this index is; the last token if there are fewer.
     #[inline]
     pub fn loc(&self, at: u32) -> Loc {
-        self.idle.set(0);
         match self.toks.get(at as usize) {
             Some(tok) => tok.loc,
             None => self.toks.last().map_or(Loc::NONE, |tok| tok.loc),
@@ -378,10 +366,7 @@ impl Iterator for Feed<'_, '_> {
                 }
             }
             let tok = self.cx.toks.get(self.at)?;
-            let idle = self.cx.idle.get() + 1;
-            self.cx.idle.set(idle);
-            let stop = self.cx.too_deep.get().is_some() || self.cx.enough.get();
-            if tok.kind == TokenKind::Eof || stop || idle > MAX_IDLE {
+            if tok.kind == TokenKind::Eof || self.cx.too_deep.get().is_some() {
                 return None;
             }
             self.at += 1;

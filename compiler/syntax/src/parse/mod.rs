@@ -2,24 +2,19 @@
 //!
 //! In: a [`Session`] and the preprocessor's [`Tokens`]. Out: a [`Unit`] (always), diagnostics in the
 //! session. The stages: [`feed`] turns tokens into terminals, the generated parser calls the actions of
-//! [`build`], `decl`, `expr` and `stmt`; after a syntax error `repair` mends the token stream and the
+//! [`build`], `decl`, `expr` and `stmt`; after a syntax error [`error`] mends the token stream and the
 //! parser runs again, so that one mistake gives one message.
 //! Invariant: no input makes the parser fail, recurse or run for long.
 
-mod brackets;
 pub(crate) mod build;
 mod decl;
-mod expected;
+mod error;
 mod expr;
 mod feed;
 mod literal;
-mod mistakes;
 mod pragma;
-mod punctuation;
-mod repair;
-mod report;
+mod specs;
 mod stmt;
-mod suggest;
 pub(crate) mod tok;
 
 use crate::Session;
@@ -28,9 +23,9 @@ use crate::diag::{Diag, codes};
 use crate::pp::Std;
 use crate::token::Tokens;
 use build::{Build, Goal, SyntaxError};
+use error::repair::{self, Plan};
 use feed::{Cx, Feed};
 use pragma::Pragmas;
-use repair::Plan;
 use tok::Tok;
 
 lalrpop_util::lalrpop_mod!(
@@ -60,9 +55,12 @@ pub fn type_name(cx: &mut Session<'_>, tokens: &Tokens) -> (Ast, Option<TypeName
 /// What one run of the parser gives.
 struct Pass {
     unit: Unit,
-    goal: Option<Goal>,
-    errors: Vec<SyntaxError>,
+    goal: Result<Goal, SyntaxError>,
     diags: Vec<Diag>,
+    /// Tokens no program may contain; they were left out.
+    stray: Vec<u32>,
+    /// Where the program nests more than allowed, and what to say: the input ended there.
+    too_deep: Option<(u32, &'static str)>,
 }
 
 fn run(cx: &mut Session<'_>, tokens: &Tokens, start: Tok) -> (Unit, Option<Goal>) {
@@ -83,14 +81,8 @@ fn pass(cx: &Cx<'_>, pragmas: &Pragmas, start: Tok, plan: &Plan) -> Pass {
     repair::mark_types(cx, plan);
     let mut build = Build::new(cx, pragmas);
     let feed = Feed::new(cx, start, &plan.edits);
-    let goal = match grammar::GoalParser::new().parse(&mut build, feed) {
-        Ok(goal) => Some(goal),
-        Err(error) => {
-            build.fatal_error(error, None);
-            None
-        }
-    };
-    Pass { unit: build.unit, goal, errors: build.errors, diags: build.diags }
+    let goal = grammar::GoalParser::new().parse(&mut build, feed).map_err(SyntaxError::new);
+    Pass { unit: build.unit, goal, diags: build.diags, stray: cx.stray.take(), too_deep: cx.too_deep.get() }
 }
 
 #[cfg(test)]

@@ -4,11 +4,9 @@
 //! they had before.
 
 use super::build::{Build, Seq, Sp};
-use super::tok::Tok;
 use crate::ast::*;
 use crate::diag::{Diag, codes};
 use crate::intern::Symbol;
-use lalrpop_util::ErrorRecovery;
 
 impl Build<'_> {
     #[inline]
@@ -130,11 +128,6 @@ impl Build<'_> {
         let diag = Diag::new(&codes::NESTED_FUNCTION, span, "a function is defined inside another function")
             .with_help("if it was meant to stand outside, a `}` is missing above");
         self.report(diag);
-        self.stmt(l, r, StmtKind::Error)
-    }
-
-    pub fn error_stmt(&mut self, l: u32, r: u32, e: ErrorRecovery<u32, Tok, ()>) -> StmtId {
-        self.syntax_error(e);
         self.stmt(l, r, StmtKind::Error)
     }
 

@@ -4,12 +4,12 @@
 //! fixes. Each function knows one mistake and says nothing of the others; their order matters only
 //! where it says so.
 
-use super::feed::Edit;
-use super::report::{Finding, Fix, Scene};
-use super::tok::Tok;
+use super::scene::{Finding, Fix, Scene};
 use crate::ast::BinOp;
 use crate::diag::{Diag, codes};
 use crate::intern::Symbol;
+use crate::parse::feed::Edit;
+use crate::parse::tok::Tok;
 use crate::source::Span;
 use crate::token::TokenKind;
 
@@ -92,7 +92,11 @@ fn attribute_parens(s: &Scene<'_>) -> Option<Finding> {
         return None;
     }
     let message = format!("expected `((` after `__attribute__`, found {}", s.quote(s.at));
-    Some(Finding::new(error(s.span(s.at), message).with_help("attributes stand in two pairs of parentheses")))
+    let finding =
+        Finding::new(error(s.span(s.at), message).with_help("attributes stand in two pairs of parentheses"));
+    let word = if one == Some(Tok::Attribute) { s.before(1)? } else { s.before(2)? };
+    let close = if s.kind(word + 1) == TokenKind::LParen { s.closing(word + 1)? } else { word };
+    Some(finding.fix(Fix::Edits(vec![(word as u32, Edit::SkipTo(close as u32 + 1))])))
 }
 
 /// `goto;`

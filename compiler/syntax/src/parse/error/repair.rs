@@ -1,19 +1,23 @@
 //! Error repair: after a syntax error the token stream is mended and parsed again.
 //!
 //! In: tokens. Out: the unit of the last run and one diagnostic per mistake.
-//! A fix counts only if it takes the parser further than the error; if none does, the grammar's own
-//! recovery (skip to the next `;` or `}`) stands, and errors right behind it are not reported.
+//! The grammar has no error recovery of its own: it stops at the first error, [`report`] explains it and
+//! proposes fixes, from inserting the missing `;` to leaving out a whole declaration, and the one that
+//! takes the parser furthest is kept. So the parser never sees broken input twice, and a mistake that
+//! is mended well has no consequences.
 //! Invariant: the number of runs is bounded by the size of the program and by the limit on errors.
 
-use super::build::{Goal, SyntaxError};
-use super::feed::{Cx, Edit, UNKNOWN};
-use super::pragma::Pragmas;
-use super::report::{self, Fix};
-use super::tok::Tok;
-use super::{Pass, brackets, pass};
+use super::brackets;
+use super::report;
+use super::scene::Fix;
 use crate::ast::Unit;
 use crate::diag::{Diag, codes};
 use crate::intern::Symbol;
+use crate::parse::build::{Goal, SyntaxError};
+use crate::parse::feed::{Cx, Edit, UNKNOWN};
+use crate::parse::pragma::Pragmas;
+use crate::parse::tok::Tok;
+use crate::parse::{Pass, pass};
 use crate::source::{Loc, Span};
 use crate::token::{self, Token, TokenKind};
 
@@ -21,14 +25,15 @@ use crate::token::{self, Token, TokenKind};
 const MAX_ERRORS: usize = 20;
 /// Tokens fed to all runs together.
 const MAX_WORK: usize = 30_000_000;
-/// After skipped text the parser must get this far before an error is news.
-const QUIET: u32 = 4;
+/// A fix that takes the parser this far is good enough.
+const FAR: u32 = 4;
 
 /// The changes made so far.
 #[derive(Clone, Default)]
 pub struct Plan {
     /// By token; several for one token in the order they apply.
     pub edits: Vec<(u32, Edit)>,
+    /// Names to be read as types.
     pub types: Vec<Symbol>,
 }
 
@@ -61,9 +66,6 @@ struct Repair<'a> {
 /// `cut_off` says that the text ends too early for a reason already told.
 pub fn run(cx: &Cx<'_>, pragmas: &Pragmas, start: Tok, cut_off: bool) -> (Unit, Option<Goal>, Vec<Diag>) {
     let first = pass(cx, pragmas, start, &Plan::default());
-    if first.errors.is_empty() {
-        return finish(cx, first, Vec::new());
-    }
     let mut repair = Repair {
         cx,
         pragmas,
@@ -75,12 +77,12 @@ pub fn run(cx: &Cx<'_>, pragmas: &Pragmas, start: Tok, cut_off: bool) -> (Unit, 
         diags: Vec::new(),
     };
     let last = repair.all(first);
-    let diags = std::mem::take(&mut repair.diags);
-    finish(cx, last, diags)
+    finish(cx, last, repair.diags)
 }
 
+/// Adds to the syntax errors what the last run had to say.
 fn finish(cx: &Cx<'_>, pass: Pass, mut diags: Vec<Diag>) -> (Unit, Option<Goal>, Vec<Diag>) {
-    for &at in cx.stray.borrow().iter() {
+    for &at in &pass.stray {
         let Some(tok) = cx.toks.get(at as usize) else { continue };
         let spelling = String::from_utf8_lossy(token::text(tok, cx.source, cx.names)).into_owned();
         match tok.kind {
@@ -89,99 +91,74 @@ fn finish(cx: &Cx<'_>, pass: Pass, mut diags: Vec<Diag>) -> (Unit, Option<Goal>,
                 diags.push(Diag::new(&codes::UNSUPPORTED, Span::at(tok.loc), message));
             }
             TokenKind::Hash | TokenKind::HashHash => {
-                let diag = Diag::new(
-                    &codes::STRAY_TOKEN,
-                    Span::at(tok.loc),
-                    format!("stray `{spelling}` in the program"),
-                );
+                let message = format!("stray `{spelling}` in the program");
+                let diag = Diag::new(&codes::STRAY_TOKEN, Span::at(tok.loc), message);
                 diags.push(diag.with_note("a directive starts with `#` as the first character of its line"));
             }
             // The preprocessor has reported it.
             _ => {}
         }
     }
-    if let Some((at, message)) = cx.too_deep.get() {
+    if let Some((at, message)) = pass.too_deep {
         diags.push(Diag::new(&codes::NESTING, cx.span(at, at + 1), message));
     }
     diags.extend(pass.diags);
-    (pass.unit, pass.goal, diags)
+    (pass.unit, pass.goal.ok(), diags)
 }
 
 impl Repair<'_> {
-    fn pass(&mut self, plan: &Plan) -> Pass {
-        self.work += self.cx.toks.len() + 1000;
-        pass(self.cx, self.pragmas, self.start, plan)
-    }
-
     fn all(&mut self, first: Pass) -> Pass {
         let mut now = first;
-        // Errors in front of this token have been dealt with.
-        let mut done = 0;
         if let Some(better) = self.forgotten_brace(&now) {
             now = better;
         }
-        while let Some(error) = next_error(&now, done) {
-            if self.diags.len() >= MAX_ERRORS || self.cx.too_deep.get().is_some_and(|(at, _)| error.at >= at)
-            {
+        while let Err(error) = &now.goal {
+            if self.diags.len() >= MAX_ERRORS || now.too_deep.is_some() {
                 break;
             }
-            let finding = report::explain(self.cx, &now.unit, &error);
-            let outside = brackets::outside_bodies(self.cx.toks, error.at as usize);
-            let again = outside && self.same_region(error.at);
-            if outside {
-                self.outside = Some(error.at);
-            }
-            let told = self.diags.iter().any(|d| d.message == finding.diag.message);
-            if !again && !self.is_consequence(error.at) && !(told && names_something(&finding.diag)) {
+            let finding = report::explain(self.cx, &now.unit, error);
+            if !self.is_old_news(&now, error.at, &finding.diag) {
                 self.diags.push(finding.diag);
             }
-            match self.best(&now, &error, done, &finding.fixes) {
-                Some((plan, pass)) => {
-                    self.plan = plan;
-                    now = pass;
-                }
-                None => done = error.resume.max(error.at) + QUIET,
-            }
+            let Some((plan, pass)) = self.best(error.at, &finding.fixes) else { break };
+            self.plan = plan;
+            now = pass;
         }
         now
     }
 
-    /// The first fix that works well, or the one that works best; none if skipping gets further.
-    fn best(&mut self, now: &Pass, error: &SyntaxError, done: u32, fixes: &[Fix]) -> Option<(Plan, Pass)> {
+    /// The first fix that works well, or the one that works best.
+    fn best(&mut self, at: u32, fixes: &[Fix]) -> Option<(Plan, Pass)> {
         let mut best: Option<(u32, Plan, Pass)> = None;
         for fix in fixes {
             if self.work > MAX_WORK {
                 break;
             }
             let plan = self.plan.with(fix);
-            let pass = self.pass(&plan);
-            let reached = reach(&pass, done);
-            if reached > error.at && best.as_ref().is_none_or(|b| reached > b.0) {
+            let pass = pass(self.cx, self.pragmas, self.start, &plan);
+            let reached = reach(&pass);
+            self.work += 1000 + self.cx.toks.len().min(reached as usize);
+            if reached > at && best.as_ref().is_none_or(|b| reached > b.0) {
                 best = Some((reached, plan, pass));
             }
-            if reached > error.at.saturating_add(QUIET) {
+            if reached > at.saturating_add(FAR) {
                 break;
             }
         }
-        let (reached, plan, pass) = best?;
-        let poor = reached <= error.at.saturating_add(QUIET);
-        if poor && reach(now, error.resume.max(error.at + 1)) > reached {
-            return None;
-        }
-        Some((plan, pass))
+        best.map(|(_, plan, pass)| (plan, pass))
     }
 
     /// A brace that is never closed shows far from where it is missing: look for it first.
     fn forgotten_brace(&mut self, now: &Pass) -> Option<Pass> {
-        if self.cut_off || self.cx.too_deep.get().is_some() {
+        let error = now.goal.as_ref().err()?;
+        if self.cut_off || now.too_deep.is_some() {
             return None;
         }
         let lost = brackets::unclosed_brace(self.cx)?;
         let closing = vec![(lost.before, Edit::Insert(Tok::RBrace)); lost.count as usize];
         let mut ended = closing.clone();
         ended.push((lost.before, Edit::Insert(Tok::Semi)));
-        let error = next_error(now, 0)?;
-        let (plan, pass) = self.best(now, &error, 0, &[Fix::Edits(closing), Fix::Edits(ended)])?;
+        let (plan, pass) = self.best(error.at, &[Fix::Edits(closing), Fix::Edits(ended)])?;
         let quote = |at: u32| self.cx.span(at, at + 1);
         let mut diag = Diag::new(&codes::UNBALANCED, quote(lost.open), "this `{` is never closed");
         if self.cx.toks.get(lost.before as usize).is_some_and(|t| t.kind != TokenKind::Eof) {
@@ -190,6 +167,17 @@ impl Repair<'_> {
         self.diags.push(diag);
         self.plan = plan;
         Some(pass)
+    }
+
+    /// Whether an error needs no message: it was given before, or something else is to blame.
+    fn is_old_news(&mut self, now: &Pass, at: u32, diag: &Diag) -> bool {
+        let outside = brackets::outside_bodies(self.cx.toks, at as usize);
+        let again = outside && self.same_region(at);
+        if outside {
+            self.outside = Some(at);
+        }
+        let told = names_something(diag) && self.diags.iter().any(|d| d.message == diag.message);
+        again || told || self.is_consequence(now, at)
     }
 
     /// Whether no line has started at the margin since the last error outside of bodies: then this is
@@ -203,13 +191,13 @@ impl Repair<'_> {
 
     /// Whether something else is to blame, and has been reported: a token that was dropped, a string
     /// whose missing quote swallowed what is missing now, the end that came too early.
-    fn is_consequence(&self, at: u32) -> bool {
+    fn is_consequence(&self, now: &Pass, at: u32) -> bool {
         let tok = |at: u32| self.cx.toks.get(at as usize);
         if self.cut_off && tok(at).is_none_or(|t| t.kind == TokenKind::Eof) {
             return true;
         }
         let Some(before) = at.checked_sub(1) else { return false };
-        let near = self.cx.stray.borrow().iter().any(|&stray| stray < at && at - stray <= 2 * QUIET);
+        let near = now.stray.iter().any(|&stray| stray < at && at - stray <= 2 * FAR);
         near || tok(before)
             .is_some_and(|t| matches!(t.kind, TokenKind::Str | TokenKind::Char) && self.is_open(t.loc))
     }
@@ -226,18 +214,14 @@ fn names_something(diag: &Diag) -> bool {
     [&codes::UNKNOWN_MACRO, &codes::UNKNOWN_TYPE].contains(&diag.code)
 }
 
-/// How far a run got behind token `done` without an error.
-fn reach(pass: &Pass, done: u32) -> u32 {
-    next_error(pass, done).map_or(u32::MAX, |e| e.at)
-}
-
-fn next_error(pass: &Pass, done: u32) -> Option<SyntaxError> {
-    pass.errors.iter().filter(|e| e.at >= done).min_by_key(|e| e.at).cloned()
+/// How far a run got.
+fn reach(pass: &Pass) -> u32 {
+    pass.goal.as_ref().err().map_or(u32::MAX, |e: &SyntaxError| e.at)
 }
 
 /// Marks the names a plan treats as types.
 pub fn mark_types(cx: &Cx<'_>, plan: &Plan) {
     for &sym in &plan.types {
-        cx.set_class(sym, super::feed::TYPE | UNKNOWN);
+        cx.set_class(sym, crate::parse::feed::TYPE | UNKNOWN);
     }
 }

@@ -4,7 +4,7 @@
 //! bracket; the tokens that close nothing; the braces that are never closed, with a guess from the
 //! indentation of where the `}` was forgotten.
 
-use super::feed::Cx;
+use crate::parse::feed::Cx;
 use crate::token::{Token, TokenKind};
 
 /// An open brace without its partner.

@@ -1,17 +1,144 @@
-//! Explanations of syntax errors, continued: brackets, separators and words that lack a partner.
+//! One syntax error: what to say, and which changes to the tokens might mend it.
 //!
-//! The same [`Scene`] as in `report`, asked about punctuation.
+//! In: where the parser stopped and what it would have accepted. Out: a [`Diag`] and candidate fixes,
+//! most plausible first; [`repair`](super::repair) tries them.
+//! The checks run from the particular to the general; the last one always has something to say.
 
 use super::brackets;
-use super::feed::Edit;
-use super::report::{Finding, Fix, Scene, starts_statement};
-use super::tok::Tok;
+use super::expected::Expected;
+use super::mistakes;
+use super::scene::{Finding, Fix, Scene, starts_statement};
+use crate::ast::{RecordKind, Unit};
 use crate::diag::{Diag, codes};
+use crate::intern::Symbol;
+use crate::parse::build::SyntaxError;
+use crate::parse::feed::{Cx, Edit};
+use crate::parse::tok::Tok;
 use crate::token::TokenKind;
 
+/// Explains an error.
+pub fn explain(cx: &Cx<'_>, unit: &Unit, error: &SyntaxError) -> Finding {
+    let scene = Scene { cx, unit, at: error.at as usize, expected: Expected::new(&error.expected) };
+    let finding = scene
+        .end_of_file()
+        .or_else(|| scene.unknown_macro())
+        .or_else(|| scene.unknown_type())
+        .or_else(|| scene.missing_type())
+        .or_else(|| scene.keyword_as_name())
+        .or_else(|| scene.outside_function())
+        .or_else(|| scene.missing_open_brace())
+        .or_else(|| scene.unmatched())
+        .or_else(|| scene.stray_else())
+        .or_else(|| mistakes::explain(&scene))
+        .or_else(|| scene.wrong_separator())
+        .or_else(|| scene.missing_close())
+        .or_else(|| scene.missing_semicolon())
+        .or_else(|| scene.missing_comma())
+        .unwrap_or_else(|| scene.unexpected());
+    let skips = scene.cut_short().into_iter().chain(scene.hollow()).chain(scene.whole_statement());
+    let skips = skips.chain(scene.whole_declaration());
+    skips.fold(finding, |finding, edits| finding.fix(Fix::Edits(edits)))
+}
+
 impl Scene<'_> {
+    fn end_of_file(&self) -> Option<Finding> {
+        if self.found() != TokenKind::Eof {
+            return None;
+        }
+        if let Some(open) = self.bracket() {
+            return Some(self.never_closed(open));
+        }
+        self.missing_semicolon().or_else(|| {
+            let words = self.expected.words();
+            let message = match words.as_str() {
+                "" => "the file ends in the middle of a declaration".to_string(),
+                words => format!("expected {words}, but the file ends here"),
+            };
+            Some(Finding::new(Diag::new(&codes::SYNTAX, self.span(self.last()), message)))
+        })
+    }
+
+    fn never_closed(&self, open: usize) -> Finding {
+        let close = match self.kind(open) {
+            TokenKind::LParen => Tok::RParen,
+            TokenKind::LBracket => Tok::RBracket,
+            _ => Tok::RBrace,
+        };
+        let message = format!("this {} is never closed", self.quote(open));
+        let diag = Diag::new(&codes::UNBALANCED, self.span(open), message);
+        let mut edits = Vec::new();
+        if close == Tok::RBrace && self.expected.has(";") {
+            edits.push((self.at as u32, Edit::Insert(Tok::Semi)));
+        }
+        edits.push((self.at as u32, Edit::Insert(close)));
+        Finding::new(diag).fix(Fix::Edits(edits)).insert(self.at, close)
+    }
+
+    /// A statement at file level: a function ended too early.
+    fn outside_function(&self) -> Option<Finding> {
+        if self.bracket().is_some() || self.expected.statement() || !self.expected.type_word() {
+            return None;
+        }
+        let word = self.keyword(self.at)?;
+        let statement = matches!(
+            word,
+            Tok::Return
+                | Tok::If
+                | Tok::For
+                | Tok::While
+                | Tok::Do
+                | Tok::Switch
+                | Tok::Goto
+                | Tok::Break
+                | Tok::Continue
+                | Tok::Case
+                | Tok::Default
+                | Tok::Else
+        );
+        if !statement {
+            return None;
+        }
+        let message = format!("{} stands outside a function", self.quote(self.at));
+        let mut finding = Finding::new(Diag::new(&codes::SYNTAX, self.span(self.at), message));
+        let last = (0..self.at).rev().find(|&n| self.kind(n) == TokenKind::RBrace);
+        let indented =
+            |n: usize| self.tok(n).and_then(|t| self.cx.source.line_col(t.loc)).is_some_and(|p| p.col > 1);
+        if let Some(brace) = last {
+            finding.diag = finding.diag.with_label(self.span(brace), "the function ends here");
+            if indented(brace) {
+                finding = finding.delete(brace);
+            }
+        }
+        // What follows is the rest of a body: go on at the next line that starts at the margin.
+        let margin = |n: &usize| self.kind(*n) == TokenKind::Ident && self.starts_line(*n) && !indented(*n);
+        let end = (self.at + 1..self.cx.toks.len() - 1).find(margin).unwrap_or(self.cx.toks.len() - 1);
+        Some(finding.fix(Fix::Edits(vec![(self.at as u32, Edit::SkipTo(end as u32))])))
+    }
+
+    /// A function body that starts without its brace.
+    fn missing_open_brace(&self) -> Option<Finding> {
+        let indented =
+            self.tok(self.at).and_then(|t| self.cx.source.line_col(t.loc)).is_some_and(|p| p.col > 1);
+        let starts = self.starts_type(self.at)
+            || self.keyword(self.at).is_some_and(starts_statement)
+            || self.is_name(self.at);
+        let last = self.before(1)?;
+        if self.kind(last) != TokenKind::RParen
+            || !self.expected.has("{")
+            || !indented
+            || !starts
+            || self.bracket().is_some()
+        {
+            return None;
+        }
+        let diag =
+            Diag::new(&codes::MISSING, self.span(last), "expected `{` in front of the body of the function")
+                .with_remark("`{` is missing after this");
+        Some(Finding::new(diag).insert(self.at, Tok::LBrace).insert(self.at, Tok::Semi))
+    }
+
     /// A closing bracket that closes nothing, or the wrong thing.
-    pub(super) fn unmatched(&self) -> Option<Finding> {
+    fn unmatched(&self) -> Option<Finding> {
         let close = self.found();
         if !matches!(close, TokenKind::RParen | TokenKind::RBracket | TokenKind::RBrace) {
             return None;
@@ -46,7 +173,7 @@ impl Scene<'_> {
         )
     }
 
-    pub(super) fn missing_close(&self) -> Option<Finding> {
+    fn missing_close(&self) -> Option<Finding> {
         let open = self.bracket()?;
         let (mark, tok) = match self.kind(open) {
             TokenKind::LParen => (")", Tok::RParen),
@@ -70,9 +197,7 @@ impl Scene<'_> {
         Some(Finding::new(diag).insert(self.at, tok).fix(Fix::Edits(both)).fix(Fix::Edits(instead)))
     }
 
-    // ------------------------------------------------------------ separators
-
-    pub(super) fn missing_semicolon(&self) -> Option<Finding> {
+    fn missing_semicolon(&self) -> Option<Finding> {
         if !self.expected.has(";") || self.last() == self.at {
             return None;
         }
@@ -89,7 +214,7 @@ impl Scene<'_> {
     }
 
     /// What the missing semicolon would end.
-    pub(super) fn unfinished(&self) -> &'static str {
+    fn unfinished(&self) -> &'static str {
         let (start, last) = (self.start(), self.last());
         if self.kind(last) == TokenKind::RBrace
             && let Some(open) = brackets::opener(self.cx.toks, last)
@@ -131,17 +256,17 @@ impl Scene<'_> {
     }
 
     /// Whose body the brace at `open` starts, if it is a record's or an enumeration's.
-    pub(super) fn body_word(&self, open: usize) -> Option<&'static str> {
+    fn body_word(&self, open: usize) -> Option<&'static str> {
         (open.saturating_sub(2)..open).rev().find_map(|n| match self.keyword(n) {
-            Some(Tok::Record(crate::ast::RecordKind::Struct)) => Some("the `struct`"),
-            Some(Tok::Record(crate::ast::RecordKind::Union)) => Some("the `union`"),
+            Some(Tok::Record(RecordKind::Struct)) => Some("the `struct`"),
+            Some(Tok::Record(RecordKind::Union)) => Some("the `union`"),
             Some(Tok::Enum) => Some("the `enum`"),
             _ => None,
         })
     }
 
     /// `;` where a list goes on.
-    pub(super) fn wrong_separator(&self) -> Option<Finding> {
+    fn wrong_separator(&self) -> Option<Finding> {
         let open = self.bracket()?;
         if self.found() != TokenKind::Semi || !self.expected.has(",") || self.in_for_head() {
             return None;
@@ -181,7 +306,7 @@ impl Scene<'_> {
         Some(Finding::new(diag).fix(Fix::Edits(edits)))
     }
 
-    pub(super) fn missing_comma(&self) -> Option<Finding> {
+    fn missing_comma(&self) -> Option<Finding> {
         if !self.expected.has(",") {
             return None;
         }
@@ -201,9 +326,7 @@ impl Scene<'_> {
         })
     }
 
-    // ------------------------------------------------------------ the rest
-
-    pub(super) fn stray_else(&self) -> Option<Finding> {
+    fn stray_else(&self) -> Option<Finding> {
         if self.keyword(self.at) != Some(Tok::Else) || !self.expected.statement() {
             return None;
         }
@@ -212,31 +335,42 @@ impl Scene<'_> {
         Some(Finding::new(diag).delete(self.at))
     }
 
-    pub fn starts_type(&self, at: usize) -> bool {
-        self.is_type(at)
-            || matches!(
-                self.keyword(at),
-                Some(Tok::Word(_) | Tok::Record(_) | Tok::Enum | Tok::Typeof(_) | Tok::AutoType)
+    fn unexpected(&self) -> Finding {
+        let quote = self.quote(self.at);
+        let words = self.expected.words();
+        let message = match words.as_str() {
+            "" => format!("{quote} does not fit here"),
+            words => format!("expected {words}, found {quote}"),
+        };
+        let mut finding = Finding::new(Diag::new(&codes::SYNTAX, self.span(self.at), message));
+        if let Some(Tok::Stray) = self.keyword(self.at) {
+            let message = format!("{quote} is not supported");
+            finding.diag = Diag::new(&codes::UNSUPPORTED, self.span(self.at), message);
+        }
+        if self.expected.expression() {
+            finding = finding.insert(self.at, Tok::Hole);
+        }
+        if self.expected.name()
+            && matches!(
+                self.found(),
+                TokenKind::Semi | TokenKind::Comma | TokenKind::Assign | TokenKind::RParen
             )
-    }
-
-    /// Whether the token ends a type: a type word, a typedef name, a tag, a closing brace of a body.
-    pub fn after_type(&self, at: usize) -> bool {
-        self.is_type(at)
-            || matches!(self.keyword(at), Some(Tok::Word(_)))
-            || self.kind(at) == TokenKind::RBrace
-            || at.checked_sub(1).is_some_and(|n| matches!(self.keyword(n), Some(Tok::Record(_) | Tok::Enum)))
-    }
-
-    pub fn in_case(&self) -> bool {
-        matches!(self.keyword(self.start()), Some(Tok::Case | Tok::Default))
-    }
-
-    /// Whether the innermost bracket is the parenthesis of a `for`.
-    pub fn in_for_head(&self) -> bool {
-        self.bracket().is_some_and(|open| {
-            self.kind(open) == TokenKind::LParen
-                && open.checked_sub(1).is_some_and(|n| self.keyword(n) == Some(Tok::For))
-        })
+        {
+            finding = finding.insert(self.at, Tok::Var(Symbol::EMPTY));
+        }
+        const MARKS: [(&str, Tok); 5] = [
+            (")", Tok::RParen),
+            ("]", Tok::RBracket),
+            (";", Tok::Semi),
+            ("(", Tok::LParen),
+            ("}", Tok::RBrace),
+        ];
+        for (mark, tok) in MARKS {
+            let closes_list = mark == "}" && !self.expected.statement();
+            if self.expected.has(mark) && (closes_list || mark != "}" && !self.expected.expression()) {
+                finding = finding.insert(self.at, tok);
+            }
+        }
+        finding.delete(self.at)
     }
 }

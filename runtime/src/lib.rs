@@ -11,6 +11,20 @@
 //!
 //! The library does no IO and reads no clock: what a program may see of the world comes through
 //! [`host::Host`]. Only `kernel` (Linux, feature `kernel`) talks to the operating system.
+//!
+//! ```no_run
+//! use skep_runtime::host::Deterministic;
+//! use skep_runtime::object::LinkOptions;
+//! use skep_runtime::{Engine, Input, Object, Vm, verify};
+//!
+//! let bytes = std::fs::read("drop_icmp.bpf.o")?;
+//! let image = Object::parse(&bytes)?.link(&LinkOptions::default())?;
+//! let verified = verify::verify(image, &verify::Options::default()).expect("a safe program");
+//! let mut vm = Vm::new(verified, Box::new(Deterministic::default()))?;
+//! let outcome = vm.run(0, &Input { data: vec![0; 64], ..Input::default() })?;
+//! println!("returned {:?} after {} instructions", outcome.result, outcome.insns);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![no_std]
 #![warn(missing_docs)]
 

@@ -339,7 +339,7 @@ impl Engine for Kernel {
             trace: Vec::new(),
             events: Vec::new(),
             redirect: None,
-            maps: self.contents(),
+            maps: if input.list_maps { self.contents() } else { Vec::new() },
             insns: 0,
         })
     }

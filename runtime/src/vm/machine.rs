@@ -141,7 +141,7 @@ impl Engine for Vm {
             trace: output.trace,
             events: output.events,
             redirect: output.redirect,
-            maps: self.env.maps.contents(&self.env.memory),
+            maps: if input.list_maps { self.env.maps.contents(&self.env.memory) } else { Vec::new() },
             insns,
         })
     }

@@ -21,6 +21,9 @@ pub struct Input {
     pub memory: Vec<ForeignBytes>,
     /// Most instructions the run may execute.
     pub budget: u64,
+    /// Whether the outcome lists the contents of all maps; large maps make that the longest part
+    /// of a run.
+    pub list_maps: bool,
 }
 
 impl Default for Input {
@@ -33,6 +36,7 @@ impl Default for Input {
             maps: Vec::new(),
             memory: Vec::new(),
             budget: 100_000_000,
+            list_maps: true,
         }
     }
 }
@@ -101,7 +105,7 @@ pub struct Outcome {
     pub events: Vec<Event>,
     /// Where a redirect helper sent the packet.
     pub redirect: Option<Redirect>,
-    /// Contents of all maps afterwards, in image order.
+    /// Contents of all maps afterwards, in image order; nothing if the input did not ask.
     pub maps: Vec<MapContents>,
     /// Instructions executed; 0 where the engine does not count.
     pub insns: u64,

@@ -124,6 +124,12 @@ impl Walk<'_> {
                 let Reg::Pointer(mut pointer) = Reg::pointer(PtrKind::MapValue(index as u32), slot) else {
                     return Ok(());
                 };
+                let value_size = self.cx.image.maps.get(index as usize).map_or(0, |def| def.value_size);
+                if offset >= value_size {
+                    let kind = pointer.kind;
+                    let (min, max) = (offset.into(), offset.into());
+                    return Err(Cause::UnboundedOffset { reg: dst.number(), kind, min, max });
+                }
                 pointer.off = offset as i32;
                 Reg::Pointer(pointer)
             }
@@ -173,7 +179,7 @@ impl Walk<'_> {
             AluOp::Sub => true,
             _ => return Err(forbidden(&p, dst, "this operation")),
         };
-        if negative && matches!(p.kind, PtrKind::Stack(_)) && n.value.value().is_none() {
+        if negative && matches!(p.kind, PtrKind::Stack(_)) {
             return Err(forbidden(&p, dst, "subtraction"));
         }
         let bounds = n.value.r64;

@@ -77,7 +77,23 @@ impl Walk<'_> {
                 false => Err(Cause::PointerCompare { reg: dst.number() }),
             };
         }
-        Ok((!p.nullable).then_some(cond == Cond::Ne))
+        // Of a context, a frame or a packet the kernel does not conclude that it is not null
+        // (`reg_not_null`): both sides must be safe.
+        let never_null = match p.kind {
+            PtrKind::MapValue(_)
+            | PtrKind::Map(_)
+            | PtrKind::Mem { .. }
+            | PtrKind::Ringbuf(_)
+            | PtrKind::Btf { trusted: true, .. } => !p.nullable,
+            PtrKind::Ctx
+            | PtrKind::Stack(_)
+            | PtrKind::Packet(_)
+            | PtrKind::PacketMeta(_)
+            | PtrKind::PacketEnd
+            | PtrKind::Btf { trusted: false, .. }
+            | PtrKind::Func(_) => false,
+        };
+        Ok(never_null.then_some(cond == Cond::Ne))
     }
 
     /// Narrows `state` to where the condition is `taken`; false when that is impossible.

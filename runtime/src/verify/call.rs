@@ -77,6 +77,10 @@ impl Walk<'_> {
                 return Err(Cause::MapKind { helper: helper.name, map });
             }
         }
+        if helper.name == "get_local_storage" && state.frame().regs[2].value() != Some(0) {
+            let reg = state.frame().regs[2];
+            return Err(wrong_argument(helper, 2, "the constant 0", &reg));
+        }
         for &(depth, start, end) in &call.fills {
             stack::fill(state, depth, start, end);
         }
@@ -174,14 +178,7 @@ impl Walk<'_> {
                     Ok(())
                 }
                 Reg::Pointer(_) => Ok(()),
-                _ => {
-                    // A null pointer to no bytes is fine.
-                    let next = state.frame().regs[usize::from(number) + 1];
-                    match reg.value() == Some(0) && next.value() == Some(0) {
-                        true => Ok(()),
-                        false => Err(wrong("a pointer to memory")),
-                    }
-                }
+                _ => Err(wrong("a pointer to memory")),
             },
             Arg::Size | Arg::SizeOrZero => {
                 self.check_size(state, helper, args, number, arg == Arg::SizeOrZero, call)
@@ -255,7 +252,7 @@ impl Walk<'_> {
             _ => return Ok(()),
         };
         let pointer = state.frame().regs[usize::from(memory)];
-        if pointer.value() == Some(0) && (may_be_null || range.umax == 0) {
+        if pointer.value() == Some(0) && may_be_null && range.umax == 0 {
             return Ok(());
         }
         if range.umin == 0 && range.umax > 0 {
@@ -366,6 +363,9 @@ impl Walk<'_> {
                 match self.map_type(map) {
                     Some(MapType::ArrayOfMaps | MapType::HashOfMaps) => {
                         return Err(Cause::Unsupported { what: "a map inside a map".into() });
+                    }
+                    Some(MapType::Sockmap | MapType::Sockhash | MapType::Xskmap) => {
+                        return Err(Cause::Unsupported { what: "a socket in a map".into() });
                     }
                     _ => nullable(self, PtrKind::MapValue(map), 0),
                 }

@@ -12,6 +12,11 @@ use super::stack;
 use super::state::State;
 use super::walk::{Check, Walk, read, write};
 
+/// Creation flag of maps that programs may only read (`BPF_F_RDONLY_PROG`).
+const READ_ONLY: u32 = 1 << 7;
+/// Creation flag of maps that programs may only write (`BPF_F_WRONLY_PROG`).
+const WRITE_ONLY: u32 = 1 << 8;
+
 impl Walk<'_> {
     #[allow(clippy::too_many_arguments)]
     pub(super) fn load(
@@ -75,6 +80,13 @@ impl Walk<'_> {
         let access = access(&pointer, base, off, size.bytes(), true);
         self.check_alignment(&pointer, &access)?;
         if let PtrKind::Stack(depth) = pointer.kind {
+            let running = state.frames.len() as u32 - 1;
+            if let (Reg::Pointer(Pointer { kind: PtrKind::Stack(_), .. }), Operand::Reg(reg)) = (value, src)
+                && depth != running
+            {
+                // It would outlive the frame that it points into.
+                return Err(Cause::PointerLeak { reg: reg.number() });
+            }
             if let (Reg::Scalar(num), Operand::Reg(reg)) = (value, src)
                 && num.id == 0
                 && num.value.value().is_none()
@@ -139,6 +151,10 @@ impl Walk<'_> {
             | PtrKind::Ringbuf(_)
             | PtrKind::Func(_) => {}
         }
+        let size = u64::from(access.size);
+        if access.fixed.rem_euclid(size as i64) != 0 || !pointer.var.tnum.is_aligned(size) {
+            return Err(Cause::Misaligned { access });
+        }
         let old = self.load_value(state, slot, &pointer, &Access { write: false, ..access })?;
         if !matches!(old, Reg::Scalar(_)) {
             return Err(Cause::PointerLeak { reg: src.number() });
@@ -190,8 +206,12 @@ impl Walk<'_> {
                 if outside(value_size) {
                     return Err(Cause::MapValueBounds { access, map, value_size });
                 }
-                if access.write && def.is_some_and(|def| def.is_frozen()) {
+                let has_flag = |flag| def.is_some_and(|def| def.flags & flag != 0);
+                if access.write && (def.is_some_and(|def| def.is_frozen()) || has_flag(READ_ONLY)) {
                     return Err(Cause::ReadOnly { access });
+                }
+                if !access.write && has_flag(WRITE_ONLY) {
+                    return Err(Cause::Opaque { access });
                 }
             }
             PtrKind::Packet(proven) | PtrKind::PacketMeta(proven) => {

@@ -1,0 +1,286 @@
+//! The verifier against the kernel's own: the table of verifier tests, as kernel 6.18 judged them.
+//!
+//! Each case is a program as raw instructions with the kinds of its maps. A case that the kernel
+//! rejects and we accept is a false accept: none is allowed but those listed with a reason. The
+//! share of equal verdicts may only grow.
+#![allow(clippy::print_stderr)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use skep_runtime::Image;
+use skep_runtime::object::{Code, Function, MapDef, MapRole, Program};
+use skep_runtime::verify::{Options, verify_program};
+use skep_stdlib::ByteOrder;
+use skep_stdlib::btf::TypeId;
+use skep_stdlib::features::Target;
+use skep_stdlib::isa::{CallTarget, Imm64, Insn, decode_program};
+use skep_stdlib::maps::MapType;
+use skep_stdlib::programs::sections::{SECTIONS, Section};
+
+/// Equal verdicts of all compared cases, in tenths of a percent. Raise it when more agree.
+const FLOOR: usize = 903;
+
+/// Most instructions walked for one case, so that the few that grow without end do not take minutes.
+const BUDGET: u32 = 4_000;
+
+/// Cases that the kernel rejects and we accept, each with its reason.
+#[rustfmt::skip]
+const FALSE_ACCEPTS: &[(&str, &str)] = &[
+    ("calls.c: calls: pkt_ptr spill into caller stack 5", MIXED),
+    ("calls.c: calls: stack depth check in dead code", DEPTH),
+    ("calls.c: calls: stack depth check using three frames. test3", DEPTH),
+    ("calls.c: calls: stack depth check using three frames. test4", DEPTH),
+    ("calls.c: calls: stack overflow using two frames (post-call access)", DEPTH),
+    ("ctx_skb.c: access skb fields bad2", MIXED),
+    ("ctx_skb.c: access skb fields bad3", MIXED),
+    ("ctx_skb.c: access skb fields bad4", MIXED),
+    ("int_ptr.c: ARG_PTR_TO_LONG misaligned", "alignment of memory behind a fixed-size argument is not checked"),
+    ("loops1.c: bounded recursion", DEPTH),
+];
+
+/// Reasons that several cases share.
+const DEPTH: &str =
+    "stack depth is measured on the paths walked, the kernel adds up the deepest of every function";
+const MIXED: &str =
+    "a load whose pointer differs by path: the kernel cannot rewrite it, an engine of ours can run it";
+
+/// A kind of map in the table: its type, bytes of key and value, entries, creation flags.
+type MapRow = (&'static str, MapType, u32, u32, u32, u32);
+
+/// Programs may only read the map, only write it.
+const READ_ONLY: u32 = 1 << 7;
+const WRITE_ONLY: u32 = 1 << 8;
+
+#[rustfmt::skip]
+const MAPS: &[MapRow] = &[
+    ("map_hash_8b", MapType::Hash, 8, 8, 1, 0),
+    ("map_hash_48b", MapType::Hash, 8, 48, 1, 0),
+    ("map_hash_16b", MapType::Hash, 8, 16, 1, 0),
+    ("map_array_48b", MapType::Array, 4, 48, 1, 0),
+    ("map_array_ro", MapType::Array, 4, 48, 1, READ_ONLY),
+    ("map_array_wo", MapType::Array, 4, 48, 1, WRITE_ONLY),
+    ("map_array_small", MapType::Array, 4, 1, 1, 0),
+    ("map_event_output", MapType::PerfEventArray, 4, 4, 1, 0),
+    ("map_ringbuf", MapType::Ringbuf, 0, 0, 4096, 0),
+    ("prog1", MapType::ProgArray, 4, 4, 4, 0),
+    ("prog2", MapType::ProgArray, 4, 4, 8, 0),
+    ("cgroup_storage", MapType::CgroupStorage, 16, 64, 0, 0),
+    ("percpu_cgroup_storage", MapType::PercpuCgroupStorage, 16, 64, 0, 0),
+    ("map_in_map", MapType::ArrayOfMaps, 4, 4, 1, 0),
+    ("map_sockmap", MapType::Sockmap, 4, 4, 1, 0),
+    ("map_sockhash", MapType::Sockhash, 4, 4, 1, 0),
+    ("map_xskmap", MapType::Xskmap, 4, 4, 1, 0),
+    ("map_stacktrace", MapType::StackTrace, 4, 8, 1, 0),
+    ("map_reuseport_array", MapType::ReuseportSockarray, 4, 8, 1, 0),
+];
+
+fn map(row: &MapRow) -> MapDef {
+    let &(name, ty, key_size, value_size, max_entries, flags) = row;
+    let inner = ("inner", MapType::Array, 4, 4, 1, 0);
+    MapDef {
+        name: name.into(),
+        role: MapRole::Declared,
+        ty,
+        key_size,
+        value_size,
+        max_entries,
+        flags,
+        extra: 0,
+        pinning: 0,
+        btf_key: TypeId(0),
+        btf_value: TypeId(0),
+        contents: Vec::new(),
+        inner: (ty == MapType::ArrayOfMaps).then(|| Box::new(map(&inner))),
+        slots: Vec::new(),
+    }
+}
+
+/// The lines of a compressed table.
+fn table(path: &Path) -> Vec<Value> {
+    let output = Command::new("gzip").arg("-dc").arg(path).output().unwrap();
+    assert!(output.status.success(), "{}", path.display());
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn number(case: &Value, key: &str) -> u64 {
+    case[key].as_u64().unwrap_or(0)
+}
+
+/// The section whose programs have this type and attach type.
+fn section(case: &Value) -> Option<&'static Section> {
+    let (ty, attach) = (number(case, "prog_type"), number(case, "attach_type"));
+    let of_type = || SECTIONS.iter().filter(|row| row.ty as u64 == ty);
+    of_type()
+        .find(|row| row.attach.map_or(0, |attach| attach as u64) == attach)
+        .or_else(|| of_type().find(|row| attach == 0 && row.attach_is_optional))
+        .or_else(|| of_type().find(|_| attach == 0))
+}
+
+/// The functions: every target of a call or of a function's address begins one.
+fn functions(code: &Code) -> Vec<Function> {
+    let mut starts = vec![0];
+    for (slot, insn) in code.iter() {
+        if let Insn::Call(CallTarget::Local(distance))
+        | Insn::LoadImm64 { value: Imm64::Func(distance), .. } = insn
+        {
+            let start = i64::from(slot) + 1 + i64::from(*distance);
+            starts.extend(u32::try_from(start).ok().filter(|&start| start < code.len()));
+        }
+    }
+    starts.sort_unstable();
+    starts.dedup();
+    let ends = starts.iter().skip(1).copied().chain([code.len()]);
+    let function = |(&start, end)| Function {
+        name: format!("function_{start}"),
+        start,
+        end,
+        btf_func: None,
+        global: start == 0,
+        origin: ("test".to_owned(), 0),
+    };
+    starts.iter().zip(ends).map(function).collect()
+}
+
+/// What a case is for us.
+enum Case {
+    /// A program to judge.
+    Image(Box<Image>),
+    /// The bytes are not instructions: rejected before the verifier.
+    Malformed,
+    /// Not comparable, and why.
+    Skipped(&'static str),
+}
+
+fn build(case: &Value) -> Case {
+    let Some(hex) = case["insns"].as_str() else { return Case::Skipped("generated") };
+    if number(case, "flags") & 2 != 0 {
+        return Case::Skipped("strict alignment, which is no mode of ours");
+    }
+    if !case["btf_types"].is_null() {
+        return Case::Skipped("types given apart");
+    }
+    let bytes: Vec<u8> =
+        (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let Ok(insns) = decode_program(&bytes, ByteOrder::Little) else { return Case::Malformed };
+    let mut code = Code::new(insns);
+    let mut maps = Vec::new();
+    for (kind, slots) in case["fixups"].as_object().into_iter().flatten() {
+        let Some(row) = MAPS.iter().find(|row| row.0 == kind) else {
+            return Case::Skipped("a map whose value has special fields");
+        };
+        let index = maps.len() as i32;
+        maps.push(map(row));
+        for slot in slots.as_array().into_iter().flatten() {
+            let slot = slot.as_u64().unwrap() as u32;
+            if let Some(Insn::LoadImm64 { value, .. }) = code.at_mut(slot) {
+                *value = match *value {
+                    Imm64::MapValue { offset, .. } => Imm64::MapIdxValue { index, offset },
+                    _ => Imm64::MapIdx(index),
+                };
+            }
+        }
+    }
+    let Some(row) = section(case) else { return Case::Skipped("no section") };
+    let pattern = row.pattern.trim_end_matches('+');
+    let target = case["attach_func"].as_str();
+    let functions = functions(&code);
+    let program = Program {
+        name: "test".into(),
+        section: target.map_or(pattern.to_owned(), |target| format!("{pattern}/{target}")),
+        ty: row.ty,
+        attach: row.attach,
+        target: target.map(str::to_owned),
+        sleepable: row.sleepable,
+        optional: false,
+        code,
+        functions,
+        lines: Vec::new(),
+    };
+    Case::Image(Box::new(Image {
+        order: ByteOrder::Little,
+        programs: vec![program],
+        maps,
+        btf: None,
+        target_btf: common::vmlinux(),
+        kfuncs: BTreeMap::new(),
+        ksyms: BTreeMap::new(),
+        license: "GPL".into(),
+        kernel_version: None,
+    }))
+}
+
+/// The verdicts of all cases, counted.
+#[derive(Default)]
+struct Tally {
+    same: usize,
+    compared: usize,
+    skipped: BTreeMap<&'static str, usize>,
+    /// Cases we accept and the kernel does not, with its words.
+    false_accepts: BTreeMap<String, String>,
+    /// How often each rule of ours rejects what the kernel accepts, with the first cases.
+    false_rejects: BTreeMap<String, Vec<String>>,
+}
+
+impl Tally {
+    fn count(&mut self, case: &Value, verdict: &Value, options: &Options) {
+        let rejection = match build(case) {
+            Case::Skipped(why) => {
+                *self.skipped.entry(why).or_default() += 1;
+                return;
+            }
+            Case::Malformed => Some("not instructions".to_owned()),
+            Case::Image(image) => verify_program(&image, 0, options).0.err().map(|report| {
+                let words = report.cause.message();
+                format!("{} {words}", report.cause.rule().code)
+            }),
+        };
+        self.compared += 1;
+        let name = format!("{}: {}", case["src"].as_str().unwrap(), case["descr"].as_str().unwrap());
+        match (verdict["k_verdict"].as_str().unwrap() == "accept", rejection) {
+            (true, None) | (false, Some(_)) => self.same += 1,
+            (false, None) => {
+                let log = verdict["k_log"].as_str().unwrap_or_default();
+                let words = log.lines().find(|line| !line.starts_with("processed")).unwrap_or_default();
+                self.false_accepts.insert(name, words.to_owned());
+            }
+            (true, Some(why)) => self.false_rejects.entry(why).or_default().push(name),
+        }
+    }
+}
+
+#[test]
+fn the_verdicts_of_kernel_6_18() {
+    if !common::have("gzip", "gzip") {
+        return;
+    }
+    let Some(oracles) = common::oracles() else { return };
+    let cases = table(&oracles.join("test_verifier-6.1.jsonl.gz"));
+    let verdicts = table(&oracles.join("test_verifier-6.1-on-kernel-6.18.jsonl.gz"));
+    assert_eq!(cases.len(), verdicts.len());
+    let options = Options { target: Target::default(), btf: common::vmlinux(), limit: BUDGET };
+    let mut tally = Tally::default();
+    for (case, verdict) in cases.iter().zip(&verdicts) {
+        assert_eq!(case["descr"], verdict["descr"]);
+        tally.count(case, verdict, &options);
+    }
+    eprintln!("{} of {} verdicts are the kernel's; skipped: {:?}", tally.same, tally.compared, tally.skipped);
+    for (why, names) in &tally.false_rejects {
+        eprintln!("rejected, but safe: {:3} {why}: {}", names.len(), names[0]);
+    }
+    for (name, words) in &tally.false_accepts {
+        eprintln!("accepted, but unsafe: {name}: {words}");
+    }
+    let known = |name: &str| FALSE_ACCEPTS.iter().any(|row| row.0 == name);
+    let new: Vec<_> = tally.false_accepts.keys().filter(|name| !known(name)).collect();
+    assert!(new.is_empty(), "{} false accepts: {new:#?}", new.len());
+    let gone: Vec<_> = FALSE_ACCEPTS.iter().filter(|row| !tally.false_accepts.contains_key(row.0)).collect();
+    assert!(gone.is_empty(), "no longer accepted, to be taken off the list: {gone:#?}");
+    let share = tally.same * 1000 / tally.compared;
+    assert!(share >= FLOOR, "{share} of 1000 verdicts are the kernel's; they were {FLOOR}");
+}

@@ -15,7 +15,7 @@ const PROGRAM: &str = "SEC(\"xdp\") int prog(struct xdp_md *ctx)";
 fn refusal(name: &str, source: &str, flags: &[&str]) -> Option<String> {
     let bytes = clang(name, &format!("{HEADERS}{source}"), flags)?;
     let result = Object::parse(&bytes).and_then(|object| object.link(&LinkOptions::default()));
-    Some(result.err().expect("a refusal").to_string())
+    Some(result.expect_err("a refusal").to_string())
 }
 
 /// A map with this body, used by a program.

@@ -305,10 +305,10 @@ fn skip_known_constants(func: &mut Func) {
         }
         if preds[target].len() == 1 {
             func.blocks[target].insts.remove(0);
-        } else if let [_, Inst { op: Op::Jump { to }, .. }] = *func.blocks[target].insts.as_slice() {
-            if let Some(last) = func.blocks[block].insts.last_mut() {
-                last.op.map_successors(|next| if next == target { to } else { next });
-            }
+        } else if let [_, Inst { op: Op::Jump { to }, .. }] = *func.blocks[target].insts.as_slice()
+            && let Some(last) = func.blocks[block].insts.last_mut()
+        {
+            last.op.map_successors(|next| if next == target { to } else { next });
         }
     }
 }

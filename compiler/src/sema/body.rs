@@ -138,7 +138,8 @@ impl Sema<'_, '_> {
         let tags = declared.attrs.decl_tags.iter().map(|&tag| (index as u32, tag));
         self.functions[id.index()].param_tags.extend(tags);
         let layout = self.layout_of(declared.ty);
-        if layout.is_none() {
+        // A parameter of type `void` has been reported with the type of the function.
+        if layout.is_none() && !self.is_void(declared.ty) {
             self.incomplete(declared.span, declared.ty, "the parameter");
         }
         let name = declared.ident.map(|ident| ident.sym);

@@ -217,6 +217,7 @@ impl Eval<'_, '_, '_> {
                 let reloc = self.sema.core_relocs.get(core.index()).filter(|_| self.required)?;
                 Some(Constant::Int(u128::from(reloc.local)))
             }
+            ExprKind::Comma(left, right) if self.has_no_effect(left) => self.eval(right),
             ExprKind::Load(place) => self.constant_object(place, e.ty),
             ExprKind::Assign { .. }
             | ExprKind::Update { .. }
@@ -249,6 +250,13 @@ impl Eval<'_, '_, '_> {
                 }
             }
             _ => None,
+        }
+    }
+
+    fn has_no_effect(&self, e: &Expr) -> bool {
+        match &e.kind {
+            ExprKind::Convert(inner) => self.has_no_effect(inner),
+            _ => self.eval(e).is_some(),
         }
     }
 

@@ -4,7 +4,8 @@
 //! for functions and variables. Definitions put their body or initialiser on the work list.
 
 use skep_syntax::ast::{
-    DeclId, DeclKind, DeclaratorId, ExprId, InitId, ItemId, List, Named, Part, SpecsId, Storage, StrId,
+    BinOp, DeclId, DeclKind, DeclaratorId, ExprId, ExprKind as Ast, InitId, ItemId, List, Named, Part,
+    SpecsId, Storage, StrId,
 };
 use skep_syntax::diag::{Diag, codes};
 use skep_syntax::intern::Symbol;
@@ -284,7 +285,15 @@ impl Sema<'_, '_> {
             }
             Some(other) => {
                 let message = format!("`{}` is declared again as a different kind of thing", self.name(name));
-                self.error(&codes::CONFLICT, declaration.declared.span, message);
+                let first = match other {
+                    Binding::Func(id) => self.functions[id.index()].span,
+                    Binding::Global(id) => self.globals[id.index()].span,
+                    Binding::Typedef(_) | Binding::Local(_) | Binding::Constant { .. } | Binding::Error => {
+                        Span::NONE
+                    }
+                };
+                let diag = Diag::new(&codes::CONFLICT, declaration.declared.span, message);
+                self.report(diag.with_label(first, "first here"));
                 other
             }
         }
@@ -559,10 +568,10 @@ impl Sema<'_, '_> {
         let Some(name) = self.ast.declarator(declarator).name else { return };
         match self.entity(name.sym) {
             Some((Binding::Func(func), _)) => self.queue_function(func),
-            Some((Binding::Error, _)) => {}
-            Some((Binding::Global(_) | Binding::Typedef(_) | Binding::Constant { .. }, _))
-            | Some((Binding::Local(_), _))
-            | None => {
+            // What the name is instead has been reported.
+            Some((Binding::Error | Binding::Typedef(_) | Binding::Constant { .. }, _)) => {}
+            Some((Binding::Global(id), _)) if self.globals[id.index()].span != name.span() => {}
+            Some((Binding::Global(_) | Binding::Local(_), _)) | None => {
                 let message = format!("`{}` has a body but is not a function", self.name(name.sym));
                 self.error(&codes::CONFLICT, self.ast.decl_span(decl), message);
             }
@@ -613,8 +622,25 @@ impl Sema<'_, '_> {
                 }
                 None => "static assertion failed".into(),
             };
-            self.error(&codes::STATIC_ASSERT, self.ast.expr_span(cond), text);
+            let remark = self.compared_values(cond).unwrap_or_default();
+            let diag = Diag::new(&codes::STATIC_ASSERT, self.ast.expr_span(cond), text);
+            self.report(diag.with_remark(remark));
         }
+    }
+
+    /// What the two sides of a failed comparison are.
+    fn compared_values(&mut self, cond: ExprId) -> Option<String> {
+        let mut id = cond;
+        while let Ast::Paren(inner) = self.ast.expr(id) {
+            id = inner;
+        }
+        let Ast::Binary { op, lhs, rhs, .. } = self.ast.expr(id) else { return None };
+        if !matches!(op, BinOp::Eq | BinOp::Ne | BinOp::Lt | BinOp::Le | BinOp::Gt | BinOp::Ge) {
+            return None;
+        }
+        let (left, right) = self.unevaluated(|s| (s.rvalue(lhs), s.rvalue(rhs)));
+        let (left, right) = (self.required_int(&left)?, self.required_int(&right)?);
+        Some(format!("this is {left} {} {right}", op.text()))
     }
 
     /// The function type of a function.

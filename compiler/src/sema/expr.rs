@@ -108,7 +108,7 @@ impl Sema<'_, '_> {
             }
             Ast::TypesCompatible(a, b) => {
                 let (a, b) = (self.type_name_type(a), self.type_name_type(b));
-                let same = self.compatible_unqualified(a, b) && self.both_or_no_enum(a, b);
+                let same = self.compatible_unqualified(a, b);
                 Operand::Value(self.int_expr(same.into(), IntKind::Int, span))
             }
             Ast::Choose { cond, then, other } => {
@@ -119,11 +119,6 @@ impl Sema<'_, '_> {
                 }
             }
         }
-    }
-
-    fn both_or_no_enum(&self, a: TypeId, b: TypeId) -> bool {
-        let is_enum = |ty| matches!(self.types.shape(ty), Type::Enum(_));
-        is_enum(a) == is_enum(b)
     }
 
     // ------------------------------------------------------------ primary

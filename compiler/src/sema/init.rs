@@ -138,7 +138,7 @@ impl Sema<'_, '_> {
         }
         let span = self.ast.expr_span(expr);
         if let Type::Array { .. } = self.types.shape(slot.ty) {
-            let message = format!("{} is initialised by a list in braces", self.shown(slot.ty));
+            let message = format!("{} needs an initialiser in braces", self.shown(slot.ty));
             self.error(&codes::INITIALIZER, span, message);
             self.rvalue(expr);
             return 1;

@@ -92,6 +92,8 @@ struct Context {
     preserve: bool,
     /// Inside an operand that is not evaluated (`sizeof`, `typeof`, ...).
     unevaluated: bool,
+    /// Inside an operand that is evaluated at no time (the right side of `0 && ...`).
+    unreached: bool,
     /// A pragma allows to mix integers and pointers.
     lenient: bool,
     /// The function whose body is analysed.

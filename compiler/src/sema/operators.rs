@@ -46,7 +46,13 @@ fn operator(op: BinOp) -> Operator {
 impl Sema<'_, '_> {
     /// `lhs op rhs`.
     pub(super) fn binary(&mut self, op: BinOp, lhs: ExprId, rhs: ExprId, at: Span, span: Span) -> Expr {
-        let (left, right) = (self.rvalue(lhs), self.rvalue(rhs));
+        let left = self.rvalue(lhs);
+        let decided = match op {
+            BinOp::LogAnd => self.const_int(&left) == Some(0),
+            BinOp::LogOr => self.const_int(&left).is_some_and(|value| value != 0),
+            _ => false,
+        };
+        let right = self.reached(!decided, rhs);
         if self.is_error(left.ty) || self.is_error(right.ty) {
             return self.error_expr(span);
         }
@@ -83,6 +89,16 @@ impl Sema<'_, '_> {
         }
     }
 
+    /// The value of an operand, which may be one that is never evaluated: then there is nothing
+    /// to warn about.
+    fn reached(&mut self, reached: bool, id: ExprId) -> Expr {
+        let outer = self.ctx.unreached;
+        self.ctx.unreached |= !reached;
+        let value = self.rvalue(id);
+        self.ctx.unreached = outer;
+        value
+    }
+
     fn bad_operands(&mut self, op: BinOp, left: &Expr, right: &Expr, at: Span, span: Span) -> Expr {
         let message = format!("`{}` cannot be applied to these operands", op.text());
         let diag = Diag::new(&codes::OPERANDS, at, message)
@@ -93,6 +109,9 @@ impl Sema<'_, '_> {
     }
 
     fn check_division(&mut self, op: BinaryOp, right: &Expr, at: Span) {
+        if self.ctx.unreached || self.ctx.unevaluated {
+            return;
+        }
         if matches!(op, BinaryOp::Div | BinaryOp::Rem) && matches!(right.kind, ExprKind::Const(0)) {
             self.warn(&codes::DIVISION_BY_ZERO, at, "division by zero");
         }
@@ -101,6 +120,9 @@ impl Sema<'_, '_> {
     fn check_shift(&mut self, left: &Expr, right: &Expr, at: Span) {
         let (Some(kind), Some(count)) = (self.types.int_kind(left.ty), self.const_int(right)) else { return };
         let bits = kind.size() * 8;
+        if self.ctx.unreached || self.ctx.unevaluated {
+            return;
+        }
         if count < 0 {
             self.warn(&codes::SHIFT_COUNT, at, format!("the shift count {count} is negative"));
         } else if count >= i128::from(bits) {
@@ -382,12 +404,13 @@ impl Sema<'_, '_> {
     ) -> Expr {
         let value = self.rvalue(cond);
         let cond = self.condition(value);
+        let known = self.const_int(&cond);
         let then_value = match then {
-            Some(then) => self.rvalue(then),
+            Some(then) => self.reached(known != Some(0), then),
             // Only its type counts; it is computed once, as the condition.
             None => cond.clone(),
         };
-        let els = self.rvalue(other);
+        let els = self.reached(known.is_none_or(|value| value == 0), other);
         if self.is_error(cond.ty) || self.is_error(then_value.ty) || self.is_error(els.ty) {
             return self.error_expr(span);
         }

@@ -52,15 +52,29 @@ impl Sema<'_, '_> {
                 }
                 self.types.intern(Type::Record(record))
             }
-            _ => {
-                let message = match node.tag {
-                    Some(tag) => format!("`{}` is another kind of tag", self.name(tag.sym)),
-                    None => "a struct without tag and members".into(),
-                };
-                self.error(&codes::TAG_KIND, self.ast.record_span(id), message);
-                TypeId::ERROR
-            }
+            _ => self.wrong_tag(node.tag, self.ast.record_span(id)),
         }
+    }
+
+    /// Reports a tag that is used with the wrong keyword.
+    fn wrong_tag(&mut self, tag: Option<Ident>, span: Span) -> TypeId {
+        let Some(tag) = tag else {
+            self.error(&codes::TAG_KIND, span, "neither a tag nor a body");
+            return TypeId::ERROR;
+        };
+        let known = self.ctx.scopes.tag(tag.sym).or_else(|| self.file_tag(tag.sym));
+        let (word, first) = match known {
+            Some(Tag::Record(record)) => {
+                let record = &self.types.records[record.0 as usize];
+                let union = record.kind == RecordKind::Union;
+                (if union { "union" } else { "struct" }, record.span)
+            }
+            Some(Tag::Enum(e)) => ("enum", self.types.enums[e.0 as usize].span),
+            None => ("type of another kind", Span::NONE),
+        };
+        let message = format!("`{}` is the tag of a {word}", self.name(tag.sym));
+        self.report(Diag::new(&codes::TAG_KIND, span, message).with_label(first, "declared here"));
+        TypeId::ERROR
     }
 
     /// `struct s;` alone in a block hides an outer `struct s`.
@@ -482,9 +496,7 @@ impl Sema<'_, '_> {
             },
         };
         let Some(e) = found else {
-            let message = "this tag is not the tag of an enum";
-            self.error(&codes::TAG_KIND, self.ast.enum_span(id), message);
-            return TypeId::ERROR;
+            return self.wrong_tag(node.tag, self.ast.enum_span(id));
         };
         self.complete_enum(e);
         self.types.intern(Type::Enum(e))

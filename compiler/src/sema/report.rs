@@ -6,7 +6,7 @@ use skep_syntax::source::{Loc, Span};
 
 use crate::types::TypeId;
 
-use super::Sema;
+use super::{Definition, Sema};
 
 impl Sema<'_, '_> {
     /// Reports an error.
@@ -60,7 +60,14 @@ impl Sema<'_, '_> {
             Diag::new(&codes::INCOMPLETE, span, format!("{what} has the incomplete type {}", self.shown(ty)));
         if let Some(record) = self.types.record_of(ty) {
             let declared = self.types.records[record.0 as usize].span;
-            diag = diag.with_label(declared, "only declared here, never defined");
+            diag = match self.record_defs[record.0 as usize] {
+                Definition::Busy => diag
+                    .with_label(declared, "its definition ends only after this")
+                    .with_help("a struct can hold a pointer to its own type, but not itself"),
+                Definition::None | Definition::At(_) | Definition::Done => {
+                    diag.with_label(declared, "only declared here, never defined")
+                }
+            };
         }
         self.report(diag);
     }

@@ -63,3 +63,40 @@ fn the_kernel_accepts_the_seeds_and_refuses_the_unchecked_one() {
     let error = Kernel::load(&link(&bytes)).err().unwrap();
     assert!(error.log.contains("R2 offset is outside of the packet"), "{error}");
 }
+
+/// Programs with real work, on pseudo-random input, against compiled code in the kernel.
+#[test]
+fn workloads_give_the_same() {
+    let Some(directory) = common::workloads().filter(|_| kernel()) else { return };
+    let mut compared = 0;
+    let mut names: Vec<_> =
+        std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    for path in names.iter().filter(|path| path.extension().is_some_and(|extension| extension == "c")) {
+        let source = std::fs::read_to_string(path).unwrap();
+        // Their maps are declared the old way, which nothing here loads.
+        if source.contains("USE_MAPS") {
+            continue;
+        }
+        let include = format!("-I{}", directory.display());
+        let name = path.file_stem().unwrap().to_string_lossy();
+        let Some(bytes) = common::clang(&name, &source, &["-DTARGET_XDP", "-mcpu=v3", &include]) else {
+            return;
+        };
+        let image = link(&bytes);
+        let mut kernel = Kernel::load(&image).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut vm = vm(image);
+        for seed in [1u32, 7, 99] {
+            let mut state = seed;
+            let mut byte = || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            };
+            let input = Input { data: (0..3000).map(|_| byte()).collect(), ..Input::default() };
+            let (ours, theirs) = (vm.run(0, &input).unwrap(), kernel.run(0, &input).unwrap());
+            assert!(ours.same_effects(&theirs), "{name}: {:?} here, {:?} there", ours.result, theirs.result);
+            compared += 1;
+        }
+    }
+    assert!(compared >= 50, "{compared} compared");
+}

@@ -39,6 +39,11 @@ pub fn oracles() -> Option<PathBuf> {
     directory("SKEP_ORACLES", "oracles")
 }
 
+/// Where the benchmark programs are.
+pub fn workloads() -> Option<PathBuf> {
+    directory("SKEP_WORKLOADS", "workloads")
+}
+
 fn directory(variable: &str, name: &str) -> Option<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
     let near = std::env::var_os(variable).map(PathBuf::from);

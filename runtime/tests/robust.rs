@@ -4,9 +4,13 @@ mod common;
 
 use common::seed;
 use skep_runtime::host::Deterministic;
-use skep_runtime::object::LinkOptions;
+use skep_runtime::object::{Code, LinkOptions};
 use skep_runtime::vm::{Engine, Input};
 use skep_runtime::{Object, Verified, Vm};
+use skep_stdlib::ByteOrder;
+use skep_stdlib::helpers::HELPERS;
+use skep_stdlib::isa::{AluOp, CallTarget, Imm64, Insn, Operand, Reg, Size, Width, decode};
+use skep_stdlib::programs::ProgType;
 
 /// SplitMix64: the same sequence everywhere.
 struct Random(u64);
@@ -125,5 +129,88 @@ fn hostile_sizes() {
         let value = extremes[random.below(extremes.len())];
         bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
         exercise(&bytes);
+    }
+}
+
+/// A program of random instructions: random helpers on arguments that are sometimes right.
+fn hostile_program(random: &mut Random, maps: i32) -> Vec<Insn> {
+    let reg = |n: usize| Reg::new(n as u8).unwrap();
+    let mut insns = Vec::new();
+    for _ in 0..4 + random.below(24) {
+        match random.below(6) {
+            0 => {
+                let mut word = [0; 8];
+                word.copy_from_slice(&random.next().to_le_bytes());
+                if let Ok((insn, 1)) = decode(&word, ByteOrder::Little) {
+                    insns.push(insn);
+                }
+            }
+            1 => insns.push(Insn::Store {
+                size: Size::DW,
+                base: Reg::FP,
+                off: -8 * (1 + random.below(8) as i16),
+                src: Operand::Imm(random.next() as i32),
+            }),
+            _ => {
+                for n in 1..=5 {
+                    insns.extend(argument(random, reg(n), maps));
+                }
+                let helper = HELPERS[random.below(HELPERS.len())].id as i32;
+                insns.push(Insn::Call(CallTarget::Helper(helper)));
+            }
+        }
+    }
+    insns.push(Insn::Exit);
+    // A function for helpers that call back; it returns to the helper.
+    insns.push(Insn::Exit);
+    insns
+}
+
+/// Something to pass: the context, the stack, a map, a function, a length, a wild number.
+fn argument(random: &mut Random, dst: Reg, maps: i32) -> Vec<Insn> {
+    let mov = |src| Insn::Mov { width: Width::W64, dst, src };
+    match random.below(8) {
+        0 => vec![mov(Operand::Reg(Reg::R6))],
+        1 | 2 => {
+            let off = Operand::Imm(-(random.below(80) as i32));
+            let add = Insn::Alu { width: Width::W64, op: AluOp::Add, dst, src: off };
+            vec![mov(Operand::Reg(Reg::FP)), add]
+        }
+        3 => vec![Insn::LoadImm64 { dst, value: Imm64::MapIdx(random.below(maps as usize + 1) as i32) }],
+        4 => vec![Insn::LoadImm64 { dst, value: Imm64::Func(random.below(200) as i32 - 20) }],
+        5 => vec![mov(Operand::Imm(random.below(70) as i32))],
+        6 => vec![mov(Operand::Reg(Reg::R0))],
+        _ => vec![Insn::LoadImm64 { dst, value: Imm64::Const(random.next() >> random.below(64)) }],
+    }
+}
+
+#[test]
+fn hostile_programs_at_worst_fault() {
+    let source = r#"
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#define MAP(name, kind, k, v, n) struct { __uint(type, BPF_MAP_TYPE_##kind); __uint(max_entries, n); __uint(key_size, k); __uint(value_size, v); } name SEC(".maps")
+MAP(array, ARRAY, 4, 24, 3); MAP(hash, HASH, 8, 8, 4); MAP(lru, LRU_HASH, 4, 8, 2); MAP(own, PERCPU_ARRAY, 4, 8, 2);
+MAP(own_hash, PERCPU_HASH, 4, 8, 2); MAP(trie, LPM_TRIE, 8, 4, 4); MAP(queue, QUEUE, 0, 8, 2); MAP(stack, STACK, 0, 8, 2);
+MAP(ring, RINGBUF, 0, 0, 4096); MAP(perf, PERF_EVENT_ARRAY, 4, 4, 2); MAP(jumps, PROG_ARRAY, 4, 4, 2); MAP(devices, DEVMAP, 4, 4, 2);
+MAP(tasks, TASK_STORAGE, 4, 8, 0);
+SEC("xdp") int prog(void *ctx) { return (long)&array + (long)&hash; }
+"#;
+    let Some(bytes) = common::clang("hostile", source, &[]) else { return };
+    let template = common::link(&bytes);
+    let mut random = Random(3);
+    for round in 0..3_000 {
+        let mut image = template.clone();
+        let maps = image.maps.len() as i32;
+        image.programs[0].ty =
+            [ProgType::Xdp, ProgType::SchedCls, ProgType::Tracing, ProgType::Kprobe][round % 4];
+        let mut insns = vec![Insn::Mov { width: Width::W64, dst: Reg::R6, src: Operand::Reg(Reg::R1) }];
+        insns.extend(hostile_program(&mut random, maps));
+        image.programs[0].code = Code::new(insns);
+        let mut vm = common::vm(image);
+        for _ in 0..2 {
+            let input = Input { data: vec![0x45; 80], budget: 5_000, ..Input::default() };
+            vm.run(0, &input).unwrap();
+        }
     }
 }

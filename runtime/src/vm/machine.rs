@@ -25,7 +25,7 @@ use crate::object::{Image, LoadError, Place, Slot};
 use crate::programs;
 
 /// Most bytes that a VM's memory takes.
-const MEMORY_LIMIT: u32 = 512 << 20;
+const MEMORY_LIMIT: u32 = 256 << 20;
 /// Bytes that any context fits into: the most that the kernel lets user space pass.
 pub(crate) const CONTEXT_SIZE: u32 = 65_536;
 

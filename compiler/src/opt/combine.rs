@@ -178,10 +178,9 @@ fn constants(f: &Function, cx: &Cx<'_>, parts: &[Access]) -> Option<(Vec<Access>
     let ty = Type::int_of_bytes(parts.iter().map(|a| a.size as u64).sum())?;
     let value = joined(f, cx, parts);
     let small = ty != Type::I64 || i32::try_from(value as i64).is_ok();
-    // An instruction to store, and below v4 one to have the constant; a wide one takes two slots.
-    let each = if cx.options.cpu >= 4 { 1 } else { 2 };
-    let wide = if small { each } else { 3 };
-    (wide <= each * parts.len()).then_some((Vec::new(), ty))
+    // A small constant is stored by one instruction; a wide one is loaded first, by one of two slots.
+    let wide = if small { 1 } else { 3 };
+    (wide <= parts.len()).then_some((Vec::new(), ty))
 }
 
 /// The constant that has the bytes of all parts.

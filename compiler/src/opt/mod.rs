@@ -38,6 +38,7 @@ mod combine;
 mod dce;
 mod dse;
 mod edit;
+mod equal;
 mod globals;
 mod gvn;
 mod inline;
@@ -163,6 +164,7 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "cfg", about: "the graph of blocks becomes simple", run: cfg::run, level: 0 },
     Pass { name: "sccp", about: "constants along the edges that can be taken", run: sccp::run, level: 1 },
     Pass { name: "thread", about: "decided branches are passed by", run: thread::run, level: 1 },
+    Pass { name: "equal", about: "values equal to constants are the constants", run: equal::run, level: 1 },
     Pass { name: "gvn", about: "what is known is not computed again", run: gvn::run, level: 1 },
     Pass { name: "dse", about: "stores that are overwritten go", run: dse::run, level: 1 },
     Pass { name: "unroll", about: "loops become straight code where wished", run: unroll::run, level: 1 },
@@ -193,8 +195,8 @@ const EARLY: &[&str] = &["simplify", "sroa", "mem2reg", "simplify", "cfg", "dce"
 
 /// Repeated until nothing changes.
 const SCALAR: &[&str] = &[
-    "simplify", "sroa", "mem2reg", "sccp", "simplify", "cfg", "thread", "gvn", "simplify", "dse", "cfg",
-    "dce",
+    "simplify", "sroa", "mem2reg", "sccp", "simplify", "cfg", "equal", "thread", "gvn", "simplify", "dse",
+    "cfg", "dce",
 ];
 
 /// Once for each function, when what calls it passes is known.

@@ -33,6 +33,12 @@ const CONDITIONS: usize = 24;
 /// Rounds before bounds that still grow are given up.
 const ROUNDS: usize = 3;
 
+/// Rounds before bounds are set to the limits of their type.
+const PATIENCE: usize = 16;
+
+/// Numbers at which growing bounds stop first.
+const MARKS: usize = 192;
+
 /// Times that intervals are computed again once they hold.
 const NARROWING: usize = 2;
 
@@ -134,16 +140,35 @@ impl Interval {
 pub struct Ranges {
     flow: Flow,
     values: Arena<Value, Option<Interval>>,
+    /// Numbers at which growing bounds stop first, in order.
+    marks: Vec<i64>,
+}
+
+/// The constants that a function compares with, and their neighbours.
+fn marks(f: &Function) -> Vec<i64> {
+    let mut marks = BTreeSet::new();
+    for &inst in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {
+        if let InstData::Compare { args: [_, b], .. } = f.insts[inst]
+            && let Some(bits) = f.constant(b)
+            && marks.len() < MARKS
+        {
+            let mark = f.ty(b).sign_extend(bits);
+            marks.extend([mark.saturating_sub(1), mark, mark.saturating_add(1)]);
+        }
+    }
+    marks.into_iter().collect()
 }
 
 impl Ranges {
     /// Analyses a function without unreachable blocks.
     pub fn new(f: &Function) -> Ranges {
-        let mut ranges = Ranges { flow: Flow::new(f), values: Arena::filled(&f.values, None) };
-        // Bounds grow for some rounds, then those of parameters that still grow are set to the limits
-        // of their type. Each is widened at most once on each side, and every cycle passes one.
+        let (flow, values) = (Flow::new(f), Arena::filled(&f.values, None));
+        let mut ranges = Ranges { flow, values, marks: marks(f) };
+        // Bounds grow for some rounds, then those of parameters that still grow are set to the next
+        // number that the function compares with, at last to the limits of their type. Every cycle
+        // passes a parameter, so this ends.
         let mut round = 0;
-        while ranges.round(f, round >= ROUNDS) {
+        while ranges.round(f, round) {
             round += 1;
         }
         for _ in 0..NARROWING {
@@ -194,19 +219,19 @@ impl Ranges {
             && arithmetic(*op, x, Interval { lo: c, hi: c }).is_some_and(|r| r.within(Type::I32).is_some())
     }
 
-    fn round(&mut self, f: &Function, widen: bool) -> bool {
+    fn round(&mut self, f: &Function, round: usize) -> bool {
         let mut changed = false;
         for block in self.flow.rpo.clone() {
             for (i, &param) in f.blocks[block].params.iter().enumerate() {
                 changed |= match self.incoming(f, block, i) {
-                    Some(new) => self.grow(f, param, new, widen),
+                    Some(new) => self.grow(f, param, new, round),
                     None => false,
                 };
             }
             for &inst in &f.blocks[block].insts {
                 if let Some(result) = f.result(inst) {
                     let new = self.transfer(f, block, &f.insts[inst], result);
-                    changed |= self.grow(f, result, new, false);
+                    changed |= self.grow(f, result, new, 0);
                 }
             }
         }
@@ -232,16 +257,25 @@ impl Ranges {
         sum
     }
 
-    fn grow(&mut self, f: &Function, value: Value, new: Interval, widen: bool) -> bool {
+    /// Joins an interval with what was found before; from some round on in larger steps.
+    fn grow(&mut self, f: &Function, value: Value, new: Interval, round: usize) -> bool {
         let full = Interval::full(f.ty(value));
         let old = self.values[value];
         let mut grown = old.map_or(new, |old| old.join(new));
         if old == Some(grown) {
             return false;
         }
-        if let (true, Some(old)) = (widen, old) {
-            grown.lo = if grown.lo < old.lo { full.lo } else { grown.lo };
-            grown.hi = if grown.hi > old.hi { full.hi } else { grown.hi };
+        if let (true, Some(old)) = (round >= ROUNDS, old) {
+            let marks: &[i64] = if round < PATIENCE { &self.marks } else { &[] };
+            let inside = |mark: &&i64| full.lo < **mark && **mark < full.hi;
+            if grown.hi > old.hi {
+                let next = marks.iter().filter(inside).find(|&&mark| mark >= grown.hi);
+                grown.hi = next.copied().unwrap_or(if grown.hi < full.hi { full.hi - 1 } else { full.hi });
+            }
+            if grown.lo < old.lo {
+                let next = marks.iter().rev().filter(inside).find(|&&mark| mark <= grown.lo);
+                grown.lo = next.copied().unwrap_or(full.lo);
+            }
         }
         self.values[value] = Some(grown);
         true
@@ -390,6 +424,16 @@ mod tests {
             block2:\n  v5 = sext.i64 v3\n  v6 = iconst.i64 7\n  v7 = and v5, v6\n  v8 = ptr_add v1, v7\n\
             v9 = load.i8 v8 align 1\n  v10 = iconst.i32 1\n  v11 = add v3, v10\n  jump block1(v11)\n\
             block3:\n  return v3\n}";
+        let out = after_pass("range", text);
+        assert!(out.contains("v5 = zext.i64 v3"), "{out}");
+    }
+
+    #[test]
+    fn a_counter_tested_at_the_end_is_not_negative() {
+        let text = "function @f(ptr) -> i32 {\nblock0(v1: ptr):\n  v2 = iconst.i32 0\n  jump block1(v2)\n\
+            block1(v3: i32):\n  v5 = sext.i64 v3\n  v8 = ptr_add v1, v5\n  v9 = load.i8 v8 align 1\n\
+            v10 = iconst.i32 1\n  v11 = add v3, v10\n  v12 = iconst.i32 40\n  v4 = icmp slt v11, v12\n\
+            br v4, block1(v11), block3\nblock3:\n  return v3\n}";
         let out = after_pass("range", text);
         assert!(out.contains("v5 = zext.i64 v3"), "{out}");
     }

@@ -84,8 +84,15 @@ fn zext_of_trunc(ed: &mut Editor<'_>, ty: Type, narrow: Type, source: Value) -> 
     Some(ed.convert(ConvertOp::Zext, ty, masked))
 }
 
-/// Comparisons of extended values with constants.
-pub fn compare(ed: &mut Editor<'_>, op: Compare, args: [Value; 2]) -> Option<Value> {
+/// Comparisons of extended values with constants. A comparison of a sign-extended value is done before
+/// the extension only where nothing else uses the extended value, or where equality with a constant
+/// says all there is to know.
+pub fn compare(
+    ed: &mut Editor<'_>,
+    op: Compare,
+    args: [Value; 2],
+    single_use: &dyn Fn(Value) -> bool,
+) -> Option<Value> {
     let [a, b] = args;
     let ty = ed.f.ty(a);
     let constant = ed.f.constant(b);
@@ -110,6 +117,9 @@ pub fn compare(ed: &mut Editor<'_>, op: Compare, args: [Value; 2]) -> Option<Val
             return Some(ed.compare(op, plain, swapped));
         }
     }
+    if let Some(value) = before_sext(ed, op, args, single_use) {
+        return Some(value);
+    }
     if let Some(result) = known(ed.f, a).compare(op, known(ed.f, b), ty) {
         return Some(ed.iconst(Type::I1, result.into()));
     }
@@ -127,6 +137,41 @@ pub fn compare(ed: &mut Editor<'_>, op: Compare, args: [Value; 2]) -> Option<Val
         }
     }
     extended_alike(ed, op, a, b)
+}
+
+/// `sext x < C` as `x < C`, where `C` is one of the values that `sext x` has.
+fn before_sext(
+    ed: &mut Editor<'_>,
+    op: Compare,
+    [a, b]: [Value; 2],
+    single_use: &dyn Fn(Value) -> bool,
+) -> Option<Value> {
+    let Some(&InstData::Convert { op: ConvertOp::Sext, ty, arg: x }) = ed.f.def(a) else { return None };
+    let from = ed.f.ty(x);
+    let equality = matches!(op, Compare::Eq | Compare::Ne);
+    if let Some(&InstData::Convert { op: ConvertOp::Sext, arg: y, .. }) = ed.f.def(b) {
+        // Of bytes and shorts, zero extensions are equal exactly when sign extensions are.
+        let alike = equality && ed.f.ty(y) == from && from != Type::I32;
+        return alike.then(|| {
+            let (x, y) = (ed.convert(ConvertOp::Zext, ty, x), ed.convert(ConvertOp::Zext, ty, y));
+            ed.compare(op, x, y)
+        });
+    }
+    let bits = ed.f.constant(b)?;
+    if fold::convert(ConvertOp::Sext, from, ty, bits) != bits {
+        return None;
+    }
+    match from {
+        Type::I32 if equality || single_use(a) => {
+            let limit = ed.iconst(Type::I32, bits);
+            Some(ed.compare(op, x, limit))
+        }
+        Type::I8 | Type::I16 if equality => {
+            let (x, limit) = (ed.convert(ConvertOp::Zext, ty, x), ed.iconst(ty, bits & from.mask()));
+            Some(ed.compare(op, x, limit))
+        }
+        _ => None,
+    }
 }
 
 /// `(p ? A : B) == C` is `p`, `!p` or known.

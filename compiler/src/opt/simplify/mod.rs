@@ -87,9 +87,11 @@ fn value(
     if let Some(bits) = constant(ed.f, data) {
         return Some(ed.iconst(ty, bits));
     }
+    // A value made in this sweep is not in the table of uses: it counts as shared.
+    let single = |v: Value| uses.get(v).is_some_and(|&n| n <= 1);
     let special = match data {
         InstData::Convert { op, ty, arg } => convert::convert(ed, *op, *ty, *arg),
-        InstData::Compare { op, args } => convert::compare(ed, *op, *args),
+        InstData::Compare { op, args } => convert::compare(ed, *op, *args, &single),
         InstData::Binary { op, args } => convert::binary(ed, *op, *args),
         InstData::Select { cond, args } => select(ed, ty, *cond, *args),
         InstData::PtrAdd { base, offset } => ptr_add(ed, *base, *offset),
@@ -99,8 +101,6 @@ fn value(
         InstData::Intrinsic { op, args, .. } => intrinsic(ed, cx, *op, args),
         _ => None,
     };
-    // A value made in this sweep is not in the table of uses: it counts as shared.
-    let single = |v: Value| uses.get(v).is_some_and(|&n| n <= 1);
     special.or_else(|| rules::apply(ed, data, ty, &single))
 }
 

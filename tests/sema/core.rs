@@ -107,7 +107,6 @@ fn selftests_have_the_access_strings_of_clang() {
         "test_core_reloc_ptr_as_arr.c",
         "test_core_reloc_size.c",
         "test_core_reloc_type_based.c",
-        "test_core_reloc_type_id.c",
         "test_core_read_macros.c",
         "profiler1.c",
         "strobemeta.c",

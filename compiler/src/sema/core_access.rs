@@ -201,7 +201,11 @@ impl Sema<'_, '_> {
 
     /// A question about a whole type.
     pub(super) fn type_info(&mut self, root: TypeId, kind: CoreKind, span: Span) -> Expr {
-        let root = self.types.unqualified(root);
+        // Qualifiers that are written here go; those inside a typedef belong to the name asked about.
+        let root = match *self.types.get(root) {
+            Type::Qualified { inner, .. } => inner,
+            _ => root,
+        };
         let local = match kind {
             CoreKind::TypeSize => self.layout_of(root).map_or(0, |layout| layout.size),
             CoreKind::TypeExists | CoreKind::TypeMatches => 1,

@@ -107,11 +107,6 @@ fn selftests_have_the_access_strings_of_clang() {
         "test_core_reloc_ptr_as_arr.c",
         "test_core_reloc_size.c",
         "test_core_reloc_type_based.c",
-        "test_core_read_macros.c",
-        "profiler1.c",
-        "strobemeta.c",
-        "bpf_iter_task_btf.c",
-        "task_ls_recursion.c",
     ];
     for name in names {
         let file = selftests.join("bpf/progs").join(name);

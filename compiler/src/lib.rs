@@ -122,6 +122,9 @@ pub fn compile(
     });
     limits::report_opt(cx, &ir, &found);
     observer(Stage::IrOpt, &|| ir.to_string());
+    if cx.diags.has_errors() {
+        return Err(Failed);
+    }
 
     let mut found = Vec::new();
     let code_options =

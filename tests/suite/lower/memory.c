@@ -138,34 +138,6 @@ u64 pointers(u64 a, u64 b)
 	return r + t + f + p->c[2] + (*q).c[1];
 }
 
-static u64 twice(u64 x) { return x * 2; }
-static u64 plus3(u64 x) { return x + 3; }
-static u64 (*const table[])(u64) = { twice, plus3 };
-static u64 apply(u64 (*f)(u64), u64 x) { return f(x) + (*f)(x); }
-
-u64 function_pointers(u64 a, u64 b)
-{
-	u64 (*f)(u64) = a & 1 ? twice : &plus3;
-	return apply(f, b) + table[b & 1](a) + (f == twice);
-}
-
-u64 copies(u64 a, u64 b)
-{
-	u8 from[32], to[32] = { 0 };
-	for (u32 i = 0; i < 32; i++)
-		from[i] = a >> (i & 7) ^ b + i;
-	__builtin_memcpy(to + 3, from, (a & 15) + 1);
-	__builtin_memmove(to + 1, to, 20);
-	__builtin_memset(to + (b & 7), a, 5);
-	*(u16 *)(to + 30) = 0x1234;
-	u64 x;
-	__builtin_memcpy(&x, to + 5, 8);
-	u64 r = x + (__builtin_memcmp(from, to, 32) > 0) * 2 + !__builtin_memcmp(to, to, 8);
-	for (u32 i = 0; i < 32; i++)
-		r = r * 31 + to[i];
-	return r;
-}
-
 u64 compound_literals(u64 a, u64 b)
 {
 	struct pair *p = &(struct pair){ a, b };

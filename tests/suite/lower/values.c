@@ -135,21 +135,3 @@ u64 conditionals(u64 a, u64 b)
 	(a & 4) ? (void)(x ^= 5) : (void)0;
 	return (a & 8 ? x : y) + (p ? *p : 9) + (b & 1 ? -1 : 1u) + (b & 2 ? p == 0 : p != 0) + (p && *p) + (x > y ? x > 3 : 4);
 }
-
-static const u32 table[4] = { 10, 20, 30, 40 };
-static const struct { u16 id; const char *name; int *where; } names[] = { { 1, "one" }, { 2, "two", (int *)8 } };
-static u64 words[3] = { [2] = 5, [0] = (u64)1 << 40 };
-static int tentative;
-static u32 *inside = (u32 *)&words[1] + 1;
-
-u64 globals(u64 a, u64 b)
-{
-	words[a % 3] += b;
-	tentative += a;
-	*inside ^= b;
-	u64 r = table[a & 3] + names[b & 1].id + names[a & 1].name[b & 1] + words[2] + words[1] + tentative + (u64)names[1].where;
-	words[a % 3] = 1;
-	tentative = 0;
-	*inside = 0;
-	return r;
-}

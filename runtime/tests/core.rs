@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use common::{clang, have, link};
+use common::{Need, clang, have, link, tools};
 use skep_runtime::object::CORE_POISON;
 use skep_stdlib::isa::{CallTarget, Imm64, Insn, Operand};
 
@@ -81,13 +81,13 @@ fn every_kind_as_libbpf_does_it() {
     else {
         return;
     };
-    if !have("bpftool", "bpftool") {
+    if !have(&[Need::Bpftool]) {
         return;
     }
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("core-vs-libbpf.o");
     std::fs::write(&path, &bytes).unwrap();
     // Loading fails at the latest when it comes to pinning; libbpf has relocated by then.
-    let output = Command::new("bpftool")
+    let output = Command::new(tools::bpftool())
         .args(["-d", "prog", "loadall"])
         .arg(&path)
         .arg("/nonexistent/directory")

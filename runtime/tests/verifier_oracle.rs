@@ -256,7 +256,7 @@ impl Tally {
 
 #[test]
 fn the_verdicts_of_kernel_6_18() {
-    if !common::have("gzip", "gzip") {
+    if !common::have(&[common::Need::Gzip]) {
         return;
     }
     let Some(oracles) = common::oracles() else { return };

@@ -197,18 +197,8 @@ fn build(args: &[&str]) -> Result<Done, String> {
 
 /// A directory with the full `vmlinux.h` of the running kernel.
 fn vmlinux() -> Result<PathBuf, String> {
-    static HEADER: std::sync::Mutex<Option<PathBuf>> = std::sync::Mutex::new(None);
-    let mut known = HEADER.lock().map_err(|error| error.to_string())?;
-    if let Some(folder) = &*known {
-        return Ok(folder.clone());
-    }
-    let args = ["btf", "dump", "file", "/sys/kernel/btf/vmlinux", "format", "c"];
-    let output = Command::new(tools::bpftool()).args(args).output().map_err(|error| error.to_string())?;
-    let folder = scratch("full");
-    std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    std::fs::write(folder.join("vmlinux.h"), output.stdout).map_err(|error| error.to_string())?;
-    *known = Some(folder.clone());
-    Ok(folder)
+    let header = tools::vmlinux().ok_or("no types of the running kernel")?;
+    Ok(header.parent().map(Path::to_path_buf).unwrap_or_default())
 }
 
 /// The kernel's verdict on our object is that on clang's.
@@ -226,7 +216,7 @@ fn kernel_takes_it(seed: &str, host_headers: bool) -> Result<(), String> {
     build(&args)?;
     let clang = scratch(&format!("{seed}-clang.o"));
     let clang = clang.to_string_lossy().into_owned();
-    let status = Command::new("clang-19")
+    let status = Command::new(tools::CLANG)
         .args([
             "-target",
             "bpf",
@@ -275,7 +265,7 @@ fn tools_read_it(seed: &str) -> Result<(), String> {
     let commands: [(&str, &[&str], &str); 3] = [
         (&bpftool, &["btf", "dump", "file", &object, "format", "raw"], "FUNC "),
         (&bpftool, &["gen", "skeleton", &object, "name", "seed"], "struct seed"),
-        ("llvm-objdump-19", &["-S", &object], "; "),
+        (tools::OBJDUMP, &["-S", &object], "; "),
     ];
     for (program, args, expected) in commands {
         let output = Command::new(program).args(args).output().map_err(|error| error.to_string())?;

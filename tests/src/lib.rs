@@ -2,11 +2,6 @@
 
 pub mod case;
 pub mod generate;
-pub mod tools;
 
-use std::path::{Path, PathBuf};
-
-/// The root of the repository.
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
-}
+pub use skep_test_tools as tools;
+pub use skep_test_tools::root;

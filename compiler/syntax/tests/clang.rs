@@ -2,68 +2,18 @@
 //!
 //! Compared are the bytes of `-E -P` output without `#` lines and white space (but that in strings), so nothing of
 //! our lexer takes part; that our printed text lexes to the very tokens it was printed from is checked
-//! on the side. The corpora lie outside the repository: `SKEP_SEEDS`, `SKEP_KERNEL_TREE` (kernel
-//! sources, for the BPF selftests) and `SKEP_VMLINUX` (a full vmlinux.h) say where; what is absent is
-//! skipped by name, unless `REQUIRE` lists it. `SKEP_FULL=1` takes all selftests instead of a sample.
+//! on the side.
 
+mod corpus;
+
+use corpus::{CLANG, Disk, have_clang, resource_dir};
 use skep_syntax::Session;
 use skep_syntax::diag::Style;
-use skep_syntax::pp::{self, Cpu, Files, MacroOption, OptLevel, Options, ReadError, Std};
+use skep_syntax::pp::{self, Cpu, MacroOption, OptLevel, Options, Std};
 use skep_syntax::token::TokenKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-const CLANG: &str = "clang-19";
-
-struct Disk;
-
-impl Files for Disk {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
-        match std::fs::read(path) {
-            Ok(text) => Ok(text.into()),
-            Err(_) => Err(ReadError::NotFound),
-        }
-    }
-
-    fn identity(&self, path: &str) -> String {
-        std::fs::canonicalize(path).map_or_else(|_| path.to_string(), |p| p.display().to_string())
-    }
-}
-
-/// Says that a test is skipped for want of `what`; fails if `REQUIRE` lists it.
-#[allow(clippy::print_stderr)]
-fn skip(what: &str) {
-    let required = std::env::var("REQUIRE").unwrap_or_default();
-    assert!(!required.split(',').any(|r| r == what), "`{what}` is required but missing");
-    eprintln!("skipped: no {what}");
-}
-
-fn have_clang() -> bool {
-    let found = Command::new(CLANG).arg("--version").output().is_ok_and(|o| o.status.success());
-    if !found {
-        skip("clang");
-    }
-    found
-}
-
-fn place(variable: &str, fallback: &str, what: &str) -> Option<PathBuf> {
-    let path = match std::env::var_os(variable) {
-        Some(path) => PathBuf::from(path),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(fallback),
-    };
-    if path.exists() {
-        return Some(path);
-    }
-    skip(what);
-    None
-}
-
-fn resource_dir() -> String {
-    let out = Command::new(CLANG).arg("-print-resource-dir").output().expect("clang runs");
-    format!("{}/include", String::from_utf8_lossy(&out.stdout).trim())
-}
 
 fn clang(flags: &Options, more: &[&str], file: &str) -> Option<Vec<u8>> {
     let mut cmd = Command::new(CLANG);
@@ -161,17 +111,6 @@ fn compare(options: &Options, file: &str) -> Result<bool, String> {
     Err(format!("{file}: differs at {at}\n  ours:  {}\n  clang: {}", show(&a), show(&b)))
 }
 
-fn c_files(dir: &Path) -> Vec<String> {
-    let mut list: Vec<String> = std::fs::read_dir(dir)
-        .expect("a directory")
-        .filter_map(|e| e.ok().map(|e| e.path()))
-        .filter(|p| p.extension().is_some_and(|e| e == "c"))
-        .map(|p| p.display().to_string())
-        .collect();
-    list.sort();
-    list
-}
-
 /// Compares all files on two threads; panics with every difference found.
 #[allow(clippy::print_stderr)]
 fn compare_all(options: &Options, list: &[String], least: usize) {
@@ -203,17 +142,7 @@ fn seeds_read_as_clang_reads_them() {
     if !have_clang() {
         return;
     }
-    let Some(seeds) = place("SKEP_SEEDS", "../shared/seeds", "seeds") else { return };
-    let Some(vmlinux) = place("SKEP_VMLINUX", "../vmlinux.h", "vmlinux.h") else { return };
-    let dir = vmlinux.parent().expect("a file").display().to_string();
-    let options = Options {
-        include_dirs: vec![dir],
-        system_dirs: vec![resource_dir()],
-        after_dirs: vec!["/usr/include".into(), format!("/usr/include/{}-linux-gnu", std::env::consts::ARCH)],
-        macros: vec![MacroOption::Define("__TARGET_ARCH_x86".into())],
-        ..Options::default()
-    };
-    let list: Vec<String> = c_files(&seeds).into_iter().filter(|f| !f.ends_with("bcc_execve.c")).collect();
+    let Some((options, list)) = corpus::seeds() else { return };
     compare_all(&options, &list, list.len());
 }
 
@@ -222,31 +151,7 @@ fn selftests_read_as_clang_reads_them() {
     if !have_clang() {
         return;
     }
-    let Some(tree) = place("SKEP_KERNEL_TREE", "../linux/linux-source-6.12", "kernel-tree") else { return };
-    let Some(vmlinux) = place("SKEP_VMLINUX", "../vmlinux.h", "vmlinux.h") else { return };
-    let at = |dir: &str| tree.join(dir).display().to_string();
-    let selftests = at("tools/testing/selftests/bpf");
-    // bpf_helper_defs.h is generated in the kernel tree; libbpf's packaged copy stands in for it.
-    let options = Options {
-        include_dirs: vec![
-            vmlinux.parent().expect("a file").display().to_string(),
-            selftests.clone(),
-            at("tools/lib"),
-            at("tools/include/uapi"),
-            at("tools/testing/selftests"),
-        ],
-        system_dirs: vec![resource_dir()],
-        after_dirs: vec![
-            "/usr/include".into(),
-            "/usr/include/bpf".into(),
-            format!("/usr/include/{}-linux-gnu", std::env::consts::ARCH),
-        ],
-        macros: vec![MacroOption::Define("__TARGET_ARCH_x86".into())],
-        ..Options::default()
-    };
-    let all = c_files(&Path::new(&selftests).join("progs"));
-    let full = std::env::var_os("SKEP_FULL").is_some();
-    let list: Vec<String> = all.iter().step_by(if full { 1 } else { 20 }).cloned().collect();
+    let Some((options, list)) = corpus::selftests() else { return };
     compare_all(&options, &list, list.len() * 9 / 10);
 }
 

@@ -6,7 +6,7 @@
 
 mod corpus;
 
-use corpus::{CLANG, Disk};
+use corpus::{CLANG, Disk, Need, have, tools};
 use skep_syntax::Session;
 use skep_syntax::ast::{DeclKind, ExprKind, Id, StmtKind, Unit};
 use skep_syntax::diag::Style;
@@ -63,11 +63,10 @@ fn selftests_parse() {
 
 #[test]
 fn the_running_kernels_types_parse() {
-    let args = ["btf", "dump", "file", "/sys/kernel/btf/vmlinux", "format", "c"];
-    let text = match Command::new("bpftool").args(args).output() {
-        Ok(out) if out.status.success() => out.stdout,
-        _ => return corpus::skip("bpftool"),
-    };
+    if !have(&[Need::Vmlinux]) {
+        return;
+    }
+    let text = std::fs::read(tools::vmlinux().expect("it is there")).expect("readable");
     let mut files = MemoryFiles::new();
     files.add("vmlinux.h", &text);
     let mut cx = Session::new(&files, Options::default());

@@ -1,8 +1,5 @@
 //! What the tests of this crate share: clang, the seed programs, packets.
-//!
-//! A test that needs a tool which is not there says so and passes, unless the environment
-//! variable `REQUIRE` lists the tool.
-#![allow(dead_code, clippy::print_stderr)]
+#![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,75 +10,26 @@ use skep_runtime::host::{Deterministic, Host};
 use skep_runtime::object::LinkOptions;
 use skep_runtime::{Image, Object, Verified, Vm};
 use skep_stdlib::btf::Btf;
-
-/// Whether `tool` runs; if not, the test is to be skipped.
-pub fn have(tool: &str, command: &str) -> bool {
-    static KNOWN: OnceLock<std::sync::Mutex<std::collections::BTreeMap<String, bool>>> = OnceLock::new();
-    let mut known = KNOWN.get_or_init(Default::default).lock().unwrap();
-    let found = *known.entry(command.to_owned()).or_insert_with(|| {
-        Command::new(command).arg("--version").output().is_ok_and(|output| output.status.success())
-    });
-    let required = std::env::var("REQUIRE").unwrap_or_default();
-    assert!(found || !required.split(',').any(|name| name == tool), "`{tool}` is required but not there");
-    if !found {
-        eprintln!("skipped: no `{command}`");
-    }
-    found
-}
-
-/// Where the seed programs are.
-pub fn seeds() -> Option<PathBuf> {
-    directory("SKEP_SEEDS", "seeds")
-}
+pub use skep_test_tools::{self as tools, Need, have};
 
 /// Where the kernel's verdicts and the conformance cases are.
 pub fn oracles() -> Option<PathBuf> {
-    directory("SKEP_ORACLES", "oracles")
+    have(&[Need::Oracles]).then(tools::oracles)?
 }
 
 /// Where the benchmark programs are.
 pub fn workloads() -> Option<PathBuf> {
-    directory("SKEP_WORKLOADS", "workloads")
-}
-
-fn directory(variable: &str, name: &str) -> Option<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
-    let near = std::env::var_os(variable).map(PathBuf::from);
-    let near = near
-        .into_iter()
-        .chain([workspace.join("../shared").join(name), workspace.join("../../shared").join(name)]);
-    let found = near.into_iter().find(|path| path.is_dir());
-    if found.is_none() {
-        eprintln!("skipped: no directory of {name} (set {variable})");
-    }
-    found
+    have(&[Need::Workloads]).then(tools::workloads)?
 }
 
 /// The types of the running kernel.
 pub fn vmlinux() -> Option<Arc<Btf>> {
     static BTF: OnceLock<Option<Arc<Btf>>> = OnceLock::new();
     BTF.get_or_init(|| {
-        let bytes = std::fs::read("/sys/kernel/btf/vmlinux").ok()?;
+        let bytes = std::fs::read(tools::KERNEL_BTF).ok()?;
         Some(Arc::new(Btf::parse(bytes).unwrap()))
     })
     .clone()
-}
-
-/// A directory with `vmlinux.h` of the running kernel.
-fn vmlinux_header() -> Option<&'static Path> {
-    static HEADER: OnceLock<Option<PathBuf>> = OnceLock::new();
-    HEADER
-        .get_or_init(|| {
-            let directory = scratch("include");
-            let args = ["btf", "dump", "file", "/sys/kernel/btf/vmlinux", "format", "c"];
-            let output = Command::new("bpftool").args(args).output().ok()?;
-            if !output.status.success() {
-                return None;
-            }
-            std::fs::write(directory.join("vmlinux.h"), output.stdout).unwrap();
-            Some(directory)
-        })
-        .as_deref()
 }
 
 /// A directory that no other test uses.
@@ -95,16 +43,16 @@ fn scratch(name: &str) -> PathBuf {
 
 /// Compiles C text with clang; none if clang is missing.
 pub fn clang(name: &str, source: &str, flags: &[&str]) -> Option<Vec<u8>> {
-    if !have("clang", "clang-19") {
+    if !have(&[Need::Clang]) {
         return None;
     }
     let directory = scratch(name);
     let (input, output) = (directory.join("in.bpf.c"), directory.join("out.o"));
     std::fs::write(&input, source).unwrap();
-    let mut command = Command::new("clang-19");
+    let mut command = Command::new(tools::CLANG);
     command.args(["-O2", "-g", "-target", "bpf", "-D__TARGET_ARCH_x86", "-I/usr/include/x86_64-linux-gnu"]);
     if source.contains("vmlinux.h") {
-        command.arg("-I").arg(vmlinux_header()?);
+        command.arg("-I").arg(tools::vmlinux()?.parent()?);
     }
     command.args(flags).arg("-c").arg(&input).arg("-o").arg(&output);
     let result = command.output().unwrap();
@@ -116,7 +64,8 @@ pub fn clang(name: &str, source: &str, flags: &[&str]) -> Option<Vec<u8>> {
 
 /// Compiles a seed program.
 pub fn seed(name: &str) -> Option<Vec<u8>> {
-    let source = std::fs::read_to_string(seeds()?.join(name)).unwrap();
+    let seeds = have(&[Need::Seeds]).then(tools::seeds)??;
+    let source = std::fs::read_to_string(seeds.join(name)).unwrap();
     clang(name, &source, &[])
 }
 

@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 use alloc::{format, vec};
 use std::process::Command;
 
+use skep_test_tools::{self as tools, Need};
+
 use super::*;
 use crate::ByteOrder;
 
@@ -17,16 +19,8 @@ fn kernel() -> Option<Vec<u8>> {
 }
 
 /// Output of a tool; `None` if it is neither installed nor required.
-fn tool(name: &str, args: &[&str]) -> Option<std::process::Output> {
-    match Command::new(name).args(args).output() {
-        Ok(output) => Some(output),
-        Err(error) => {
-            let required = std::env::var("REQUIRE").unwrap_or_default();
-            let short = name.trim_end_matches("-19");
-            assert!(!required.split(',').any(|tool| tool == short), "{name}: {error}");
-            None
-        }
-    }
+fn tool(need: Need, name: &str, args: &[&str]) -> Option<std::process::Output> {
+    tools::have(&[need]).then(|| Command::new(name).args(args).output().unwrap())
 }
 
 /// One type of every kind; ids follow the order.
@@ -207,7 +201,7 @@ fn extension_round_trips() {
 fn lists_the_kernel_like_bpftool() {
     let Some(bytes) = kernel() else { return };
     let args = ["btf", "dump", "file", "/sys/kernel/btf/vmlinux", "format", "raw"];
-    let Some(theirs) = tool("bpftool", &args) else { return };
+    let Some(theirs) = tool(Need::Bpftool, &tools::bpftool(), &args) else { return };
     let btf = Btf::parse(bytes).unwrap();
     let mut ours = String::new();
     print_raw::print(&btf, &mut ours).unwrap();
@@ -258,7 +252,7 @@ fn printed_kernel_header_has_the_layout() {
     std::fs::write(&file, source).unwrap();
     let path = file.to_string_lossy().to_string();
     let args = ["-target", "bpf", "-fsyntax-only", "-Wno-everything", "-ferror-limit=20", &path];
-    let result = tool("clang-19", &args);
+    let result = tool(Need::Clang, tools::CLANG, &args);
     std::fs::remove_file(file).unwrap();
     let Some(result) = result else { return };
     assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));

@@ -1,16 +1,13 @@
 //! Where the corpora of the tests are, and how they are compiled.
 //!
-//! The corpora lie outside the repository: `SKEP_SEEDS`, `SKEP_KERNEL_TREE` (kernel sources, for the
-//! BPF selftests) and `SKEP_VMLINUX` (a full vmlinux.h) say where; what is absent is skipped by name,
-//! unless `REQUIRE` lists it. `SKEP_FULL=1` takes all selftests instead of a sample.
+//! The corpora lie outside the repository: `skep_test_tools` finds them. `SKEP_FULL=1` takes all
+//! selftests instead of a sample.
+#![allow(dead_code)]
 
 use skep_syntax::pp::{Files, MacroOption, Options, ReadError};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+pub use skep_test_tools::{self as tools, CLANG, Need, have};
+use std::path::Path;
 use std::sync::Arc;
-
-/// The clang that judges.
-pub const CLANG: &str = "clang-19";
 
 /// The disk.
 pub struct Disk;
@@ -28,40 +25,14 @@ impl Files for Disk {
     }
 }
 
-/// Says that a test is skipped for want of `what`; fails if `REQUIRE` lists it.
-#[allow(clippy::print_stderr)]
-pub fn skip(what: &str) {
-    let required = std::env::var("REQUIRE").unwrap_or_default();
-    assert!(!required.split(',').any(|r| r == what), "`{what}` is required but missing");
-    eprintln!("skipped: no {what}");
-}
-
 /// Whether clang is installed; says so if not.
 pub fn have_clang() -> bool {
-    let found = Command::new(CLANG).arg("--version").output().is_ok_and(|o| o.status.success());
-    if !found {
-        skip("clang");
-    }
-    found
-}
-
-/// A place named by a variable, or its usual place beside the repository.
-pub fn place(variable: &str, fallback: &str, what: &str) -> Option<PathBuf> {
-    let path = match std::env::var_os(variable) {
-        Some(path) => PathBuf::from(path),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(fallback),
-    };
-    if path.exists() {
-        return Some(path);
-    }
-    skip(what);
-    None
+    have(&[Need::Clang])
 }
 
 /// Clang's own headers.
 pub fn resource_dir() -> String {
-    let out = Command::new(CLANG).arg("-print-resource-dir").output().expect("clang runs");
-    format!("{}/include", String::from_utf8_lossy(&out.stdout).trim())
+    tools::clang_headers().expect("clang runs").display().to_string()
 }
 
 /// The C files of a directory, sorted.
@@ -78,8 +49,10 @@ pub fn c_files(dir: &Path) -> Vec<String> {
 
 /// The seed programs and the options they are compiled with.
 pub fn seeds() -> Option<(Options, Vec<String>)> {
-    let seeds = place("SKEP_SEEDS", "../shared/seeds", "seeds")?;
-    let vmlinux = place("SKEP_VMLINUX", "../vmlinux.h", "vmlinux.h")?;
+    if !have(&[Need::Seeds, Need::Vmlinux, Need::Clang]) {
+        return None;
+    }
+    let (seeds, vmlinux) = (tools::seeds()?, tools::vmlinux()?);
     let options = Options {
         include_dirs: vec![vmlinux.parent().expect("a file").display().to_string()],
         system_dirs: vec![resource_dir()],
@@ -92,8 +65,10 @@ pub fn seeds() -> Option<(Options, Vec<String>)> {
 
 /// The kernel's BPF selftests (a sample, or all if `SKEP_FULL` is set) and their options.
 pub fn selftests() -> Option<(Options, Vec<String>)> {
-    let tree = place("SKEP_KERNEL_TREE", "../linux/linux-source-6.12", "kernel-tree")?;
-    let vmlinux = place("SKEP_VMLINUX", "../vmlinux.h", "vmlinux.h")?;
+    if !have(&[Need::KernelTree, Need::Vmlinux, Need::Clang]) {
+        return None;
+    }
+    let (tree, vmlinux) = (tools::kernel_tree()?, tools::vmlinux()?);
     let at = |dir: &str| tree.join(dir).display().to_string();
     let selftests = at("tools/testing/selftests/bpf");
     // bpf_helper_defs.h is generated in the kernel tree; libbpf's packaged copy stands in for it.

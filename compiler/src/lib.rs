@@ -40,6 +40,8 @@ use crate::sections::Layout;
 pub struct Options {
     /// `-O`: 0 to 3.
     pub level: u8,
+    /// `-fno-inline`: only `always_inline` functions are inlined.
+    pub no_inline: bool,
     /// Version of the instruction set.
     pub cpu: Cpu,
     /// `-mbig-endian`.
@@ -52,7 +54,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { level: 2, cpu: Cpu::V3, big_endian: false, btf: true, check: cfg!(debug_assertions) }
+        Options {
+            level: 2,
+            no_inline: false,
+            cpu: Cpu::V3,
+            big_endian: false,
+            btf: true,
+            check: cfg!(debug_assertions),
+        }
     }
 }
 
@@ -111,6 +120,7 @@ pub fn compile(
 
     let opt_options = opt::Options {
         level: options.level,
+        no_inline: options.no_inline,
         cpu: options.cpu as u8 + 1,
         big_endian: options.big_endian,
         check: options.check,

@@ -97,6 +97,7 @@ impl CompileArgs {
     pub fn options(&self) -> Options {
         Options {
             level: self.level,
+            no_inline: false,
             cpu: isa_cpu(self.pp_options().cpu),
             big_endian: self.endian == Endian::Big,
             btf: true,
@@ -135,17 +136,21 @@ pub fn compile_file(
     options: &Options,
     io: &mut Io<'_>,
 ) -> Result<Compiled> {
-    if let Err(error) = cx.files.read(path) {
-        let reason = match error {
-            pp::ReadError::NotFound if Path::new(path).is_dir() => "is a directory".into(),
-            pp::ReadError::NotFound => "no such file or directory".into(),
-            pp::ReadError::Failed(reason) => reason,
-        };
-        return Err(Error::file(path, reason));
-    }
+    readable(cx, path)?;
     let compiled = compile(cx, path, options, &mut |_, _| {});
     report(cx, io)?;
     compiled.map_err(|_| Error::FINDINGS)
+}
+
+/// That the main file can be read at all is a matter of the command line, not of its text.
+pub fn readable(cx: &Session<'_>, path: &str) -> Result {
+    let reason = match cx.files.read(path) {
+        Ok(_) => return Ok(()),
+        Err(pp::ReadError::NotFound) if Path::new(path).is_dir() => "is a directory".into(),
+        Err(pp::ReadError::NotFound) => "no such file or directory".into(),
+        Err(pp::ReadError::Failed(reason)) => reason,
+    };
+    Err(Error::file(path, reason))
 }
 
 /// Shows the session's diagnostics.

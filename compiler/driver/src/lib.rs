@@ -5,7 +5,7 @@
 //! I/O, 3 a construct that is valid but not supported. Every subcommand is one file in `cmd/` and
 //! one row below.
 
-pub mod cc_args;
+pub mod cc;
 pub mod compile;
 pub mod error;
 pub mod io;

@@ -124,7 +124,7 @@ impl Sema<'_, '_> {
             return;
         }
         if count < 0 {
-            self.warn(&codes::SHIFT_COUNT, at, format!("the shift count {count} is negative"));
+            self.warn(&codes::SHIFT_NEGATIVE, at, format!("the shift count {count} is negative"));
         } else if count >= i128::from(bits) {
             let message = format!(
                 "the shift count {count} is not smaller than the {bits} bits of {}",

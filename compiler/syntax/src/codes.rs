@@ -129,6 +129,7 @@ codes! {
     W0208 MISSING_RETURN Warning "a function with a result whose end can be reached"
     W0209 EMPTY_RANGE Warning "a `case` range without values"
     W0210 CASE_OVERFLOW Warning "a `case` that the type of the `switch` cannot hold"
+    W0211 SHIFT_NEGATIVE Warning "a shift by a negative number of bits"
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::intern::Interner;
 use crate::source::{Loc, SourceMap, Span};
 use codespan_reporting::diagnostic as cs;
 use codespan_reporting::term::{self, termcolor};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 pub use crate::codes::{self, Code};
@@ -108,10 +108,21 @@ impl Diag {
     }
 }
 
+/// What the user wants a kind of diagnostic to be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Level {
+    /// How bad; `None` drops it.
+    pub severity: Option<Severity>,
+    /// Follows the message: the option that decides, as in `[-Wname]`. May be empty.
+    pub remark: String,
+}
+
 /// Collects what the stages report.
 #[derive(Debug)]
 pub struct Diagnostics {
     list: Vec<Diag>,
+    /// By code; what is absent is as its row says.
+    levels: BTreeMap<&'static str, Level>,
     seen: BTreeSet<(&'static str, Span, String)>,
     errors: usize,
     limit: usize,
@@ -126,11 +137,23 @@ impl Default for Diagnostics {
 impl Diagnostics {
     /// A sink that keeps at most `limit` errors (0: no limit).
     pub fn new(limit: usize) -> Diagnostics {
-        Diagnostics { list: Vec::new(), seen: BTreeSet::new(), errors: 0, limit }
+        Diagnostics { list: Vec::new(), levels: BTreeMap::new(), seen: BTreeSet::new(), errors: 0, limit }
+    }
+
+    /// Changes how bad the kinds of diagnostics with these codes are from now on.
+    pub fn set_levels(&mut self, levels: BTreeMap<&'static str, Level>) {
+        self.levels = levels;
     }
 
     /// Takes one diagnostic; the same one twice counts once.
-    pub fn push(&mut self, diag: Diag) {
+    pub fn push(&mut self, mut diag: Diag) {
+        if let Some(level) = self.levels.get(diag.code.id) {
+            let Some(severity) = level.severity else { return };
+            diag.severity = severity;
+            if !level.remark.is_empty() {
+                diag.message = format!("{} {}", diag.message, level.remark);
+            }
+        }
         if diag.severity == Severity::Error {
             if self.at_limit() {
                 self.errors += 1;

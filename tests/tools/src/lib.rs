@@ -17,6 +17,9 @@ pub const CLANG: &str = "clang-19";
 /// The disassembler that judges.
 pub const OBJDUMP: &str = "llvm-objdump-19";
 
+/// Knows clang's warnings; Debian installs it with clang but not into the search path.
+pub const DIAGTOOL: &str = "/usr/lib/llvm-19/bin/diagtool";
+
 macro_rules! needs {
     ($($(#[$doc:meta])* $variant:ident $name:literal $is_met:expr;)*) => {
         /// Something outside the repository that a test needs.
@@ -50,6 +53,8 @@ needs! {
     Bpftool "bpftool" runs(&bpftool());
     /// `llvm-objdump-19`.
     Objdump "objdump" runs(OBJDUMP);
+    /// `diagtool` of clang-19, which lists its warnings.
+    Diagtool "diagtool" Path::new(DIAGTOOL).exists();
     /// `gzip`.
     Gzip "gzip" runs("gzip");
     /// libbpf's headers in `/usr/include/bpf`.

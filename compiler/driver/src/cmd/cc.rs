@@ -1,175 +1,200 @@
 //! `skep cc`: clang's command line in front of our compiler.
 //!
 //! What build systems ask of clang besides compiling is answered in clang's form: `--version`,
-//! `-v -E -`, `-dM -E -`, `-mcpu=help`, dependency files. A construct that is not supported ends
-//! with 1, as an error of clang does.
+//! `-v -E -`, `-dM -E -`, `-mcpu=help`, dependency files. The exit code is 0 or, as with clang, 1,
+//! whatever is wrong.
 
+use std::path::Path;
 
-use skep_compiler::Options;
-use skep_syntax::pp::{self, Dep};
-use skep_syntax::{Session, parse};
+use skep_compiler::{Options, compile};
+use skep_syntax::diag::{Diagnostics, Severity, Style};
+use skep_syntax::{Session, parse, pp};
 
-use crate::cc_args::{self, Invocation, Mode};
-use crate::compile::{HOST_DIRS, compile_file, isa_cpu, report};
+use crate::cc::args::{self, Invocation, Mode};
+use crate::cc::warnings::{self, Levels};
+use crate::cc::{deps, info, response};
+use crate::compile::{HOST_DIRS, isa_cpu, readable};
 use crate::error::{Error, Result};
 use crate::io::{DiskFiles, EMBEDDED, Io, STDIN};
 
 /// Everything after `cc`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// clang's arguments
+    /// clang's arguments; `skep cc --help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub args: Vec<String>,
 }
 
 /// Runs it.
 pub fn run(args: Args, io: &mut Io<'_>) -> Result {
-    let mut cx = cc_args::parse(&args.args)?;
+    match invoke(&args.args, io) {
+        Err(error @ (Error::Usage(_) | Error::Unsupported(_))) => {
+            complain(Severity::Error, &error.message().unwrap_or_default(), io)?;
+            Err(Error::FINDINGS)
+        }
+        other => other,
+    }
+}
+
+fn complain(severity: Severity, text: &str, io: &mut Io<'_>) -> Result {
+    Ok(writeln!(io.err, "skep: {}: {text}", severity.word())?)
+}
+
+fn invoke(words: &[String], io: &mut Io<'_>) -> Result {
+    let words = response::expand(words, io);
+    let mut cx = args::parse(&words);
     if let Some(color) = cx.color {
         io.color = color;
     }
-    if cx.version {
-        return version(io);
+    if let (Some(question), []) = (cx.info, cx.errors.as_slice()) {
+        return info::answer(question, &cx, io);
     }
-    if cx.cpu_help {
-        let text = "Available CPUs for this target:\n\n  generic\n  probe\n  v1\n  v2\n  v3\n  v4\n\n";
-        return Ok(write!(io.err, "{text}")?);
-    }
-    if !cx.no_standard_dirs {
-        cx.pp.system_dirs.push(EMBEDDED.into());
-        cx.pp.after_dirs.extend(HOST_DIRS.map(String::from));
-    }
+    let levels = warnings::resolve(&cx.warnings, cx.no_warnings);
+    check(&mut cx, &levels, io)?;
+    add_standard_directories(&mut cx);
     if cx.verbose || cx.dry_run {
-        search_directories(&cx, io)?;
+        io.err.write_all(info::version(&cx).as_bytes())?;
     }
-    match cx.inputs.as_slice() {
-        [] if cx.verbose || cx.dry_run => Ok(()),
-        [] => Err(Error::usage("no input files")),
-        _ if cx.dry_run => Ok(()),
-        inputs if inputs.len() > 1 && cx.output.is_some() => {
-            Err(Error::usage("cannot specify -o when generating multiple output files"))
-        }
-        inputs => {
-            let mut result = Ok(());
-            for input in inputs {
-                match one(&cx, input, io) {
-                    Err(Error::Reported(code)) => result = Err(Error::Reported(code)),
-                    other => other?,
-                }
-            }
-            result
+    if cx.dry_run {
+        let quoted = words.iter().map(|word| format!(" {word:?}"));
+        return Ok(writeln!(io.err, " \"skep\" \"cc\"{}", quoted.collect::<String>())?);
+    }
+    if cx.verbose && !cx.inputs.is_empty() {
+        info::search_directories(&cx, io)?;
+    }
+    let mut result = Ok(());
+    for input in &cx.inputs {
+        match one(&cx, &levels, input, io) {
+            Err(Error::Reported(code)) => result = Err(Error::Reported(code)),
+            other => other?,
         }
     }
+    result
 }
 
-fn version(io: &mut Io<'_>) -> Result {
-    // Build systems look for `clang version X.Y` and a target.
-    let ours = env!("CARGO_PKG_VERSION");
-    writeln!(io.out, "clang version 19.1.0 (compatible; skep {ours})")?;
-    writeln!(io.out, "Target: bpf\nThread model: posix")?;
-    Ok(())
+/// What is wrong with the command line as a whole.
+fn check(cx: &mut Invocation, levels: &Levels, io: &mut Io<'_>) -> Result {
+    let only_asks = cx.inputs.is_empty() && (cx.verbose || cx.dry_run);
+    if cx.inputs.is_empty() && !only_asks {
+        cx.errors.push("no input files".into());
+    }
+    let stops_early = matches!(cx.mode, Mode::Preprocess | Mode::Dependencies | Mode::SyntaxOnly);
+    if cx.inputs.len() > 1 && cx.output.is_some() && cx.mode != Mode::SyntaxOnly {
+        cx.errors.push("cannot specify -o when generating multiple output files".into());
+    }
+    if cx.inputs.iter().any(|input| input == STDIN) && !cx.language_given && !stops_early {
+        cx.errors.push("-E or -x required when input is from standard input".into());
+    }
+    if cx.mode == Mode::Link && !cx.inputs.is_empty() && cx.errors.is_empty() && !cx.dry_run {
+        cx.errors.push("BPF objects are not linked to executables: pass -c (or -S, -E, -fsyntax-only)".into());
+    }
+    let missing = cx.inputs.iter().filter(|input| *input != STDIN && !Path::new(input).exists());
+    let missing: Vec<String> = missing.map(|input| format!("no such file or directory: `{input}`")).collect();
+    cx.errors.extend(missing);
+    let quiet = cx.no_warnings;
+    for remark in cx.remarks.iter().filter(|_| !quiet) {
+        complain(Severity::Warning, remark, io)?;
+    }
+    for (severity, text) in &levels.complaints {
+        let remark = if *severity == Severity::Error { "-Werror," } else { "" };
+        complain(*severity, &format!("{text} [{remark}-Wunknown-warning-option]"), io)?;
+    }
+    for error in &cx.errors {
+        complain(Severity::Error, error, io)?;
+    }
+    let failed = levels.complaints.iter().any(|(severity, _)| *severity == Severity::Error);
+    if failed || !cx.errors.is_empty() { Err(Error::FINDINGS) } else { Ok(()) }
 }
 
-fn search_directories(cx: &Invocation, io: &mut Io<'_>) -> Result {
-    writeln!(io.err, "#include \"...\" search starts here:")?;
-    for directory in &cx.pp.quote_dirs {
-        writeln!(io.err, " {directory}")?;
+fn add_standard_directories(cx: &mut Invocation) {
+    if cx.no_standard_dirs {
+        return;
     }
-    writeln!(io.err, "#include <...> search starts here:")?;
-    for directory in cx.pp.include_dirs.iter().chain(&cx.pp.system_dirs).chain(&cx.pp.after_dirs) {
-        if directory != EMBEDDED {
-            writeln!(io.err, " {directory}")?;
-        }
+    cx.pp.system_dirs.push(EMBEDDED.into());
+    if !cx.no_host_dirs {
+        let sysroot = cx.sysroot.trim_end_matches('/');
+        // `-idirafter` comes after everything else.
+        cx.pp.after_dirs.splice(0..0, HOST_DIRS.map(|directory| format!("{sysroot}{directory}")));
     }
-    writeln!(io.err, "End of search list.")?;
-    Ok(())
 }
 
 /// One input file.
-fn one(cx: &Invocation, input: &str, io: &mut Io<'_>) -> Result {
+fn one(cx: &Invocation, levels: &Levels, input: &str, io: &mut Io<'_>) -> Result {
     let mut files = DiskFiles::default();
     if input == STDIN {
         files.stdin = Some(io.read(STDIN)?);
-    } else if let Err(error) = std::fs::metadata(input) {
-        return Err(Error::file(input, error.to_string().to_lowercase()));
     }
     let mut options = cx.pp.clone();
     options.text_only = matches!(cx.mode, Mode::Preprocess | Mode::Dependencies);
     let mut session = Session::new(&files, options);
+    if let Some(limit) = cx.error_limit {
+        session.diags = Diagnostics::new(limit);
+    }
+    session.diags.set_levels(levels.codes.clone());
+    readable(&session, input)?;
     match cx.mode {
         Mode::Preprocess | Mode::Dependencies => preprocess(cx, input, &mut session, io),
         Mode::SyntaxOnly => {
             let tokens = pp::preprocess(&mut session, input);
             let unit = parse::unit(&mut session, &tokens);
             skep_compiler::sema::analyze(&unit, &mut session);
-            finish(&session, io)
+            report(cx, &session, io)
         }
-        Mode::Object | Mode::Assembly => object(cx, input, &mut session, io),
-        Mode::Link => Err(Error::usage("BPF programs are not linked: pass -c, or -S, or -E")),
+        Mode::Object | Mode::Assembly | Mode::Link => object(cx, input, &mut session, io),
     }
 }
 
-fn finish(session: &Session<'_>, io: &mut Io<'_>) -> Result {
-    report(session, io)?;
+/// Shows the diagnostics and their number; fails if there are errors.
+fn report(cx: &Invocation, session: &Session<'_>, io: &mut Io<'_>) -> Result {
+    let style = Style { short: cx.short_diagnostics, color: io.color };
+    io.err.write_all(session.render(style).as_bytes())?;
+    let warnings = session.diags.iter().filter(|diag| diag.severity == Severity::Warning).count();
+    let count = |number: usize, what: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        number => Some(format!("{number} {what}s")),
+    };
+    let counts = [count(warnings, "warning"), count(session.diags.errors(), "error")];
+    let counts: Vec<String> = counts.into_iter().flatten().collect();
+    if !counts.is_empty() {
+        writeln!(io.err, "{} generated.", counts.join(" and "))?;
+    }
     if session.diags.has_errors() { Err(Error::FINDINGS) } else { Ok(()) }
 }
 
 fn preprocess(cx: &Invocation, input: &str, session: &mut Session<'_>, io: &mut Io<'_>) -> Result {
     let output = pp::run(session, input);
-    finish(session, io)?;
-    let target = cx.output.clone().unwrap_or_else(|| STDIN.into());
+    report(cx, session, io)?;
     if cx.mode == Mode::Dependencies {
-        return io.write(&target, dependencies(cx, input, &target, &output.deps).as_bytes());
+        let target = cx.deps.file.as_ref().or(cx.output.as_ref());
+        let rule = deps::rule(cx, input, &output.deps);
+        return io.write(target.map_or(STDIN, String::as_str), rule.as_bytes());
     }
     let text = match cx.dump_macros {
         true => output.macros.print(&session.source, &session.names).into_bytes(),
         false => pp::print(&output.tokens, &session.source, &session.names, !cx.no_line_markers),
     };
-    io.write(&target, &text)?;
-    write_dependencies(cx, input, &target, &output.deps, io)
+    io.write(cx.output.as_deref().unwrap_or(STDIN), &text)?;
+    deps::write(cx, input, &output.deps, io)
 }
 
 fn object(cx: &Invocation, input: &str, session: &mut Session<'_>, io: &mut Io<'_>) -> Result {
     let options = Options {
         level: cx.opt_level,
+        no_inline: cx.no_inline,
         cpu: isa_cpu(cx.pp.cpu),
         big_endian: cx.pp.big_endian,
         btf: cx.btf,
         check: false,
     };
-    let compiled = compile_file(session, input, &options, io)?;
-    let deps = compiled.deps.clone();
+    let compiled = compile(session, input, &options, &mut |_, _| {});
+    report(cx, session, io)?;
+    let compiled = compiled.map_err(|_| Error::FINDINGS)?;
     let (extension, bytes) = match cx.mode {
         Mode::Assembly => ("s", crate::listing::assembly(&compiled, session).into_bytes()),
         _ => ("o", compiled.object),
     };
-    let output = cx.output.clone().unwrap_or_else(|| replace_extension(input, extension));
+    let output = cx.output.clone().unwrap_or_else(|| deps::in_current_directory(input, extension));
     io.write(&output, &bytes)?;
-    write_dependencies(cx, input, &output, &deps, io)
-}
-
-/// `dir/x.bpf.c` becomes `x.bpf.o` in the current directory.
-fn replace_extension(input: &str, extension: &str) -> String {
-    let name = input.rsplit('/').next().unwrap_or(input);
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    format!("{stem}.{extension}")
-}
-
-fn write_dependencies(cx: &Invocation, input: &str, output: &str, deps: &[Dep], io: &mut Io<'_>) -> Result {
-    if !cx.deps.write {
-        return Ok(());
-    }
-    let file = cx.deps.file.clone().unwrap_or_else(|| replace_extension(output, "d"));
-    io.write(&file, dependencies(cx, input, output, deps).as_bytes())
-}
-
-/// A make rule: the target, then every file that was read. The embedded headers cannot change.
-fn dependencies(cx: &Invocation, input: &str, output: &str, deps: &[Dep]) -> String {
-    let on_disk: Vec<Dep> = deps.iter().filter(|dep| !dep.path.starts_with(EMBEDDED)).cloned().collect();
-    let targets = match (cx.deps.targets.as_slice(), output) {
-        ([], STDIN) => vec![replace_extension(input, "o")],
-        ([], output) => vec![output.to_owned()],
-        (targets, _) => targets.to_vec(),
-    };
-    pp::make_rule(&targets, &on_disk, cx.deps.user_only, cx.deps.phony)
+    deps::write(cx, input, &compiled.deps, io)
 }

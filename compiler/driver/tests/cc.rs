@@ -1,0 +1,359 @@
+//! `skep cc` beside clang-19: the same command line in two equal directories must give the same exit
+//! code, the same files, the same dependencies, and warnings of the same severity on the same lines.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{Done, SKEP, Scratch};
+use skep_test_tools::{self as tools, Need};
+
+const WARNED: &str = include_str!("warned.c");
+
+const FILES: &[(&str, &[u8])] = &[
+    ("ok.c", b"int f(int x) { return x; }\n"),
+    ("two.c", b"int g(int x) { return x; }\n"),
+    ("d.c", b"#include \"a.h\"\n#include <b c.h>\nint x;\n"),
+    ("inc/a.h", b"int a;\n"),
+    ("inc/b c.h", b"#include \"a.h\"\n"),
+    ("broken.c", b"#include \"inc/a.h\"\nint f(void) { return nothing; }\n"),
+    ("warned.c", WARNED.as_bytes()),
+    ("args.txt", b"-c 'ok.c'\n-o \"resp.o\" -DX='a b' @more.txt"),
+    ("more.txt", b"-O2 -g"),
+    ("sub/keep", b""),
+    ("dir.c/keep", b""),
+];
+
+/// Command lines, and whether what they print on standard output must be the same too.
+const LINES: &[(&str, bool)] = &[
+    // What is written, and where.
+    ("-c ok.c", false),
+    ("-c ok.c two.c", false),
+    ("-c ok.c -o x.o", false),
+    ("-c ok.c -oone.o -o two.o", false),
+    ("-c sub/../ok.c", false),
+    ("-S ok.c", false),
+    ("-E ok.c -o ok.i", false),
+    ("-fsyntax-only ok.c -o nothing", false),
+    ("@args.txt", false),
+    ("-c -x c -", false),
+    ("-c -xc - -o in.o", false),
+    ("-c ok.c -o -", false),
+    ("-E -", false),
+    ("-dM -E ok.c -o macros", false),
+    // Dependencies.
+    ("-M -nostdinc d.c -Iinc", true),
+    ("-MM d.c -Iinc", true),
+    ("-MM d.c ok.c -Iinc", true),
+    ("-MM d.c -Iinc -o out.x", true),
+    ("-MM d.c -Iinc -MF foo.d", true),
+    ("-MM d.c -Iinc -MT a$b -MT y -MQ a$b#", true),
+    ("-MM -MP sub/../d.c -Iinc", true),
+    ("-MM -x c -", true),
+    ("-c -MMD d.c -Iinc", true),
+    ("-c -MD -MP d.c -Iinc", true),
+    ("-c -MMD d.c -Iinc -o sub/x.bpf.o", true),
+    ("-c -MMD d.c -Iinc -o sub/x$y.o -MF sub/deps", true),
+    ("-c -MMD -MT what -MF sub/deps d.c -Iinc", true),
+    ("-E -MMD d.c -Iinc -o d.i", true),
+    ("-c -MMD -MF - d.c -Iinc", true),
+    ("-c -Wp,-MMD,sub/.d.o.d d.c -Iinc", true),
+    ("-c d.c -isystem inc -MMD", true),
+    // What is wrong.
+    ("", true),
+    ("-c", true),
+    ("-c missing.c", true),
+    ("@missing.txt", true),
+    ("-c ok.c missing.c", true),
+    ("-c ok.c -o missing/x.o", true),
+    ("-E ok.c -o missing/x.i", true),
+    ("-c ok.c two.c -o x.o", true),
+    ("-c ok.c -o", true),
+    ("-frobnicate -c ok.c", true),
+    ("-mfrobnicate -c ok.c", true),
+    ("--frobnicate -c ok.c", true),
+    ("-c -", true),
+    ("-", true),
+    ("-c broken.c", true),
+    ("-c broken.c ok.c", false),
+    ("-fsyntax-only broken.c", true),
+    ("-mcpu=frob -c ok.c", true),
+    ("-std=frob -c ok.c", true),
+    ("-x frob -c ok.c", true),
+    ("-Ofrob -c ok.c", true),
+    ("-O9 -c ok.c", false),
+    ("-ferror-limit=x -c ok.c", true),
+    ("-Wfrobnicate -c ok.c", false),
+    ("-Werror -Wfrobnicate -c ok.c", true),
+    ("-Werror -Wfrobnicate -Wno-unknown-warning-option -c ok.c", false),
+    ("-Werror -c warned.c", true),
+    ("-w -Werror -c warned.c", false),
+    // Answers without a compilation.
+    ("--version", false),
+    ("-dumpversion", true),
+    ("-dumpmachine", true),
+    ("-print-target-triple", true),
+    ("-mcpu=help", true),
+    ("-mcpu=help -c ok.c", true),
+    ("-v", true),
+];
+
+/// Words at blanks, all for the BPF target.
+fn words(line: &str) -> Vec<&str> {
+    ["-target", "bpf"].into_iter().chain(line.split_whitespace()).collect()
+}
+
+fn ours(place: &Scratch, line: &str, stdin: &str) -> Done {
+    place.run(SKEP, &[&["cc"], words(line).as_slice()].concat(), stdin.as_bytes())
+}
+
+fn theirs(place: &Scratch, line: &str, stdin: &str) -> Done {
+    place.run(tools::CLANG, &words(line), stdin.as_bytes())
+}
+
+#[test]
+fn files_dependencies_and_exit_codes_are_clangs() {
+    if !tools::have(&[Need::Clang]) {
+        return;
+    }
+    let mut wrong = Vec::new();
+    for (line, same_output) in LINES {
+        let (here, there) = (Scratch::new(FILES), Scratch::new(FILES));
+        let stdin = "int from_stdin;\n";
+        let (mine, expected) = (ours(&here, line, stdin), theirs(&there, line, stdin));
+        let mut complain = |what: &str, mine: &dyn std::fmt::Debug, expected: &dyn std::fmt::Debug| {
+            wrong.push(format!("`{line}`: {what}\n  ours:  {mine:?}\n  clang: {expected:?}"));
+        };
+        if mine.code != expected.code {
+            complain("exit code", &mine, &expected);
+        }
+        if *same_output && mine.out != expected.out {
+            complain("standard output", &mine.out, &expected.out);
+        }
+        if mine.err.is_empty() != expected.err.is_empty() {
+            complain("standard error", &mine.err, &expected.err);
+        }
+        let (mine, expected) = (here.files(), there.files());
+        let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<BTreeSet<_>>();
+        if names(&mine) != names(&expected) {
+            complain("files", &names(&mine), &names(&expected));
+        }
+        for (name, text) in &mine {
+            let is_rule = name.ends_with(".d") || name == "sub/deps" || name == "out.x";
+            if is_rule && expected.get(name).is_some_and(|theirs| theirs != text) {
+                let show = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+                complain(name, &show(text), &show(&expected[name]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Severity by line.
+fn severities(text: &str) -> BTreeSet<(usize, &'static str)> {
+    let mut found = BTreeSet::new();
+    for line in text.lines() {
+        let Some(rest) = line.strip_prefix("warned.c:") else { continue };
+        let Some(number) = rest.split(':').next().and_then(|number| number.parse().ok()) else { continue };
+        for word in ["warning", "error"] {
+            if rest.contains(&format!(": {word}")) {
+                found.insert((number, word));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn warnings_are_as_severe_as_clangs() {
+    if !tools::have(&[Need::Clang]) {
+        return;
+    }
+    let options = [
+        "",
+        "-w",
+        "-Werror",
+        "-Wall -Wextra",
+        "-Weverything",
+        "-Wno-everything",
+        "-Wno-everything -Wswitch",
+        "-Wno-return-type -Wall",
+        "-Wall -Wno-return-type",
+        "-Werror=return-type -Wreturn-type",
+        "-Werror -Wno-error=return-type",
+        "-Werror -Wno-error",
+        "-Wno-incompatible-pointer-types",
+        "-Wno-incompatible-pointer-types-discards-qualifiers",
+        "-Werror=incompatible-pointer-types",
+        "-Wno-pointer-sign -Wno-compare-distinct-pointer-types",
+        "-Wno-int-conversion",
+        "-Wno-error=int-conversion",
+        "-Wno-shift-count-negative",
+        "-Wno-shift-count-overflow -Wno-division-by-zero",
+        "-Wno-#warnings",
+        "-Wno-macro-redefined",
+        "-Wno-builtin-macro-redefined -Wno-extra-tokens",
+        "-Wno-unknown-escape-sequence -Wno-excess-initializers",
+        "-Wno-unknown-attributes -Wno-include-next-outside-header",
+        "-Werror -Wno-error=switch -Wno-ignored-pragmas",
+        "-pedantic",
+        "-pedantic-errors -Wno-pedantic -Wno-gnu-include-next -Wno-gnu-case-range",
+        "-Wdate-time",
+    ];
+    let place = Scratch::new(FILES);
+    let mut wrong = Vec::new();
+    for option in options {
+        let line = format!("{option} -fno-caret-diagnostics -fsyntax-only -ferror-limit=0 warned.c");
+        let (mine, expected) = (ours(&place, &line, ""), theirs(&place, &line, ""));
+        // Lines that only clang has something to say about are those of warnings that we do not have.
+        let all_mine =
+            severities(&ours(&place, "-Weverything -fno-caret-diagnostics -fsyntax-only warned.c", "").err);
+        let known: BTreeSet<usize> = all_mine.iter().map(|(line, _)| *line).collect();
+        let (mine, mut expected) = (severities(&mine.err), severities(&expected.err));
+        expected.retain(|(line, _)| known.contains(line));
+        if mine != expected {
+            let only =
+                |a: &BTreeSet<_>, b: &BTreeSet<_>| format!("{:?}", a.difference(b).collect::<Vec<_>>());
+            wrong.push(format!(
+                "`{option}`: only ours {}, only clang's {}",
+                only(&mine, &expected),
+                only(&expected, &mine)
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_names_of_warnings_are_clangs() {
+    if !tools::have(&[Need::Diagtool]) {
+        return;
+    }
+    let place = Scratch::new(&[]);
+    let tree = place.run(tools::DIAGTOOL, &["tree"], b"").out;
+    let mut members: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut above: Vec<String> = Vec::new();
+    for line in tree.lines() {
+        // Names are coloured by whether they are on.
+        let plain: String = line.split('\u{1b}').map(|part| part.trim_start_matches(is_colour)).collect();
+        let plain = plain.trim_end();
+        let Some(name) = plain.trim_start().strip_prefix("-W") else { continue };
+        above.truncate((plain.len() - plain.trim_start().len()) / 2);
+        members.entry(name.to_owned()).or_default();
+        if let Some(group) = above.last() {
+            members.entry(group.clone()).or_default().insert(name.to_owned());
+        }
+        above.push(name.to_owned());
+    }
+    let line = |(name, members): (&String, &BTreeSet<String>)| {
+        let words: Vec<&str> = std::iter::once(name).chain(members).map(String::as_str).collect();
+        words.join(" ") + "\n"
+    };
+    let text: String = members.iter().map(line).collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/cc/warning_options.txt");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, &text).expect("writable");
+    }
+    let known = std::fs::read_to_string(path).expect("readable");
+    assert!(known == text, "{path} is not what diagtool says; UPDATE=1 writes it");
+}
+
+fn is_colour(c: char) -> bool {
+    c == '[' || c == ';' || c == 'm' || c.is_ascii_digit()
+}
+
+#[test]
+fn probes_of_build_systems_find_what_they_look_for() {
+    let place = Scratch::new(FILES);
+    let version = ours(&place, "--version", "").out;
+    assert!(version.starts_with("clang version 19."), "{version}");
+    assert!(version.contains("\nTarget: bpf\n"), "{version}");
+    // Without a target, clang names its host.
+    let host = place.skep(&["cc", "--version"]).out;
+    assert!(host.contains(&format!("\nTarget: {}-", std::env::consts::ARCH)), "{host}");
+    // libbpf's build takes the directories between these two lines.
+    let listed = |text: &str| -> Vec<String> {
+        let lines = text.lines().skip_while(|line| *line != "#include <...> search starts here:").skip(1);
+        lines.take_while(|line| *line != "End of search list.").map(String::from).collect()
+    };
+    let line = "-v -E -Iinc -Imissing -isystem sub -idirafter inc -x c -";
+    let mine = listed(&ours(&place, "-v -E -Iinc -Imissing -isystem sub -x c -", "").err);
+    assert_eq!(mine.first().map(String::as_str), Some(" inc"));
+    if tools::have(&[Need::Clang]) {
+        let builtin = tools::clang_headers().expect("clang runs").display().to_string();
+        let mut expected = listed(&theirs(&place, &line.replace("-Iinc", ""), "").err);
+        expected.retain(|directory| directory.trim() != builtin);
+        assert_eq!(listed(&ours(&place, &line.replace("-Iinc", ""), "").err), expected);
+    }
+    let cpus = ours(&place, "-mcpu=help", "").err;
+    assert!(cpus.contains("\n\tv4\n"), "{cpus}");
+    let macros = ours(&place, "-dM -E -", "").out;
+    assert!(macros.contains("#define __BYTE_ORDER__ __ORDER_LITTLE_ENDIAN__\n"), "{macros}");
+    let macros = ours(&place, "-target bpfeb -dM -E -", "").out;
+    assert!(macros.contains("#define __BYTE_ORDER__ __ORDER_BIG_ENDIAN__\n"), "{macros}");
+    let help = ours(&place, "--help", "").out;
+    assert!(help.contains("  -fsyntax-only ") && help.contains("-fstack-protector"), "{help}");
+}
+
+#[test]
+fn what_cannot_be_done_names_what_can() {
+    let place = Scratch::new(FILES);
+    for (line, replacement) in [
+        ("-emit-llvm -c ok.c", "skep cc -O2 -g -c FILE.c"),
+        ("-fsanitize=kernel-address -c ok.c", "skep run"),
+        ("-save-temps -c ok.c", "skep dump"),
+        ("ok.c", "pass -c"),
+        ("-target x86_64 -c ok.c", "bpfel"),
+        ("-fsyntax-olny ok.c", "did you mean `-fsyntax-only`?"),
+    ] {
+        let done = ours(&place, line, "");
+        assert_eq!((done.code, done.out.as_str()), (Some(1), ""), "{line}");
+        assert!(done.err.starts_with("skep: error: ") && done.err.contains(replacement), "{}", done.err);
+        assert_eq!(done.err.lines().count(), 1, "{}", done.err);
+    }
+    assert!(!place.0.join("ok.o").exists());
+}
+
+#[test]
+fn names_of_clang_are_the_clang_command() {
+    let place = Scratch::new(FILES);
+    for name in ["clang", "clang-19", "skep-clang"] {
+        let link = place.0.join(name);
+        std::os::unix::fs::symlink(SKEP, &link).expect("writable");
+        let done = place.run(&link.to_string_lossy(), &["-target", "bpf", "-c", "ok.c"], b"");
+        assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{name}");
+    }
+}
+
+/// The command lines of libbpf-cargo, bpf2go, libbpf-bootstrap and Kbuild's samples.
+#[test]
+fn command_lines_of_other_projects() {
+    let place = Scratch::new(FILES);
+    for line in [
+        "-I inc -fno-stack-protector -D__TARGET_ARCH_x86 -g -O2 -target bpf -c ok.c -o cargo.o",
+        "-O2 -mcpu=v1 -Wall -Werror -fno-ident -fdebug-prefix-map=/a=. -fdebug-compilation-dir . -target bpfel \
+         -c ok.c -o go.o -g -D__TARGET_ARCH_x86 -MD -MP -MFgo.d",
+        "-g -O2 -target bpf -D__TARGET_ARCH_x86 -Iinc -idirafter /usr/include -c ok.c -o bootstrap.tmp.bpf.o",
+        "-nostdinc -Wno-unused-value -Wno-pointer-sign -Wno-compare-distinct-pointer-types \
+         -Wno-gnu-variable-sized-type-not-at-end -Wno-address-of-packed-member \
+         -Wno-tautological-compare -Wno-unknown-warning-option -fno-asynchronous-unwind-tables \
+         -fcf-protection -O2 -g -Wp,-MMD,.k.d -c ok.c -o kbuild.o",
+        "-Wno-compare-distinct-pointer-types -mlittle-endian -g -Wall -O2 -Xclang -disable-llvm-passes \
+         -mllvm -bpf-stack-size=512 -std=gnu11 -c ok.c -o selftests.o",
+    ] {
+        let done = ours(&place, line, "");
+        assert_eq!((done.code, done.out.as_str(), done.err.as_str()), (Some(0), "", ""), "{line}");
+    }
+    for name in ["cargo.o", "go.o", "go.d", "bootstrap.tmp.bpf.o", "kbuild.o", ".k.d", "selftests.o"] {
+        assert!(place.0.join(name).exists(), "{name}");
+    }
+}
+
+#[test]
+fn line_ends_of_objects_and_names_do_not_depend_on_the_directory() {
+    let (here, there) = (Scratch::new(FILES), Scratch::new(FILES));
+    for place in [&here, &there] {
+        assert_eq!(ours(place, "-g -O2 -c d.c -Iinc", "").code, Some(0));
+    }
+    assert_eq!(here.files()["d.o"], there.files()["d.o"]);
+}

@@ -1,0 +1,38 @@
+#warning hello
+#if 0
+#endif extra
+#define A 1
+#define A 2
+#define __FILE__ 3
+#pragma pop_macro("NEVER_PUSHED")
+#include_next <stddef.h>
+#define NOT_VARIADIC(x) __VA_ARGS__
+#if 0x7fffffffffffffff + 1
+#endif
+char e = '\q';
+int *p; char *c; unsigned *u; const int *k; volatile int *v;
+__attribute__((frobnicate)) int fr;
+int a[2] = {1, 2,
+  3};
+int noret(int x) { if (x) return 1;
+}
+int f(int n) {
+  p = c;
+  p = u;
+  p = k;
+  p = v;
+  if (p == c)
+    return n
+      / 0;
+  n = n << 40;
+  n = n << -1;
+  switch ((char)n) {
+  case 5 ... 3:
+    return 1;
+  case 1000:
+    return 2;
+  }
+  p = n;
+  n = p;
+  return n;
+}

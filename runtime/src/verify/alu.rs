@@ -43,8 +43,12 @@ impl Walk<'_> {
                 Reg::Scalar(Num { value, id: 0, slot })
             }
             (Reg::Pointer(a), Reg::Pointer(b)) => pointer_difference(&a, &b, op, width, dst, slot)?,
-            (Reg::Pointer(p), Reg::Scalar(n)) => self.move_pointer(p, &n, op, width, dst, slot)?,
+            (Reg::Pointer(p), Reg::Scalar(n)) => {
+                self.need_operand(state, src);
+                self.move_pointer(p, &n, op, width, dst, slot)?
+            }
             (Reg::Scalar(n), Reg::Pointer(p)) if op == AluOp::Add => {
+                self.need(state, dst);
                 self.move_pointer(p, &n, op, width, dst, slot)?
             }
             (Reg::Scalar(_), Reg::Pointer(p)) => return Err(forbidden(&p, dst, "this operation")),

@@ -13,6 +13,7 @@ use super::reg::{Num, Pointer, PtrKind, Reg};
 use super::report::Cause;
 use super::scalar::{self, Scalar};
 use super::state::State;
+use super::trace::Event;
 use super::walk::{Check, Next, Walk, read};
 
 impl Walk<'_> {
@@ -29,6 +30,8 @@ impl Walk<'_> {
     ) -> Check<Next> {
         let (left, right) = (read(state, dst)?, self.operand(state, slot, src)?);
         let after = slot + 1;
+        let groups = self.groups(state, &left, &right);
+        self.event = Event::Jump(None, self.trace.add_groups(groups));
         let decided = match (&left, &right) {
             (Reg::Scalar(a), Reg::Scalar(b)) => scalar::compare(&a.value, &b.value, cond, width),
             (Reg::Pointer(p), Reg::Scalar(n)) | (Reg::Scalar(n), Reg::Pointer(p)) => {
@@ -36,6 +39,13 @@ impl Walk<'_> {
             }
             _ => None,
         };
+        let null_check =
+            matches!((&left, &right), (Reg::Pointer(_), Reg::Scalar(_)) | (Reg::Scalar(_), Reg::Pointer(_)))
+                && (left.value() == Some(0) || right.value() == Some(0));
+        if decided.is_some() || null_check {
+            self.need(state, dst);
+            self.need_operand(state, src);
+        }
         match decided {
             Some(true) => {
                 self.assume(state, dst, src, &left, &right, cond, true, width);
@@ -50,6 +60,10 @@ impl Walk<'_> {
         let mut other = state.clone();
         let taken = self.assume(state, dst, src, &left, &right, cond, true, width);
         let not_taken = self.assume(&mut other, dst, src, &left, &right, cond, false, width);
+        if !taken || !not_taken {
+            self.need(state, dst);
+            self.need_operand(state, src);
+        }
         Ok(match (taken, not_taken) {
             (true, true) => Next::Both(target, after, Box::new(other)),
             (true, false) => Next::To(target),

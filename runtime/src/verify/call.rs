@@ -4,6 +4,7 @@
 //! depends on more than their prototype are named in [`Walk::result`] and [`moves_packet`].
 
 use skep_stdlib::helpers::{Access as MemAccess, Arg, Helper, Ret};
+use skep_stdlib::isa::Reg as R;
 use skep_stdlib::maps::MapType;
 
 use super::reg::{Num, Pointer, PtrKind, Reg};
@@ -77,9 +78,12 @@ impl Walk<'_> {
                 return Err(Cause::MapKind { helper: helper.name, map });
             }
         }
-        if helper.name == "get_local_storage" && state.frame().regs[2].value() != Some(0) {
+        if helper.name == "get_local_storage" {
+            self.need(state, R::R2);
             let reg = state.frame().regs[2];
-            return Err(wrong_argument(helper, 2, "the constant 0", &reg));
+            if reg.value() != Some(0) {
+                return Err(wrong_argument(helper, 2, "the constant 0", &reg));
+            }
         }
         for &(depth, start, end) in &call.fills {
             stack::fill(state, depth, start, end);
@@ -140,6 +144,9 @@ impl Walk<'_> {
         if reg == Reg::Uninit {
             return Err(Cause::Uninit { reg: number });
         }
+        if !matches!(arg, Arg::Any | Arg::Scalar) {
+            self.need(state, reg_of(number));
+        }
         match arg {
             Arg::Any => match reg {
                 Reg::Pointer(_) if !self.cx.privileged => Err(Cause::PointerLeak { reg: number }),
@@ -171,7 +178,10 @@ impl Walk<'_> {
                 };
                 self.check_memory(state, helper, number, size, access, call)
             }
-            Arg::Fixed(access, size) => self.check_memory(state, helper, number, size, access, call),
+            Arg::Fixed(access, size) => {
+                self.check_memory(state, helper, number, size, access, call)?;
+                self.check_result_alignment(&reg, number, access, size)
+            }
             // Checked with the size that follows.
             Arg::Mem(_) | Arg::MemOrNull(_) => match reg {
                 Reg::Scalar(num) if matches!(arg, Arg::MemOrNull(_)) && num.value.value() == Some(0) => {
@@ -298,8 +308,19 @@ impl Walk<'_> {
         }
     }
 
+    /// A number that the helper writes must be aligned.
+    fn check_result_alignment(&self, reg: &Reg, number: u8, wanted: MemAccess, size: u32) -> Check {
+        let Reg::Pointer(pointer) = reg else { return Ok(()) };
+        let access = super::mem::access(pointer, reg_of(number), 0, size, true);
+        let is_number = matches!(wanted, MemAccess::Uninit | MemAccess::Write) && matches!(size, 4 | 8);
+        match is_number && !super::mem::is_aligned(pointer, &access) {
+            true => Err(Cause::Misaligned { access }),
+            false => Ok(()),
+        }
+    }
+
     fn check_stack_memory(
-        &self,
+        &mut self,
         state: &mut State,
         depth: u32,
         access: &Access,
@@ -309,15 +330,14 @@ impl Walk<'_> {
         if access.size == 0 {
             return Ok(());
         }
-        if access.min < i64::from(-super::state::STACK_SIZE) || access.end() > 0 {
-            return Err(Cause::StackBounds { access: *access });
-        }
-        let (start, end) = (access.min as i32, access.end() as i32);
+        let (start, end) = stack::bounds(access)?;
+        self.touch_stack(state, depth, start);
         let frame = &state.frames[depth as usize];
         let exact = access.min == access.max;
         match wanted {
             MemAccess::Uninit if exact => call.fills.push((depth, start, end)),
             MemAccess::Read | MemAccess::ReadWrite | MemAccess::Write | MemAccess::Uninit => {
+                self.read_stack(depth, start, end);
                 stack::check_written(frame, start, end, self.cx.lenient_stack())?;
                 // A privileged program may hand out addresses, but not have them overwritten.
                 if wanted != MemAccess::Read {
@@ -432,8 +452,8 @@ fn release(state: &mut State, reference: u32) {
     });
 }
 
-fn reg_of(number: u8) -> skep_stdlib::isa::Reg {
-    skep_stdlib::isa::Reg::new(number).unwrap_or(skep_stdlib::isa::Reg::R1)
+fn reg_of(number: u8) -> R {
+    R::new(number).unwrap_or(R::R1)
 }
 
 fn wrong_argument(helper: &Helper, argument: u8, wanted: &'static str, got: &Reg) -> Cause {

@@ -1,11 +1,13 @@
-//! Which registers are read later, and where control flow joins.
+//! Which registers are read later, and where states are compared.
 //!
 //! In: the instructions. Out: for each slot, the registers of the running frame that some path
-//! reads before it writes them; and the slots where states are compared. A register that is not
-//! live cannot make two states different.
+//! reads before it writes them; and the slots where states are compared: conditional jumps, the
+//! targets of other jumps, and where calls return to (the kernel's prune points). A register that
+//! is not live cannot make two states different.
 
 use alloc::vec::Vec;
 
+use skep_stdlib::helpers::Helper;
 use skep_stdlib::isa::{AluOp, AtomicOp, CallTarget, Insn, Operand, Reg};
 
 use crate::object::Code;
@@ -22,13 +24,14 @@ impl Liveness {
         let count = code.len() as usize;
         let mut joins = alloc::vec![false; count];
         for (slot, insn) in code.iter() {
-            let after = slot + insn.slots() as u32;
-            for next in successors(slot, insn) {
-                if next != after
-                    && let Some(join) = joins.get_mut(next as usize)
-                {
-                    *join = true;
-                }
+            let compared = match insn {
+                Insn::Branch { .. } | Insn::MayGoto { .. } => slot,
+                Insn::Jump { .. } => successors(slot, insn)[0],
+                Insn::Call(CallTarget::Local(_)) => slot + 1,
+                _ => continue,
+            };
+            if let Some(join) = joins.get_mut(compared as usize) {
+                *join = true;
             }
         }
         let mut live = alloc::vec![0u16; count];
@@ -39,7 +42,11 @@ impl Liveness {
                 let out = successors(slot, insn)
                     .into_iter()
                     .fold(0, |out, next| out | live.get(next as usize).copied().unwrap_or(0));
-                let (reads, writes) = effects(insn);
+                let (mut reads, writes) = effects(insn);
+                if let Insn::Call(CallTarget::Local(distance)) = insn {
+                    let callee = usize::try_from(i64::from(slot) + 1 + i64::from(*distance));
+                    reads = callee.ok().and_then(|at| live.get(at)).map_or(ARGS, |live| live & ARGS);
+                }
                 let new = (out & !writes) | reads;
                 changed |= new != live[slot as usize];
                 live[slot as usize] = new;
@@ -55,7 +62,7 @@ impl Liveness {
         self.live.get(slot as usize).copied().unwrap_or(0)
     }
 
-    /// Do jumps lead to `slot`?
+    /// Are states compared before the instruction at `slot`?
     pub fn is_join(&self, slot: u32) -> bool {
         self.joins.get(slot as usize).copied().unwrap_or(false)
     }
@@ -84,9 +91,17 @@ fn operand(operand: &Operand) -> u16 {
     }
 }
 
-/// Registers read and written.
+/// Registers with the arguments of a call.
+const ARGS: u16 = 0b11_1110;
+
+/// The arguments that a helper takes.
+fn helper_args(id: i32) -> u16 {
+    let helper = u32::try_from(id).ok().and_then(Helper::from_id);
+    helper.map_or(ARGS, |helper| (1 << (helper.args.len() + 1)) - 2)
+}
+
+/// Registers read and written; what a function of the program reads is not looked up here.
 fn effects(insn: &Insn) -> (u16, u16) {
-    const ARGS: u16 = 0b11_1110;
     const CLOBBERED: u16 = 0b11_1111;
     match insn {
         // Subtracting a register from itself still reads it.
@@ -119,11 +134,9 @@ fn effects(insn: &Insn) -> (u16, u16) {
         Insn::LoadInd { src, .. } => (bit(Reg::R6) | bit(*src), CLOBBERED),
         Insn::Branch { dst, src, .. } => (bit(*dst) | operand(src), 0),
         Insn::Jump { .. } | Insn::MayGoto { .. } => (0, 0),
-        // Which arguments a callee reads is not looked up: all of them.
         Insn::Call(CallTarget::Reg(reg)) => (ARGS | bit(*reg), CLOBBERED),
-        Insn::Call(CallTarget::Helper(_) | CallTarget::Local(_) | CallTarget::Kfunc { .. }) => {
-            (ARGS, CLOBBERED)
-        }
+        Insn::Call(CallTarget::Helper(id)) => (helper_args(*id), CLOBBERED),
+        Insn::Call(CallTarget::Local(_) | CallTarget::Kfunc { .. }) => (ARGS, CLOBBERED),
         Insn::Exit => (bit(Reg::R0), 0),
     }
 }

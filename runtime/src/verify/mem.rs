@@ -10,6 +10,7 @@ use super::report::{Access, Cause};
 use super::scalar::Scalar;
 use super::stack;
 use super::state::State;
+use super::trace::Event;
 use super::walk::{Check, Walk, read, write};
 
 /// Creation flag of maps that programs may only read (`BPF_F_RDONLY_PROG`).
@@ -32,6 +33,7 @@ impl Walk<'_> {
         let pointer = self.address(state, base)?;
         let access = access(&pointer, base, off, size.bytes(), false);
         let mut value = self.load_value(state, slot, &pointer, &access)?;
+        self.check_way(slot, &access)?;
         if signed {
             let Reg::Scalar(num) = &mut value else { return Err(Cause::Opaque { access }) };
             num.value.sign_extend(size.bytes() * 8, Width::W64);
@@ -43,7 +45,16 @@ impl Walk<'_> {
     fn load_value(&mut self, state: &mut State, slot: u32, pointer: &Pointer, access: &Access) -> Check<Reg> {
         self.check_alignment(pointer, access)?;
         match pointer.kind {
-            PtrKind::Stack(depth) => stack::load(state, slot, depth, access, self.cx.lenient_stack()),
+            PtrKind::Stack(depth) => {
+                let (start, end) = stack::bounds(access)?;
+                self.touch_stack(state, depth, start);
+                self.read_stack(depth, start, end);
+                let (value, spilled) = stack::load(state, slot, depth, access, self.cx.lenient_stack())?;
+                if spilled {
+                    self.event = Event::Stack(stack::place(depth, start));
+                }
+                Ok(value)
+            }
             PtrKind::Ctx => self.load_context(slot, pointer, access),
             PtrKind::Btf { ty, trusted } => self.load_btf(slot, ty, trusted, access),
             PtrKind::MapValue(map) => {
@@ -78,26 +89,10 @@ impl Walk<'_> {
         let pointer = self.address(state, base)?;
         let value = self.operand(state, slot, src)?;
         let access = access(&pointer, base, off, size.bytes(), true);
+        self.check_way(slot, &access)?;
         self.check_alignment(&pointer, &access)?;
         if let PtrKind::Stack(depth) = pointer.kind {
-            let running = state.frames.len() as u32 - 1;
-            if let (Reg::Pointer(Pointer { kind: PtrKind::Stack(_), .. }), Operand::Reg(reg)) = (value, src)
-                && depth != running
-            {
-                // It would outlive the frame that it points into.
-                return Err(Cause::PointerLeak { reg: reg.number() });
-            }
-            if let (Reg::Scalar(num), Operand::Reg(reg)) = (value, src)
-                && num.id == 0
-                && num.value.value().is_none()
-                && size == Size::DW
-            {
-                // The spilled copy and the register know the same from now on.
-                let num = Num { id: self.fresh_id(), ..num };
-                state.frame_mut().regs[reg.index()] = Reg::Scalar(num);
-                return stack::store(state, depth, &access, Reg::Scalar(num));
-            }
-            return stack::store(state, depth, &access, value);
+            return self.store_stack(state, depth, &access, value, src);
         }
         if let Reg::Pointer(_) = value {
             let reg = match src {
@@ -113,6 +108,49 @@ impl Walk<'_> {
             PtrKind::Ctx => self.store_context(&pointer, &access),
             _ => self.check_access(&pointer, &access),
         }
+    }
+
+    fn store_stack(
+        &mut self,
+        state: &mut State,
+        depth: u32,
+        access: &Access,
+        mut value: Reg,
+        src: Operand,
+    ) -> Check {
+        let (start, end) = stack::bounds(access)?;
+        self.touch_stack(state, depth, start);
+        let running = state.frames.len() as u32 - 1;
+        if let (Reg::Pointer(Pointer { kind: PtrKind::Stack(_), .. }), Operand::Reg(reg)) = (value, src)
+            && depth != running
+        {
+            // It would outlive the frame that it points into.
+            return Err(Cause::PointerLeak { reg: reg.number() });
+        }
+        let exact = access.min == access.max;
+        if !exact {
+            // What is there decides what is there afterwards.
+            self.read_stack(depth, start, end);
+        } else {
+            self.event = Event::Stack(stack::place(depth, start));
+            if access.size == 8 {
+                self.wrote_slot(depth, start);
+            }
+        }
+        if value.value() == Some(0) && !(exact && start.rem_euclid(8) == 0) {
+            // It is kept as bytes that are zero.
+            self.need_operand(state, src);
+        }
+        if let (Reg::Scalar(num), Operand::Reg(reg)) = (value, src)
+            && num.id == 0
+            && num.value.value().is_none()
+            && access.size == 8
+        {
+            // The spilled copy and the register know the same from now on.
+            value = Reg::Scalar(Num { id: self.fresh_id(), ..num });
+            state.frame_mut().regs[reg.index()] = value;
+        }
+        stack::store(state, depth, access, value)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -151,8 +189,7 @@ impl Walk<'_> {
             | PtrKind::Ringbuf(_)
             | PtrKind::Func(_) => {}
         }
-        let size = u64::from(access.size);
-        if access.fixed.rem_euclid(size as i64) != 0 || !pointer.var.tnum.is_aligned(size) {
+        if !is_aligned(&pointer, &access) {
             return Err(Cause::Misaligned { access });
         }
         let old = self.load_value(state, slot, &pointer, &Access { write: false, ..access })?;
@@ -160,10 +197,13 @@ impl Walk<'_> {
             return Err(Cause::PointerLeak { reg: src.number() });
         }
         match pointer.kind {
-            PtrKind::Stack(depth) => stack::store(state, depth, &access, Reg::unknown(slot))?,
+            PtrKind::Stack(depth) => {
+                self.event = Event::Stack(stack::place(depth, access.min as i32));
+                stack::store(state, depth, &access, Reg::unknown(slot))?;
+            }
             _ => self.check_access(&pointer, &access)?,
         }
-        let fetched = Reg::scalar(Scalar::of_bytes(access.size), slot);
+        let fetched = old;
         match op {
             AtomicOp::CmpXchg => write(state, R::R0, fetched),
             AtomicOp::Xchg => write(state, src, fetched),
@@ -252,9 +292,20 @@ impl Walk<'_> {
     /// x86-64 takes unaligned accesses, so the kernel asks for alignment only of stack and context.
     fn check_alignment(&self, pointer: &Pointer, access: &Access) -> Check {
         let strict = matches!(pointer.kind, PtrKind::Stack(_) | PtrKind::Ctx);
-        let size = u64::from(access.size);
-        let aligned = access.fixed.rem_euclid(size as i64) == 0 && pointer.var.tnum.is_aligned(size);
-        if strict && !aligned { Err(Cause::Misaligned { access: *access }) } else { Ok(()) }
+        if strict && !is_aligned(pointer, access) {
+            Err(Cause::Misaligned { access: *access })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Do all paths access memory the same way at this instruction?
+    fn check_way(&mut self, slot: u32, access: &Access) -> Check {
+        let way = access.kind.way();
+        match *self.ways.entry(slot).or_insert(way) == way {
+            true => Ok(()),
+            false => Err(Cause::MixedAccess { access: *access }),
+        }
     }
 
     /// The constant at a fixed offset of a map that nobody can change.
@@ -267,6 +318,12 @@ impl Walk<'_> {
         let bytes = def.contents.get(start..start + access.size as usize)?;
         Some(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
     }
+}
+
+/// Is the address a multiple of the size?
+pub fn is_aligned(pointer: &Pointer, access: &Access) -> bool {
+    let size = u64::from(access.size);
+    access.fixed.rem_euclid(size as i64) == 0 && pointer.var.tnum.is_aligned(size)
 }
 
 /// The bytes that an instruction accesses.

@@ -6,9 +6,10 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `tnum`, `scalar` | numbers: known bits, ranges, arithmetic, refinement |
-//! | `reg`, `state` | what a register and a byte of stack can hold; when one state covers another |
-//! | `structure`, `liveness` | control flow before the walk |
-//! | `walk` | paths, pruning, calls and returns |
+//! | `reg`, `state`, `cover` | what a register and a byte of stack can hold; when one state covers another |
+//! | `structure`, `liveness`, `depth` | control flow and calls, apart from paths |
+//! | `walk` | paths, calls and returns |
+//! | `prune`, `trace`, `precision`, `marks` | paths that need not be walked, and what that rests on |
 //! | `alu`, `branch`, `mem`, `stack`, `ctx`, `call` | one kind of instruction each |
 //! | `report` | the rules, their wordings |
 //!
@@ -17,9 +18,14 @@
 mod alu;
 mod branch;
 mod call;
+mod cover;
 mod ctx;
+mod depth;
 mod liveness;
+mod marks;
 mod mem;
+mod precision;
+mod prune;
 pub mod reg;
 pub mod report;
 pub mod scalar;
@@ -27,6 +33,7 @@ mod stack;
 mod state;
 mod structure;
 pub mod tnum;
+mod trace;
 mod walk;
 
 use alloc::string::String;
@@ -35,6 +42,7 @@ use alloc::vec::Vec;
 
 use skep_stdlib::btf::{self, Btf, Kind};
 use skep_stdlib::features::{Feature, Target};
+use skep_stdlib::isa::Reg as R;
 use skep_stdlib::programs::sections::{self, Match};
 use skep_stdlib::programs::{AttachType, Context as CtxKind, ProgType};
 
@@ -223,7 +231,7 @@ impl<'a> Context<'a> {
 
 impl Walk<'_> {
     /// The program ends: is the result in range, is nothing held?
-    fn check_end(&self, state: &State, _slot: u32, result: &Reg) -> Check {
+    fn check_end(&mut self, state: &State, _slot: u32, result: &Reg) -> Check {
         if let Some(reference) = state.references.first() {
             return Err(Cause::Leak { acquired: reference.slot });
         }
@@ -234,6 +242,7 @@ impl Walk<'_> {
         };
         let attach = self.cx.section.section.attach;
         let Some((min, max)) = self.cx.prog_type.return_range(attach) else { return Ok(()) };
+        self.need(state, R::R0);
         let (low, high) = (value.r32.smin, value.r32.smax);
         match low >= i64::from(min) && high <= i64::from(max) {
             true => Ok(()),

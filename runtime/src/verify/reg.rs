@@ -144,7 +144,35 @@ impl Pointer {
     }
 }
 
+/// What the kernel makes of an access: it rewrites some, and cannot do so two ways at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// As it is written.
+    Plain,
+    /// Fields of the context have other places in the kernel.
+    Context,
+    /// A read of kernel memory may fault.
+    Kernel,
+}
+
 impl PtrKind {
+    /// How memory behind it is accessed.
+    pub const fn way(self) -> Way {
+        match self {
+            PtrKind::Ctx => Way::Context,
+            PtrKind::Btf { .. } => Way::Kernel,
+            PtrKind::Stack(_)
+            | PtrKind::Map(_)
+            | PtrKind::MapValue(_)
+            | PtrKind::Packet(_)
+            | PtrKind::PacketMeta(_)
+            | PtrKind::PacketEnd
+            | PtrKind::Mem { .. }
+            | PtrKind::Ringbuf(_)
+            | PtrKind::Func(_) => Way::Plain,
+        }
+    }
+
     /// The name that the kernel's log uses.
     pub const fn kernel_name(self) -> &'static str {
         match self {

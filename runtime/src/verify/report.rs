@@ -125,6 +125,8 @@ causes! {
     Misaligned { access: Access }
     "V0112" "access outside a kernel structure"
     BtfBounds { access: Access, size: u32 }
+    "V0113" "one instruction, several kinds of pointers"
+    MixedAccess { access: Access }
     "V0201" "register that holds nothing"
     Uninit { reg: u8 }
     "V0202" "arithmetic on a pointer that is not allowed"
@@ -161,6 +163,8 @@ causes! {
     Leak { acquired: u32 }
     "V0403" "return of an address"
     ReturnPointer { }
+    "V0404" "return of an address of the function's own stack"
+    StackReturned { }
     "V0501" "jump to where no instruction starts"
     BadJump { target: i64 }
     "V0502" "instructions that cannot be reached"
@@ -204,6 +208,9 @@ impl Cause {
             Cause::Opaque { access } => format!("{} cannot be read or written directly", access.kind.noun()),
             Cause::Misaligned { access } => format!("{} of {} is not aligned", access.verb(), access.bytes()),
             Cause::BtfBounds { access, .. } => format!("{} outside the kernel structure", access.verb()),
+            Cause::MixedAccess { access } => {
+                format!("{} here, but another kind of memory on another path", access.kind.noun())
+            }
             Cause::Uninit { reg } => format!("`r{reg}` is used but holds nothing"),
             Cause::PointerArithmetic { kind, why, .. } => format!("{why} on a pointer to {}", kind.noun()),
             Cause::UnboundedOffset { kind, .. } => {
@@ -232,6 +239,7 @@ impl Cause {
             Cause::ReturnRange { min, max, .. } => format!("the program must return {min} to {max}"),
             Cause::Leak { .. } => "a reference is still held when the program ends".into(),
             Cause::ReturnPointer {} => "the program returns an address".into(),
+            Cause::StackReturned {} => "the function returns an address of its own stack".into(),
             Cause::BadJump { target } => format!("jump to slot {target}, where no instruction starts"),
             Cause::Unreachable {} => "this instruction cannot be reached".into(),
             Cause::FallsOff {} => "control runs past the end of the function".into(),
@@ -367,6 +375,8 @@ impl Cause {
                 one("cannot call GPL-restricted function from non-GPL compatible program".into())
             }
             Cause::ReturnPointer {} => one("R0 leaks addr as return value".into()),
+            Cause::MixedAccess { .. } => one("same insn cannot be used with different pointers".into()),
+            Cause::StackReturned {} => one("cannot return stack pointer to the caller".into()),
             Cause::Leak { acquired } => one(format!("Unreleased reference alloc_insn={acquired}")),
             Cause::EndlessLoop {} => one("infinite loop detected".into()),
             Cause::Complexity { limit } => {

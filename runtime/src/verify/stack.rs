@@ -3,6 +3,7 @@
 //! A register stored whole to an aligned slot is kept as it is and comes back as it was. Pointers
 //! can only be spilled so. Other stores leave bytes of which only "written" or "zero" is known.
 
+use super::marks::Place;
 use super::reg::{Num, Reg};
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
@@ -10,24 +11,24 @@ use super::state::{Byte, Frame, STACK_SIZE, StackSlot, State};
 use super::walk::Check;
 
 /// Is the access inside the frame? Its offsets, as `i32`.
-fn bounds(access: &Access) -> Check<(i32, i32)> {
+pub fn bounds(access: &Access) -> Check<(i32, i32)> {
     if access.min < i64::from(-STACK_SIZE) || access.end() > 0 {
         return Err(Cause::StackBounds { access: *access });
     }
     Ok((access.min as i32, access.end() as i32))
 }
 
-/// What a load of the bytes at `access` gives.
+/// What a load of the bytes at `access` gives, and whether it comes from a spilled register.
 ///
 /// `lenient` kernels let privileged programs read bytes that were never written.
-pub fn load(state: &State, slot: u32, depth: u32, access: &Access, lenient: bool) -> Check<Reg> {
+pub fn load(state: &State, slot: u32, depth: u32, access: &Access, lenient: bool) -> Check<(Reg, bool)> {
     let (start, end) = bounds(access)?;
     let frame = &state.frames[depth as usize];
     if access.min != access.max {
         check_written(frame, start, end, lenient)?;
         return match spilled_pointer(frame, start, end) {
             true => Err(Cause::PointerLeak { reg: access.reg }),
-            false => Ok(Reg::scalar(Scalar::of_bytes(access.size), slot)),
+            false => Ok((Reg::scalar(Scalar::of_bytes(access.size), slot), false)),
         };
     }
     let nothing = StackSlot::default();
@@ -37,8 +38,8 @@ pub fn load(state: &State, slot: u32, depth: u32, access: &Access, lenient: bool
     if bytes.iter().all(|&byte| byte == Byte::Spilled) {
         let width = stored.bytes.iter().filter(|&&byte| byte == Byte::Spilled).count();
         return match stored.spilled {
-            value if first == 0 && width == access.size as usize => Ok(value),
-            Reg::Scalar(num) => Ok(Reg::Scalar(part(&num, first, access.size, slot))),
+            value if first == 0 && width == access.size as usize => Ok((value, true)),
+            Reg::Scalar(num) => Ok((Reg::Scalar(part(&num, first, access.size, slot)), true)),
             _ => Err(Cause::PointerLeak { reg: access.reg }),
         };
     }
@@ -47,9 +48,9 @@ pub fn load(state: &State, slot: u32, depth: u32, access: &Access, lenient: bool
         return Err(Cause::PointerLeak { reg: access.reg });
     }
     if bytes.iter().all(|&byte| byte == Byte::Zero) {
-        return Ok(Reg::constant(0, slot));
+        return Ok((Reg::constant(0, slot), false));
     }
-    Ok(Reg::scalar(Scalar::of_bytes(access.size), slot))
+    Ok((Reg::scalar(Scalar::of_bytes(access.size), slot), false))
 }
 
 /// What is known of some bytes of a spilled number.
@@ -107,13 +108,8 @@ fn narrowed(num: Num, size: usize) -> Num {
 
 /// A slot that is written in part: its spilled register becomes bytes.
 fn demote(target: &mut StackSlot) {
-    let zero = target.spilled.value() == Some(0);
-    for byte in &mut target.bytes {
-        if *byte == Byte::Spilled {
-            *byte = if zero { Byte::Zero } else { Byte::Misc };
-        }
-    }
-    target.spilled = Reg::Uninit;
+    // Even of a zero no more is known: that would make its value matter.
+    target.forget_number();
 }
 
 /// A store to one of several places: every byte there may be the old or the new one.
@@ -166,6 +162,11 @@ pub fn spilled_pointer(frame: &Frame, start: i32, end: i32) -> bool {
             stored.bytes[byte_index(offset)] == Byte::Spilled && matches!(stored.spilled, Reg::Pointer(_))
         })
     })
+}
+
+/// The slot with the byte at `offset`.
+pub fn place(depth: u32, offset: i32) -> Place {
+    Place::Slot(depth as u8, ((-offset - 1) / 8) as u8)
 }
 
 /// The index of a byte within its slot.

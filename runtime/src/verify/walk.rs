@@ -1,9 +1,8 @@
 //! The walk: every path of a program, one instruction at a time.
 //!
-//! A conditional jump whose outcome is unknown puts one side on a stack and follows the other. At
-//! the targets of jumps the state is compared with those that were walked from there before: one
-//! that an earlier, finished state covers is dropped. A state that is covered by one whose own walk
-//! is not finished yet has gone round a loop without progress: that is an endless loop.
+//! A conditional jump whose outcome is unknown puts one side on a stack and follows the other, to
+//! the end or to a state that is known to be safe (`prune`). What was executed is recorded
+//! (`trace`).
 //!
 //! The walk ends at the first failure, or when the budget is used up, like the kernel's.
 
@@ -14,9 +13,11 @@ use skep_stdlib::isa::{CallTarget, Insn, Operand, Reg as R};
 
 use super::Context;
 use super::liveness::Liveness;
-use super::reg::Reg;
-use super::report::{Cause, Report, Step};
+use super::prune::Store;
+use super::reg::{PtrKind, Reg, Way};
+use super::report::{Cause, Report};
 use super::state::{Frame, MAX_FRAMES, State};
+use super::trace::{self, Event, Trace};
 
 /// What a check says: fine, or why not.
 pub type Check<T = ()> = Result<T, Cause>;
@@ -42,28 +43,24 @@ pub struct Stats {
     pub stack: u32,
 }
 
-/// One path being walked.
+/// Where a path is, beside its state.
+#[derive(Clone, Copy)]
+pub struct At {
+    /// Its newest node in the trace.
+    pub tip: u32,
+    /// The innermost kept state it descends from.
+    pub parent: Option<u32>,
+    /// Stack slots of each frame that were written since then.
+    pub written: [u64; MAX_FRAMES],
+    /// Conditional jumps since then.
+    pub jumps: u32,
+}
+
+/// A path to be walked.
 struct Path {
     state: State,
     slot: u32,
-    /// Its last jump in the tree of jumps.
-    last: Option<u32>,
-    /// The innermost kept state it descends from.
-    parent: Option<u32>,
-}
-
-/// A jump in the tree of jumps: who came before, and which way it went.
-struct Link {
-    before: Option<u32>,
-    step: Step,
-}
-
-/// A state kept for pruning.
-struct Kept {
-    state: State,
-    parent: Option<u32>,
-    /// Paths from here that are not finished.
-    open: u32,
+    at: At,
 }
 
 /// Walks one program.
@@ -72,26 +69,37 @@ pub struct Walk<'a> {
     pub cx: Context<'a>,
     /// Costs so far.
     pub stats: Stats,
+    /// Where the running path is.
+    pub at: At,
+    /// What was executed.
+    pub trace: Trace,
+    /// States kept for pruning.
+    pub store: Store,
+    /// What the running instruction did, for the trace.
+    pub event: Event,
+    /// Deepest byte of stack that each function uses, by its first slot.
+    pub depths: BTreeMap<u32, u32>,
+    /// How each instruction that was walked accesses memory.
+    pub ways: BTreeMap<u32, Way>,
     live: Liveness,
     paths: Vec<Path>,
-    links: Vec<Link>,
-    kept: Vec<Kept>,
-    by_slot: BTreeMap<u32, Vec<u32>>,
     next_id: u32,
 }
 
 impl<'a> Walk<'a> {
     /// A walk that has not begun.
     pub fn new(cx: Context<'a>) -> Walk<'a> {
-        let live = Liveness::of(&cx.program.code);
         Walk {
             cx,
             stats: Stats::default(),
-            live,
+            at: At { tip: trace::NONE, parent: None, written: [0; MAX_FRAMES], jumps: 0 },
+            trace: Trace::default(),
+            store: Store::new(cx.program.code.len()),
+            event: Event::Plain,
+            depths: BTreeMap::new(),
+            ways: BTreeMap::new(),
+            live: Liveness::of(&cx.program.code),
             paths: Vec::new(),
-            links: Vec::new(),
-            kept: Vec::new(),
-            by_slot: BTreeMap::new(),
             next_id: 0,
         }
     }
@@ -107,25 +115,26 @@ impl<'a> Walk<'a> {
         let mut frame = Frame::new(0, 0, None);
         frame.regs[1] = self.cx.entry_register();
         let state = State { frames: alloc::vec![frame], references: Vec::new() };
-        self.paths.push(Path { state, slot: 0, last: None, parent: None });
+        self.paths.push(Path { state, slot: 0, at: self.at });
         while let Some(mut path) = self.paths.pop() {
+            self.at = path.at;
             if let Err(cause) = self.follow(&mut path) {
-                return Err(self.report(&path, cause));
+                return Err(self.report(path.slot, cause));
             }
-            self.close(path.parent);
+            self.store.close(self.at.parent, &self.live);
         }
+        let depth = super::depth::check(self.cx.program, &self.depths);
+        self.stats.stack = depth.map_err(|(slot, cause)| Report {
+            program: self.cx.index,
+            slot,
+            cause,
+            path: Vec::new(),
+        })?;
         Ok(())
     }
 
-    fn report(&self, path: &Path, cause: Cause) -> Report {
-        let mut steps = Vec::new();
-        let mut at = path.last;
-        while let Some(link) = at.and_then(|index| self.links.get(index as usize)) {
-            steps.push(link.step);
-            at = link.before;
-        }
-        steps.reverse();
-        Report { program: self.cx.index, slot: path.slot, cause, path: steps }
+    fn report(&self, slot: u32, cause: Cause) -> Report {
+        Report { program: self.cx.index, slot, cause, path: self.trace.jumps(self.at.tip) }
     }
 
     /// Follows a path to its end.
@@ -135,80 +144,38 @@ impl<'a> Walk<'a> {
                 return Err(Cause::Complexity { limit: self.cx.limit });
             }
             self.stats.insns += 1;
-            let target = i64::from(path.slot);
-            let insn = *self.cx.program.code.at(path.slot).ok_or(Cause::BadJump { target })?;
-            if self.live.is_join(path.slot) && self.prune(path)? {
+            let (slot, target) = (path.slot, i64::from(path.slot));
+            let insn = *self.cx.program.code.at(slot).ok_or(Cause::BadJump { target })?;
+            if self.live.is_join(slot) && self.prune(&path.state, slot)? {
                 return Ok(());
             }
-            match self.step(&mut path.state, path.slot, &insn)? {
-                Next::To(slot) => path.slot = slot,
+            self.event = Event::Plain;
+            self.store.jumps += u32::from(is_jump(&insn));
+            match self.step(&mut path.state, slot, &insn)? {
+                Next::To(next) => path.slot = next,
                 Next::Ended => return Ok(()),
                 Next::Both(taken, other, state) => {
-                    let here = path.slot;
-                    let side = |taken| Step { slot: here, taken };
-                    let before = path.last;
-                    self.links.push(Link { before, step: side(false) });
-                    let last = Some(self.links.len() as u32 - 1);
-                    self.paths.push(Path { state: *state, slot: other, last, parent: path.parent });
-                    self.open(path.parent);
-                    self.links.push(Link { before, step: side(true) });
-                    path.last = Some(self.links.len() as u32 - 1);
+                    let before = self.at;
+                    let event = self.event;
+                    self.jumped(false);
+                    self.at.tip = self.trace.push(self.at.tip, slot, self.event);
+                    self.paths.push(Path { state: *state, slot: other, at: self.at });
+                    self.store.open(self.at.parent);
+                    (self.at, self.event) = (before, event);
+                    self.jumped(true);
                     path.slot = taken;
                 }
             }
+            self.at.tip = self.trace.push(self.at.tip, slot, self.event);
         }
     }
 
-    fn open(&mut self, kept: Option<u32>) {
-        if let Some(index) = kept {
-            self.kept[index as usize].open += 1;
+    /// The running instruction, a conditional jump, went this way.
+    fn jumped(&mut self, taken: bool) {
+        if let Event::Jump(went, _) = &mut self.event {
+            *went = Some(taken);
         }
-    }
-
-    /// A path below `kept` has ended.
-    fn close(&mut self, mut kept: Option<u32>) {
-        while let Some(index) = kept {
-            let state = &mut self.kept[index as usize];
-            state.open -= 1;
-            if state.open > 0 {
-                return;
-            }
-            kept = state.parent;
-        }
-    }
-
-    /// Whether the path may end here because an earlier state covers it; keeps its state if not.
-    fn prune(&mut self, path: &mut Path) -> Check<bool> {
-        let live = self.live.at(path.slot);
-        let known = self.by_slot.get(&path.slot).map_or(&[][..], Vec::as_slice);
-        for &index in known {
-            let kept = &self.kept[index as usize];
-            if kept.state.covers(&path.state, live) {
-                if kept.open == 0 {
-                    return Ok(true);
-                }
-                // Not finished: only an ancestor with nothing changed proves a loop without end.
-                if self.is_ancestor(index, path.parent) && path.state.covers(&kept.state, live) {
-                    return Err(Cause::EndlessLoop {});
-                }
-            }
-        }
-        let index = self.kept.len() as u32;
-        self.kept.push(Kept { state: path.state.clone(), parent: path.parent, open: 1 });
-        self.by_slot.entry(path.slot).or_default().push(index);
-        self.stats.states += 1;
-        path.parent = Some(index);
-        Ok(false)
-    }
-
-    fn is_ancestor(&self, index: u32, mut of: Option<u32>) -> bool {
-        while let Some(at) = of {
-            if at == index {
-                return true;
-            }
-            of = self.kept[at as usize].parent;
-        }
-        false
+        self.at.jumps += 1;
     }
 
     /// One instruction.
@@ -268,13 +235,15 @@ impl<'a> Walk<'a> {
         let mut frame = Frame::new(state.frames.len() as u32, start, Some(slot));
         frame.regs[1..=5].copy_from_slice(&state.frame().regs[1..=5]);
         state.frame_mut().regs[..=5].fill(Reg::Uninit);
+        // Nothing of the new frame was there before.
+        self.at.written[state.frames.len()] = u64::MAX;
+        self.depths.entry(start).or_default();
         state.frames.push(frame);
         Ok(Next::To(start))
     }
 
     /// Returns from a function, or ends the program.
     fn exit(&mut self, state: &mut State, slot: u32) -> Check<Next> {
-        self.note_stack(state)?;
         let result = state.frame().regs[0];
         let Some(call) = state.frame().call else {
             self.check_end(state, slot, &result)?;
@@ -282,9 +251,9 @@ impl<'a> Walk<'a> {
         };
         let depth = state.frames.len() as u32 - 1;
         if let Reg::Pointer(pointer) = result
-            && pointer.kind == super::reg::PtrKind::Stack(depth)
+            && pointer.kind == PtrKind::Stack(depth)
         {
-            return Err(Cause::Unsupported { what: "a pointer to the stack as result".into() });
+            return Err(Cause::StackReturned {});
         }
         state.frames.pop();
         let caller = state.frame_mut();
@@ -292,12 +261,20 @@ impl<'a> Walk<'a> {
         Ok(Next::To(call + 1))
     }
 
-    fn note_stack(&mut self, state: &State) -> Check {
-        // The kernel rounds each frame up to 32 bytes.
-        let bytes = state.frames.iter().map(|frame| frame.depth().max(1).next_multiple_of(32)).sum();
-        self.stats.stack = self.stats.stack.max(bytes);
-        if bytes > 512 { Err(Cause::StackDepth { bytes }) } else { Ok(()) }
+    /// The running path uses the stack of a frame down to this offset.
+    pub(super) fn touch_stack(&mut self, state: &State, depth: u32, offset: i32) {
+        let start = state.frames[depth as usize].start;
+        let used = self.depths.entry(start).or_default();
+        *used = (*used).max(offset.unsigned_abs());
     }
+}
+
+/// Does the kernel count it as a jump?
+fn is_jump(insn: &Insn) -> bool {
+    matches!(
+        insn,
+        Insn::Branch { .. } | Insn::Jump { .. } | Insn::MayGoto { .. } | Insn::Call(_) | Insn::Exit
+    )
 }
 
 /// The slot that a jump at `slot` leads to. Out of range, no instruction starts there.

@@ -1,0 +1,195 @@
+//! When one state covers another: the comparison that pruning rests on.
+//!
+//! If every behaviour from the new state is also one from an old state that was found safe, the
+//! new one need not be walked. The old state was [cleaned](State::clean) when its walk ended: what
+//! was never read is gone from it, and numbers that never mattered are any number.
+
+use alloc::vec::Vec;
+
+use super::marks::{Marks, Place};
+use super::reg::{Num, Pointer, PtrKind, Reg};
+use super::scalar::Scalar;
+use super::state::{Byte, Frame, StackSlot, State};
+
+impl State {
+    /// Forgets what nothing depended on, given the registers that are live in each frame, the
+    /// stack slots that were read and the numbers that mattered.
+    pub fn clean(&mut self, live: impl Fn(usize, &Frame) -> u16, reads: &Marks, precise: &Marks) {
+        for (depth, frame) in self.frames.iter_mut().enumerate() {
+            let live = live(depth, frame);
+            let depth = depth as u8;
+            for (number, reg) in frame.regs.iter_mut().enumerate().take(10) {
+                if live & (1 << number) == 0 {
+                    *reg = Reg::Uninit;
+                } else if let Reg::Scalar(num) = reg
+                    && !precise.contains(Place::Reg(depth, number as u8))
+                {
+                    *num = Num { value: Scalar::UNKNOWN, id: 0, slot: num.slot };
+                }
+            }
+            for (index, stored) in frame.stack.iter_mut().enumerate() {
+                let place = Place::Slot(depth, index as u8);
+                if !reads.contains(place) {
+                    *stored = StackSlot::default();
+                } else if matches!(stored.spilled, Reg::Scalar(_)) && !precise.contains(place) {
+                    stored.forget_number();
+                }
+            }
+            let used = frame.stack.iter().rposition(|stored| *stored != StackSlot::default());
+            frame.stack.truncate(used.map_or(0, |last| last + 1));
+            frame.stack.shrink_to_fit();
+        }
+    }
+
+    /// Does `self`, which is clean and was found safe, allow everything that `new` allows?
+    /// `lenient` kernels let stack be read that was never written.
+    pub fn covers(&self, new: &State, lenient: bool) -> bool {
+        self.same_shape(new)
+            && Ids::default().all(self, new, |ids, old, new| {
+                old.regs[..10].iter().zip(&new.regs).all(|(old, new)| ids.reg_covers(old, new))
+                    && ids.stack_covers(&old.stack, &new.stack, lenient)
+            })
+    }
+
+    /// Is there no difference at all, but for the numbers of ids?
+    pub fn equals(&self, new: &State) -> bool {
+        self.same_shape(new)
+            && Ids::default().all(self, new, |ids, old, new| {
+                old.regs[..10].iter().zip(&new.regs).all(|(old, new)| ids.reg_equals(old, new))
+                    && ids.stack_equals(&old.stack, &new.stack)
+            })
+    }
+
+    fn same_shape(&self, new: &State) -> bool {
+        self.frames.len() == new.frames.len()
+            && self.references.len() == new.references.len()
+            && self.frames.iter().zip(&new.frames).all(|(a, b)| a.start == b.start && a.call == b.call)
+    }
+}
+
+impl StackSlot {
+    /// Only that bytes were written remains of a spilled number.
+    pub fn forget_number(&mut self) {
+        for byte in &mut self.bytes {
+            if *byte == Byte::Spilled {
+                *byte = Byte::Misc;
+            }
+        }
+        self.spilled = Reg::Uninit;
+    }
+}
+
+/// How ids of an old state correspond to those of a new one: one to one.
+#[derive(Default)]
+struct Ids {
+    pairs: Vec<(u32, u32)>,
+    /// Numbers without copies that were given an id, counted down from the largest.
+    alone: u32,
+}
+
+impl Ids {
+    /// Compares the frames, the running one first: it is the one that differs most often.
+    fn all(
+        mut self,
+        old: &State,
+        new: &State,
+        mut frame: impl FnMut(&mut Ids, &Frame, &Frame) -> bool,
+    ) -> bool {
+        old.frames.iter().zip(&new.frames).rev().all(|(old, new)| frame(&mut self, old, new))
+            && old.references.iter().zip(&new.references).all(|(old, new)| self.same(old.id, new.id))
+    }
+
+    /// Do the ids correspond? 0 only corresponds to 0.
+    fn same(&mut self, old: u32, new: u32) -> bool {
+        if old == 0 || new == 0 {
+            return old == new;
+        }
+        match self.pairs.iter().find(|pair| pair.0 == old || pair.1 == new) {
+            Some(pair) => *pair == (old, new),
+            None => {
+                self.pairs.push((old, new));
+                true
+            }
+        }
+    }
+
+    fn reg_covers(&mut self, old: &Reg, new: &Reg) -> bool {
+        match (old, new) {
+            // What was safe without reading a register is safe whatever it holds.
+            (Reg::Uninit, _) => true,
+            (Reg::Scalar(old), Reg::Scalar(new)) => self.num_covers(old, new),
+            (Reg::Pointer(old), Reg::Pointer(new)) => self.pointer_covers(old, new),
+            (Reg::Scalar(_) | Reg::Pointer(_), _) => false,
+        }
+    }
+
+    fn num_covers(&mut self, old: &Num, new: &Num) -> bool {
+        if !old.value.includes(&new.value) {
+            return false;
+        }
+        // A number without copies in the old state was bounded alone, so it may have any in the new.
+        // One without copies in the new state can stand for one whose copies nobody compares.
+        let new = match new.id {
+            0 => {
+                self.alone += 1;
+                u32::MAX - self.alone
+            }
+            id => id,
+        };
+        old.id == 0 || self.same(old.id, new)
+    }
+
+    fn pointer_covers(&mut self, old: &Pointer, new: &Pointer) -> bool {
+        let kind = match (old.kind, new.kind) {
+            // More proven bytes are safe where fewer were.
+            (PtrKind::Packet(old), PtrKind::Packet(new)) => old <= new,
+            (PtrKind::PacketMeta(old), PtrKind::PacketMeta(new)) => old <= new,
+            (old, new) => old == new,
+        };
+        kind && old.off == new.off
+            && old.nullable == new.nullable
+            && old.var.includes(&new.var)
+            && self.same(old.id, new.id)
+            && self.same(old.reference, new.reference)
+    }
+
+    fn stack_covers(&mut self, old: &[StackSlot], new: &[StackSlot], lenient: bool) -> bool {
+        let nothing = StackSlot::default();
+        let mut pairs = old.iter().enumerate().map(|(at, old)| (old, new.get(at).unwrap_or(&nothing)));
+        pairs.all(|(old, new)| self.slot_covers(old, new, lenient))
+    }
+
+    fn slot_covers(&mut self, old: &StackSlot, new: &StackSlot, lenient: bool) -> bool {
+        let is_number = matches!(new.spilled, Reg::Scalar(_));
+        let bytes = old.bytes.iter().zip(&new.bytes).all(|(old, byte)| match (old, byte) {
+            (Byte::Invalid, _) => true,
+            (Byte::Misc, Byte::Misc | Byte::Zero) => true,
+            (Byte::Misc, Byte::Invalid) => lenient,
+            (Byte::Misc, Byte::Spilled) => is_number,
+            (Byte::Zero, Byte::Zero) | (Byte::Spilled, Byte::Spilled) => true,
+            (Byte::Zero | Byte::Spilled, _) => false,
+        });
+        bytes && (!old.bytes.contains(&Byte::Spilled) || self.reg_covers(&old.spilled, &new.spilled))
+    }
+
+    fn reg_equals(&mut self, old: &Reg, new: &Reg) -> bool {
+        match (old, new) {
+            (Reg::Uninit, Reg::Uninit) => true,
+            (Reg::Scalar(a), Reg::Scalar(b)) => a.value == b.value && self.same(a.id, b.id),
+            (Reg::Pointer(a), Reg::Pointer(b)) => {
+                (a.kind, a.off, a.var, a.nullable) == (b.kind, b.off, b.var, b.nullable)
+                    && self.same(a.id, b.id)
+                    && self.same(a.reference, b.reference)
+            }
+            (Reg::Uninit | Reg::Scalar(_) | Reg::Pointer(_), _) => false,
+        }
+    }
+
+    fn stack_equals(&mut self, old: &[StackSlot], new: &[StackSlot]) -> bool {
+        old.len() == new.len()
+            && old.iter().zip(new).all(|(a, b)| {
+                a.bytes == b.bytes
+                    && (!a.bytes.contains(&Byte::Spilled) || self.reg_equals(&a.spilled, &b.spilled))
+            })
+    }
+}

@@ -1,0 +1,226 @@
+//! Which numbers matter: those that decided a jump, moved a pointer, or were an argument whose
+//! value the verifier looked at (kernel `mark_chain_precision`).
+//!
+//! When the walk uses the value of a number it calls [`Walk::need`]. That goes back along the
+//! path, instruction by instruction, to what the number was computed from, and marks those places
+//! in every kept state on the way. In a kept state a number that was not marked could have been
+//! any: it does not make a new state different.
+//!
+//! Invariant: wherever a verdict, or the value of an abstract result other than by arithmetic and
+//! copying, depends on what is known of a number, `need` was called for it.
+
+use skep_stdlib::isa::{AtomicOp, CallTarget, Insn, Operand, Reg as R};
+
+use super::marks::{Marks, Place};
+use super::reg::Reg;
+use super::state::State;
+use super::trace::{Event, Groups, Node};
+use super::walk::Walk;
+
+impl Walk<'_> {
+    /// The value in a register of the running frame matters.
+    pub(super) fn need(&mut self, state: &State, reg: R) {
+        if matches!(state.frame().regs[reg.index()], Reg::Scalar(_)) {
+            let depth = state.frames.len() - 1;
+            let mut wanted = Marks::default();
+            wanted.insert(Place::Reg(depth as u8, reg.number()));
+            self.trace_back(wanted, depth);
+        }
+    }
+
+    /// The same for an operand.
+    pub(super) fn need_operand(&mut self, state: &State, operand: Operand) {
+        match operand {
+            Operand::Reg(reg) => self.need(state, reg),
+            Operand::Imm(_) => {}
+        }
+    }
+
+    /// Marks what `wanted` was computed from in all kept states of the path; `depth` is that of
+    /// the running frame.
+    pub(super) fn trace_back(&mut self, mut wanted: Marks, mut depth: usize) {
+        if self.at.parent.is_none() {
+            return;
+        }
+        let mut at = self.at.tip;
+        while !wanted.is_empty()
+            && let Some(node) = self.trace.node(at)
+        {
+            match node.event {
+                Event::Kept(index) => self.store.demand(index, &mut wanted),
+                Event::Plain | Event::Stack(_) | Event::Jump(..) => {
+                    if let Some(insn) = self.cx.program.code.at(node.slot) {
+                        self.undo(insn, &node, &mut wanted, &mut depth);
+                    }
+                }
+            }
+            at = node.prev;
+        }
+    }
+
+    /// From what is wanted after an instruction to what is wanted before it.
+    fn undo(&self, insn: &Insn, node: &Node, wanted: &mut Marks, depth: &mut usize) {
+        let mut set = Frame { wanted, depth: *depth };
+        match *insn {
+            Insn::Alu { dst, src, .. } => {
+                if set.has(dst) {
+                    set.add_operand(src);
+                }
+            }
+            Insn::Mov { dst, src, .. } => {
+                if set.take(dst) {
+                    set.add_operand(src);
+                }
+            }
+            Insn::MovSx { dst, src, .. } | Insn::AddrSpaceCast { dst, src, .. } => {
+                if set.take(dst) {
+                    set.add(src);
+                }
+            }
+            Insn::Neg { .. } | Insn::Swap { .. } | Insn::Jump { .. } | Insn::MayGoto { .. } => {}
+            Insn::LoadImm64 { dst, .. } => {
+                set.take(dst);
+            }
+            Insn::Load { dst, .. } | Insn::LoadAcquire { dst, .. } => {
+                if set.take(dst)
+                    && let Event::Stack(place) = node.event
+                {
+                    set.wanted.insert(place);
+                }
+            }
+            Insn::Store { src, .. } => {
+                if set.take_stored(node) {
+                    set.add_operand(src);
+                }
+            }
+            Insn::StoreRelease { src, .. } => {
+                if set.take_stored(node) {
+                    set.add(src);
+                }
+            }
+            Insn::Atomic { op, src, .. } => {
+                // What is stored is any number, what is fetched was there before.
+                set.take_stored(node);
+                let fetched = match op {
+                    AtomicOp::CmpXchg => set.take(R::R0),
+                    AtomicOp::Xchg => set.take(src),
+                    AtomicOp::Add { fetch }
+                    | AtomicOp::Or { fetch }
+                    | AtomicOp::And { fetch }
+                    | AtomicOp::Xor { fetch } => fetch && set.take(src),
+                };
+                if let (true, Event::Stack(place)) = (fetched, node.event) {
+                    set.wanted.insert(place);
+                }
+            }
+            Insn::LoadAbs { .. } | Insn::LoadInd { .. } => set.clobber(),
+            Insn::Branch { dst, src, .. } => {
+                if let Event::Jump(_, groups) = node.event {
+                    for group in self.trace.groups(groups) {
+                        if group.iter().any(|&place| set.wanted.contains(place)) {
+                            group.iter().for_each(|&place| set.wanted.insert(place));
+                        }
+                    }
+                }
+                if let Operand::Reg(src) = src
+                    && (set.has(dst) || set.has(src))
+                {
+                    set.add(dst);
+                    set.add(src);
+                }
+            }
+            Insn::Call(CallTarget::Local(_)) => set.enter(depth),
+            Insn::Call(CallTarget::Helper(_) | CallTarget::Kfunc { .. } | CallTarget::Reg(_)) => {
+                set.clobber();
+            }
+            Insn::Exit => set.leave(depth),
+        }
+    }
+
+    /// All places with the number of this id, besides which a comparison narrows none.
+    pub(super) fn copies(&self, state: &State, id: u32) -> alloc::vec::Vec<Place> {
+        let mut places = alloc::vec::Vec::new();
+        if id != 0 {
+            state.each_place(|place, reg| {
+                if matches!(reg, Reg::Scalar(num) if num.id == id) {
+                    places.push(place);
+                }
+            });
+        }
+        places
+    }
+
+    /// The copies of both operands of a comparison, for the trace.
+    pub(super) fn groups(&self, state: &State, left: &Reg, right: &Reg) -> Groups {
+        let id = |reg: &Reg| reg.as_scalar().map_or(0, |num| num.id);
+        [self.copies(state, id(left)), self.copies(state, id(right))]
+    }
+}
+
+/// Wanted places, seen from the running frame.
+struct Frame<'a> {
+    wanted: &'a mut Marks,
+    depth: usize,
+}
+
+impl Frame<'_> {
+    fn has(&self, reg: R) -> bool {
+        self.wanted.contains(Place::Reg(self.depth as u8, reg.number()))
+    }
+
+    fn add(&mut self, reg: R) {
+        // Only numbers are wanted, the frame pointer is none.
+        if reg != R::FP {
+            self.wanted.insert(Place::Reg(self.depth as u8, reg.number()));
+        }
+    }
+
+    fn add_operand(&mut self, operand: Operand) {
+        match operand {
+            Operand::Reg(reg) => self.add(reg),
+            Operand::Imm(_) => {}
+        }
+    }
+
+    /// Removes a register that is written; was it wanted?
+    fn take(&mut self, reg: R) -> bool {
+        let had = self.has(reg);
+        self.wanted.remove(Place::Reg(self.depth as u8, reg.number()));
+        had
+    }
+
+    /// The same for the stack slot that is written.
+    fn take_stored(&mut self, node: &Node) -> bool {
+        let Event::Stack(place) = node.event else { return false };
+        let had = self.wanted.contains(place);
+        self.wanted.remove(place);
+        had
+    }
+
+    /// A call leaves nothing in r0 to r5 that was there before.
+    fn clobber(&mut self) {
+        self.wanted.regs[self.depth] &= !0b11_1111;
+    }
+
+    /// Back over a call, into the caller: parameters are its arguments.
+    fn enter(self, depth: &mut usize) {
+        let Some(caller) = self.depth.checked_sub(1) else { return };
+        self.wanted.regs[caller] =
+            (self.wanted.regs[caller] & !0b11_1111) | (self.wanted.regs[self.depth] & 0b11_1110);
+        self.wanted.regs[self.depth] = 0;
+        self.wanted.slots[self.depth] = 0;
+        *depth = caller;
+    }
+
+    /// Back over a return, into the callee: the result is its r0.
+    fn leave(self, depth: &mut usize) {
+        let callee = self.depth + 1;
+        if callee >= self.wanted.regs.len() {
+            return;
+        }
+        self.wanted.regs[callee] = self.wanted.regs[self.depth] & 1;
+        self.wanted.slots[callee] = 0;
+        self.wanted.regs[self.depth] &= !0b11_1111;
+        *depth = callee;
+    }
+}

@@ -1,0 +1,265 @@
+//! States that are kept, and paths that end because one of them covers theirs.
+//!
+//! States are kept at conditional jumps, at the targets of other jumps and after calls, as often
+//! as the kernel keeps them (`is_state_visited`): the counts decide what loops cost. While paths
+//! from a kept state are open, what they read of the stack and which numbers decided something is
+//! noted in it; when the last one has ended the state is cleaned of the rest, and from then on
+//! paths that it covers end there. A path that meets an open state again, unchanged, is in an
+//! endless loop: every open state is an ancestor of the path being walked.
+
+use alloc::vec::Vec;
+
+use super::liveness::Liveness;
+use super::marks::{Marks, Place, bits};
+use super::reg::Reg;
+use super::report::Cause;
+use super::state::{Byte, Frame, MAX_FRAMES, State};
+use super::trace::Event;
+use super::walk::{Check, Walk};
+
+/// Registers that a caller still has after a call.
+const SAVED: u16 = 0b11_1100_0000;
+/// Jumps and instructions after which a state is kept at the next chance.
+const KEEP_AFTER: (u32, u32) = (2, 8);
+/// The same inside a loop.
+const KEEP_IN_LOOP: (u32, u32) = (20, 100);
+/// Jumps without a kept state after which one is kept in any case.
+const KEEP_ALWAYS: u32 = 40;
+/// A state that covers nothing is dropped after this many comparisons, and as many for each hit.
+const PATIENCE: u32 = 3;
+
+/// A state kept for pruning.
+pub struct Kept {
+    state: State,
+    /// The instruction before which it was kept.
+    slot: u32,
+    /// It is no longer compared with.
+    dropped: bool,
+    /// The kept state before it.
+    parent: Option<u32>,
+    /// Stack slots written between the parent and this state.
+    written: [u64; MAX_FRAMES],
+    /// Stack slots read after it, before they were written.
+    reads: Marks,
+    /// Places whose number mattered after it.
+    precise: Marks,
+    /// Paths from here that are not finished.
+    open: u32,
+    misses: u32,
+    hits: u32,
+}
+
+/// All kept states.
+#[derive(Default)]
+pub struct Store {
+    kept: Vec<Kept>,
+    by_slot: Vec<Vec<u32>>,
+    /// Conditional and other jumps walked, and the counts when a state was last kept.
+    pub jumps: u32,
+    last: (u32, u32),
+}
+
+impl Store {
+    /// For a program of this many slots.
+    pub fn new(slots: u32) -> Store {
+        Store { by_slot: alloc::vec![Vec::new(); slots as usize], ..Store::default() }
+    }
+
+    /// One more path below `kept`.
+    pub fn open(&mut self, kept: Option<u32>) {
+        if let Some(index) = kept {
+            self.kept[index as usize].open += 1;
+        }
+    }
+
+    /// A path below `kept` has ended.
+    pub fn close(&mut self, mut kept: Option<u32>, live: &Liveness) {
+        while let Some(index) = kept {
+            let state = &mut self.kept[index as usize];
+            state.open -= 1;
+            if state.open > 0 {
+                return;
+            }
+            state.finish(live);
+            kept = state.parent;
+        }
+    }
+
+    /// Notes that a stack slot was read by a path below `kept` that had not written it.
+    fn read(&mut self, mut kept: Option<u32>, depth: u8, index: u8) {
+        let place = Place::Slot(depth, index);
+        while let Some(at) = kept {
+            let state = &mut self.kept[at as usize];
+            if state.reads.contains(place) {
+                return;
+            }
+            state.reads.insert(place);
+            if state.written[usize::from(depth)] & (1 << index) != 0 {
+                return;
+            }
+            kept = state.parent;
+        }
+    }
+
+    /// Notes that the numbers in these places mattered after the kept state; what is left is what
+    /// must be looked for before it.
+    pub fn demand(&mut self, kept: u32, wanted: &mut Marks) {
+        let state = &mut self.kept[kept as usize];
+        for place in wanted.places() {
+            if state.precise.contains(place) || !state.state.holds_number(place) {
+                wanted.remove(place);
+            } else {
+                state.precise.insert(place);
+            }
+        }
+    }
+}
+
+impl Kept {
+    /// No path from here is open any more.
+    fn finish(&mut self, live: &Liveness) {
+        let running = self.state.frames.len() - 1;
+        let slots: Vec<_> = self.state.frames.iter().skip(1).map(|frame| frame.call).collect();
+        let live_at = |depth: usize, _: &Frame| match slots.get(depth) {
+            // Where a caller goes on, with what the callee cannot change.
+            Some(call) if depth < running => live.at(call.map_or(0, |call| call + 1)) & SAVED,
+            _ => live.at(self.slot),
+        };
+        if self.dropped {
+            self.state = State::default();
+        } else {
+            self.state.clean(live_at, &self.reads, &self.precise);
+        }
+    }
+}
+
+impl State {
+    /// Does a number lie in this place?
+    fn holds_number(&self, place: Place) -> bool {
+        match place {
+            Place::Reg(depth, number) => self
+                .frames
+                .get(usize::from(depth))
+                .is_some_and(|frame| matches!(frame.regs[usize::from(number)], Reg::Scalar(_))),
+            Place::Slot(depth, index) => self
+                .frames
+                .get(usize::from(depth))
+                .and_then(|frame| frame.stack.get(usize::from(index)))
+                .is_some_and(|stored| {
+                    stored.bytes.contains(&Byte::Spilled) && matches!(stored.spilled, Reg::Scalar(_))
+                }),
+        }
+    }
+}
+
+impl Walk<'_> {
+    /// Whether the path may end here because an earlier state covers it; may keep its state if not.
+    pub(super) fn prune(&mut self, state: &State, slot: u32) -> Check<bool> {
+        let jumps = self.store.jumps - self.store.last.0;
+        let insns = self.stats.insns - self.store.last.1;
+        let always = self.at.jumps > KEEP_ALWAYS;
+        let mut keep = always || (jumps >= KEEP_AFTER.0 && insns >= KEEP_AFTER.1);
+        let lenient = self.cx.lenient_stack();
+        let mut index = 0;
+        while let Some(&known) = self.store.by_slot[slot as usize].get(index) {
+            let kept = &mut self.store.kept[known as usize];
+            if kept.open > 0 {
+                if kept.state.equals(state) {
+                    return Err(Cause::EndlessLoop {});
+                }
+                if !always && jumps < KEEP_IN_LOOP.0 && insns < KEEP_IN_LOOP.1 {
+                    keep = false;
+                }
+            } else if kept.state.covers(state, lenient) {
+                kept.hits += 1;
+                self.inherit(known, state);
+                return Ok(true);
+            }
+            let kept = &mut self.store.kept[known as usize];
+            kept.misses += u32::from(keep);
+            if kept.misses > kept.hits * PATIENCE + PATIENCE {
+                kept.dropped = true;
+                if kept.open == 0 {
+                    kept.state = State::default();
+                }
+                self.store.by_slot[slot as usize].swap_remove(index);
+            } else {
+                index += 1;
+            }
+        }
+        if keep {
+            self.keep(state, slot);
+        }
+        Ok(false)
+    }
+
+    fn keep(&mut self, state: &State, slot: u32) {
+        let index = self.store.kept.len() as u32;
+        self.store.kept.push(Kept {
+            state: state.clone(),
+            slot,
+            dropped: false,
+            parent: self.at.parent,
+            written: self.at.written,
+            reads: Marks::default(),
+            precise: Marks::default(),
+            open: 1,
+            misses: 0,
+            hits: 0,
+        });
+        self.store.by_slot[slot as usize].push(index);
+        self.store.last = (self.store.jumps, self.stats.insns);
+        self.stats.states += 1;
+        self.at.parent = Some(index);
+        self.at.written = [0; MAX_FRAMES];
+        self.at.jumps = 0;
+        self.at.tip = self.trace.push(self.at.tip, slot, Event::Kept(index));
+    }
+
+    /// The path ends at a state that covers it: what was read and what mattered after that state
+    /// is read and matters after the path's own ancestors too.
+    fn inherit(&mut self, known: u32, state: &State) {
+        let kept = &self.store.kept[known as usize];
+        let reads = kept.reads;
+        let mut wanted = kept.precise;
+        for place in wanted.places() {
+            if !kept.state.holds_number(place) {
+                wanted.remove(place);
+            }
+        }
+        for (depth, &slots) in reads.slots.iter().enumerate() {
+            for index in bits(slots) {
+                self.read_slot(depth as u8, index);
+            }
+        }
+        self.trace_back(wanted, state.frames.len() - 1);
+    }
+
+    /// The running path reads a stack slot.
+    pub(super) fn read_slot(&mut self, depth: u8, index: u8) {
+        if self.at.written[usize::from(depth)] & (1 << index) == 0 {
+            self.store.read(self.at.parent, depth, index);
+        }
+    }
+
+    /// The running path reads the stack from `start` to `end`.
+    pub(super) fn read_stack(&mut self, depth: u32, start: i32, end: i32) {
+        for index in slots_between(start, end) {
+            self.read_slot(depth as u8, index);
+        }
+    }
+
+    /// The running path overwrites a whole stack slot.
+    pub(super) fn wrote_slot(&mut self, depth: u32, start: i32) {
+        if let Some(index) = slots_between(start, start + 8).next() {
+            self.at.written[depth as usize] |= 1 << index;
+        }
+    }
+}
+
+/// Indices of the stack slots with the bytes from `start` to `end`, all below the frame pointer.
+fn slots_between(start: i32, end: i32) -> impl Iterator<Item = u8> {
+    let first = (-end).div_euclid(8).max(0) as u8;
+    let last = ((-start - 1).div_euclid(8)).clamp(-1, 63) as i16;
+    (i16::from(first)..=last).map(|index| index as u8)
+}

@@ -3,6 +3,7 @@
 //! - `suite/errors/*.c` are broken programs: what is said about each is a snapshot beside it, and
 //!   `// ERROR[..]` remarks must be met.
 //! - `examples/*.bpf.c` quote command lines (`// $ skep ...`): what they print is a snapshot.
+//! - objects are the same however much of the headers is read.
 //! - objects of our own run in the kernel as in the interpreter; broken copies do no harm.
 //! - the seed programs are compiled with the embedded headers and with the host's, run, loaded
 //!   into the kernel, and compared with what clang makes of them.
@@ -11,6 +12,8 @@
 mod errors;
 #[path = "harness/examples.rs"]
 mod examples;
+#[path = "harness/headers.rs"]
+mod headers;
 #[path = "harness/objects.rs"]
 mod objects;
 #[path = "harness/run.rs"]
@@ -25,6 +28,7 @@ fn main() {
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(errors::trials());
     trials.extend(examples::trials());
+    trials.extend(headers::trials());
     trials.extend(objects::trials());
     trials.extend(seeds::trials());
     libtest_mimic::run(&arguments, trials).exit();

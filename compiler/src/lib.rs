@@ -18,6 +18,7 @@
 
 pub mod btf;
 pub mod codegen;
+mod front;
 pub mod hir;
 pub mod ir;
 mod limits;
@@ -30,7 +31,7 @@ pub mod types;
 
 use skep_stdlib::ByteOrder;
 use skep_stdlib::isa::Cpu;
-use skep_syntax::{Session, parse, pp};
+use skep_syntax::{Session, pp};
 
 use crate::codegen::code::Code;
 use crate::sections::Layout;
@@ -109,9 +110,7 @@ pub fn compile(
     options: &Options,
     observer: &mut Observer<'_>,
 ) -> Result<Compiled, Failed> {
-    let pp::Output { tokens, deps, .. } = pp::run(cx, main);
-    let unit = parse::unit(cx, &tokens);
-    let hir = sema::analyze(&unit, cx);
+    let (hir, deps) = front::read(cx, main);
     if cx.diags.has_errors() {
         return Err(Failed);
     }

@@ -126,17 +126,23 @@ impl<'a> TypeWriter<'a> {
     /// The bytes, pruned pointers resolved.
     pub fn finish(mut self) -> Vec<u8> {
         let mut forwards: BTreeMap<RecordId, btf::TypeId> = BTreeMap::new();
-        for (ty, id) in std::mem::take(&mut self.pruned) {
-            let Some(record) = self.types.record_of(base(self.types, ty)) else { continue };
-            let target = match self.records.get(&record) {
-                Some(&full) => full,
-                None => *forwards.entry(record).or_insert_with(|| self.builder.reserve()),
-            };
+        let tag = |record: RecordId| {
+            self.types.records[record.0 as usize].tag.map_or("", |tag| self.names.name(tag))
+        };
+        let mut pruned: Vec<_> = std::mem::take(&mut self.pruned)
+            .into_iter()
+            .filter_map(|(ty, id)| Some((self.types.record_of(base(self.types, ty))?, ty, id)))
+            .collect();
+        // By name, as clang does it: the order must not depend on how much of the headers was read.
+        pruned.sort_by_key(|&(record, _, id)| (tag(record), id));
+        for (record, ty, id) in pruned {
+            let known = self.records.get(&record).or(forwards.get(&record)).copied();
+            let target = known.unwrap_or_else(|| self.builder.add(&forward(self.types, self.names, record)));
+            if known.is_none() {
+                forwards.insert(record, target);
+            }
             let wrapper = wrapper(self.types, self.names, ty, target);
             self.builder.define(id, &wrapper);
-        }
-        for (record, id) in forwards {
-            self.builder.define(id, &forward(self.types, self.names, record));
         }
         self.builder.finish()
     }
@@ -156,7 +162,7 @@ impl<'a> TypeWriter<'a> {
             _ => self.ids.get(&ty).copied(),
         };
         if let Some(id) = known {
-            if route != Route::MemberPointer {
+            if route == Route::Full {
                 self.follow_pruned(ty);
             }
             return id;

@@ -50,7 +50,7 @@ mod stmt;
 mod suggest;
 mod typename;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use skep_syntax::Session;
 use skep_syntax::ast::{self, Ast, DeclId, DeclKind, InitId, Storage, Unit};
@@ -69,16 +69,23 @@ const MAX_DEPTH: u32 = 200;
 
 /// Analyses a translation unit.
 pub fn analyze(unit: &Unit, cx: &mut Session<'_>) -> hir::Module {
+    analyze_partial(unit, cx).0
+}
+
+/// Analyses a translation unit of which declarations may be left out; also says which tags are not
+/// defined in it although their definition would matter.
+pub fn analyze_partial(unit: &Unit, cx: &mut Session<'_>) -> (hir::Module, BTreeSet<Symbol>) {
     let mut sema = Sema::new(unit, cx);
     sema.declare_unit();
     sema.finish_work();
     sema.complete_described_types();
-    hir::Module {
+    let module = hir::Module {
         types: sema.types,
         functions: sema.functions,
         globals: sema.globals,
         core_relocs: sema.core_relocs,
-    }
+    };
+    (module, sema.missing)
 }
 
 /// Where analysis stands: exchanged as a whole when a name leads to a declaration elsewhere.
@@ -164,6 +171,8 @@ struct Sema<'a, 's> {
     /// By file: declarations there are analysed on demand and do not cause warnings.
     quiet_files: HashMap<FileId, bool>,
     work: VecDeque<Work>,
+    /// Tags of records that were to be completed and have no definition.
+    missing: BTreeSet<Symbol>,
     ctx: Context,
     depth: u32,
     /// How many names were compared for suggestions so far, to bound the time errors take.
@@ -194,6 +203,7 @@ impl<'a, 's> Sema<'a, 's> {
             builtin_rows: HashMap::new(),
             quiet_files: HashMap::new(),
             work: VecDeque::new(),
+            missing: BTreeSet::new(),
             ctx: Context { limit: u32::MAX, ..Context::default() },
             depth: 0,
             suggestions: 0,

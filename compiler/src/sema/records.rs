@@ -241,7 +241,14 @@ impl Sema<'_, '_> {
 
     /// Reads the members of a record and lays it out, if that has not been done.
     pub(super) fn complete_record(&mut self, record: RecordId) {
-        let Definition::At(id) = self.record_defs[record.0 as usize] else { return };
+        let id = match self.record_defs[record.0 as usize] {
+            Definition::At(id) => id,
+            Definition::Busy | Definition::Done => return,
+            Definition::None => {
+                self.missing.extend(self.types.records[record.0 as usize].tag);
+                return;
+            }
+        };
         self.record_defs[record.0 as usize] = Definition::Busy;
         if self.depth >= MAX_DEPTH {
             let span = self.ast.record_span(id);

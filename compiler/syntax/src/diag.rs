@@ -118,7 +118,7 @@ pub struct Level {
 }
 
 /// Collects what the stages report.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Diagnostics {
     list: Vec<Diag>,
     /// By code; what is absent is as its row says.

@@ -108,6 +108,11 @@ impl Cursor {
         Cursor { pos: 0, flags: TokFlags::BOL }
     }
 
+    /// The first token of a line.
+    pub(crate) fn at_line_start(pos: usize) -> Cursor {
+        Cursor { pos, flags: TokFlags::WHITE }
+    }
+
     /// In the middle of a line.
     pub(crate) fn at(pos: usize) -> Cursor {
         Cursor { pos, flags: 0 }

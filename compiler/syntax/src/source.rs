@@ -400,6 +400,11 @@ impl SourceMap {
         self.files.get(file.0 as usize).map_or(&[], |f| &f.text)
     }
 
+    /// The text of a file, to keep.
+    pub(crate) fn shared_text(&self, file: FileId) -> Arc<[u8]> {
+        self.files.get(file.0 as usize).map_or_else(|| Arc::from([]), |f| f.text.clone())
+    }
+
     /// Whether the file comes from a system directory.
     pub fn is_system(&self, file: FileId) -> bool {
         self.files.get(file.0 as usize).is_some_and(|f| f.is_system.get())

@@ -264,6 +264,25 @@ pub enum PragmaKind {
     Other,
 }
 
+impl PragmaKind {
+    /// The same pragma with its token ranges moved by `shift`.
+    pub(crate) fn shifted(self, shift: impl Fn((u32, u32)) -> (u32, u32)) -> PragmaKind {
+        match self {
+            PragmaKind::AttributePush { attrs, subjects } => {
+                PragmaKind::AttributePush { attrs: shift(attrs), subjects: shift(subjects) }
+            }
+            PragmaKind::AttributePop
+            | PragmaKind::UnrollFull
+            | PragmaKind::UnrollCount(_)
+            | PragmaKind::NoUnroll
+            | PragmaKind::Pack(_)
+            | PragmaKind::PackPush(_)
+            | PragmaKind::PackPop
+            | PragmaKind::Other => self,
+        }
+    }
+}
+
 /// A pragma and its place in the token stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pragma {

@@ -81,6 +81,8 @@ pub static FLAGS: &[Flag] = flags! {
     "--sysroot=" Joined "The host's headers are below this directory" |cx, v| set(&mut cx.sysroot, v.into());
     "--sysroot" Separate "The same" |cx, v| set(&mut cx.sysroot, v.into());
     "-isysroot" Separate "The same" |cx, v| set(&mut cx.sysroot, v.into());
+    "-fno-lazy-headers" Alone "Read headers whole, not only what the program needs of them" |cx, _|
+        set(&mut cx.pp.eager_headers, true);
     "-undef" Alone "Without the predefined macros" |cx, _| set(&mut cx.pp.undef, true);
     "-dM" Alone "With -E: list the macros" |cx, _| set(&mut cx.dump_macros, true);
     "-P" Alone "With -E: no line markers" |cx, _| set(&mut cx.no_line_markers, true);

@@ -186,6 +186,7 @@ impl Pp<'_, '_> {
     fn skip_group(&mut self) {
         let mut nested = 0usize;
         loop {
+            self.skim_skipped();
             let tok = self.file_token();
             if tok.kind == TokenKind::Eof {
                 return;

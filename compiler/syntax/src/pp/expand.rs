@@ -91,7 +91,7 @@ impl Pp<'_, '_> {
     /// (perhaps changed) is the result.
     fn expand(&mut self, tok: &mut Token) -> bool {
         let Some(id) = self.macros.find(tok.sym()) else { return false };
-        let Some(m) = self.macros.get(id).copied() else { return false };
+        let Some(m) = self.definition_of(id) else { return false };
         if tok.flags.has(TokFlags::NO_EXPAND) {
             return false;
         }
@@ -102,6 +102,8 @@ impl Pp<'_, '_> {
         match m.kind {
             Kind::Builtin(builtin) => self.guarded_builtin(builtin, tok),
             Kind::Object => self.expand_object(id, &m, tok),
+            // `definition_of` has read it.
+            Kind::Unread(_) => false,
             Kind::Function { variadic } => self.expand_function(id, &m, variadic, tok),
         }
     }

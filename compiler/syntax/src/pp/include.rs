@@ -43,6 +43,7 @@ pub struct Dep {
 }
 
 /// The search path and all files read so far.
+#[derive(Default)]
 pub(super) struct Search {
     dirs: Vec<Dir>,
     /// Index of the first directory for `<..>` names.

@@ -9,7 +9,7 @@ use super::builtin::{BUILTINS, Builtin};
 use crate::Session;
 use crate::diag::{Diag, codes};
 use crate::intern::{Interner, Symbol, class, sym};
-use crate::source::{Loc, SourceMap, Span};
+use crate::source::{FileId, Loc, SourceMap, Span};
 use crate::token::{self, TokFlags, Token, TokenKind};
 use std::collections::BTreeMap;
 
@@ -26,6 +26,26 @@ pub(super) enum Kind {
         variadic: bool,
     },
     Builtin(Builtin),
+    /// Defined in a header; nothing has needed its body yet. The row of [`Macros::unread`].
+    Unread(u32),
+}
+
+/// A definition that was not read yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unread {
+    pub(super) file: FileId,
+    /// From the name to the end of the line.
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// A change of the table, to go back and forth in time.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// The row of a name changed.
+    Bound { name: Symbol, old: u32, new: u32 },
+    /// `#pragma GCC poison`
+    Poisoned(Symbol),
 }
 
 /// One definition.
@@ -63,6 +83,10 @@ pub struct Macros {
     pub(super) bodies: Vec<Token>,
     params: Vec<Symbol>,
     saved: BTreeMap<Symbol, Vec<Option<MacroId>>>,
+    unread: Vec<Unread>,
+    /// All changes so far, and how many of them are in effect.
+    events: Vec<Event>,
+    now: usize,
 }
 
 impl Macros {
@@ -103,24 +127,80 @@ impl Macros {
         self.bind(names, m.name, Some(id));
     }
 
+    /// Adds a definition whose body is read when it is needed.
+    pub(super) fn insert_unread(&mut self, names: &Interner, name: Symbol, def: Loc, text: Unread) {
+        let row = self.unread.len() as u32;
+        self.unread.push(text);
+        self.insert(names, Macro::new(name, def, Kind::Unread(row)));
+    }
+
     fn bind(&mut self, names: &Interner, name: Symbol, id: Option<MacroId>) {
         let at = name.0 as usize;
         if at >= self.by_name.len() {
             self.by_name.resize((at + 1).max(names.len()), NONE);
         }
-        if let Some(slot) = self.by_name.get_mut(at) {
-            *slot = id.map_or(NONE, |id| id.0);
+        let old = self.by_name.get(at).copied().unwrap_or(NONE);
+        let new = id.map_or(NONE, |id| id.0);
+        self.happen(names, Event::Bound { name, old, new });
+    }
+
+    /// `#pragma GCC poison NAME`
+    pub(super) fn poison(&mut self, names: &Interner, name: Symbol) {
+        self.happen(names, Event::Poisoned(name));
+    }
+
+    fn happen(&mut self, names: &Interner, event: Event) {
+        self.apply(names, event, true);
+        if self.now == self.events.len() {
+            self.events.push(event);
+            self.now += 1;
         }
-        names.set_class(name, class::MACRO, if id.is_some() { class::MACRO } else { 0 });
+    }
+
+    fn apply(&mut self, names: &Interner, event: Event, forward: bool) {
+        match event {
+            Event::Bound { name, old, new } => {
+                let row = if forward { new } else { old };
+                if let Some(slot) = self.by_name.get_mut(name.0 as usize) {
+                    *slot = row;
+                }
+                names.set_class(name, class::MACRO, if row == NONE { 0 } else { class::MACRO });
+            }
+            Event::Poisoned(name) => {
+                names.set_class(name, class::POISONED, if forward { class::POISONED } else { 0 });
+            }
+        }
+    }
+
+    /// The number of changes so far: a point in time.
+    pub(super) fn time(&self) -> usize {
+        self.now
+    }
+
+    /// Puts the table into the state it had at `time`.
+    pub(super) fn travel(&mut self, names: &Interner, time: usize) {
+        while self.now > time
+            && let Some(&event) = self.events.get(self.now - 1)
+        {
+            self.now -= 1;
+            self.apply(names, event, false);
+        }
+        while self.now < time
+            && let Some(&event) = self.events.get(self.now)
+        {
+            self.now += 1;
+            self.apply(names, event, true);
+        }
     }
 
     /// The user-visible definitions in order of their names, each as a `#define` line.
+    /// Definitions that were not read are left out: see [`super::run`], which reads all.
     pub fn print(&self, source: &SourceMap, names: &Interner) -> String {
         let mut lines: Vec<String> = self
             .by_name
             .iter()
             .filter_map(|&id| self.list.get(id as usize))
-            .filter(|m| !matches!(m.kind, Kind::Builtin(_)))
+            .filter(|m| !matches!(m.kind, Kind::Builtin(_) | Kind::Unread(_)))
             .map(|m| self.print_one(m, source, names))
             .collect();
         lines.sort();
@@ -195,28 +275,35 @@ impl Pp<'_, '_> {
         let Some(tok) = self.macro_name("undef") else { return };
         self.expect_eod("undef");
         if let Some(id) = self.macros.find(tok.sym()) {
-            self.warn_builtin(id, tok, "undefining");
+            self.warn_builtin(id, tok.sym(), tok.loc, "undefining");
             self.macros.bind(&self.cx.names, tok.sym(), None);
         }
     }
 
-    fn warn_builtin(&mut self, id: MacroId, tok: Token, doing: &str) {
+    fn warn_builtin(&mut self, id: MacroId, name: Symbol, at: Loc, doing: &str) {
         if let Some(Kind::Builtin(_)) = self.macros.get(id).map(|m| m.kind) {
-            let message = format!("{doing} built-in macro `{}`", self.cx.names.name(tok.sym()));
-            self.report(Diag::new(&codes::BUILTIN_REDEFINED, Span::at(tok.loc), message));
+            let message = format!("{doing} built-in macro `{}`", self.cx.names.name(name));
+            self.report(Diag::new(&codes::BUILTIN_REDEFINED, Span::at(at), message));
         }
     }
 
     /// `#define NAME ...`
     pub(super) fn define(&mut self) {
-        let Some(name) = self.macro_name("define") else { return };
+        if let Some(m) = self.definition() {
+            self.install(m);
+        }
+    }
+
+    /// Reads a definition from its name on; reports and returns nothing when it is malformed.
+    fn definition(&mut self) -> Option<Macro> {
+        let name = self.macro_name("define")?;
         let mut m = Macro::new(name.sym(), name.loc, Kind::Object);
         let params_start = self.macros.params.len() as u32;
         let mut first = self.file_token();
         if first.kind == TokenKind::LParen && !first.flags.space() {
             let Some(variadic) = self.params(first) else {
                 self.macros.params.truncate(params_start as usize);
-                return;
+                return None;
             };
             m.kind = Kind::Function { variadic };
             first = self.file_token();
@@ -227,21 +314,39 @@ impl Pp<'_, '_> {
         if !ok {
             self.macros.bodies.truncate(body_start);
             self.macros.params.truncate(params_start as usize);
-            return;
+            return None;
         }
         m.body = (body_start as u32, self.macros.bodies.len() as u32);
-        self.install(m, name);
+        Some(m)
     }
 
-    fn install(&mut self, m: Macro, name: Token) {
+    /// The definition in this row, read now if that has not been done.
+    pub(super) fn definition_of(&mut self, id: MacroId) -> Option<Macro> {
+        let m = self.macros.get(id).copied()?;
+        let Kind::Unread(row) = m.kind else { return Some(m) };
+        let unread = self.macros.unread.get(row as usize).copied()?;
+        let (in_directive, last_loc) = (std::mem::replace(&mut self.in_directive, true), self.last_loc);
+        self.push_part(unread.file, unread.start, unread.end, false);
+        let read = self.definition();
+        self.pop_file();
+        (self.in_directive, self.last_loc) = (in_directive, last_loc);
+        // A malformed one was reported, and stands for nothing from now on.
+        let read = read.unwrap_or(Macro::new(m.name, m.def, Kind::Object));
+        if let Some(slot) = self.macros.list.get_mut(id.0 as usize) {
+            *slot = Macro { enabled: m.enabled, ..read };
+        }
+        self.macros.get(id).copied()
+    }
+
+    fn install(&mut self, m: Macro) {
         if let Some(old) = self.macros.find(m.name) {
-            self.warn_builtin(old, name, "redefining");
-            if let Some(old) = self.macros.get(old).copied()
+            self.warn_builtin(old, m.name, m.def, "redefining");
+            if let Some(old) = self.definition_of(old)
                 && !matches!(old.kind, Kind::Builtin(_))
                 && !self.macros.same(&old, &m, self.cx)
             {
                 let message = format!("`{}` redefined", self.cx.names.name(m.name));
-                let diag = Diag::new(&codes::REDEFINED, Span::at(name.loc), message)
+                let diag = Diag::new(&codes::REDEFINED, Span::at(m.def), message)
                     .with_label(Span::at(old.def), "previous definition");
                 self.report(diag);
             }
@@ -389,6 +494,11 @@ impl Pp<'_, '_> {
         self.macros.bind(&self.cx.names, name, old);
         true
     }
+}
+
+/// Names that cannot be macros.
+pub(super) fn is_reserved(name: Symbol) -> bool {
+    matches!(name, sym::DEFINED | sym::VA_ARGS | sym::VA_OPT)
 }
 
 fn hash_without_param(body: &[Token]) -> Option<(Loc, &'static str)> {

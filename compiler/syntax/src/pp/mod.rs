@@ -3,24 +3,29 @@
 //! In: a session and the name of the main file. Out: [`Tokens`] for the parser, and on the side the
 //! macros that are left and the files that were read.
 //! The parts: `stream` says where the next token comes from; `directive`, `cond`, `include`, `pragma`
-//! carry out lines that start with `#`; `macros`, `expand`, `builtin` define and expand macros.
+//! carry out lines that start with `#`; `macros`, `expand`, `builtin` define and expand macros; `skim`,
+//! `defer`, `lazy` leave declarations of headers unread until a program needs them.
 //! Invariant: any input ends: the depth of everything that nests, the number of tokens macros make and
 //! the number of files opened are bounded, and going beyond is an error at the place that did.
 
 mod builtin;
 mod cond;
+mod defer;
 mod directive;
 mod expand;
 mod include;
 pub mod known;
+mod lazy;
 mod macros;
 mod options;
 mod pragma;
 mod predef;
 mod print;
+mod skim;
 mod stream;
 
 pub use include::Dep;
+pub use lazy::{Program, run_lazily};
 pub use macros::Macros;
 pub use options::{Cpu, Files, MacroOption, MemoryFiles, OptLevel, Options, ReadError, Std, normalize};
 pub use print::{make_rule, print};
@@ -29,6 +34,7 @@ use crate::Session;
 use crate::diag::codes;
 use crate::source::{Loc, Span};
 use crate::token::{TokFlags, Token, TokenKind, Tokens};
+use defer::Later;
 use include::Search;
 use std::sync::Arc;
 use stream::{ExpFrame, FileFrame};
@@ -56,9 +62,7 @@ pub fn preprocess(cx: &mut Session<'_>, main: &str) -> Tokens {
 /// Preprocesses the file `main` and says what else is known afterwards.
 pub fn run(cx: &mut Session<'_>, main: &str) -> Output {
     let mut pp = Pp::new(cx, main);
-    pp.predefine();
-    let end = pp.main_file(main);
-    pp.out.toks.push(Token::new(TokenKind::Eof, end));
+    pp.everything(main);
     Output { tokens: pp.out, macros: pp.macros, deps: pp.search.deps }
 }
 
@@ -90,12 +94,20 @@ struct Pp<'s, 'f> {
     counter: u32,
     /// The text being read is the command line's.
     at_command_line: bool,
+    in_main: bool,
+    /// Declarations of headers that wait; `None` when all are to be read in order.
+    later: Option<Later>,
 }
 
 impl<'s, 'f> Pp<'s, 'f> {
     fn new(cx: &'s mut Session<'f>, main: &str) -> Pp<'s, 'f> {
         let macros = Macros::new(&cx.names);
         let search = Search::new(&cx.options);
+        Pp::resume(cx, main, macros, search)
+    }
+
+    /// With what an earlier run left.
+    fn resume(cx: &'s mut Session<'f>, main: &str, macros: Macros, search: Search) -> Pp<'s, 'f> {
         Pp {
             cx,
             out: Tokens::default(),
@@ -115,7 +127,16 @@ impl<'s, 'f> Pp<'s, 'f> {
             stopped: false,
             counter: 0,
             at_command_line: false,
+            in_main: false,
+            later: None,
         }
+    }
+
+    /// Reads what there is to read, and ends it with `Eof`.
+    fn everything(&mut self, main: &str) {
+        self.predefine();
+        let end = self.main_file(main);
+        self.out.toks.push(Token::new(TokenKind::Eof, end));
     }
 
     /// The built-in definitions, then `-D`, `-U` and `-include`.
@@ -156,6 +177,7 @@ impl<'s, 'f> Pp<'s, 'f> {
         let Some(text) = self.known_text(known) else { return Loc::NONE };
         self.add_dep_first(main);
         let len = text.len();
+        self.in_main = true;
         let Some(file) = self.cx.source.add_file(main, text.clone(), Loc::NONE, false) else {
             self.error(&codes::SOURCE_LIMIT, Span::NONE, "the program is too big");
             return Loc::NONE;

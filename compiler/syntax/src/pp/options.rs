@@ -146,6 +146,8 @@ pub struct Options {
     pub debug_info: bool,
     /// `-undef`: no predefined macros (the built-in ones like `__LINE__` stay).
     pub undef: bool,
+    /// `-fno-lazy-headers`: read headers whole, not only what the program needs of them.
+    pub eager_headers: bool,
     /// Only the text is wanted (`-E`): stray bytes are passed on instead of reported.
     pub text_only: bool,
 }

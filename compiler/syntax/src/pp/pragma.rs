@@ -7,7 +7,7 @@
 
 use super::Pp;
 use crate::diag::{Diag, codes};
-use crate::intern::{Symbol, class, kw, sym};
+use crate::intern::{Symbol, kw, sym};
 use crate::lexer::{self, Cursor};
 use crate::source::{Loc, Span};
 use crate::token::{Pragma, PragmaKind, Token, TokenKind};
@@ -136,7 +136,7 @@ impl Pp<'_, '_> {
             if tok.kind != TokenKind::Ident {
                 return self.malformed(tok.loc, "GCC poison");
             }
-            self.cx.names.set_class(tok.sym(), class::POISONED, class::POISONED);
+            self.macros.poison(&self.cx.names, tok.sym());
         }
     }
 

@@ -7,6 +7,7 @@
 
 use super::Pp;
 use super::macros::MacroId;
+use super::skim::Open;
 use crate::Session;
 use crate::diag::{Code, Diag, Severity, codes};
 use crate::intern::Symbol;
@@ -48,7 +49,14 @@ pub(super) struct FileFrame {
     cursor: Cursor,
     buf: Vec<Token>,
     next: usize,
+    /// Everything up to `limit` was lexed.
     done: bool,
+    /// Where lexing stops: the end of the text, or of the part of it that is to be read now.
+    limit: usize,
+    /// What is behind `limit` is skimmed first.
+    lazy: bool,
+    /// `limit` is inside a declaration; the brackets that are open there.
+    pub(super) inside: Option<Option<Open>>,
     pub(super) conds: Vec<Cond>,
     pub(super) guard: Guard,
     /// Directory the file was found in: where `#include_next` goes on.
@@ -65,8 +73,47 @@ impl FileFrame {
         }
         self.buf.clear();
         self.next = 0;
-        self.done = lexer::lex(&self.text, self.base, &mut self.cursor, &mut cx.names, &mut self.buf, CHUNK);
+        let text = self.text.get(..self.limit).unwrap_or(&self.text);
+        self.done = lexer::lex(text, self.base, &mut self.cursor, &mut cx.names, &mut self.buf, CHUNK);
         !self.buf.is_empty()
+    }
+
+    /// Where skimming goes on, when all that was to be read was read.
+    pub(super) fn waits_at(&self) -> Option<usize> {
+        let used_up = self.lazy && self.done && self.next >= self.buf.len() && self.limit < self.text.len();
+        used_up.then_some(self.limit)
+    }
+
+    /// Whether declarations of this file may wait.
+    pub(super) fn is_lazy(&self) -> bool {
+        self.lazy
+    }
+
+    /// Makes `text[from..to]` what is to be read next; `bol` if only white space precedes it on its line.
+    pub(super) fn read(&mut self, from: usize, to: usize, bol: bool) {
+        self.seek(from);
+        if bol {
+            self.cursor = Cursor::at_line_start(from);
+        }
+        self.limit = to;
+    }
+
+    /// Leaves out everything up to `to`.
+    pub(super) fn leave_out(&mut self, to: usize) {
+        self.seek(to);
+        self.limit = to;
+        self.done = true;
+    }
+
+    /// Reads the rest of the file as it comes; `false` if that is the case already.
+    fn lift(&mut self) -> bool {
+        let held_back = self.waits_at().is_some();
+        if held_back {
+            self.limit = self.text.len();
+            self.lazy = false;
+            self.done = false;
+        }
+        held_back
     }
 
     fn peek(&mut self, cx: &mut Session<'_>) -> Option<Token> {
@@ -126,7 +173,8 @@ impl Pp<'_, '_> {
         known: Option<usize>,
     ) {
         let base = self.cx.source.loc(file, 0);
-        if text.len() > LARGE {
+        let lazy = self.later.is_some() && self.may_wait();
+        if text.len() > LARGE && !lazy {
             // As measured on kernel type dumps, so that nothing is moved while it grows.
             self.cx.names.reserve(text.len() / 48);
             self.out.toks.reserve(text.len() / 5);
@@ -134,16 +182,42 @@ impl Pp<'_, '_> {
         let buf = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK));
         self.files.push(FileFrame {
             file,
-            text,
             base,
             cursor: Cursor::at_start(),
             buf,
             next: 0,
-            done: false,
+            done: lazy,
+            limit: if lazy { 0 } else { text.len() },
+            lazy,
+            inside: None,
+            text,
             conds: Vec::new(),
             guard: Guard::Start,
             dir,
             known,
+        });
+    }
+
+    /// Opens a part of a file that was read before; `bol` if it starts a line.
+    pub(super) fn push_part(&mut self, file: FileId, from: usize, to: usize, bol: bool) {
+        let text = self.cx.source.shared_text(file);
+        let base = self.cx.source.loc(file, 0);
+        let buf = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK));
+        self.files.push(FileFrame {
+            file,
+            base,
+            cursor: if bol { Cursor::at_line_start(from) } else { Cursor::at(from) },
+            buf,
+            next: 0,
+            done: false,
+            limit: to.min(text.len()),
+            lazy: false,
+            inside: None,
+            text,
+            conds: Vec::new(),
+            guard: Guard::Broken,
+            dir: None,
+            known: None,
         });
     }
 
@@ -159,8 +233,7 @@ impl Pp<'_, '_> {
         if let (Guard::After(name), Some(known)) = (frame.guard, frame.known) {
             self.search.set_guard(known, name);
         }
-        frame.buf.clear();
-        self.give_back(frame.buf);
+        self.give_back(std::mem::take(&mut frame.buf));
         !self.files.is_empty()
     }
 
@@ -187,7 +260,11 @@ impl Pp<'_, '_> {
         if self.stopped {
             return end(self.cx, frame);
         }
-        match frame.peek(self.cx) {
+        let next = match frame.peek(self.cx) {
+            None if !self.in_directive && frame.lift() => frame.peek(self.cx),
+            next => next,
+        };
+        match next {
             None if self.in_directive => Token::new(TokenKind::Eod, self.last_loc),
             None => end(self.cx, frame),
             Some(tok) if self.in_directive && tok.flags.bol() => {
@@ -234,6 +311,9 @@ impl Pp<'_, '_> {
             self.pop_exp();
         }
         loop {
+            if !self.in_directive && self.collecting == 0 {
+                self.skim();
+            }
             let mut tok = self.file_token();
             if tok.kind == TokenKind::Hash && tok.flags.bol() && !self.in_directive {
                 self.directive(tok);
@@ -293,7 +373,11 @@ impl Pp<'_, '_> {
             }
         }
         for frame in self.files.iter_mut().rev() {
-            match frame.peek(self.cx) {
+            let next = match frame.peek(self.cx) {
+                None if !self.in_directive && frame.lift() => frame.peek(self.cx),
+                next => next,
+            };
+            match next {
                 Some(tok) => return tok.kind == TokenKind::LParen && !(self.in_directive && tok.flags.bol()),
                 None if self.in_directive => return false,
                 None => {}

@@ -2,7 +2,7 @@
 //!
 //! The corpora lie outside the repository: `skep_test_tools` finds them. `SKEP_FULL=1` takes all
 //! selftests instead of a sample.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 use skep_syntax::pp::{Files, MacroOption, Options, ReadError};
 pub use skep_test_tools::{self as tools, CLANG, Need, have};

@@ -1,6 +1,11 @@
 //! Kernel versions as values, and what each brought.
 //!
 //! Nothing in the code compares version numbers by hand: it asks [`Target::has`].
+//!
+//! Where a version comes from stands behind its row: `timeline` is docs.ebpf.io/linux/timeline, which
+//! names the commit (of the feature, or of what came with it), `pages` the pages there about the
+//! concept or the pull request in the kernel's history, `bcc` bcc's kernel-versions.md, `kernel` the
+//! types of the kernels 6.12 and 6.18. `not checked` is from memory.
 
 use core::fmt;
 
@@ -12,7 +17,7 @@ pub struct Kernel(pub u16, pub u16);
 
 impl Kernel {
     /// The newest version that the tables know.
-    pub const LATEST: Kernel = Kernel(6, 12);
+    pub const LATEST: Kernel = Kernel(6, 18);
 
     /// From `6.12`, or a release string that starts so (`6.12.3-generic`).
     pub fn parse(text: &str) -> Option<Kernel> {
@@ -79,105 +84,117 @@ macro_rules! features {
 
 features! {
     /// Packets are read through `data` and `data_end`.
-    DirectPacketAccess, 4 . 7;
+    DirectPacketAccess, 4 . 7; // bcc
     /// Pointers may be moved by values of known range.
-    VariableOffsets, 4 . 14;
+    VariableOffsets, 4 . 14; // not checked
     /// Calls of functions of the same program.
-    LocalCalls, 4 . 16;
+    LocalCalls, 4 . 16; // bcc; pages
     /// Types come with the program.
-    Btf, 4 . 18;
+    Btf, 4 . 18; // timeline: BPF_BTF_LOAD; bcc
     /// Functions and lines come with the program.
-    BtfFuncInfo, 5 . 0;
+    BtfFuncInfo, 5 . 0; // not checked
     /// Spin locks in map values.
-    SpinLock, 5 . 1;
+    SpinLock, 5 . 1; // timeline: bpf_spin_lock
     /// Compares of 32 bits.
-    Jmp32, 5 . 1;
+    Jmp32, 5 . 1; // not checked
     /// A million instructions may be examined instead of 131072.
-    InsnLimit1M, 5 . 2;
+    InsnLimit1M, 5 . 2; // pages
     /// Global variables (and direct addresses of map values).
-    GlobalData, 5 . 2;
+    GlobalData, 5 . 2; // timeline: BPF_MAP_FREEZE and BPF_F_RDONLY_PROG of the same series
     /// Variables and sections in BTF.
-    BtfDatasec, 5 . 2;
+    BtfDatasec, 5 . 2; // not checked
     /// Loops of which the verifier sees the end.
-    BoundedLoops, 5 . 3;
+    BoundedLoops, 5 . 3; // pages
     /// Ranges are followed backwards only where they matter.
-    PreciseTracking, 5 . 3;
+    PreciseTracking, 5 . 3; // pages: merged with BoundedLoops
     /// Pointers of BTF types, `fentry`, `fexit`, `tp_btf`.
-    Trampolines, 5 . 5;
+    Trampolines, 5 . 5; // timeline: BPF_TRACE_FENTRY
     /// Functions verified once, for all callers.
-    GlobalFunctions, 5 . 6;
+    GlobalFunctions, 5 . 6; // pages
     /// Programs that implement a kernel interface.
-    StructOps, 5 . 6;
+    StructOps, 5 . 6; // timeline: BPF_PROG_TYPE_STRUCT_OPS
     /// Programs that replace a function of another program.
-    Freplace, 5 . 6;
+    Freplace, 5 . 6; // timeline: BPF_PROG_TYPE_EXT
     /// Security hooks.
-    Lsm, 5 . 7;
+    Lsm, 5 . 7; // timeline: BPF_PROG_TYPE_LSM
     /// Ring buffers.
-    Ringbuf, 5 . 8;
+    Ringbuf, 5 . 8; // timeline: BPF_MAP_TYPE_RINGBUF
     /// Programs that walk kernel objects.
-    Iterators, 5 . 8;
+    Iterators, 5 . 8; // timeline: BPF_TRACE_ITER
     /// Programs that may sleep.
-    Sleepable, 5 . 10;
+    Sleepable, 5 . 10; // timeline: BPF_F_SLEEPABLE
     /// Tail calls in functions of a program.
-    TailCallsInSubprograms, 5 . 10;
+    TailCallsInSubprograms, 5 . 10; // pages
     /// Kernel variables, typed.
-    Ksyms, 5 . 10;
+    Ksyms, 5 . 10; // timeline: bpf_per_cpu_ptr of the same series
     /// Atomic operations besides addition.
-    Atomics, 5 . 12;
+    Atomics, 5 . 12; // not checked
     /// Calls of kernel functions.
-    Kfuncs, 5 . 13;
+    Kfuncs, 5 . 13; // timeline: the kfuncs of TCP
     /// Functions as arguments of helpers.
-    Callbacks, 5 . 13;
+    Callbacks, 5 . 13; // pages
     /// Pointer arguments of global functions.
-    GlobalFunctionPointers, 5 . 13;
+    GlobalFunctionPointers, 5 . 13; // not checked
     /// Timers in map values.
-    Timers, 5 . 15;
+    Timers, 5 . 15; // timeline: bpf_timer_init
     /// Declaration tags in BTF.
-    BtfDeclTag, 5 . 16;
+    BtfDeclTag, 5 . 16; // not checked
     /// Spilled scalars keep their ranges.
-    SpilledScalars, 5 . 16;
+    SpilledScalars, 5 . 16; // not checked
     /// Type tags in BTF.
-    BtfTypeTag, 5 . 17;
+    BtfTypeTag, 5 . 17; // not checked
     /// `bpf_loop`.
-    BpfLoop, 5 . 17;
+    BpfLoop, 5 . 17; // timeline: bpf_loop
     /// One program for many functions.
-    KprobeMulti, 5 . 18;
+    KprobeMulti, 5 . 18; // timeline: BPF_TRACE_KPROBE_MULTI
     /// Packets in several fragments.
-    XdpFrags, 5 . 18;
+    XdpFrags, 5 . 18; // timeline: BPF_F_XDP_HAS_FRAGS
     /// Pointers to kernel objects in map values.
-    Kptr, 5 . 19;
+    Kptr, 5 . 19; // timeline: bpf_kptr_xchg
     /// Dynamic pointers.
-    Dynptr, 5 . 19;
+    Dynptr, 5 . 19; // timeline: bpf_dynptr_from_mem
     /// Enumerations of 64 bits in BTF.
-    BtfEnum64, 6 . 0;
+    BtfEnum64, 6 . 0; // not checked
     /// Objects of the program's own types.
-    LocalKptr, 6 . 2;
+    LocalKptr, 6 . 2; // timeline: bpf_obj_new_impl
     /// Linked lists.
-    LinkedList, 6 . 2;
+    LinkedList, 6 . 2; // timeline: bpf_list_pop_front
     /// RCU critical sections in programs.
-    RcuReadLock, 6 . 2;
+    RcuReadLock, 6 . 2; // timeline: bpf_rcu_read_lock
     /// Red-black trees.
-    Rbtree, 6 . 3;
+    Rbtree, 6 . 3; // timeline: bpf_rbtree_remove
     /// Privileged programs may read stack that was never written.
-    UninitStackReads, 6 . 3;
+    UninitStackReads, 6 . 3; // not checked
     /// `bpf_iter_num_new` and others: loops over open-coded iterators.
-    OpenCodedIterators, 6 . 4;
+    OpenCodedIterators, 6 . 4; // timeline: bpf_iter_num_new
     /// Programs at netfilter hooks.
-    Netfilter, 6 . 4;
+    Netfilter, 6 . 4; // timeline: BPF_PROG_TYPE_NETFILTER
     /// The instructions of cpu v4.
-    CpuV4, 6 . 6;
+    CpuV4, 6 . 6; // not checked
     /// Attaching to traffic control by links.
-    Tcx, 6 . 6;
+    Tcx, 6 . 6; // not checked
     /// `bpf_throw`.
-    Exceptions, 6 . 7;
+    Exceptions, 6 . 7; // timeline: bpf_throw
     /// Values that cannot be null and other argument tags of global functions.
-    ArgTags, 6 . 8;
+    ArgTags, 6 . 8; // pages
     /// Memory shared with user space through pointers.
-    Arena, 6 . 9;
+    Arena, 6 . 9; // timeline: BPF_MAP_TYPE_ARENA
     /// Loops with a hidden counter.
-    MayGoto, 6 . 9;
+    MayGoto, 6 . 9; // not checked
     /// Calls of some helpers that keep the caller's registers.
-    FastCalls, 6 . 12;
+    FastCalls, 6 . 12; // not checked
+    /// One program before and after a user function.
+    UprobeSession, 6 . 13; // kernel: not in 6.12, is in 6.18; between them not checked
+    /// Sections without interrupts (`bpf_local_irq_save`).
+    LocalIrq, 6 . 14; // timeline: bpf_local_irq_save
+    /// Loads that acquire and stores that release.
+    AcquireRelease, 6 . 15; // pages: pull request of 6.15
+    /// Spin locks that give up instead of hanging (`bpf_res_spin_lock`).
+    ResilientSpinLock, 6 . 15; // pages: pull request of 6.15
+    /// Loops with a hidden limit of time.
+    TimedMayGoto, 6 . 15; // pages: pull request of 6.15
+    /// Callbacks in the context of a task (`bpf_task_work_schedule_signal`).
+    TaskWork, 6 . 18; // kernel: not in 6.12, is in 6.18; between them not checked
 }
 
 #[cfg(test)]

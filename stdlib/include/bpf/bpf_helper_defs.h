@@ -372,7 +372,7 @@ static long (* const bpf_sk_storage_delete)(void *map, void *sk) = (void *) 108;
 /* 109: since Linux 5.3 */
 static long (* const bpf_send_signal)(__u32 sig) = (void *) 109;
 
-/* 110: since Linux 5.3, for GPL-compatible programs */
+/* 110: since Linux 5.4, for GPL-compatible programs */
 static __s64 (* const bpf_tcp_gen_syncookie)(void *sk, void *iph, __u32 iph_len, struct tcphdr *th, __u32 th_len) = (void *) 110;
 
 /* 111: since Linux 5.5, for GPL-compatible programs */
@@ -390,46 +390,46 @@ static long (* const bpf_probe_read_user_str)(void *dst, __u32 size, const void 
 /* 115: since Linux 5.5, for GPL-compatible programs */
 static long (* const bpf_probe_read_kernel_str)(void *dst, __u32 size, const void *unsafe_ptr) = (void *) 115;
 
-/* 116: since Linux 5.5 */
+/* 116: since Linux 5.6 */
 static long (* const bpf_tcp_send_ack)(void *tp, __u32 rcv_nxt) = (void *) 116;
 
-/* 117: since Linux 5.5 */
+/* 117: since Linux 5.6 */
 static long (* const bpf_send_signal_thread)(__u32 sig) = (void *) 117;
 
-/* 118: since Linux 5.5 */
+/* 118: since Linux 5.6 */
 static __u64 (* const bpf_jiffies64)(void) = (void *) 118;
 
-/* 119: since Linux 5.6, for GPL-compatible programs */
+/* 119: since Linux 5.7, for GPL-compatible programs */
 static long (* const bpf_read_branch_records)(struct bpf_perf_event_data *ctx, void *buf, __u32 size, __u64 flags) = (void *) 119;
 
 /* 120: since Linux 5.7 */
 static long (* const bpf_get_ns_current_pid_tgid)(__u64 dev, __u64 ino, struct bpf_pidns_info *nsdata, __u32 size) = (void *) 120;
 
-/* 121: since Linux 5.6, for GPL-compatible programs */
+/* 121: since Linux 5.7, for GPL-compatible programs */
 static long (* const bpf_xdp_output)(void *ctx, void *map, __u64 flags, void *data, __u64 size) = (void *) 121;
 
 /* 122: since Linux 5.7 */
 static __u64 (* const bpf_get_netns_cookie)(void *ctx) = (void *) 122;
 
-/* 123: since Linux 5.6 */
+/* 123: since Linux 5.7 */
 static __u64 (* const bpf_get_current_ancestor_cgroup_id)(int ancestor_level) = (void *) 123;
 
-/* 124: since Linux 5.6 */
+/* 124: since Linux 5.7 */
 static long (* const bpf_sk_assign)(void *ctx, void *sk, __u64 flags) = (void *) 124;
 
 /* 125: since Linux 5.8 */
 static __u64 (* const bpf_ktime_get_boot_ns)(void) = (void *) 125;
 
-/* 126: since Linux 5.7, for GPL-compatible programs */
+/* 126: since Linux 5.8, for GPL-compatible programs */
 static long (* const bpf_seq_printf)(struct seq_file *m, const char *fmt, __u32 fmt_size, const void *data, __u32 data_len) = (void *) 126;
 
-/* 127: since Linux 5.7, for GPL-compatible programs */
+/* 127: since Linux 5.8, for GPL-compatible programs */
 static long (* const bpf_seq_write)(struct seq_file *m, const void *data, __u32 len) = (void *) 127;
 
-/* 128: since Linux 5.7 */
+/* 128: since Linux 5.8 */
 static __u64 (* const bpf_sk_cgroup_id)(void *sk) = (void *) 128;
 
-/* 129: since Linux 5.7 */
+/* 129: since Linux 5.8 */
 static __u64 (* const bpf_sk_ancestor_cgroup_id)(void *sk, int ancestor_level) = (void *) 129;
 
 /* 130: since Linux 5.8 */
@@ -447,7 +447,7 @@ static void (* const bpf_ringbuf_discard)(void *data, __u64 flags) = (void *) 13
 /* 134: since Linux 5.8 */
 static __u64 (* const bpf_ringbuf_query)(void *ringbuf, __u64 flags) = (void *) 134;
 
-/* 135: since Linux 5.7 */
+/* 135: since Linux 5.8 */
 static long (* const bpf_csum_level)(struct __sk_buff *skb, __u64 level) = (void *) 135;
 
 /* 136: since Linux 5.9 */

@@ -319,6 +319,13 @@ mod tests {
     }
 
     #[test]
+    fn later_numbers_are_of_later_kernels() {
+        for pair in HELPERS.windows(2) {
+            assert!(pair[0].since <= pair[1].since, "{} is older than {}", pair[1].name, pair[0].name);
+        }
+    }
+
+    #[test]
     fn prototypes_and_classes_have_as_many_arguments() {
         for row in HELPERS {
             let variadic = row.c_params.contains("...");

@@ -7,11 +7,12 @@ use clap::ValueEnum;
 use skep_compiler::{Compiled, Options, compile};
 use skep_stdlib::isa;
 use skep_syntax::Session;
-use skep_syntax::diag::Style;
+use skep_syntax::codes;
+use skep_syntax::diag::{Severity, Style};
 use skep_syntax::pp::{self, MacroOption, OptLevel};
 
 use crate::error::{Error, Result};
-use crate::io::{EMBEDDED, Io};
+use crate::io::{EMBEDDED, Io, STDIN};
 
 /// Directories of the host that clang searches for `-target bpf`.
 pub const HOST_DIRS: [&str; 2] = ["/usr/local/include", "/usr/include"];
@@ -139,7 +140,15 @@ pub fn compile_file(
     readable(cx, path)?;
     let compiled = compile(cx, path, options, &mut |_, _| {});
     report(cx, io)?;
-    compiled.map_err(|_| Error::FINDINGS)
+    compiled.map_err(|_| failure(cx))
+}
+
+/// The exit code of a compilation that failed: 3 if nothing is wrong but that we cannot do it yet, so
+/// that a wrapper may fall back to another compiler.
+pub fn failure(cx: &Session<'_>) -> Error {
+    let mut errors = cx.diags.iter().filter(|diag| diag.severity == Severity::Error);
+    let unsupported = errors.all(|diag| *diag.code == codes::UNSUPPORTED);
+    Error::Reported(if unsupported { 3 } else { 1 })
 }
 
 /// That the main file can be read at all is a matter of the command line, not of its text.
@@ -147,6 +156,7 @@ pub fn readable(cx: &Session<'_>, path: &str) -> Result {
     let reason = match cx.files.read(path) {
         Ok(_) => return Ok(()),
         Err(pp::ReadError::NotFound) if Path::new(path).is_dir() => "is a directory".into(),
+        Err(pp::ReadError::NotFound) if path == STDIN => "only `skep cc` reads standard input".into(),
         Err(pp::ReadError::NotFound) => "no such file or directory".into(),
         Err(pp::ReadError::Failed(reason)) => reason,
     };

@@ -57,7 +57,7 @@ impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Error {
         match error.kind() {
             std::io::ErrorKind::BrokenPipe => Error::BrokenPipe,
-            _ => Error::Usage(format!("cannot write: {error}")),
+            _ => Error::Usage(format!("cannot write the output: {}", crate::io::reason(&error))),
         }
     }
 }

@@ -34,7 +34,7 @@ impl Io<'_> {
         if path == STDIN {
             let mut bytes = Vec::new();
             let read = self.stdin.take(MAX_FILE).read_to_end(&mut bytes);
-            return read.map(|_| bytes).map_err(|error| Error::file("<stdin>", error));
+            return read.map(|_| bytes).map_err(|error| Error::file("<stdin>", reason(&error)));
         }
         read_file(path).map_err(|error| Error::file(path, reason(&error)))
     }
@@ -74,7 +74,7 @@ fn read_file(path: &str) -> io::Result<Vec<u8>> {
 }
 
 /// The error without the operating system's number.
-fn reason(error: &io::Error) -> String {
+pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {
         Some(end) => text[..end].to_lowercase(),

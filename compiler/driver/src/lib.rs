@@ -71,8 +71,22 @@ pub fn main_on_terminal() -> ExitCode {
     let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
     let color = err.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    std::panic::set_hook(Box::new(report_bug));
     let mut io = Io { stdin: &mut std::io::stdin(), out: &mut out, err: &mut err, color };
     ExitCode::from(main_with(&args, &mut io))
+}
+
+/// A panic is a bug of ours, never a fault of the input: exit code 101.
+#[allow(clippy::print_stderr)]
+fn report_bug(info: &std::panic::PanicHookInfo<'_>) {
+    let place = info.location().map_or_else(String::new, |place| format!(" ({place})"));
+    let text = info.payload_as_str().unwrap_or("no message");
+    eprintln!("error: internal error in skep {}: {text}{place}", env!("CARGO_PKG_VERSION"));
+    eprintln!("This is a bug in skep, not in your program. Please report it with the command line and the");
+    eprintln!("input (`skep cc -E` makes one file of a program and its headers).");
+    if std::env::var_os("RUST_BACKTRACE").is_some() {
+        eprintln!("{}", std::backtrace::Backtrace::force_capture());
+    }
 }
 
 /// Runs one command line, program name first; returns the exit code.
@@ -81,16 +95,15 @@ pub fn main_with(args: &[String], io: &mut Io<'_>) -> u8 {
         Some(cc_args) => cmd::cc::run(cmd::cc::Args { args: cc_args }, io),
         None => parse_and_run(args, io),
     };
-    let flushed = io.out.flush();
-    match result {
+    // What is still in a buffer is written here, where a failure can be reported.
+    match result.and_then(|()| Ok(io.out.flush()?)) {
         Err(error) => {
             if let Some(message) = error.message() {
                 // The last resort has nowhere to report its own failure.
-                let _ = writeln!(io.err, "skep: {message}");
+                let _ = writeln!(io.err, "error: {message}");
             }
             error.exit_code()
         }
-        Ok(()) if flushed.is_err() => 2,
         Ok(()) => 0,
     }
 }

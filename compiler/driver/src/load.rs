@@ -21,8 +21,8 @@ const HOST_BTF: &str = "/sys/kernel/btf/vmlinux";
 #[derive(clap::Args, Clone, Debug)]
 pub struct VerifyArgs {
     /// Version of the kernel that shall run the programs
-    #[arg(long, value_name = "X.Y", default_value = "6.12")]
-    pub kernel: String,
+    #[arg(long, value_name = "X.Y", default_value_t = Kernel::LATEST, value_parser = kernel)]
+    pub kernel: Kernel,
     /// BTF of that kernel: a file, `host` for the running kernel's, or `none`
     #[arg(long, value_name = "FILE", default_value = "host")]
     pub btf: String,
@@ -31,11 +31,14 @@ pub struct VerifyArgs {
     pub kernel_log: bool,
 }
 
+fn kernel(text: &str) -> std::result::Result<Kernel, String> {
+    Kernel::parse(text).ok_or_else(|| format!("not a version of the kernel, like {}", Kernel::LATEST))
+}
+
 impl VerifyArgs {
     /// The target kernel.
-    fn target(&self) -> Result<Target> {
-        let wrong = || Error::usage(format!("`{}` is not a kernel version (say 6.12)", self.kernel));
-        Ok(Target { kernel: Kernel::parse(&self.kernel).ok_or_else(wrong)?, ..Target::default() })
+    fn target(&self) -> Target {
+        Target { kernel: self.kernel, ..Target::default() }
     }
 
     /// The target kernel's BTF. The running kernel's is used when there is one and none was named.
@@ -58,8 +61,13 @@ pub fn link(name: &str, bytes: &[u8], args: &VerifyArgs, io: &mut Io<'_>) -> Res
     object.link(&options).map_err(|error| findings(io, name, &error))
 }
 
-fn findings(io: &mut Io<'_>, name: &str, error: &dyn std::fmt::Display) -> Error {
-    match writeln!(io.err, "error: `{name}` cannot be loaded: {error}") {
+/// Something is wrong in an object: that is a finding, not a wrong use of the command.
+pub fn findings(io: &mut Io<'_>, name: &str, error: &dyn std::fmt::Display) -> Error {
+    let help = match name.ends_with(".c") {
+        true => "\n  = help: this is C; `skep build` compiles and verifies it",
+        false => "",
+    };
+    match writeln!(io.err, "error: `{name}` cannot be loaded: {error}{help}") {
         Ok(()) => Error::FINDINGS,
         Err(error) => error.into(),
     }
@@ -72,8 +80,7 @@ pub fn verify(
     args: &VerifyArgs,
     io: &mut Io<'_>,
 ) -> Result<Verified> {
-    let options =
-        verify::Options { target: args.target()?, btf: args.btf(io)?, ..verify::Options::default() };
+    let options = verify::Options { target: args.target(), btf: args.btf(io)?, ..verify::Options::default() };
     let reports = match verify::verify(image.clone(), &options) {
         Ok(verified) => return Ok(verified),
         Err(reports) => reports,
@@ -94,7 +101,12 @@ pub fn verify(
 
 /// Verdicts on every program, for listings.
 pub fn verdict_list(image: &Image, args: &VerifyArgs, io: &mut Io<'_>) -> Result<Vec<verify::Verdict>> {
-    let options =
-        verify::Options { target: args.target()?, btf: args.btf(io)?, ..verify::Options::default() };
+    let options = verify::Options { target: args.target(), btf: args.btf(io)?, ..verify::Options::default() };
     Ok(verdicts(image, &options))
+}
+
+/// The names of all programs, for messages.
+pub fn program_names(image: &Image) -> String {
+    let names: Vec<String> = image.programs.iter().map(|program| format!("`{}`", program.name)).collect();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }

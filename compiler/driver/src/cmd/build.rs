@@ -1,12 +1,13 @@
 //! `skep build`: sources to verified objects.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use skep_syntax::Session;
 
 use crate::compile::{CompileArgs, compile_file, sources};
 use crate::error::{Error, Result};
-use crate::io::{DiskFiles, Io};
+use crate::io::{DiskFiles, Io, STDIN};
 use crate::load::{self, VerifyArgs};
 
 /// Arguments.
@@ -39,6 +40,15 @@ pub fn run(args: Args, io: &mut Io<'_>) -> Result {
     {
         return Err(Error::usage(format!("`{output}` must be a directory: there are {} sources", files.len())));
     }
+    let mut outputs = BTreeMap::new();
+    for file in &files {
+        let output = object_path(file, args.output.as_deref());
+        if output != STDIN && let Some(other) = outputs.insert(output.clone(), file) {
+            return Err(Error::usage(format!(
+                "`{other}` and `{file}` would both be written to `{output}`: build them one by one, with -o"
+            )));
+        }
+    }
     let mut result = Ok(());
     for file in &files {
         match build(&args, file, io) {
@@ -53,7 +63,7 @@ fn build(args: &Args, file: &str, io: &mut Io<'_>) -> Result {
     let disk = DiskFiles::default();
     let mut session = Session::new(&disk, args.compile.pp_options());
     let compiled = compile_file(&mut session, file, &args.compile.options(), io)?;
-    if !args.no_verify && !args.verify_foreign() {
+    if !args.no_verify && !args.is_foreign() {
         let image = load::link(file, &compiled.object, &args.verify, io)?;
         load::verify(image, Some((&compiled, &session)), &args.verify, io)?;
     }
@@ -61,13 +71,14 @@ fn build(args: &Args, file: &str, io: &mut Io<'_>) -> Result {
     io.write(&output, &compiled.object)?;
     let functions = compiled.code.functions.iter();
     let slots: usize = functions.flat_map(|func| &func.insns).map(|insn| insn.slots()).sum();
-    writeln!(io.err, "{file} -> {output}: {slots} instructions")?;
+    let verified = if args.is_foreign() && !args.no_verify { ", not verified (big-endian)" } else { "" };
+    writeln!(io.err, "{file} -> {output}: {slots} instructions{verified}")?;
     Ok(())
 }
 
 impl Args {
     /// Objects for machines of the other byte order cannot be run or verified here.
-    fn verify_foreign(&self) -> bool {
+    fn is_foreign(&self) -> bool {
         self.compile.options().big_endian
     }
 }

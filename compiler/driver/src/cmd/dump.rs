@@ -1,17 +1,18 @@
 //! `skep dump`: what is inside a source file or an object.
 
 
-use skep_compiler::{Stage, compile};
+use skep_compiler::{Stage, compile, opt};
 use skep_runtime::Object;
 use skep_runtime::object::LinkOptions;
 use skep_stdlib::btf::print_c;
 use skep_syntax::Session;
 use skep_syntax::{parse, pp, print};
 
-use crate::compile::{CompileArgs, report};
+use crate::compile::{CompileArgs, failure, readable, report};
 use crate::error::{Error, Result};
 use crate::io::{DiskFiles, Io};
 use crate::listing;
+use crate::load::findings;
 
 /// Arguments.
 #[derive(clap::Args)]
@@ -49,12 +50,18 @@ enum What {
 
 /// Runs it.
 pub fn run(args: Args, io: &mut Io<'_>) -> Result {
+    let known = |name: &str| name == "all" || opt::PASSES.iter().any(|pass| pass.name == name);
+    if let Some(name) = args.print_after.as_ref().filter(|name| !known(name)) {
+        let passes: Vec<&str> = opt::PASSES.iter().map(|pass| pass.name).collect();
+        return Err(Error::usage(format!("no pass is called `{name}`; there are all, {}", passes.join(", "))));
+    }
     if !args.file.ends_with(".c") {
         let bytes = io.read(&args.file)?;
         return object(&args, &bytes, io);
     }
     let disk = DiskFiles::default();
     let mut session = Session::new(&disk, args.compile.pp_options());
+    readable(&session, &args.file)?;
     if let What::Pp | What::Ast = args.what {
         let tokens = pp::preprocess(&mut session, &args.file);
         match args.what {
@@ -85,7 +92,7 @@ pub fn run(args: Args, io: &mut Io<'_>) -> Result {
     for text in &texts {
         io.out.write_all(text.as_bytes())?;
     }
-    let compiled = compiled.map_err(|_| Error::FINDINGS)?;
+    let compiled = compiled.map_err(|_| failure(&session))?;
     match args.what {
         What::Insns if args.print_after.is_none() => {
             io.out.write_all(listing::assembly(&compiled, &session).as_bytes())?;
@@ -98,22 +105,32 @@ pub fn run(args: Args, io: &mut Io<'_>) -> Result {
 
 /// What is in an object.
 fn object(args: &Args, bytes: &[u8], io: &mut Io<'_>) -> Result {
-    let bad = |error: &dyn std::fmt::Display| Error::file(&args.file, error);
-    let object = Object::parse(bytes).map_err(|error| bad(&error))?;
+    let object = Object::parse(bytes).map_err(|error| findings(io, &args.file, &error))?;
     match args.what {
         What::Btf => {
-            let btf = object.btf().map_err(|error| bad(&error))?;
+            let btf = object.btf().map_err(|error| findings(io, &args.file, &error))?;
             let btf = btf.ok_or_else(|| Error::file(&args.file, "has no BTF"))?;
             io.out.write_all(print_c::header(&btf).as_bytes())?;
         }
         What::Sections => {
-            for name in object.section_names() {
+            for name in object.section_names().filter(|name| !name.is_empty()) {
                 let size = object.section_bytes(name).map_or(0, <[u8]>::len);
-                writeln!(io.out, "{size:8} {name}")?;
+                writeln!(io.out, "section {name}: {size} bytes")?;
+            }
+            let linked = object.link(&LinkOptions::default());
+            let image = linked.map_err(|error| findings(io, &args.file, &error))?;
+            for map in &image.maps {
+                let (key, value, entries) = (map.key_size, map.value_size, map.max_entries);
+                writeln!(io.out, "map {}: {key} -> {value} bytes, {entries} entries", map.name)?;
+            }
+            for program in &image.programs {
+                let slots = program.code.iter().map(|(_, insn)| insn.slots()).sum::<usize>();
+                writeln!(io.out, "program {}: {}, {slots} instructions", program.name, program.section)?;
             }
         }
         What::Insns => {
-            let image = object.link(&LinkOptions::default()).map_err(|error| bad(&error))?;
+            let linked = object.link(&LinkOptions::default());
+            let image = linked.map_err(|error| findings(io, &args.file, &error))?;
             for program in &image.programs {
                 writeln!(io.out, "{}: # section `{}`", program.name, program.section)?;
                 let mut last = None;
@@ -131,7 +148,8 @@ fn object(args: &Args, bytes: &[u8], io: &mut Io<'_>) -> Result {
             }
         }
         What::Pp | What::Ast | What::Ir | What::IrOpt => {
-            return Err(Error::usage("an object has only instructions, BTF and sections"));
+            let what = "an object has only instructions, BTF and sections";
+            return Err(Error::usage(format!("{what}: --what is insns, btf or sections, or pass the C file")));
         }
     }
     Ok(())

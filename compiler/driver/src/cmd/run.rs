@@ -44,7 +44,7 @@ pub struct Args {
     /// Return value of the traced function
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     ret: Option<String>,
-    /// Write a map element first: numbers, or hex bytes after 0x:
+    /// Write a map element first: numbers, strings in double quotes, or bytes after hex:
     #[arg(long, value_name = "MAP:KEY=VALUE")]
     map: Vec<String>,
     /// Show the maps afterwards
@@ -54,7 +54,7 @@ pub struct Args {
     #[arg(long)]
     dump_packet: bool,
     /// Run so many times
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
     /// Nanoseconds since boot at the first reading of the clock
     #[arg(long, value_name = "NS", default_value_t = 1_000_000_000)]
@@ -72,7 +72,7 @@ pub struct Args {
     #[arg(long, default_value = "skep")]
     comm: String,
     /// Processor
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..MAX_CPUS))]
     cpu_id: u32,
     /// Seed of the random numbers
     #[arg(long, default_value_t = 1)]
@@ -88,6 +88,9 @@ pub struct Args {
     #[command(flatten)]
     verify: VerifyArgs,
 }
+
+/// The most processors that a kernel can be built for.
+const MAX_CPUS: i64 = 8192;
 
 /// Runs it.
 pub fn run(args: Args, io: &mut Io<'_>) -> Result {
@@ -156,16 +159,16 @@ fn load_program(args: &Args, io: &mut Io<'_>) -> Result<Verified> {
 
 fn chosen_programs(args: &Args, image: &Image) -> Result<Vec<usize>> {
     let names: Vec<&str> = image.programs.iter().map(|program| program.name.as_str()).collect();
-    let list = names.join(", ");
+    let list = load::program_names(image);
     if args.prog.is_empty() {
         return match names.len() {
             0 => Err(Error::usage(format!("`{}` has no programs", args.file))),
             1 => Ok(vec![0]),
-            _ => Err(Error::usage(format!("which program? --prog takes one of {list}"))),
+            _ => Err(Error::usage(format!("`{}` has several programs: choose by --prog {list}", args.file))),
         };
     }
     let find = |name: &String| {
-        let unknown = || Error::usage(format!("no program `{name}`; there are {list}"));
+        let unknown = || Error::usage(format!("`{}` has no program `{name}`; it has {list}", args.file));
         names.iter().position(|known| known == name).ok_or_else(unknown)
     };
     args.prog.iter().map(find).collect()
@@ -199,7 +202,11 @@ fn map_preset(text: &str, image: &Image) -> Result<MapPreset> {
     let form = "MAP:KEY=VALUE";
     let (map, element) = split(text, ':', form)?;
     let (key, value) = split(element, '=', form)?;
-    let unknown = || Error::usage(format!("no map is called `{map}`"));
+    let unknown = || {
+        let names: Vec<String> = image.maps.iter().map(|def| format!("`{}`", def.name)).collect();
+        let list = if names.is_empty() { "none".into() } else { names.join(", ") };
+        Error::usage(format!("there is no map `{map}`; there are {list}"))
+    };
     let def: &MapDef = image.maps.iter().find(|def| def.name == map).ok_or_else(unknown)?;
     let bytes = |text: &str, size: u32| -> Result<Vec<u8>> {
         match values::parse(text)? {

@@ -11,6 +11,7 @@
 
 mod print;
 
+pub use skep_stdlib::btf::ext::CoreKind;
 use skep_syntax::intern::Symbol;
 use skep_syntax::source::Span;
 
@@ -337,7 +338,7 @@ pub enum Unroll {
 /// Inline assembly.
 #[derive(Clone, Debug)]
 pub struct Asm {
-    /// Template with its escapes resolved by C, operands not substituted.
+    /// Template with its escapes resolved by C. Operands and labels have numbers: `%0`, `%l0`.
     pub template: String,
     /// `volatile`, or without outputs.
     pub volatile: bool,
@@ -345,8 +346,10 @@ pub struct Asm {
     pub outputs: Vec<AsmOutput>,
     /// Inputs.
     pub inputs: Vec<AsmInput>,
-    /// Clobbers: register names, `memory`, `cc`.
-    pub clobbers: Vec<String>,
+    /// Machine registers that it destroys, one bit each.
+    pub clobbers: u16,
+    /// Clobbers `memory`.
+    pub memory: bool,
     /// `asm goto` targets.
     pub labels: Vec<LabelId>,
 }
@@ -354,12 +357,12 @@ pub struct Asm {
 /// An output operand.
 #[derive(Clone, Debug)]
 pub struct AsmOutput {
-    /// `[name]`.
-    pub name: Option<Symbol>,
-    /// Constraint without `=` and `+`.
-    pub constraint: String,
+    /// Where it may be.
+    pub constraint: AsmConstraint,
     /// `+`.
     pub read_write: bool,
+    /// `&`: written before all inputs are read.
+    pub early: bool,
     /// Where the result goes.
     pub place: Place,
 }
@@ -367,12 +370,23 @@ pub struct AsmOutput {
 /// An input operand.
 #[derive(Clone, Debug)]
 pub struct AsmInput {
-    /// `[name]`.
-    pub name: Option<Symbol>,
-    /// Constraint: `r`, `i`, `m`, or a number that ties it to an output.
-    pub constraint: String,
-    /// Its value; for `m`, the address of the memory.
+    /// Where it may be.
+    pub constraint: AsmConstraint,
+    /// Its value; for memory, the address.
     pub value: Expr,
+}
+
+/// Where an operand of inline assembly may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AsmConstraint {
+    /// In a register.
+    pub register: bool,
+    /// Nowhere: a constant.
+    pub constant: bool,
+    /// In memory, and only there.
+    pub memory: bool,
+    /// Where the output of this number is.
+    pub tied: Option<u32>,
 }
 
 /// A value.
@@ -700,25 +714,6 @@ pub struct CoreReloc {
     pub member: Option<(RecordId, u32)>,
     /// Result is 64 bits wide (`ld_imm64`): enumerator values and type ids.
     pub wide: bool,
-}
-
-/// Kinds of CO-RE relocations, numbered as in the kernel.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[allow(missing_docs)]
-pub enum CoreKind {
-    FieldByteOffset = 0,
-    FieldByteSize = 1,
-    FieldExists = 2,
-    FieldSigned = 3,
-    FieldLshift = 4,
-    FieldRshift = 5,
-    TypeIdLocal = 6,
-    TypeIdTarget = 7,
-    TypeExists = 8,
-    TypeSize = 9,
-    EnumvalExists = 10,
-    EnumvalValue = 11,
-    TypeMatches = 12,
 }
 
 impl Global {

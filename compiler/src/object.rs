@@ -138,6 +138,7 @@ impl<'a> Writer<'a> {
         bytes: &mut Vec<u8>,
     ) -> Result<(), String> {
         let mut relocs = code.relocs.iter().peekable();
+        let mut words = code.words.iter().peekable();
         let mut slot = 0;
         for insn in &code.insns {
             let mut insn = *insn;
@@ -146,8 +147,14 @@ impl<'a> Writer<'a> {
                 let here = base / 8 + u64::from(slot);
                 patch(&mut insn, self.immediate(symbol, reloc.kind, reloc.addend, section, here));
             }
-            encode(&insn, self.parts.order, bytes)
-                .map_err(|error| format!("cannot encode {insn:?}: {error}"))?;
+            match words.next_if(|(at, _)| *at == slot) {
+                Some(&(_, word)) => bytes.extend(match self.parts.order {
+                    ByteOrder::Little => word.little,
+                    ByteOrder::Big => word.big,
+                }),
+                None => encode(&insn, self.parts.order, bytes)
+                    .map_err(|error| format!("cannot encode {insn:?}: {error}"))?,
+            }
             slot += insn.slots() as u32;
         }
         match relocs.next() {

@@ -170,7 +170,10 @@ impl Builder<'_> {
                 };
                 self.section(name, kind)
             }
-            None => self.section(default_section(kind), kind),
+            None => match self.module.types.address_space(global.ty) {
+                0 => self.section(default_section(kind), kind),
+                space => self.section(&format!(".addr_space.{space}"), SectionKind::Data),
+            },
         };
         self.place(SymbolRef::Global(id), section, size, global.align.into());
     }

@@ -21,13 +21,17 @@ pub fn assembly(compiled: &Compiled, session: &Session<'_>) -> String {
         let mut lines = func.lines.iter().peekable();
         let mut relocs = func.relocs.iter().peekable();
         let mut cores = func.cores.iter().peekable();
+        let mut words = func.words.iter().peekable();
         let mut slot = 0;
         for insn in &func.insns {
             while let Some((_, loc)) = lines.next_if(|(at, _)| *at <= slot) {
                 let at = compiled.ir.locs.get(*loc).map_or(Loc::NONE, |data| data.span.lo);
                 write_line(&mut text, session, at);
             }
-            let _ = write!(text, "{slot:6}: {insn}");
+            let _ = match words.next_if(|(at, _)| *at == slot) {
+                Some((_, word)) => write!(text, "{slot:6}: .byte {:02x?}", word.little),
+                None => write!(text, "{slot:6}: {insn}"),
+            };
             if let Some(reloc) = relocs.next_if(|reloc| reloc.slot == slot) {
                 let _ = write!(text, "  # {}", compiled.ir.symbols[reloc.symbol].name);
             }

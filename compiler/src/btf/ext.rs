@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use skep_stdlib::btf::TypeId;
-use skep_stdlib::btf::ext::{CoreKind, CoreRelo, Ext, ExtSection, FuncInfo, LineInfo};
+use skep_stdlib::btf::ext::{CoreRelo, Ext, ExtSection, FuncInfo, LineInfo};
 use skep_syntax::source::Loc;
 
 use crate::codegen::code::FuncCode;
@@ -108,10 +108,9 @@ fn add_relos(
     for &(slot, core) in &func.cores {
         let index = input.ir.cores[core].index as usize;
         let Some(reloc) = input.module.core_relocs.get(index) else { continue };
-        let Some(kind) = CoreKind::from_number(reloc.kind as u32) else { continue };
         let ty = types.full(reloc.root);
         let access = types.string(&reloc.access);
-        relos.push(CoreRelo { insn_off: base + slot * 8, ty, access, kind });
+        relos.push(CoreRelo { insn_off: base + slot * 8, ty, access, kind: reloc.kind });
     }
 }
 

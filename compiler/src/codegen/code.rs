@@ -4,6 +4,7 @@
 //! Positions are counted in 8-byte slots from the start of the function; `LoadImm64` takes two.
 
 use skep_stdlib::isa::Insn;
+use skep_stdlib::isa::asm::Word;
 
 use crate::ir::{CoreId, SrcLoc, SymbolId};
 
@@ -27,6 +28,8 @@ pub struct FuncCode {
     pub lines: Vec<(u32, SrcLoc)>,
     /// CO-RE relocations, by slot, increasing.
     pub cores: Vec<(u32, CoreId)>,
+    /// Words of inline assembly that replace the instruction at their slot, increasing.
+    pub words: Vec<(u32, Word)>,
     /// Bytes of stack the function uses.
     pub stack: u32,
 }

@@ -8,7 +8,7 @@ use skep_stdlib::isa::{CallTarget, Cpu, Imm64, Insn, Operand, Reg as Phys, Width
 use super::code::{FuncCode, Reloc, RelocKind};
 use super::frame;
 use super::layout::negated;
-use super::mir::{Addr, Base, Block, Callee, Func, Inst, Object, Op, Reg, Src};
+use super::mir::{Addr, AsmId, Base, Block, Callee, Func, Inst, Object, Op, Reg, Src};
 use super::{Limit, LimitKind};
 use crate::ir::{Arena, Module, SrcLoc, SymbolId};
 
@@ -16,6 +16,8 @@ use crate::ir::{Arena, Module, SrcLoc, SymbolId};
 pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> Option<FuncCode> {
     let mut emitter = Emitter {
         func,
+        module,
+        wrong: Vec::new(),
         cpu,
         slot: 0,
         starts: Arena::filled(&func.blocks, 0),
@@ -26,6 +28,7 @@ pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> 
             relocs: Vec::new(),
             lines: Vec::new(),
             cores: Vec::new(),
+            words: Vec::new(),
             stack: frame::depth(func),
         },
     };
@@ -36,11 +39,20 @@ pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> 
             emitter.inst(inst, next);
         }
     }
+    let wrong = std::mem::take(&mut emitter.wrong);
+    if !wrong.is_empty() {
+        let limit = |(loc, message)| Limit { kind: LimitKind::Unsupported, loc, message, notes: Vec::new() };
+        limits.extend(wrong.into_iter().map(limit));
+        return None;
+    }
     emitter.finish(module, limits)
 }
 
 struct Emitter<'a> {
     func: &'a Func,
+    module: &'a Module,
+    /// Mistakes in inline assembly.
+    wrong: Vec<(SrcLoc, String)>,
     cpu: Cpu,
     slot: u32,
     /// The first slot of each block.
@@ -82,6 +94,13 @@ impl Emitter<'_> {
                 }
             }
             Op::Branch { .. } => self.branch(inst, next),
+            Op::Asm { text, .. } => self.asm(text, None, loc),
+            Op::AsmGoto { text, next: on, to, .. } => {
+                self.asm(text, Some(to), loc);
+                if Some(on) != next {
+                    self.jump(on, loc);
+                }
+            }
             op => {
                 if let Some(insn) = self.plain(op) {
                     self.push(insn, loc);
@@ -111,6 +130,21 @@ impl Emitter<'_> {
     fn jump(&mut self, to: Block, loc: SrcLoc) {
         self.jumps.push((self.code.insns.len(), self.slot, to, loc));
         self.push(Insn::Jump { off: 0, long: false }, loc);
+    }
+
+    /// Inline assembly; its jumps out of the text go to `to`.
+    fn asm(&mut self, text: AsmId, to: Option<Block>, loc: SrcLoc) {
+        let expanded = match self.func.texts[text].expand(self.module) {
+            Ok(expanded) => expanded,
+            Err(message) => return self.wrong.push((loc, message)),
+        };
+        for &(index, _) in &expanded.jumps {
+            let slots: usize = expanded.insns.iter().take(index).map(Insn::slots).sum();
+            if let Some(to) = to {
+                self.jumps.push((self.code.insns.len() + index, self.slot + slots as u32, to, loc));
+            }
+        }
+        self.code.append(expanded, &mut self.slot, loc);
     }
 
     fn branch(&mut self, inst: &Inst, next: Option<Block>) {
@@ -155,6 +189,9 @@ impl Emitter<'_> {
             Op::MovSx { width, bits, dst, src } => {
                 Insn::MovSx { width, bits, dst: phys(dst), src: phys(src) }
             }
+            Op::CastSpace { dst, src, spaces } => {
+                Insn::AddrSpaceCast { dst: phys(dst), src: phys(src), spaces }
+            }
             Op::Neg { width, dst } => Insn::Neg { width, dst: phys(dst) },
             Op::Swap { kind, bits, dst } => Insn::Swap { kind, bits, dst: phys(dst) },
             Op::Load { size, signed, dst, addr } => {
@@ -171,9 +208,14 @@ impl Emitter<'_> {
             }
             Op::Call { callee: Callee::Helper(number), .. } => Insn::Call(CallTarget::Helper(number)),
             Op::Exit { .. } => Insn::Exit,
-            Op::Frame { .. } | Op::Symbol { .. } | Op::Call { .. } | Op::Jump { .. } | Op::Branch { .. } => {
-                return None;
-            }
+            Op::Frame { .. }
+            | Op::Symbol { .. }
+            | Op::Call { .. }
+            | Op::Asm { .. }
+            | Op::AsmGoto { .. }
+            | Op::Jump { .. }
+            | Op::End
+            | Op::Branch { .. } => return None,
         })
     }
 
@@ -188,7 +230,7 @@ impl Emitter<'_> {
                     *long = !fits && self.cpu >= Cpu::V4;
                     near &= fits || *long;
                 }
-                Insn::Branch { off, .. } => {
+                Insn::Branch { off, .. } | Insn::MayGoto { off } => {
                     *off = distance as i16;
                     near &= fits;
                 }

@@ -127,6 +127,9 @@ fn links(func: &Func, flow: &Flow, cpu: Cpu) -> Vec<Link> {
         };
         match op {
             Op::Jump { to } => links.push(Link { rank: rank(to, false, false), from, to }),
+            Op::AsmGoto { next, .. } => {
+                links.push(Link { rank: rank(next, true, true), from, to: next });
+            }
             Op::Branch { cond, src, then, els, .. } => {
                 links.push(Link { rank: rank(els, true, true), from, to: els });
                 if negated(cond, src, cpu).is_some() {

@@ -6,6 +6,7 @@
 //!
 //! Selection accepts every IR; what the machine or the kernel cannot do becomes a [`Limit`].
 
+mod asm;
 pub mod code;
 mod emit;
 mod flow;

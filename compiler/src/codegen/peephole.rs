@@ -257,11 +257,17 @@ impl Peephole<'_> {
             | Op::Frame { dst, .. }
             | Op::FramePointer { dst }
             | Op::MovSx { dst, .. }
+            | Op::CastSpace { dst, .. }
             | Op::Neg { dst, .. }
             | Op::Swap { dst, .. } => !is_live(dst.index()),
-            Op::Atomic { .. } | Op::Call { .. } | Op::Jump { .. } | Op::Branch { .. } | Op::Exit { .. } => {
-                false
-            }
+            Op::Atomic { .. }
+            | Op::Call { .. }
+            | Op::Asm { .. }
+            | Op::AsmGoto { .. }
+            | Op::Jump { .. }
+            | Op::Branch { .. }
+            | Op::End
+            | Op::Exit { .. } => false,
         }
     }
 }

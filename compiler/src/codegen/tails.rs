@@ -95,7 +95,9 @@ fn common_end(a: &[Inst], b: &[Inst]) -> usize {
 fn is_shareable(op: &Op) -> bool {
     match op {
         Op::Load { addr, .. } | Op::Store { addr, .. } => matches!(addr.base, Base::Frame(_)),
-        Op::Call { .. } | Op::Atomic { .. } | Op::Branch { .. } => false,
+        Op::Call { .. } | Op::Atomic { .. } | Op::Asm { .. } | Op::AsmGoto { .. } | Op::Branch { .. } => {
+            false
+        }
         Op::Alu { .. }
         | Op::Mov { .. }
         | Op::Zext { .. }
@@ -105,9 +107,11 @@ fn is_shareable(op: &Op) -> bool {
         | Op::Frame { .. }
         | Op::FramePointer { .. }
         | Op::MovSx { .. }
+        | Op::CastSpace { .. }
         | Op::Neg { .. }
         | Op::Swap { .. }
         | Op::Jump { .. }
+        | Op::End
         | Op::Exit { .. } => true,
     }
 }

@@ -248,14 +248,17 @@ impl Printer<'_> {
         let mut text = format!("asm{} {:?}", if asm.volatile { " volatile" } else { "" }, asm.template);
         for output in &asm.outputs {
             let mark = if output.read_write { '+' } else { '=' };
-            let _ = write!(text, " out \"{mark}{}\" {}", output.constraint, self.place(&output.place));
+            let early = if output.early { "&" } else { "" };
+            let constraint = constraint(output.constraint);
+            let _ = write!(text, " out \"{mark}{early}{constraint}\" {}", self.place(&output.place));
         }
         for input in &asm.inputs {
-            let _ = write!(text, " in {:?} {}", input.constraint, self.expr(&input.value));
+            let _ = write!(text, " in {:?} {}", constraint(input.constraint), self.expr(&input.value));
         }
-        for clobber in &asm.clobbers {
-            let _ = write!(text, " clobber {clobber}");
+        for number in (0..16).filter(|number| asm.clobbers >> number & 1 == 1) {
+            let _ = write!(text, " clobber r{number}");
         }
+        text.push_str(if asm.memory { " clobber memory" } else { "" });
         for label in &asm.labels {
             let _ = write!(text, " goto L{}", label.0);
         }
@@ -457,4 +460,13 @@ fn compare_text(op: CompareOp) -> &'static str {
         CompareOp::Gt => ">",
         CompareOp::Ge => ">=",
     }
+}
+
+/// A constraint as C spells it.
+fn constraint(constraint: AsmConstraint) -> String {
+    if let Some(output) = constraint.tied {
+        return output.to_string();
+    }
+    let letters = [(constraint.register, "r"), (constraint.constant, "i"), (constraint.memory, "m")];
+    letters.iter().filter(|(holds, _)| *holds).map(|&(_, letter)| letter).collect()
 }

@@ -289,6 +289,7 @@ impl Function {
             InstData::Call { ret, .. } => *ret,
             InstData::Intrinsic { op: Intrinsic::Opaque, args, .. } => args.first().map(|&v| self.ty(v)),
             InstData::Intrinsic { ty, .. } => *ty,
+            InstData::Asm { asm, .. } => asm.results().next(),
             InstData::Store { .. }
             | InstData::Jump { .. }
             | InstData::Branch { .. }

@@ -4,7 +4,9 @@
 //! walks operands uses [`InstData::for_each_operand`] and [`InstData::map_operands`].
 
 use std::fmt;
+use std::sync::Arc;
 
+use super::asm::Asm;
 use super::entities::{Block, CoreId, Slot, SymbolId, Value};
 
 /// An enum whose variants have a name in the text form; both directions come from one table.
@@ -145,9 +147,9 @@ named! {
         Trap "trap",
         /// `() -> ptr`: the frame pointer.
         FrameAddress "frame_address",
-        /// `(inputs and addresses of outputs)`: assembly other than an empty barrier; see
-        /// [`Intrinsic::unsupported`].
-        Asm "asm",
+        /// `(result of an asm, n: i32)`: operand `n` of the assembly, an output other than its first.
+        /// Stands right after it.
+        AsmResult "asm_result",
         /// 128-bit arithmetic other than what is done in two halves.
         Wide "wide",
         /// Floating-point arithmetic.
@@ -156,7 +158,8 @@ named! {
         ReturnAddress "return_address",
         /// A 128-bit, floating or record value where the calling convention has none.
         OddArgument "odd_argument",
-        /// `__builtin_bpf_addr_space_cast` and the like.
+        /// `(ptr, to << 16 | from: i32) -> ptr`: the pointer in another address space. Reaches the
+        /// selector.
         CastAddressSpace "cast_address_space",
         /// A read-modify-write operation that BPF lacks: on 1 or 2 bytes, or `nand`.
         OddAtomic "odd_atomic",
@@ -288,6 +291,13 @@ pub enum InstData {
         args: Vec<Value>,
         ty: Option<Type>,
     },
+    /// Inline assembly. With targets it is a terminator: control goes on to the first, or the text
+    /// jumps to one of the others.
+    Asm {
+        asm: Arc<Asm>,
+        args: Vec<Value>,
+        targets: Vec<BlockCall>,
+    },
 
     // Terminators.
     Jump {
@@ -361,12 +371,10 @@ impl Intrinsic {
     /// optimisation removes, so it is carried along and refused only where code is selected.
     pub const fn unsupported(self) -> Option<&'static str> {
         match self {
-            Intrinsic::Asm => Some("inline assembly other than an empty barrier"),
             Intrinsic::Wide => Some("this operation on 128-bit integers"),
             Intrinsic::Float => Some("floating-point arithmetic"),
             Intrinsic::ReturnAddress => Some("`__builtin_return_address`"),
             Intrinsic::OddArgument => Some("an argument or result of this type"),
-            Intrinsic::CastAddressSpace => Some("a cast between address spaces"),
             Intrinsic::OddAtomic => Some("this atomic operation"),
             Intrinsic::ConstantP
             | Intrinsic::Memcpy
@@ -379,8 +387,10 @@ impl Intrinsic {
             | Intrinsic::Ctz
             | Intrinsic::Popcount
             | Intrinsic::Opaque
+            | Intrinsic::AsmResult
             | Intrinsic::Fence
             | Intrinsic::Trap
+            | Intrinsic::CastAddressSpace
             | Intrinsic::FrameAddress => None,
         }
     }
@@ -423,14 +433,15 @@ impl Compare {
 impl InstData {
     /// Ends a block?
     pub fn is_terminator(&self) -> bool {
-        matches!(
-            self,
+        match self {
             InstData::Jump { .. }
-                | InstData::Branch { .. }
-                | InstData::Switch { .. }
-                | InstData::Return { .. }
-                | InstData::Unreachable
-        )
+            | InstData::Branch { .. }
+            | InstData::Switch { .. }
+            | InstData::Return { .. }
+            | InstData::Unreachable => true,
+            InstData::Asm { targets, .. } => !targets.is_empty(),
+            _ => false,
+        }
     }
 
     /// May it be removed when its result is unused, and merged with an identical one?
@@ -466,7 +477,7 @@ impl InstData {
                 | Intrinsic::Opaque
                 | Intrinsic::Fence
                 | Intrinsic::Trap
-                | Intrinsic::Asm
+                | Intrinsic::AsmResult
                 | Intrinsic::OddArgument
                 | Intrinsic::OddAtomic => false,
             },
@@ -475,6 +486,7 @@ impl InstData {
             | InstData::AtomicRmw { .. }
             | InstData::AtomicCmpXchg { .. }
             | InstData::Call { .. }
+            | InstData::Asm { .. }
             | InstData::Jump { .. }
             | InstData::Branch { .. }
             | InstData::Switch { .. }
@@ -487,7 +499,11 @@ impl InstData {
     pub fn is_removable(&self) -> bool {
         match self {
             InstData::Load { flags, .. } => !flags.volatile,
-            InstData::Intrinsic { op: Intrinsic::Memcmp | Intrinsic::Strlen | Intrinsic::Strcmp, .. } => true,
+            InstData::Intrinsic {
+                op: Intrinsic::Memcmp | Intrinsic::Strlen | Intrinsic::Strcmp | Intrinsic::AsmResult,
+                ..
+            } => true,
+            InstData::Asm { asm, targets, .. } => !asm.effects && targets.is_empty(),
             other => other.is_pure(),
         }
     }
@@ -544,6 +560,10 @@ impl InstData {
                 args.iter_mut().for_each(one);
             }
             InstData::Intrinsic { args, .. } => args.iter_mut().for_each(one),
+            InstData::Asm { args, targets, .. } => {
+                args.iter_mut().for_each(&mut one);
+                targets.iter_mut().flat_map(|target| &mut target.args).for_each(one);
+            }
             InstData::Jump { target } => target.args.iter_mut().for_each(one),
             InstData::Branch { cond, then, els } => {
                 one(cond);
@@ -567,6 +587,7 @@ impl InstData {
             InstData::Switch { cases, default, .. } => {
                 cases.iter().map(|case| &case.target).chain([default]).collect()
             }
+            InstData::Asm { targets, .. } => targets.iter().collect(),
             _ => Vec::new(),
         }
     }
@@ -579,6 +600,7 @@ impl InstData {
             InstData::Switch { cases, default, .. } => {
                 cases.iter_mut().map(|case| &mut case.target).chain([default]).collect()
             }
+            InstData::Asm { targets, .. } => targets.iter_mut().collect(),
             _ => Vec::new(),
         }
     }

@@ -67,6 +67,8 @@ pub enum Fault {
     Depth,
     /// Regions became too large.
     OutOfMemory,
+    /// Inline assembly, which has no meaning here.
+    Assembly,
     /// Bytes that are in no region.
     Access {
         /// The first.
@@ -118,6 +120,7 @@ impl fmt::Display for Fault {
             Fault::Unreachable => write!(f, "`unreachable` was reached"),
             Fault::Trap => write!(f, "a trap was reached"),
             Fault::Undefined(name) => write!(f, "`{name}` is not defined"),
+            Fault::Assembly => write!(f, "inline assembly cannot be interpreted"),
             Fault::Unsupported(op) => write!(f, "`{op}` cannot be interpreted"),
             Fault::Invalid(what) => write!(f, "invalid IR: {what}"),
         }
@@ -344,6 +347,7 @@ impl<'a> Interp<'a> {
                 return self.callee(host, frame, *callee, &args);
             }
             InstData::Intrinsic { op, args, .. } => return self.intrinsic(frame, *op, args),
+            InstData::Asm { .. } => return Err(Fault::Assembly),
             InstData::Jump { .. }
             | InstData::Branch { .. }
             | InstData::Switch { .. }
@@ -437,7 +441,7 @@ impl<'a> Interp<'a> {
             Intrinsic::Fence => None,
             Intrinsic::Trap => return Err(Fault::Trap),
             Intrinsic::FrameAddress
-            | Intrinsic::Asm
+            | Intrinsic::AsmResult
             | Intrinsic::Wide
             | Intrinsic::Float
             | Intrinsic::ReturnAddress

@@ -20,6 +20,7 @@
 //!   with an identical one, but never folded, because its value on another kernel differs.
 //! - Volatile accesses and effects keep their order and their number.
 
+mod asm;
 mod entities;
 pub mod flow;
 mod function;
@@ -31,6 +32,7 @@ mod print;
 mod scan;
 pub mod verify;
 
+pub use asm::{Asm, AsmOperand};
 pub use entities::{Arena, Block, CoreId, Entity, Inst, Slot, SrcLoc, SymbolId, Value};
 pub use function::{BlockData, Function, Signature, SlotData, Unroll, ValueData, ValueDef};
 pub use inst::{

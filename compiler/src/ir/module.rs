@@ -55,6 +55,8 @@ pub struct FuncSymbol {
     pub keep: bool,
     /// Does not return.
     pub noreturn: bool,
+    /// The body is assembly only: no code around it, never inlined.
+    pub naked: bool,
     /// Message of `__attribute__((error))`: a surviving call is an error.
     pub error: Option<String>,
 }

@@ -201,6 +201,7 @@ impl Parser {
                 "noinline" => func.noinline = true,
                 "keep" => func.keep = true,
                 "noreturn" => func.noreturn = true,
+                "naked" => func.naked = true,
                 "error" => func.error = Some(c.string()?),
                 "origin" => origin = Some(c.number()?),
                 word => return error(flag_position, format!("`{word}` is not a fact about a function")),

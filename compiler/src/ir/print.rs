@@ -148,6 +148,7 @@ impl<'a> Printer<'a> {
             (func.noinline, "noinline"),
             (func.keep, "keep"),
             (func.noreturn, "noreturn"),
+            (func.naked, "naked"),
         ];
         for (_, name) in flags.iter().filter(|(set, _)| *set) {
             write!(out, " {name}")?;
@@ -262,6 +263,19 @@ impl<'a> Printer<'a> {
                 write!(out, "({}){}", List(args), Ret(*ret))
             }
             InstData::Intrinsic { op, args, ty } => write!(out, "{op}({}){}", List(args), Ret(*ty)),
+            InstData::Asm { asm, args, targets } => {
+                let operands: Vec<String> = asm.operands.iter().map(|operand| operand.to_string()).collect();
+                write!(out, "asm {} [{}]", quote(asm.template.as_bytes()), operands.join(", "))?;
+                write!(out, "({})", List(args))?;
+                if asm.clobbers != 0 {
+                    write!(out, " clobbers {}", asm.clobbers)?;
+                }
+                out.push_str(if asm.effects { " effects" } else { "" });
+                for (i, target) in targets.iter().enumerate() {
+                    write!(out, "{} {}", if i == 0 { " to" } else { "," }, Target(target))?;
+                }
+                Ok(())
+            }
             InstData::Jump { target } => write!(out, "jump {}", Target(target)),
             InstData::Branch { cond, then, els } => {
                 write!(out, "br {cond}, {}, {}", Target(then), Target(els))

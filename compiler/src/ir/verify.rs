@@ -28,6 +28,7 @@
 
 use std::fmt;
 
+use super::asm::{Asm, AsmOperand};
 use super::entities::{Arena, Block, Inst, SrcLoc, Value};
 use super::flow::Flow;
 use super::function::{Function, ValueDef};
@@ -360,6 +361,7 @@ impl Checker<'_> {
             }
             InstData::Call { callee, args, ret } => self.call(*callee, args, *ret),
             InstData::Intrinsic { op, args, ty } => self.intrinsic(*op, args, *ty),
+            InstData::Asm { asm, args, targets } => self.asm(asm, args, targets),
             InstData::Jump { target } => self.target(target),
             InstData::Branch { cond, then, els } => {
                 self.is(*cond, Type::I1);
@@ -440,6 +442,19 @@ impl Checker<'_> {
         }
     }
 
+    fn asm(&mut self, asm: &Asm, args: &[Value], targets: &[BlockCall]) {
+        self.check(args.len() == asm.arguments(), || format!("the assembly has {} inputs", asm.arguments()));
+        for (operand, i) in asm.operands.iter().zip(0u32..) {
+            if let AsmOperand::Tied(output) = *operand {
+                let output = asm.operands.get(output as usize).filter(|o| o.output().is_some());
+                self.check(output.is_some(), || format!("operand {i} is tied to no output"));
+            }
+        }
+        let odd = asm.results().any(|ty| !is_word(ty));
+        self.check(!odd, || "a result is `i32`, `i64` or `ptr`".to_string());
+        targets.iter().for_each(|target| self.target(target));
+    }
+
     fn intrinsic(&mut self, op: Intrinsic, args: &[Value], ty: Option<Type>) {
         let Some((params, ret)) = intrinsic_types(op) else { return };
         let required = if params.len() == 4 { 3 } else { params.len() };
@@ -481,12 +496,12 @@ fn intrinsic_types(op: Intrinsic) -> Option<IntrinsicTypes> {
         Intrinsic::Opaque => (&[&WORD], None),
         Intrinsic::Fence | Intrinsic::Trap => (&[], None),
         Intrinsic::FrameAddress => (&[], Some(Type::Ptr)),
-        Intrinsic::Asm
+        Intrinsic::CastAddressSpace => (&[PTR, I32], Some(Type::Ptr)),
+        Intrinsic::AsmResult
         | Intrinsic::Wide
         | Intrinsic::Float
         | Intrinsic::ReturnAddress
         | Intrinsic::OddArgument
-        | Intrinsic::CastAddressSpace
         | Intrinsic::OddAtomic => return None,
     })
 }
@@ -498,6 +513,7 @@ fn needs_location(data: &InstData) -> bool {
         | InstData::AtomicRmw { .. }
         | InstData::AtomicCmpXchg { .. }
         | InstData::Call { .. }
+        | InstData::Asm { .. }
         | InstData::Branch { .. }
         | InstData::Switch { .. }
         | InstData::Return { .. } => true,

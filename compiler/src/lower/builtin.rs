@@ -4,7 +4,7 @@ use super::expr::Rvalue;
 use super::func::Lowering;
 use super::place::{Base, Mem, Target};
 use super::symbols::Kind;
-use crate::hir::{AtomicRmw, BinaryOp, Builtin, Expr};
+use crate::hir::{AtomicRmw, BinaryOp, Builtin, Expr, ExprKind};
 use crate::ir::{self, AtomicOp, Compare, InstData, Intrinsic, Type, UnaryOp, Value};
 use crate::types::TypeId;
 
@@ -57,7 +57,7 @@ impl Lowering<'_> {
             }
             (Builtin::AtomicFetch(op, new), [p, v]) => self.atomic_fetch(op, new, p, v, ty),
             (Builtin::AtomicExchange, [p, v]) => {
-                let (p, v) = (self.scalar(p), self.scalar(v));
+                let (p, v) = (self.atomic_address(p), self.scalar(v));
                 self.atomic(AtomicOp::Xchg, p, v)
             }
             (Builtin::AtomicCompareExchange, [p, expected, new]) => self.compare_exchange(p, expected, new),
@@ -76,9 +76,14 @@ impl Lowering<'_> {
                 Rvalue::Void
             }
             (Builtin::Overflow(op), [a, b, p]) => self.overflow(op, a, b, p, ty),
-            (Builtin::AddrSpaceCast, [p, ..]) => {
+            (Builtin::AddrSpaceCast, [p, from, to]) => {
                 let p = self.scalar(p);
-                Rvalue::One(self.intrinsic(Intrinsic::CastAddressSpace, vec![p], Type::Ptr))
+                match (&from.kind, &to.kind) {
+                    (ExprKind::Const(from), ExprKind::Const(to)) => {
+                        Rvalue::One(self.cast_space(p, *from as u32, *to as u32))
+                    }
+                    _ => Rvalue::One(p),
+                }
             }
             (Builtin::FrameAddress, _) => {
                 Rvalue::One(self.intrinsic(Intrinsic::FrameAddress, Vec::new(), Type::Ptr))
@@ -113,7 +118,7 @@ impl Lowering<'_> {
     /// Pointer and known alignment of an operand that was converted to `void *`.
     fn buffer(&mut self, e: &Expr) -> (Value, u32) {
         let mem = self.pointed(e);
-        (self.address(mem), mem.align)
+        (self.accessible(mem), mem.align)
     }
 
     fn transfer(&mut self, op: Intrinsic, to: &Expr, from: &Expr, n: &Expr) -> Rvalue {
@@ -169,12 +174,19 @@ impl Lowering<'_> {
     /// The object of an atomic load or store: a volatile access.
     fn atomic_mem(&mut self, p: &Expr) -> Mem {
         let align = self.cx.pointee_align(p.ty);
+        let space = self.cx.pointee_space(p.ty);
         let pointer = self.scalar(p);
-        Mem { volatile: true, ..Mem::new(Base::Pointer(pointer), align) }
+        Mem { volatile: true, space, ..Mem::new(Base::Pointer(pointer), align) }
+    }
+
+    /// The address of an atomic read-modify-write.
+    fn atomic_address(&mut self, p: &Expr) -> Value {
+        let mem = self.atomic_mem(p);
+        self.accessible(mem)
     }
 
     fn atomic_fetch(&mut self, op: AtomicRmw, new: bool, p: &Expr, v: &Expr, ty: TypeId) -> Rvalue {
-        let (p, v) = (self.scalar(p), self.scalar(v));
+        let (p, v) = (self.atomic_address(p), self.scalar(v));
         let (atomic, arithmetic) = match op {
             AtomicRmw::Add => (AtomicOp::Add, ir::BinaryOp::Add),
             AtomicRmw::Sub => (AtomicOp::Add, ir::BinaryOp::Sub),
@@ -215,7 +227,7 @@ impl Lowering<'_> {
     }
 
     fn compare_exchange(&mut self, p: &Expr, expected: &Expr, new: &Expr) -> Rvalue {
-        let (p, expected, new) = (self.scalar(p), self.scalar(expected), self.scalar(new));
+        let (p, expected, new) = (self.atomic_address(p), self.scalar(expected), self.scalar(new));
         let ty = self.ty(expected);
         if ty.bits() < 32 {
             return Rvalue::One(self.intrinsic(Intrinsic::OddAtomic, vec![p, expected, new], ty));
@@ -232,7 +244,8 @@ impl Lowering<'_> {
         let target = self.cx.types.pointee(p.ty).unwrap_or(TypeId::ERROR);
         let (ka, kb, kt) = (self.cx.kind(a.ty), self.cx.kind(b.ty), self.cx.kind(target));
         let (a, b, pointer) = (self.scalar(a), self.scalar(b), self.scalar(p));
-        let mem = Mem::new(Base::Pointer(pointer), self.cx.align(target));
+        let space = self.cx.types.address_space(target);
+        let mem = Mem { space, ..Mem::new(Base::Pointer(pointer), self.cx.align(target)) };
         let Kind::Int { ty: result_ty, signed, .. } = kt else { return Rvalue::Void };
         let small = |kind: Kind| kind.scalar().is_some_and(|ty| ty.bits() <= 32);
         let (result, overflows) = if small(ka) && small(kb) {

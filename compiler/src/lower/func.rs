@@ -58,6 +58,7 @@ pub(super) fn lower(
         scopes: Vec::new(),
         ret: cx.function_type(function.ty).map_or(TypeId::VOID, |ty| ty.ret),
         result: None,
+        naked: function.naked,
     };
     lowering.at(function.span);
     lowering.prologue(body);
@@ -88,6 +89,8 @@ pub(super) struct Lowering<'a> {
     pub ret: TypeId,
     /// Where a result in memory goes.
     pub result: Option<Value>,
+    /// The assembly of the body is all there is.
+    naked: bool,
 }
 
 impl Lowering<'_> {
@@ -119,7 +122,7 @@ impl Lowering<'_> {
             let layout = Layout { align: local.align.max(layout.align), ..layout };
             let mem = self.slot(layout, name, local.span);
             self.locals.push(mem);
-            if let Some(value) = param {
+            if let Some(value) = param.filter(|_| !self.naked) {
                 let outer = self.at(local.span);
                 let value = self.narrow(value, kind);
                 self.store_scalar(mem, value);
@@ -132,6 +135,9 @@ impl Lowering<'_> {
     fn epilogue(&mut self) {
         if self.current.is_none() {
             return;
+        }
+        if self.naked {
+            return self.end(InstData::Unreachable);
         }
         let value = self.f.sig.ret.map(|ty| self.iconst(ty, 0));
         self.end(InstData::Return { value });

@@ -27,6 +27,8 @@ pub(super) struct Mem {
     /// Known alignment of the object.
     pub align: u32,
     pub volatile: bool,
+    /// Address space of the object: another one than 0 needs a cast before each access.
+    pub space: u32,
 }
 
 /// What can be read and assigned.
@@ -45,7 +47,7 @@ pub(super) enum Target {
 
 impl Mem {
     pub fn new(base: Base, align: u32) -> Mem {
-        Mem { base, offset: 0, align: align.max(1), volatile: false }
+        Mem { base, offset: 0, align: align.max(1), volatile: false, space: 0 }
     }
 
     /// The part that starts `offset` bytes further.
@@ -85,7 +87,8 @@ impl Lowering<'_> {
             PlaceKind::Global(id) => {
                 let global = &self.cx.module.globals[id.index()];
                 let symbol = self.symbol(SymbolRef::Global(*id));
-                Mem { volatile: global.volatile, ..Mem::new(Base::Symbol(symbol), global.align) }
+                let space = self.cx.types.address_space(global.ty);
+                Mem { volatile: global.volatile, space, ..Mem::new(Base::Symbol(symbol), global.align) }
             }
             PlaceKind::Func(id) => {
                 let symbol = self.symbol(SymbolRef::Func(*id));
@@ -138,6 +141,7 @@ impl Lowering<'_> {
         let mut mem = self.pointed(pointer);
         mem.align = mem.align.max(self.cx.align(ty));
         mem.volatile = false;
+        mem.space = self.cx.types.address_space(ty);
         mem
     }
 
@@ -158,8 +162,9 @@ impl Lowering<'_> {
             _ => {}
         }
         let align = self.cx.pointee_align(pointer.ty);
+        let space = self.cx.pointee_space(pointer.ty);
         let pointer = self.scalar(pointer);
-        Mem::new(Base::Pointer(pointer), align)
+        Mem { space, ..Mem::new(Base::Pointer(pointer), align) }
     }
 
     fn index(&mut self, base: Mem, index: &Expr, scale: u64) -> Mem {
@@ -171,7 +176,7 @@ impl Lowering<'_> {
         let pointer = self.address(base);
         let pointer = self.ptr_add(pointer, offset);
         let align = offset_align(base.align, scale);
-        Mem { base: Base::Pointer(pointer), offset: 0, align, volatile: base.volatile }
+        Mem { base: Base::Pointer(pointer), offset: 0, align, ..base }
     }
 
     /// `index * scale`, 64 bits.
@@ -181,10 +186,11 @@ impl Lowering<'_> {
 
     /// The offset stays a value of its own, added to the base, so that it is never folded.
     fn core_place(&mut self, base: &Expr, core: usize, align: u32) -> Mem {
+        let space = self.cx.pointee_space(base.ty);
         let base = self.scalar(base);
         let offset = self.value(InstData::Core { ty: Type::I64, core: CoreId::from_index(core) });
         let pointer = self.ptr_add(base, offset);
-        Mem::new(Base::Pointer(pointer), align)
+        Mem { space, ..Mem::new(Base::Pointer(pointer), align) }
     }
 
     /// The address of an object.
@@ -202,6 +208,18 @@ impl Lowering<'_> {
         }
     }
 
+    /// The address of an object as accesses need it.
+    pub fn accessible(&mut self, mem: Mem) -> Value {
+        let address = self.address(mem);
+        if mem.space == 0 { address } else { self.cast_space(address, mem.space, 0) }
+    }
+
+    /// A pointer into one address space as one into another.
+    pub fn cast_space(&mut self, pointer: Value, from: u32, to: u32) -> Value {
+        let spaces = self.iconst(Type::I32, u64::from(to << 16 | (from & 0xffff)));
+        self.intrinsic(Intrinsic::CastAddressSpace, vec![pointer, spaces], Type::Ptr)
+    }
+
     fn offset(&mut self, pointer: Value, offset: i64) -> Value {
         if offset == 0 {
             return pointer;
@@ -214,8 +232,8 @@ impl Lowering<'_> {
     fn operand(&mut self, mem: Mem) -> (Value, i32, MemFlags) {
         let flags = MemFlags { volatile: mem.volatile, align: mem.align };
         match i32::try_from(mem.offset) {
-            Ok(offset) => (self.address(Mem { offset: 0, ..mem }), offset, flags),
-            Err(_) => (self.address(mem), 0, flags),
+            Ok(offset) => (self.accessible(Mem { offset: 0, ..mem }), offset, flags),
+            Err(_) => (self.accessible(mem), 0, flags),
         }
     }
 
@@ -235,7 +253,7 @@ impl Lowering<'_> {
             return;
         }
         let align = to.align.min(from.align);
-        let (to, from) = (self.address(to), self.address(from));
+        let (to, from) = (self.accessible(to), self.accessible(from));
         self.memory_intrinsic(Intrinsic::Memcpy, to, from, size, align);
     }
 
@@ -313,7 +331,7 @@ impl Lowering<'_> {
             return;
         }
         if !covers(scalars, size) {
-            let address = self.address(mem);
+            let address = self.accessible(mem);
             let zero = self.iconst(Type::I32, 0);
             self.memory_intrinsic(Intrinsic::Memset, address, zero, size, mem.align);
         }

@@ -7,7 +7,7 @@
 use skep_syntax::intern::Interner;
 
 use super::Options;
-use crate::hir::{self, CoreKind, InitScalar, InitValue, Inline, Linkage, SymbolRef};
+use crate::hir::{self, InitScalar, InitValue, Inline, Linkage, SymbolRef};
 use crate::ir::{self, DataSymbol, FuncSymbol, Signature, SymbolId, SymbolKind};
 use crate::types::{FloatKind, FunctionType, IntKind, Layout, Type, TypeId, Types};
 
@@ -105,6 +105,11 @@ impl<'a> Context<'a> {
         self.types.pointee(id).map_or(1, |to| self.align(to))
     }
 
+    /// Address space of what a pointer of this type points to.
+    pub fn pointee_space(&self, id: TypeId) -> u32 {
+        self.types.pointee(id).map_or(0, |to| self.types.address_space(to))
+    }
+
     /// Alignment of a type; incomplete arrays have that of their element.
     pub fn align(&self, id: TypeId) -> u32 {
         match self.types.shape(id) {
@@ -159,7 +164,7 @@ impl<'a> Context<'a> {
             out.symbols.push(ir::Symbol { name: global.name.clone(), origin: i as u32, kind });
         }
         for (i, core) in self.module.core_relocs.iter().enumerate() {
-            let text = format!("{} {} {}", core_name(core.kind), self.type_name(core.root), core.access);
+            let text = format!("{} {} {}", core.kind.name(), self.type_name(core.root), core.access);
             out.cores.push(ir::Core { index: i as u32, text, local: core.local });
         }
         out
@@ -171,9 +176,10 @@ impl<'a> Context<'a> {
             local: function.linkage == Linkage::Static,
             weak: matches!(function.linkage, Linkage::Weak | Linkage::ExternWeak),
             always_inline: function.inline == Inline::Always,
-            noinline: function.inline == Inline::Never,
+            noinline: function.inline == Inline::Never || function.naked,
             keep: function.body.is_some() && is_kept(function),
             noreturn: function.noreturn,
+            naked: function.naked,
             error: function.error.map(|text| self.names.name(text).to_string()),
         }
     }
@@ -251,24 +257,5 @@ pub(super) fn word(ty: ir::Type) -> ir::Type {
     match ty {
         ir::Type::I1 | ir::Type::I8 | ir::Type::I16 => ir::Type::I32,
         ir::Type::I32 | ir::Type::I64 | ir::Type::Ptr => ty,
-    }
-}
-
-/// Names of relocation kinds as libbpf logs them.
-fn core_name(kind: CoreKind) -> &'static str {
-    match kind {
-        CoreKind::FieldByteOffset => "byte_off",
-        CoreKind::FieldByteSize => "byte_sz",
-        CoreKind::FieldExists => "field_exists",
-        CoreKind::FieldSigned => "signed",
-        CoreKind::FieldLshift => "lshift_u64",
-        CoreKind::FieldRshift => "rshift_u64",
-        CoreKind::TypeIdLocal => "local_type_id",
-        CoreKind::TypeIdTarget => "target_type_id",
-        CoreKind::TypeExists => "type_exists",
-        CoreKind::TypeSize => "type_size",
-        CoreKind::EnumvalExists => "enumval_exists",
-        CoreKind::EnumvalValue => "enumval_value",
-        CoreKind::TypeMatches => "type_matches",
     }
 }

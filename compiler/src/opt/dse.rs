@@ -107,6 +107,7 @@ fn reads(f: &Function, data: &InstData) -> Reads {
         InstData::Call { .. }
         | InstData::AtomicRmw { .. }
         | InstData::AtomicCmpXchg { .. }
+        | InstData::Asm { .. }
         | InstData::Intrinsic { .. } => {
             if data.is_pure() || matches!(data, InstData::Intrinsic { op: Intrinsic::Opaque, .. }) {
                 Reads::Nothing

@@ -267,6 +267,8 @@ fn effect(f: &Function, data: &InstData) -> Write {
         InstData::AtomicRmw { .. } | InstData::AtomicCmpXchg { .. } | InstData::Call { .. } => {
             Write::Anything
         }
+        InstData::Asm { asm, .. } if asm.effects => Write::Anything,
+        InstData::Asm { .. } => Write::Nothing,
         InstData::Intrinsic { op, args, .. } => match op {
             Intrinsic::Memcpy | Intrinsic::Memmove | Intrinsic::Memset => {
                 let size = f.constant(args[2]).and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX);
@@ -280,15 +282,15 @@ fn effect(f: &Function, data: &InstData) -> Write {
             | Intrinsic::Ctz
             | Intrinsic::Popcount
             | Intrinsic::Opaque
+            | Intrinsic::AsmResult
+            | Intrinsic::CastAddressSpace
             | Intrinsic::FrameAddress
             | Intrinsic::ReturnAddress => Write::Nothing,
             Intrinsic::Fence
             | Intrinsic::Trap
-            | Intrinsic::Asm
             | Intrinsic::Wide
             | Intrinsic::Float
             | Intrinsic::OddArgument
-            | Intrinsic::CastAddressSpace
             | Intrinsic::OddAtomic => Write::Anything,
         },
         InstData::Const { .. }

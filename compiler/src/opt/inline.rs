@@ -130,6 +130,7 @@ fn weight(f: &Function) -> usize {
         | InstData::Unreachable => 0,
         InstData::Call { args, .. } => 2 + args.len(),
         InstData::Switch { cases, .. } => 1 + cases.len(),
+        InstData::Asm { asm, .. } => asm.template.lines().count(),
         InstData::Core { .. }
         | InstData::Unary { .. }
         | InstData::Binary { .. }

@@ -107,7 +107,7 @@ pub fn leaked(f: &Function, data: &InstData) -> Vec<Slot> {
             | Intrinsic::Fence
             | Intrinsic::Trap
             | Intrinsic::FrameAddress
-            | Intrinsic::Asm
+            | Intrinsic::AsmResult
             | Intrinsic::Wide
             | Intrinsic::Float
             | Intrinsic::ReturnAddress
@@ -116,6 +116,7 @@ pub fn leaked(f: &Function, data: &InstData) -> Vec<Slot> {
             | Intrinsic::OddAtomic => args.iter().for_each(|&v| leak(v)),
         },
         InstData::Call { .. }
+        | InstData::Asm { .. }
         | InstData::Const { .. }
         | InstData::SymbolAddr { .. }
         | InstData::SlotAddr { .. }

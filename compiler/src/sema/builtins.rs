@@ -501,8 +501,8 @@ impl Sema<'_, '_> {
             CoreKind::FieldByteSize,
             CoreKind::FieldExists,
             CoreKind::FieldSigned,
-            CoreKind::FieldLshift,
-            CoreKind::FieldRshift,
+            CoreKind::FieldLshiftU64,
+            CoreKind::FieldRshiftU64,
         ];
         let kind = self.core_kind(args, &KINDS)?;
         let outer = std::mem::replace(&mut self.ctx.preserve, true);

@@ -179,14 +179,14 @@ impl Sema<'_, '_> {
                 let kind = self.types.int_kind(ty)?;
                 u64::from(kind.is_signed())
             }
-            CoreKind::FieldLshift => match bits {
+            CoreKind::FieldLshiftU64 => match bits {
                 Some((unit, width)) if self.cx.options.big_endian => {
                     shift(u64::from(unit.size) * 8)? + u64::from(unit.bit.min(64 - width))
                 }
                 Some((unit, width)) => shift(u64::from(unit.bit + width))?,
                 None => shift(value_bits)?,
             },
-            CoreKind::FieldRshift => shift(value_bits)?,
+            CoreKind::FieldRshiftU64 => shift(value_bits)?,
             CoreKind::TypeIdLocal
             | CoreKind::TypeIdTarget
             | CoreKind::TypeExists
@@ -215,8 +215,8 @@ impl Sema<'_, '_> {
             | CoreKind::FieldByteSize
             | CoreKind::FieldExists
             | CoreKind::FieldSigned
-            | CoreKind::FieldLshift
-            | CoreKind::FieldRshift
+            | CoreKind::FieldLshiftU64
+            | CoreKind::FieldRshiftU64
             | CoreKind::EnumvalExists
             | CoreKind::EnumvalValue => {
                 self.error(&codes::CORE_ACCESS, span, "this question is not about a type");

@@ -1,8 +1,9 @@
 //! Text to instructions.
 //!
 //! In: pseudo-C as [`Insn`] displays it (and clang's assembler reads it), one instruction a line
-//! or separated by `;`, with `name:` labels and `#` or `//` comments. Out: instructions, or the
-//! place of the first mistake. Every printed instruction parses back to itself.
+//! or separated by `;`, with `name:` labels, numbered labels (`1:`, reached as `1b` and `1f`) and
+//! comments. Out: instructions, or the place of the first mistake. Every printed instruction parses
+//! back to itself.
 //!
 //! ```text
 //! if r1 == 0 goto out          =>  Branch { cond: Eq, off: 1, .. }
@@ -16,7 +17,10 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::cursor::Cursor;
+use super::directives::{self, Pending};
 use super::*;
+
+pub use super::directives::Word;
 
 /// A mistake in assembler text.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,8 +84,28 @@ pub fn assemble(text: &str) -> Result<Vec<Insn>, AsmError> {
 
 /// Assembles pseudo-C that may name symbols from elsewhere, as the assembler text of a C function
 /// does: `r1 = counters ll` and `call helper_function`.
+///
+/// Labels that are not in the text are left to the caller too, and data directives put in words that
+/// need not be instructions.
 pub fn assemble_symbolic(text: &str) -> Result<Symbolic, AsmError> {
-    run(text, ";", statement)
+    let text = without_comments(text);
+    let text = directives::expand(&text)?;
+    run(&text, ";", statement)
+}
+
+/// The text with spaces for `/* */`.
+fn without_comments(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, inside)) = rest.split_once("/*") {
+        out.push_str(before);
+        let (comment, after) = inside.split_once("*/").unwrap_or((inside, ""));
+        out.push(' ');
+        out.extend(comment.chars().filter(|&c| c == '\n'));
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Instructions with places that a linker fills in.
@@ -91,6 +115,11 @@ pub struct Symbolic {
     pub insns: Vec<Insn>,
     /// Where symbols are used, by instruction.
     pub uses: Vec<SymbolUse>,
+    /// Jumps to labels that are not in the text, by instruction; their distances are blank.
+    pub jumps: Vec<SymbolUse>,
+    /// Words that stand in place of an instruction, by instruction. There, [`Symbolic::insns`] holds
+    /// an `exit`.
+    pub words: Vec<(usize, Word)>,
 }
 
 /// The use of a symbol.
@@ -109,12 +138,13 @@ pub struct SymbolUse {
 impl Symbolic {
     /// The instructions, if they need no linker.
     pub(super) fn without_symbols(self) -> Result<Vec<Insn>, AsmError> {
-        match self.uses.into_iter().next() {
-            None => Ok(self.insns),
-            Some(SymbolUse { name, line, column, .. }) => {
-                Err(AsmError { line, column, kind: AsmErrorKind::UnknownLabel(name) })
-            }
+        if let Some(SymbolUse { name, line, column, .. }) = self.jumps.into_iter().chain(self.uses).next() {
+            return Err(AsmError { line, column, kind: AsmErrorKind::UnknownLabel(name) });
         }
+        if !self.words.is_empty() {
+            return Err(AsmError { line: 1, column: 1, kind: AsmErrorKind::Expected("instructions only") });
+        }
+        Ok(self.insns)
     }
 }
 
@@ -148,9 +178,10 @@ pub(super) fn run<'a>(
     statement: fn(&mut Cursor<'a>) -> Parsed<Statement<'a>>,
 ) -> Result<Symbolic, AsmError> {
     let mut insns = Vec::new();
-    let mut uses = Vec::new();
-    let mut labels = BTreeMap::new();
+    let (mut uses, mut jumps, mut words) = (Vec::new(), Vec::new(), Vec::new());
+    let mut labels = Labels::default();
     let mut fixups = Vec::new();
+    let mut pending = Pending::default();
     let mut slot = 0;
     for (number, line) in (1..).zip(text.lines()) {
         let code = [line.find('#').filter(|&at| is_comment(line, at)), line.find("//")];
@@ -166,10 +197,28 @@ pub(super) fn run<'a>(
                 continue;
             }
             if let Some(label) = cursor.label() {
-                if labels.insert(label, slot).is_some() {
+                if !labels.insert(label, slot) {
                     return Err(error(&cursor, AsmErrorKind::DuplicateLabel(label.into())));
                 }
                 continue;
+            }
+            if let Some(size) = cursor.data_directive() {
+                loop {
+                    let value = cursor.number().map_err(|kind| error(&cursor, kind))?;
+                    let word = pending.push(value, size).map_err(|kind| error(&cursor, kind))?;
+                    if let Some(word) = word {
+                        words.push((insns.len(), word));
+                        insns.push(Insn::Exit);
+                        slot += 1;
+                    }
+                    if !cursor.eat(",") {
+                        break;
+                    }
+                }
+                continue;
+            }
+            if !pending.is_empty() {
+                return Err(error(&cursor, AsmErrorKind::Expected("data up to 8 bytes")));
             }
             let parsed = statement(&mut cursor).map_err(|kind| error(&cursor, kind))?;
             let (mut insn, target) = parsed;
@@ -203,35 +252,55 @@ pub(super) fn run<'a>(
         }
     }
     for fixup in fixups {
-        let Fixup { insn, label, line, column, .. } = fixup;
-        let callee = insns.get_mut(insn).filter(|insn| matches!(insn, Insn::Call(_)));
-        if let (Some(call), false) = (callee, labels.contains_key(label)) {
-            *call = Insn::Call(CallTarget::Local(-1));
-            uses.push(SymbolUse { insn, name: label.into(), line, column });
+        let Fixup { insn, from, label, line, column } = fixup;
+        let Some(at) = insns.get_mut(insn) else { continue };
+        let Some(slot) = labels.find(label, from - at.slots()) else {
+            let place = SymbolUse { insn, name: label.into(), line, column };
+            match at {
+                Insn::Call(target) => {
+                    *target = CallTarget::Local(-1);
+                    uses.push(place);
+                }
+                _ => jumps.push(place),
+            }
             continue;
-        }
-        resolve(&mut insns, &labels, &fixup).map_err(|kind| AsmError { line, column, kind })?;
+        };
+        let distance = i32::try_from(slot as i64 - from as i64).ok();
+        let set = distance.and_then(|distance| set_distance(at, distance));
+        set.ok_or(AsmError { line, column, kind: AsmErrorKind::Range })?;
     }
     uses.sort_by_key(|symbol| symbol.insn);
-    Ok(Symbolic { insns, uses })
+    Ok(Symbolic { insns, uses, jumps, words })
+}
+
+/// Slots of labels by name. Those whose names are numbers may be defined again.
+#[derive(Default)]
+struct Labels<'a>(BTreeMap<&'a str, Vec<usize>>);
+
+impl<'a> Labels<'a> {
+    /// Defines a label; `false` if it is there already.
+    fn insert(&mut self, name: &'a str, slot: usize) -> bool {
+        let slots = self.0.entry(name).or_default();
+        slots.push(slot);
+        slots.len() == 1 || name.bytes().all(|byte| byte.is_ascii_digit())
+    }
+
+    /// The slot that a name means in the instruction at `from`.
+    fn find(&self, name: &str, from: usize) -> Option<usize> {
+        if let Some(slots) = self.0.get(name) {
+            return slots.first().copied();
+        }
+        if let Some(slots) = name.strip_suffix('b').and_then(|number| self.0.get(number)) {
+            return slots.iter().rev().copied().find(|&slot| slot <= from);
+        }
+        let slots = name.strip_suffix('f').and_then(|number| self.0.get(number))?;
+        slots.iter().copied().find(|&slot| slot > from)
+    }
 }
 
 /// `kfunc#5` and `name#1` are not comments.
 fn is_comment(line: &str, at: usize) -> bool {
     !line[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-}
-
-fn resolve(
-    insns: &mut [Insn],
-    labels: &BTreeMap<&str, usize>,
-    fixup: &Fixup<'_>,
-) -> Result<(), AsmErrorKind> {
-    let unknown = || AsmErrorKind::UnknownLabel(fixup.label.into());
-    let slot = *labels.get(fixup.label).ok_or_else(unknown)?;
-    let distance = slot as i64 - fixup.from as i64;
-    let distance = i32::try_from(distance).map_err(|_| AsmErrorKind::Range)?;
-    let insn = insns.get_mut(fixup.insn).ok_or_else(unknown)?;
-    set_distance(insn, distance).ok_or(AsmErrorKind::Range)
 }
 
 /// Fills in where a jump or a local call goes.
@@ -371,10 +440,13 @@ fn assignment<'a>(c: &mut Cursor<'a>, width: Width, dst: Reg) -> Parsed<Statemen
             "s8" => 8,
             "s16" => 16,
             "s32" => 32,
-            _ => return Err(AsmErrorKind::Expected("`s8`, `s16` or `s32`")),
+            _ => 0,
         };
-        c.expect(")")?;
-        return plain(Insn::MovSx { width, bits, dst, src: c.reg(width)? });
+        if bits != 0 {
+            c.expect(")")?;
+            return plain(Insn::MovSx { width, bits, dst, src: c.reg(width)? });
+        }
+        c.at = start;
     }
     if c.eat("*") {
         return plain(load(c, width, dst)?);
@@ -566,10 +638,25 @@ mod tests {
     }
 
     #[test]
+    fn what_assembly_in_c_needs() {
+        let text = "1: r1 = (2 + 3) * -4 << 1 /* a\n comment */ ; .8byte 0x1234\n\
+                    if r1 == ~1 goto 1b; goto 1f; 1: may_goto out; *(u8 *)(r10 - 8 + 4) = 1";
+        let Symbolic { insns, jumps, words, .. } = assemble_symbolic(text).unwrap();
+        assert_eq!(insns[0], Insn::Mov { width: Width::W64, dst: Reg::R1, src: Operand::Imm(-40) });
+        assert_eq!((words[0].0, words[0].1.little), (1, 0x1234u64.to_le_bytes()));
+        assert!(matches!(insns[2], Insn::Branch { src: Operand::Imm(-2), off: -3, .. }));
+        assert!(matches!(insns[3], Insn::Jump { off: 0, .. }));
+        assert_eq!((jumps[0].insn, jumps[0].name.as_str()), (4, "out"));
+        assert!(matches!(insns[5], Insn::Store { off: -4, .. }));
+    }
+
+    #[test]
     fn mistakes_have_places() {
         let error = |text| assemble(text).unwrap_err();
         assert_eq!(error("exit\n r1 = r12").line, 2);
         assert_eq!(error("goto nowhere").kind, AsmErrorKind::UnknownLabel("nowhere".into()));
+        assert_eq!(error("r1 = 1 / 0").kind, AsmErrorKind::Range);
+        assert_eq!(error(&format!("r1 = {}1", "-".repeat(100_000))).kind, AsmErrorKind::Range);
         assert_eq!(error("r1 = be7 r1").kind, AsmErrorKind::NoSuchOperation);
         assert_eq!(error("goto +40000").kind, AsmErrorKind::Range);
         assert_eq!(error("a: a: exit").kind, AsmErrorKind::DuplicateLabel("a".into()));

@@ -6,6 +6,25 @@
 use super::asm::{AsmErrorKind, Parsed, Target};
 use super::*;
 
+/// How deep parentheses and signs of a number may be nested.
+const MAX_DEPTH: u32 = 64;
+
+type Operator = (&'static str, u8, fn(i128, i128) -> Option<i128>);
+
+/// Operators of numbers with how tightly they bind, longer spellings first.
+const OPERATORS: [Operator; 10] = [
+    ("<<", 3, |a, b| a.checked_shl(b.try_into().ok().filter(|&b| b < 64)?)),
+    (">>", 3, |a, b| a.checked_shr(b.try_into().ok().filter(|&b| b < 64)?)),
+    ("+", 4, i128::checked_add),
+    ("-", 4, i128::checked_sub),
+    ("*", 5, i128::checked_mul),
+    ("/", 5, i128::checked_div),
+    ("%", 5, i128::checked_rem),
+    ("&", 2, |a, b| Some(a & b)),
+    ("^", 1, |a, b| Some(a ^ b)),
+    ("|", 0, |a, b| Some(a | b)),
+];
+
 /// A position in one line of text.
 pub(super) struct Cursor<'a> {
     pub(super) text: &'a str,
@@ -70,21 +89,73 @@ impl<'a> Cursor<'a> {
         None
     }
 
-    /// A number with optional sign: decimal, `0x` or `0b`.
-    pub(super) fn number(&mut self) -> Parsed<i128> {
+    /// The size of the items of a data directive, if one comes next.
+    pub(super) fn data_directive(&mut self) -> Option<usize> {
         let start = self.at;
-        let negative = self.eat("-");
-        if !negative {
-            self.eat("+");
+        let size = super::directives::data_size(self.word());
+        if size.is_none() {
+            self.at = start;
         }
-        let word = self.word();
+        size
+    }
+
+    /// A number: one, or several joined by the operators that C has for them.
+    pub(super) fn number(&mut self) -> Parsed<i128> {
+        let mut depth = 0;
+        self.sum(0, &mut depth)
+    }
+
+    /// Terms joined by operators that bind at least as tightly as `least`.
+    fn sum(&mut self, least: u8, depth: &mut u32) -> Parsed<i128> {
+        let mut left = self.term(depth)?;
+        loop {
+            self.skip_spaces();
+            let rest = self.rest();
+            let known = OPERATORS.iter().find(|(symbol, ..)| rest.starts_with(symbol));
+            let Some(&(symbol, binding, apply)) = known.filter(|(_, binding, _)| *binding >= least) else {
+                return Ok(left);
+            };
+            self.at += symbol.len();
+            let right = self.sum(binding + 1, depth)?;
+            left = apply(left, right).ok_or(AsmErrorKind::Range)?;
+        }
+    }
+
+    /// A literal with signs before it, or a number in parentheses.
+    fn term(&mut self, depth: &mut u32) -> Parsed<i128> {
+        *depth += 1;
+        if *depth > MAX_DEPTH {
+            return Err(AsmErrorKind::Range);
+        }
+        let value = if self.eat("-") {
+            self.term(depth)?.checked_neg().ok_or(AsmErrorKind::Range)?
+        } else if self.eat("~") {
+            !self.term(depth)?
+        } else if self.eat("+") {
+            self.term(depth)?
+        } else if self.eat("(") {
+            let value = self.sum(0, depth)?;
+            self.expect(")")?;
+            value
+        } else {
+            self.literal()?
+        };
+        *depth -= 1;
+        Ok(value)
+    }
+
+    /// Decimal, `0x` or `0b`.
+    fn literal(&mut self) -> Parsed<i128> {
+        let start = self.at;
+        // The suffixes of C constants mean nothing here.
+        let word = self.word().trim_end_matches(['u', 'U', 'l', 'L']);
         let (digits, radix) = match word.get(..2) {
             Some("0x" | "0X") => (&word[2..], 16),
             Some("0b" | "0B") => (&word[2..], 2),
             _ => (word, 10),
         };
         match u64::from_str_radix(digits, radix) {
-            Ok(value) => Ok(if negative { -i128::from(value) } else { value.into() }),
+            Ok(value) => Ok(value.into()),
             Err(_) => {
                 self.at = start;
                 Err(AsmErrorKind::Expected("a number"))
@@ -189,13 +260,7 @@ impl<'a> Cursor<'a> {
         if !self.rest().starts_with(['+', '-']) {
             return Ok(0);
         }
-        let negative = self.eat("-");
-        if !negative {
-            self.eat("+");
-        }
-        let value = self.number()?;
-        let value = if negative { -value } else { value };
-        value.try_into().map_err(|_| AsmErrorKind::Range)
+        self.number()?.try_into().map_err(|_| AsmErrorKind::Range)
     }
 
     /// `(u32 *)(r1 + 8)`.

@@ -13,6 +13,7 @@
 pub mod asm;
 mod cursor;
 mod decode;
+mod directives;
 mod encode;
 mod insn;
 pub mod mnemonic;

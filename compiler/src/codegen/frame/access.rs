@@ -143,6 +143,17 @@ impl Finder<'_> {
                 }
                 given.iter().map(|o| (o, Use::Read)).collect()
             }
+            // The text may keep what it is given anywhere.
+            Op::Asm { .. } | Op::AsmGoto { .. } => {
+                let mut given = Set::new(self.func.objects.len());
+                op.for_each_reg(|reg, role| {
+                    if role == Role::Use {
+                        given.extend(&self.pointers[reg.index()]);
+                    }
+                });
+                self.changed |= self.captured.extend(&given);
+                given.iter().map(|o| (o, Use::Read)).collect()
+            }
             _ => Vec::new(),
         }
     }

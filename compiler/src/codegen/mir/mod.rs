@@ -16,6 +16,7 @@ use std::fmt;
 
 use skep_stdlib::isa::{AluOp, AtomicOp, Cond, Endian, Reg as Phys, Size, Width};
 
+use crate::codegen::asm::Text;
 use crate::ir::{Arena, CoreId, Entity, SrcLoc, SymbolId};
 
 pub use print::print;
@@ -104,6 +105,8 @@ ids! {
     Block "bb";
     /// A piece of the frame: a variable or a spilled register.
     Object "fo";
+    /// The text of inline assembly.
+    AsmId "asm";
 }
 
 /// Second operand of arithmetic, branches and stores.
@@ -164,6 +167,8 @@ pub enum Op {
     FramePointer { dst: Reg },
     /// Sign extension of the lower `bits` (cpu v4).
     MovSx { width: Width, bits: u8, dst: Reg, src: Reg },
+    /// `dst = addr_space_cast(src)`, spaces as in the instruction.
+    CastSpace { dst: Reg, src: Reg, spaces: i32 },
     /// `dst = -dst`.
     Neg { width: Width, dst: Reg },
     /// Byte-order conversion in place.
@@ -174,6 +179,8 @@ pub enum Op {
     Store { size: Size, addr: Addr, src: Src },
     /// Read-modify-write; fetching forms write `src`, compare-and-exchange reads and writes `r0`.
     Atomic { size: Size, op: AtomicOp, addr: Addr, src: Reg },
+    /// Inline assembly: machine registers it reads, writes, and destroys, one bit each.
+    Asm { text: AsmId, uses: u16, defs: u16, clobbers: u16 },
     /// Call with `args` arguments; `returns` says whether anyone reads `r0`.
     Call { callee: Callee, args: u8, returns: bool },
 
@@ -182,6 +189,10 @@ pub enum Op {
     Jump { to: Block },
     /// `if dst cond src goto then else goto els`.
     Branch { width: Width, cond: Cond, dst: Reg, src: Src, then: Block, els: Block },
+    /// Inline assembly that goes on to `next` or jumps to `to`.
+    AsmGoto { text: AsmId, uses: u16, clobbers: u16, next: Block, to: Block },
+    /// The end of a naked function: no instruction.
+    End,
     /// `exit`; `value` says whether `r0` is read.
     Exit { value: bool },
 }
@@ -230,6 +241,8 @@ pub struct Func {
     pub order: Vec<Block>,
     /// The frame.
     pub objects: Arena<Object, ObjectData>,
+    /// Texts of inline assembly with their operands.
+    pub texts: Arena<AsmId, Text>,
     /// Registers in use, the machine's included.
     pub regs: usize,
 }
@@ -277,7 +290,10 @@ impl Op {
                 src.map(&mut f);
                 *dst = f(*dst, Role::Both);
             }
-            Op::Mov { dst, src } | Op::Zext { dst, src } | Op::MovSx { dst, src, .. } => {
+            Op::Mov { dst, src }
+            | Op::Zext { dst, src }
+            | Op::CastSpace { dst, src, .. }
+            | Op::MovSx { dst, src, .. } => {
                 *src = f(*src, Role::Use);
                 *dst = f(*dst, Role::Def);
             }
@@ -303,7 +319,12 @@ impl Op {
                 *dst = f(*dst, Role::Use);
                 src.map(&mut f);
             }
-            Op::Call { .. } | Op::Jump { .. } | Op::Exit { .. } => {}
+            Op::Call { .. }
+            | Op::Asm { .. }
+            | Op::AsmGoto { .. }
+            | Op::Jump { .. }
+            | Op::End
+            | Op::Exit { .. } => {}
         }
     }
 
@@ -316,6 +337,9 @@ impl Op {
                     f(Reg(u32::from(number)), Role::Use);
                 }
             }
+            Op::Asm { uses, .. } | Op::AsmGoto { uses, .. } => {
+                bits(*uses).for_each(|reg| f(reg, Role::Use));
+            }
             Op::Exit { value: true } => f(Reg::phys(Phys::R0), Role::Use),
             Op::Atomic { op: AtomicOp::CmpXchg, .. } => f(Reg::phys(Phys::R0), Role::Both),
             _ => {}
@@ -325,14 +349,21 @@ impl Op {
             f(reg, role);
             reg
         });
-        if let Op::Call { returns: true, .. } = self {
-            f(Reg::phys(Phys::R0), Role::Def);
+        match self {
+            Op::Call { returns: true, .. } => f(Reg::phys(Phys::R0), Role::Def),
+            Op::Asm { defs, .. } => bits(*defs).for_each(|reg| f(reg, Role::Def)),
+            _ => {}
         }
     }
 
     /// Machine registers whose content is lost, one bit each, results included.
     pub const fn clobbers(&self) -> u16 {
-        if matches!(self, Op::Call { .. }) { 0b11_1111 } else { 0 }
+        match self {
+            Op::Call { .. } => 0b11_1111,
+            Op::Asm { clobbers, defs, .. } => *clobbers | *defs,
+            Op::AsmGoto { clobbers, .. } => *clobbers,
+            _ => 0,
+        }
     }
 
     /// The register it defines from nothing, if doing that again elsewhere gives the same value.
@@ -364,6 +395,7 @@ impl Op {
         let (first, second) = match *self {
             Op::Jump { to } => (Some(to), None),
             Op::Branch { then, els, .. } => (Some(then), Some(els)),
+            Op::AsmGoto { next, to, .. } => (Some(next), Some(to)),
             _ => (None, None),
         };
         first.into_iter().chain(second)
@@ -377,14 +409,23 @@ impl Op {
                 *then = f(*then);
                 *els = f(*els);
             }
+            Op::AsmGoto { next, to, .. } => {
+                *next = f(*next);
+                *to = f(*to);
+            }
             _ => {}
         }
     }
 
     /// Does it end a block?
     pub const fn is_terminator(&self) -> bool {
-        matches!(self, Op::Jump { .. } | Op::Branch { .. } | Op::Exit { .. })
+        matches!(self, Op::Jump { .. } | Op::Branch { .. } | Op::AsmGoto { .. } | Op::End | Op::Exit { .. })
     }
+}
+
+/// The machine registers of a set.
+fn bits(set: u16) -> impl Iterator<Item = Reg> {
+    (0..Reg::FIRST_VIRTUAL).filter(move |number| set >> number & 1 == 1).map(Reg)
 }
 
 /// Does this atomic operation write its source register?
@@ -424,6 +465,7 @@ impl Func {
             blocks: Arena::new(),
             order: Vec::new(),
             objects: Arena::new(),
+            texts: Arena::new(),
             regs: Reg::FIRST_VIRTUAL as usize,
         }
     }

@@ -72,6 +72,7 @@ impl InstText<'_> {
             Op::Frame { dst, object, off } => write!(f, "{dst} = &{object}{off:+}"),
             Op::FramePointer { dst } => write!(f, "{dst} = r10"),
             Op::MovSx { width, bits, dst, src } => write!(f, "{} = (s{bits}){src}", Wide(width, dst)),
+            Op::CastSpace { dst, src, spaces } => write!(f, "{dst} = addr_space_cast({src}, {spaces:#x})"),
             Op::Neg { width, dst } => write!(f, "{0} = -{0}", Wide(width, dst)),
             Op::Swap { kind, bits, dst } => write!(f, "{dst} = {}{bits} {dst}", kind.symbol()),
             Op::Load { size, signed, dst, addr } => {
@@ -90,11 +91,18 @@ impl InstText<'_> {
                 }
                 write!(f, "/{args}{}", if returns { " -> r0" } else { "" })
             }
+            Op::Asm { text, uses, defs, clobbers } => {
+                write!(f, "{text} reads {uses:b} writes {defs:b} destroys {clobbers:b}")
+            }
+            Op::AsmGoto { text, uses, clobbers, next, to } => {
+                write!(f, "{text} reads {uses:b} destroys {clobbers:b} goto {to} else {next}")
+            }
             Op::Jump { to } => write!(f, "goto {to}"),
             Op::Branch { width, cond, dst, src, then, els } => {
                 let symbol = cond.symbol();
                 write!(f, "if {} {symbol} {} goto {then} else {els}", Wide(width, dst), operand(width, src))
             }
+            Op::End => f.write_str("end"),
             Op::Exit { value } => f.write_str(if value { "exit r0" } else { "exit" }),
         }
     }

@@ -52,7 +52,7 @@ impl Selector<'_> {
     }
 
     /// The block to jump to for this edge.
-    fn edge(&mut self, call: &BlockCall) -> mir::Block {
+    pub(super) fn edge(&mut self, call: &BlockCall) -> mir::Block {
         let moves = self.block_moves(call);
         let to = self.head(call.block);
         if moves.is_empty() {
@@ -178,6 +178,9 @@ impl Selector<'_> {
 
     /// The verifier wants an end even where control does not come.
     pub(super) fn unreachable(&mut self) {
+        if self.module.func(self.f.symbol).is_some_and(|func| func.naked) {
+            return self.emit(Op::End);
+        }
         self.emit(Op::MovImm { width: Width::W64, dst: Reg::phys(Phys::R0), imm: 0 });
         self.emit(Op::Exit { value: true });
     }

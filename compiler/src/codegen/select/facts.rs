@@ -320,6 +320,7 @@ impl Facts {
             | InstData::AtomicRmw { .. }
             | InstData::AtomicCmpXchg { .. }
             | InstData::Call { .. }
+            | InstData::Asm { .. }
             | InstData::Intrinsic { .. }
             | InstData::Store { .. }
             | InstData::Jump { .. }

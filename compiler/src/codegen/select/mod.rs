@@ -9,6 +9,7 @@
 //! - [`constants`]: where constants and addresses are put into registers.
 
 mod arith;
+mod asm;
 mod constants;
 mod control;
 mod facts;
@@ -399,6 +400,7 @@ impl Selector<'_> {
             }
             InstData::Call { callee, args, .. } => self.call(dst, *callee, args),
             InstData::Intrinsic { op, args, .. } => self.intrinsic(dst, *op, args),
+            InstData::Asm { asm, args, targets } => self.asm(asm, args, targets, result),
             InstData::Jump { target } => self.jump(target),
             InstData::Branch { cond, then, els } => self.branch(*cond, then, els),
             InstData::Switch { .. } => self.unsupported_end("a `switch` that was not expanded"),
@@ -501,6 +503,15 @@ impl Selector<'_> {
             }
             // Selection keeps the order of accesses anyway; the frame address is a constant.
             Intrinsic::Fence | Intrinsic::FrameAddress => {}
+            Intrinsic::CastAddressSpace => {
+                if let (Some(dst), [pointer, spaces]) = (dst, args) {
+                    let spaces = self.f.constant(self.value(*spaces)).unwrap_or_default() as i32;
+                    let src = self.reg(*pointer);
+                    self.emit(Op::CastSpace { dst, src, spaces });
+                }
+            }
+            // Its register is written by the assembly itself.
+            Intrinsic::AsmResult => {}
             Intrinsic::ConstantP
             | Intrinsic::Memcpy
             | Intrinsic::Memmove
@@ -512,12 +523,10 @@ impl Selector<'_> {
             | Intrinsic::Ctz
             | Intrinsic::Popcount
             | Intrinsic::Trap
-            | Intrinsic::Asm
             | Intrinsic::Wide
             | Intrinsic::Float
             | Intrinsic::ReturnAddress
             | Intrinsic::OddArgument
-            | Intrinsic::CastAddressSpace
             | Intrinsic::OddAtomic => {
                 let what = match op.unsupported() {
                     Some(what) => what.to_string(),

@@ -1,6 +1,9 @@
 //! One instruction of the text form.
 
+use std::sync::Arc;
+
 use super::{Parser, alignment, error, result};
+use crate::ir::asm::{Asm, AsmOperand};
 use crate::ir::entities::Value;
 use crate::ir::inst::{
     AtomicOp, BinaryOp, BlockCall, Callee, Compare, ConvertOp, InstData, Intrinsic, MemFlags, SwitchCase,
@@ -44,6 +47,7 @@ pub(super) fn own_type(data: &InstData) -> Option<Type> {
         InstData::Call { ret, .. } => *ret,
         InstData::Intrinsic { op: Intrinsic::Opaque, .. } => None,
         InstData::Intrinsic { ty, .. } => *ty,
+        InstData::Asm { asm, .. } => asm.results().next(),
         InstData::Unary { .. }
         | InstData::Binary { .. }
         | InstData::Select { .. }
@@ -143,9 +147,29 @@ pub(super) fn instruction(parser: &Parser, c: &mut Cursor, stored: &mut Option<T
             let args = c.list(')', value)?;
             Ok(InstData::Call { callee, args, ret: result(c)? })
         }
+        "asm" => assembly(c),
         "jump" | "br" | "switch" | "return" | "unreachable" => terminator(name, c),
         _ => error(position, format!("`{name}` is not an instruction")),
     }
+}
+
+/// `asm "text" [out.i64, reg](v1) clobbers 63 effects to block1, block2`
+fn assembly(c: &mut Cursor) -> Result<InstData> {
+    let template = c.string()?;
+    c.expect('[')?;
+    let operands = c.list(']', |c| c.known("an operand of assembly", AsmOperand::from_name))?;
+    c.expect('(')?;
+    let args = c.list(')', value)?;
+    let clobbers = if c.eat_word("clobbers") { c.number()? } else { 0 };
+    let effects = c.eat_word("effects");
+    let mut targets = Vec::new();
+    if c.eat_word("to") {
+        targets.push(call(c)?);
+        while c.eat(',') {
+            targets.push(call(c)?);
+        }
+    }
+    Ok(InstData::Asm { asm: Arc::new(Asm { template, operands, clobbers, effects }), args, targets })
 }
 
 fn terminator(name: &str, c: &mut Cursor) -> Result<InstData> {

@@ -120,10 +120,9 @@ impl Writer<'_> {
             return;
         }
         let linkage = linkage(function.linkage);
-        let names = function.body.as_ref().map(|body| -> Vec<_> {
-            body.locals.iter().take(body.n_params as usize).map(|local| local.name).collect()
-        });
-        let proto = self.types.prototype(function.ty, names.as_deref());
+        let params = function.body.iter().flat_map(|body| body.locals.iter().take(body.n_params as usize));
+        let names: Vec<_> = params.map(|local| local.name).collect();
+        let proto = self.types.prototype(function.ty, &names);
         let name = self.input.session.names.name(function.name);
         let func = self.types.add(&btf::Type::Func { name, proto, linkage });
         self.ids.insert(symbol, func);

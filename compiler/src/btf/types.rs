@@ -15,7 +15,9 @@ use std::collections::BTreeMap;
 use skep_stdlib::btf::{self, Builder, Composite, Encoding, Enumeration, Enumerator, Member, Param};
 use skep_syntax::intern::{Interner, Symbol};
 
-use crate::types::{FloatKind, FunctionType, IntKind, Quals, RecordId, RecordKind, Type, TypeId, Types};
+use crate::types::{
+    Field, FloatKind, FunctionType, IntKind, Quals, RecordId, RecordKind, Type, TypeId, Types,
+};
 
 /// How a type is reached.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,17 @@ enum Route {
     MemberPointer,
 }
 
+/// What is left to do, last first: so types are described depth first, members in order.
+enum Task {
+    /// Describe a type under its id.
+    Define(TypeId, btf::TypeId, Route),
+    /// Look at the members of a record from this one on, then describe the record.
+    Members(RecordId, btf::TypeId, usize),
+    /// Look at the result and the parameters of a function type from this one on, then describe the
+    /// type if it has an id.
+    Params(TypeId, Option<btf::TypeId>, usize),
+}
+
 /// Writes types on demand, each once.
 pub struct TypeWriter<'a> {
     types: &'a Types,
@@ -37,7 +50,7 @@ pub struct TypeWriter<'a> {
     records: BTreeMap<RecordId, btf::TypeId>,
     /// Types that point directly at a record that was not followed: type, its id.
     pruned: BTreeMap<TypeId, btf::TypeId>,
-    work: Vec<(TypeId, btf::TypeId, Route)>,
+    work: Vec<Task>,
     /// `__ARRAY_SIZE_TYPE__`, once an array needs it.
     index_type: Option<btf::TypeId>,
 }
@@ -96,13 +109,14 @@ impl<'a> TypeWriter<'a> {
         self.full(ty)
     }
 
-    /// A FUNC_PROTO with the parameter names of a definition, or with those of the type.
-    pub fn prototype(&mut self, ty: TypeId, names: Option<&[Option<Symbol>]>) -> btf::TypeId {
-        let Type::Function(function) = self.types.shape(ty) else { return btf::TypeId::VOID };
-        let function = function.clone();
+    /// A FUNC_PROTO with these names of parameters; there are none but in definitions.
+    pub fn prototype(&mut self, ty: TypeId, names: &[Option<Symbol>]) -> btf::TypeId {
+        let ty = self.types.canonical(ty);
+        let Type::Function(function) = self.types.get(ty) else { return btf::TypeId::VOID };
         let id = self.builder.reserve();
-        self.define_prototype(id, &function, names);
+        self.work.push(Task::Params(ty, None, 0));
         self.drain();
+        self.define_prototype(id, function, names);
         id
     }
 
@@ -148,22 +162,21 @@ impl<'a> TypeWriter<'a> {
     }
 
     fn drain(&mut self) {
-        while let Some((ty, id, route)) = self.work.pop() {
-            self.define(ty, id, route);
+        while let Some(task) = self.work.pop() {
+            match task {
+                Task::Define(ty, id, route) => self.define(ty, id, route),
+                Task::Members(record, id, at) => self.members(record, id, at),
+                Task::Params(ty, id, at) => self.params(ty, id, at),
+            }
         }
     }
 
     /// The id of a type; its definition may still be on the work list.
     fn id_of(&mut self, ty: TypeId, route: Route) -> btf::TypeId {
         let ty = skip_unwritten(self.types, ty);
-        let known = match *self.types.get(ty) {
-            Type::Void | Type::Error => return btf::TypeId::VOID,
-            Type::Record(record) => self.records.get(&record).copied(),
-            _ => self.ids.get(&ty).copied(),
-        };
-        if let Some(id) = known {
-            if route == Route::Full {
-                self.follow_pruned(ty);
+        if let Some(id) = self.known(ty) {
+            if route != Route::MemberPointer {
+                self.follow(ty, route);
             }
             return id;
         }
@@ -172,19 +185,43 @@ impl<'a> TypeWriter<'a> {
             Type::Record(record) => self.records.insert(record, id),
             _ => self.ids.insert(ty, id),
         };
-        self.work.push((ty, id, route));
+        self.work.push(Task::Define(ty, id, route));
         id
     }
 
-    /// A type that is known but whose chain ends at a record that was not followed: follow it now.
-    fn follow_pruned(&mut self, mut ty: TypeId) {
+    /// The id of a type that was met before.
+    fn known(&self, ty: TypeId) -> Option<btf::TypeId> {
+        match *self.types.get(ty) {
+            Type::Void | Type::Error => Some(btf::TypeId::VOID),
+            Type::Record(record) => self.records.get(&record).copied(),
+            _ => self.ids.get(&ty).copied(),
+        }
+    }
+
+    /// A type that was met before may lead to a record that was not followed then: does it have to
+    /// be followed now? As in clang, the second member of a type `const T *` brings `T` in, and the
+    /// second of a type `T *` does not.
+    fn follow(&mut self, mut ty: TypeId, route: Route) {
         while is_wrapper(self.types, ty) {
             let below = base(self.types, ty);
-            if self.pruned.contains_key(&ty) {
-                self.id_of(below, Route::Full);
-                return;
+            if self.known(below).is_some() {
+                ty = below;
+                continue;
             }
-            ty = below;
+            let direct = matches!(self.types.get(ty), Type::Pointer(_) | Type::Tagged { .. });
+            let route = if route == Route::Member && direct { Route::MemberPointer } else { route };
+            if route != Route::MemberPointer || !self.is_prunable(below) {
+                self.id_of(below, route);
+            }
+            return;
+        }
+    }
+
+    /// Is this what pointers within records are not followed to: a record with a name?
+    fn is_prunable(&self, ty: TypeId) -> bool {
+        match *self.types.get(ty) {
+            Type::Record(record) => self.types.records[record.0 as usize].tag.is_some(),
+            _ => false,
         }
     }
 
@@ -212,8 +249,8 @@ impl<'a> TypeWriter<'a> {
                 let count = len.unwrap_or(0).try_into().unwrap_or(u32::MAX);
                 self.builder.define(id, &btf::Type::Array { elem, index, count });
             }
-            Type::Function(function) => self.define_prototype(id, function, None),
-            Type::Record(record) => self.define_record(id, *record),
+            Type::Function(_) => self.work.push(Task::Params(ty, Some(id), 0)),
+            Type::Record(record) => self.work.push(Task::Members(*record, id, 0)),
             Type::Enum(e) => {
                 let e = &types.enums[e.0 as usize];
                 let repr = e.repr.unwrap_or(IntKind::UInt);
@@ -244,10 +281,7 @@ impl<'a> TypeWriter<'a> {
             (route, _) => route,
         };
         let below = base(self.types, ty);
-        if route == Route::MemberPointer
-            && let Type::Record(record) = *self.types.get(below)
-            && self.types.records[record.0 as usize].tag.is_some()
-        {
+        if route == Route::MemberPointer && self.is_prunable(below) {
             self.pruned.insert(ty, id);
             return;
         }
@@ -273,25 +307,49 @@ impl<'a> TypeWriter<'a> {
         }
     }
 
-    fn define_prototype(
-        &mut self,
-        id: btf::TypeId,
-        function: &FunctionType,
-        names: Option<&[Option<Symbol>]>,
-    ) {
-        let names = names.unwrap_or(&function.names);
+    /// Result and parameters of a function type, one after another; then the type itself.
+    fn params(&mut self, ty: TypeId, id: Option<btf::TypeId>, at: usize) {
+        let Type::Function(function) = self.types.get(ty) else { return };
+        let next = at.checked_sub(1).map_or(Some(function.ret), |param| function.params.get(param).copied());
+        match (next, id) {
+            (Some(next), _) => {
+                self.work.push(Task::Params(ty, id, at + 1));
+                self.id_of(next, Route::Full);
+            }
+            (None, Some(id)) => self.define_prototype(id, function, &[]),
+            (None, None) => {}
+        }
+    }
+
+    /// Describes a function type whose result and parameters are known.
+    fn define_prototype(&mut self, id: btf::TypeId, function: &FunctionType, names: &[Option<Symbol>]) {
         let mut params = Vec::new();
         for (index, &param) in function.params.iter().enumerate() {
             let name = names.get(index).copied().flatten().map_or("", |name| self.names.name(name));
-            params.push(Param { name, ty: self.id_of(param, Route::Full) });
+            params.push(Param { name, ty: self.id_of(param, Route::MemberPointer) });
         }
         if function.variadic {
             params.push(Param { name: "", ty: btf::TypeId::VOID });
         }
-        let ret = self.id_of(function.ret, Route::Full);
+        let ret = self.id_of(function.ret, Route::MemberPointer);
         self.builder.define(id, &btf::Type::FuncProto { ret, params });
     }
 
+    /// Members of a record, one after another; then the record itself.
+    fn members(&mut self, record: RecordId, id: btf::TypeId, at: usize) {
+        let fields = self.types.records[record.0 as usize].body.as_ref().map(|body| &body.fields);
+        match fields.and_then(|fields| fields.get(at)) {
+            Some(field) => {
+                self.work.push(Task::Members(record, id, at + 1));
+                if is_described(field) {
+                    self.id_of(field.ty, Route::Member);
+                }
+            }
+            None => self.define_record(id, record),
+        }
+    }
+
+    /// Describes a record whose members are known.
     fn define_record(&mut self, id: btf::TypeId, record: RecordId) {
         let types = self.types;
         let data = &types.records[record.0 as usize];
@@ -301,10 +359,8 @@ impl<'a> TypeWriter<'a> {
         };
         let mut members = Vec::new();
         let mut tags = Vec::new();
-        // Unnamed bit-fields are padding and are not described.
-        let described = body.fields.iter().filter(|f| f.name.is_some() || f.bit_width.is_none());
-        for (index, field) in described.enumerate() {
-            let ty = self.id_of(field.ty, Route::Member);
+        for (index, field) in body.fields.iter().filter(|field| is_described(field)).enumerate() {
+            let ty = self.id_of(field.ty, Route::MemberPointer);
             let name = field.name.map_or("", |name| self.names.name(name));
             let bit_size = field.bit_width.map(|width| width as u8);
             members.push(Member { name, ty, bit_offset: field.bit_offset as u32, bit_size });
@@ -340,6 +396,11 @@ impl<'a> TypeWriter<'a> {
             })
         })
     }
+}
+
+/// Unnamed bit-fields are padding and are not described.
+fn is_described(field: &Field) -> bool {
+    field.name.is_some() || field.bit_width.is_none()
 }
 
 /// BTF has no address spaces.

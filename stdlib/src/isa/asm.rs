@@ -458,8 +458,8 @@ fn assignment<'a>(c: &mut Cursor<'a>, width: Width, dst: Reg) -> Parsed<Statemen
             Err(AsmErrorKind::Expected("a register of the same width"))
         };
     }
-    if let Ok(value) = c.number() {
-        if c.eat_word("ll") {
+    match c.number() {
+        Ok(value) if c.eat_word("ll") => {
             let value = if value < 0 {
                 i64::try_from(value).ok().map(|v| v as u64)
             } else {
@@ -468,8 +468,12 @@ fn assignment<'a>(c: &mut Cursor<'a>, width: Width, dst: Reg) -> Parsed<Statemen
             let value = Imm64::Const(value.ok_or(AsmErrorKind::Range)?);
             return plain(Insn::LoadImm64 { dst, value });
         }
-        c.at = start;
-        return plain(Insn::Mov { width, dst, src: Operand::Imm(c.imm()?) });
+        Ok(_) => {
+            c.at = start;
+            return plain(Insn::Mov { width, dst, src: Operand::Imm(c.imm()?) });
+        }
+        Err(AsmErrorKind::Range) => return Err(AsmErrorKind::Range),
+        Err(_) => c.at = start,
     }
     let word = c.word();
     if let Some(insn) = swap(c, word, dst)? {

@@ -73,6 +73,21 @@ fn read_file(path: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The same, without a second copy of a file whose size is known.
+fn read_shared(path: &str) -> io::Result<Arc<[u8]>> {
+    let mut file = fs::File::open(path)?;
+    let meta = file.metadata()?;
+    if meta.is_file() && meta.len() <= MAX_FILE {
+        let mut text: Arc<[u8]> = std::iter::repeat_n(0, meta.len() as usize).collect();
+        let whole = Arc::get_mut(&mut text).is_some_and(|text| file.read_exact(text).is_ok());
+        // Files that are being written, and those of /proc, have another size than they say.
+        if whole && file.read(&mut [0])? == 0 {
+            return Ok(text);
+        }
+    }
+    Ok(read_file(path)?.into())
+}
+
 /// The error without the operating system's number.
 pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
@@ -98,8 +113,8 @@ impl Files for DiskFiles {
         if let (STDIN, Some(bytes)) = (path, &self.stdin) {
             return Ok(bytes.as_slice().into());
         }
-        match read_file(path) {
-            Ok(bytes) => Ok(bytes.into()),
+        match read_shared(path) {
+            Ok(text) => Ok(text),
             Err(error) => Err(match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
                     ReadError::NotFound
@@ -110,6 +125,9 @@ impl Files for DiskFiles {
     }
 
     fn identity(&self, path: &str) -> String {
+        if path.starts_with(EMBEDDED) {
+            return skep_syntax::pp::normalize(path);
+        }
         match fs::canonicalize(path) {
             Ok(real) => real.to_string_lossy().into_owned(),
             Err(_) => skep_syntax::pp::normalize(path),

@@ -137,11 +137,13 @@ impl Interner {
     /// A table holding the seeded names.
     pub fn new() -> Interner {
         let mut it = Interner {
-            table: vec![FREE; 1 << 10],
-            text: Vec::with_capacity(1 << 14),
-            names: vec![(0, 0)],
-            class: vec![Cell::new(0)],
+            table: vec![FREE; 1 << 12],
+            text: Vec::with_capacity(1 << 15),
+            names: Vec::with_capacity(1 << 11),
+            class: Vec::with_capacity(1 << 11),
         };
+        it.names.push((0, 0));
+        it.class.push(Cell::new(0));
         for text in SEEDS.iter().skip(1) {
             it.intern(text.as_bytes());
         }
@@ -236,7 +238,11 @@ impl Interner {
 
     /// The symbol of `text` if it was seen before.
     pub fn lookup(&self, text: &[u8]) -> Option<Symbol> {
-        let hash = hash(text, 0, text.len());
+        self.lookup_at(text, 0, text.len(), hash(text, 0, text.len()))
+    }
+
+    /// The symbol of `text[at..at + len]`, whose hash is known, if it was seen before.
+    pub(crate) fn lookup_at(&self, text: &[u8], at: usize, len: usize, hash: u32) -> Option<Symbol> {
         let mask = self.table.len() - 1;
         let mut slot = hash as usize & mask;
         loop {
@@ -244,7 +250,7 @@ impl Interner {
             if e.id == 0 {
                 return None;
             }
-            if e.hash == hash && e.len as usize == text.len() && self.same(*e, text, 0) {
+            if e.hash == hash && e.len as usize == len && self.same(*e, text, at) {
                 return Some(Symbol(e.id));
             }
             slot = (slot + 1) & mask;

@@ -11,7 +11,7 @@ use super::Pp;
 use super::macros::{Kind, Unread};
 use super::skim::{self, Next, Outline, Space, Storage};
 use super::stream::Guard;
-use crate::intern::{Symbol, class, kw};
+use crate::intern::{self, Symbol, class, kw};
 use crate::source::FileId;
 use crate::token::TokenKind;
 use std::ops::Range;
@@ -37,12 +37,23 @@ pub(super) struct Chunk {
     pub(super) body: bool,
 }
 
+/// A name that a chunk declares. Most are never used, so they are not interned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Declared {
+    pub(super) hash: u32,
+    /// Where it stands in the file of the chunk.
+    pub(super) start: u32,
+    pub(super) len: u32,
+    pub(super) space: Space,
+    pub(super) chunk: u32,
+}
+
 /// All that waits.
 #[derive(Default, Debug)]
 pub(super) struct Later {
     pub(super) chunks: Vec<Chunk>,
-    /// What they declare: name, name space, index of the chunk. In order.
-    pub(super) names: Vec<(Symbol, Space, u32)>,
+    /// What they declare, in order.
+    pub(super) names: Vec<Declared>,
     /// Reused from one declaration to the next.
     outline: Outline,
     /// Tokens looked at for brackets, and how many are open there.
@@ -169,10 +180,13 @@ impl Pp<'_, '_> {
             time: self.macros.time(),
             body: outline.body,
         });
-        for (space, name) in &outline.names {
-            let sym = self.cx.names.intern(text.get(name.clone()).unwrap_or(&[]));
-            later.names.push((sym, *space, at));
-        }
+        later.names.extend(outline.names.iter().map(|(space, name)| Declared {
+            hash: intern::hash(text, name.start, name.len()),
+            start: name.start as u32,
+            len: name.len() as u32,
+            space: *space,
+            chunk: at,
+        }));
         let end = outline.end;
         self.pass(end);
     }
@@ -191,19 +205,28 @@ impl Pp<'_, '_> {
             Storage::None => !outline.init && !outline.body && !(variable && outline.declarators != 0),
         };
         let emits = matches!(outline.storage, Storage::Static | Storage::None);
-        let named =
-            |pp: &mut Self, range: &Range<usize>| pp.cx.names.intern(text.get(range.clone()).unwrap_or(&[]));
-        may && outline.names.iter().all(|(_, name)| {
-            let sym = named(self, name);
-            !sym.is_keyword() && self.is_itself(sym)
-        }) && outline.others.iter().all(|other| {
-            let sym = named(self, other);
-            self.is_harmless(sym, emits, MACRO_DEPTH)
-        }) && !(emits && outline.attributes.iter().any(|range| skim::words(text, range).any(is_emitting)))
+        may && outline
+            .names
+            .iter()
+            .all(|(_, name)| self.known(text, name).is_none_or(|sym| self.is_itself(sym)))
+            && outline.others.iter().all(|other| match self.known(text, other) {
+                Some(sym) => self.is_harmless(sym, emits, MACRO_DEPTH),
+                None => !(emits && is_emitting(text.get(other.clone()).unwrap_or(&[]))),
+            })
+            && !(emits && outline.attributes.iter().any(|range| skim::words(text, range).any(is_emitting)))
+    }
+
+    /// The symbol of a word, if it has one: macros and keywords have.
+    fn known(&self, text: &[u8], word: &Range<usize>) -> Option<Symbol> {
+        let hash = intern::hash(text, word.start, word.len());
+        self.cx.names.lookup_at(text, word.start, word.len(), hash)
     }
 
     /// Whether a name stands for itself, be it through a macro (`#define NAME NAME`, as kernel headers have it).
     fn is_itself(&mut self, name: Symbol) -> bool {
+        if name.is_keyword() {
+            return false;
+        }
         if self.cx.names.class(name) & (class::MACRO | class::POISONED) == 0 {
             return true;
         }

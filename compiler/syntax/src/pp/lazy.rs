@@ -6,12 +6,12 @@
 //! pointed to is left out until someone asks for its tag: kernel types point to each other without end.
 //! Invariant: a chunk is expanded by the macros that were defined where it stands.
 
-use super::defer::{Chunk, Later};
+use super::defer::{Chunk, Declared, Later};
 use super::include::Search;
 use super::skim::Space;
 use super::{Dep, Macros, Pp};
 use crate::Session;
-use crate::intern::{Symbol, kw};
+use crate::intern::{self, Symbol, kw};
 use crate::token::{Pragma, Token, TokenKind, Tokens};
 use std::collections::BTreeSet;
 
@@ -26,18 +26,48 @@ pub struct Program {
     counter: u32,
     budget: usize,
     chunks: Vec<Chunk>,
-    /// By symbol and name space, the first entry of `next` that declares it.
-    ordinary: Vec<u32>,
-    tags: Vec<u32>,
-    /// Chunk, and next entry of the same name.
-    next: Vec<(u32, u32)>,
-    /// Names that the program itself mentions.
-    mentioned: Vec<bool>,
+    index: Index,
+    /// By symbol: what is known about it, as bits.
+    known: Vec<u8>,
     /// Chunks that are wanted and not read yet.
     wanted: BTreeSet<u32>,
     /// What was read of each chunk: ranges of `pool`.
     taken: Vec<Option<Taken>>,
     pool: Tokens,
+}
+
+/// The program itself mentions the name.
+const MENTIONED: u8 = 1;
+/// Everything of that name was asked for: as an ordinary name, as a tag.
+const ORDINARY: u8 = 2;
+const TAG: u8 = 4;
+
+/// What the chunks declare, by the hash of the name.
+struct Index {
+    names: Vec<Declared>,
+    /// First entry of each bucket, and for each entry the next one of its bucket.
+    buckets: Vec<u32>,
+    next: Vec<u32>,
+}
+
+impl Index {
+    fn new(names: Vec<Declared>) -> Index {
+        let mut buckets = vec![NONE; (names.len() * 2).next_power_of_two()];
+        let mask = buckets.len() - 1;
+        let link = |(at, name): (usize, &Declared)| match buckets.get_mut(name.hash as usize & mask) {
+            Some(first) => std::mem::replace(first, at as u32),
+            None => NONE,
+        };
+        let next = names.iter().enumerate().map(link).collect();
+        Index { names, buckets, next }
+    }
+
+    /// The entries whose hash is `hash`.
+    fn find(&self, hash: u32) -> impl Iterator<Item = &Declared> {
+        let first = self.buckets.get(hash as usize & (self.buckets.len() - 1));
+        let chain = std::iter::successors(first.copied(), |at| self.next.get(*at as usize).copied());
+        chain.map_while(|at| self.names.get(at as usize)).filter(move |name| name.hash == hash)
+    }
 }
 
 /// A chunk that was read.
@@ -54,7 +84,7 @@ pub fn run_lazily(cx: &mut Session<'_>, main: &str) -> Program {
     pp.everything(main);
     let later = pp.later.take().unwrap_or_default();
     let (read, macros, search, counter, budget) = (pp.out, pp.macros, pp.search, pp.counter, pp.budget);
-    let mut program = Program {
+    Program {
         main: main.to_string(),
         read,
         macros,
@@ -63,15 +93,11 @@ pub fn run_lazily(cx: &mut Session<'_>, main: &str) -> Program {
         budget,
         taken: vec![None; later.chunks.len()],
         chunks: later.chunks,
-        ordinary: vec![NONE; cx.names.len()],
-        tags: vec![NONE; cx.names.len()],
-        next: vec![(NONE, NONE); later.names.len()],
-        mentioned: vec![false; cx.names.len()],
+        index: Index::new(later.names),
+        known: vec![0; cx.names.len()],
         wanted: BTreeSet::new(),
         pool: Tokens::default(),
-    };
-    program.index(&later.names);
-    program
+    }
 }
 
 impl Program {
@@ -103,7 +129,7 @@ impl Program {
     /// Reads what the program mentions.
     pub fn want_mentioned(&mut self, cx: &mut Session<'_>) {
         let read = std::mem::take(&mut self.read);
-        self.mentions(&read.toks, true);
+        self.mentions(cx, &read.toks, true);
         self.read = read;
         self.take_wanted(cx);
     }
@@ -111,7 +137,7 @@ impl Program {
     /// Reads the definitions of these tags; `false` if all of them were read before.
     pub fn want_tags(&mut self, cx: &mut Session<'_>, tags: impl IntoIterator<Item = Symbol>) -> bool {
         for tag in tags {
-            self.want(Space::Tag, tag);
+            self.want(cx, Space::Tag, tag);
         }
         let any = !self.wanted.is_empty();
         self.take_wanted(cx);
@@ -126,33 +152,25 @@ impl Program {
         self.take_wanted(cx);
     }
 
-    /// Links the entries of each name.
-    fn index(&mut self, names: &[(Symbol, Space, u32)]) {
-        for (at, &(name, space, chunk)) in names.iter().enumerate() {
-            let heads = match space {
-                Space::Ordinary => &mut self.ordinary,
-                Space::Tag => &mut self.tags,
-            };
-            let (Some(head), Some(entry)) = (heads.get_mut(name.0 as usize), self.next.get_mut(at)) else {
-                continue;
-            };
-            *entry = (chunk, *head);
-            *head = at as u32;
-        }
-    }
-
     /// Wants all chunks that declare `name`.
-    fn want(&mut self, space: Space, name: Symbol) {
-        let heads = match space {
-            Space::Ordinary => &self.ordinary,
-            Space::Tag => &self.tags,
+    fn want(&mut self, cx: &Session<'_>, space: Space, name: Symbol) {
+        let asked = if space == Space::Tag { TAG } else { ORDINARY };
+        if self.known.len() <= name.0 as usize {
+            self.known.resize(cx.names.len(), 0);
+        }
+        let Some(known) = self.known.get_mut(name.0 as usize).filter(|known| **known & asked == 0) else {
+            return;
         };
-        let mut at = heads.get(name.0 as usize).copied().unwrap_or(NONE);
-        while let Some(&(chunk, next)) = self.next.get(at as usize) {
-            if self.taken.get(chunk as usize).is_some_and(Option::is_none) {
-                self.wanted.insert(chunk);
+        *known |= asked;
+        let text = cx.names.text(name);
+        for declared in self.index.find(intern::hash(text, 0, text.len())).filter(|d| d.space == space) {
+            let at = declared.chunk as usize;
+            let Some(chunk) = self.chunks.get(at) else { continue };
+            let start = declared.start as usize;
+            let same = cx.source.text(chunk.file).get(start..start + declared.len as usize) == Some(text);
+            if same && self.taken.get(at).is_some_and(Option::is_none) {
+                self.wanted.insert(declared.chunk);
             }
-            at = next;
         }
     }
 
@@ -186,30 +204,25 @@ impl Program {
             *slot = Some(Taken { toks: (start.0, end.0), pragmas: (start.1, end.1) });
         }
         let pool = std::mem::take(&mut self.pool);
-        self.mentions(pool.toks.get(start.0..end.0).unwrap_or(&[]), chunk.body);
+        self.mentions(cx, pool.toks.get(start.0..end.0).unwrap_or(&[]), chunk.body);
         self.pool = pool;
     }
 
     /// Wants what some tokens mention; `code` says whether they may look into structs.
-    fn mentions(&mut self, toks: &[Token], code: bool) {
+    fn mentions(&mut self, cx: &Session<'_>, toks: &[Token], code: bool) {
         for (at, tok) in toks.iter().enumerate() {
-            if tok.kind != TokenKind::Ident {
+            if tok.kind != TokenKind::Ident || tok.sym().is_keyword() {
                 continue;
             }
             let name = tok.sym();
-            if code && let Some(seen) = self.mentioned.get_mut(name.0 as usize) {
-                *seen = true;
-            }
-            if self.ordinary.get(name.0 as usize).is_some_and(|head| *head != NONE) {
-                self.want(Space::Ordinary, name);
-            }
-            if self.tags.get(name.0 as usize).is_none_or(|head| *head == NONE) {
-                continue;
+            self.want(cx, Space::Ordinary, name);
+            if code && let Some(known) = self.known.get_mut(name.0 as usize) {
+                *known |= MENTIONED;
             }
             match at.checked_sub(1).and_then(|before| toks.get(before)).map(Token::sym) {
-                Some(kw::ENUM) => self.want(Space::Tag, name),
+                Some(kw::ENUM) => self.want(cx, Space::Tag, name),
                 Some(kw::STRUCT | kw::UNION) if code || self.is_looked_into(toks, at) => {
-                    self.want(Space::Tag, name)
+                    self.want(cx, Space::Tag, name)
                 }
                 _ => {}
             }
@@ -227,7 +240,7 @@ impl Program {
                 TokenKind::Star => pointer = true,
                 TokenKind::Ident if tok.is(kw::CONST) || tok.is(kw::VOLATILE) => {}
                 TokenKind::Ident if pointer => {
-                    return self.mentioned.get(tok.val as usize).copied().unwrap_or(false);
+                    return self.known.get(tok.val as usize).is_some_and(|known| known & MENTIONED != 0);
                 }
                 TokenKind::RParen | TokenKind::Comma | TokenKind::Semi => return false,
                 _ => return !pointer,

@@ -92,7 +92,12 @@ pub struct Macros {
 impl Macros {
     /// A table with the built-in macros.
     pub(super) fn new(names: &Interner) -> Macros {
-        let mut table = Macros::default();
+        let mut table = Macros {
+            list: Vec::with_capacity(1 << 11),
+            by_name: Vec::with_capacity(1 << 12),
+            events: Vec::with_capacity(1 << 11),
+            ..Macros::default()
+        };
         for &(name, builtin) in BUILTINS {
             table.insert(names, Macro::new(name, Loc::NONE, Kind::Builtin(builtin)));
         }
@@ -137,7 +142,7 @@ impl Macros {
     fn bind(&mut self, names: &Interner, name: Symbol, id: Option<MacroId>) {
         let at = name.0 as usize;
         if at >= self.by_name.len() {
-            self.by_name.resize((at + 1).max(names.len()), NONE);
+            self.by_name.resize((at + 1).max(names.len()).next_multiple_of(256), NONE);
         }
         let old = self.by_name.get(at).copied().unwrap_or(NONE);
         let new = id.map_or(NONE, |id| id.0);

@@ -387,12 +387,14 @@ const BINARY_FORMATS: &[(&str, &str)] = &[
 /// The definitions in force for `options`.
 pub(super) fn text(options: &Options) -> String {
     let mut out = String::with_capacity(16 << 10);
+    for row in ALWAYS.lines() {
+        out.push_str("#define ");
+        out.push_str(row);
+        out.push('\n');
+    }
     let mut def = |name: &str, value: &str| {
         let _ = writeln!(out, "#define {name} {value}");
     };
-    for row in ALWAYS.lines() {
-        def(row, "");
-    }
     def("__VERSION__", &format!("\"Clang {VERSION} (skep)\""));
     def("__clang_version__", &format!("\"{VERSION}\""));
     let cpu = match options.cpu {

@@ -112,27 +112,37 @@ pub(super) fn next_directive(text: &[u8], at: usize) -> Option<usize> {
 pub(super) fn line_end(text: &[u8], at: usize) -> usize {
     let mut at = at;
     loop {
-        match text.get(at) {
+        let rest = text.get(at..).unwrap_or(&[]);
+        let Some(len) = memchr::memchr(b'\n', rest) else { return text.len() };
+        let line = rest.get(..len).unwrap_or(&[]);
+        let Some(n) =
+            memchr::memchr3(b'\\', b'/', b'"', line).into_iter().chain(memchr::memchr(b'\'', line)).min()
+        else {
+            return at + len + 1;
+        };
+        at += n;
+        at = match text.get(at) {
+            Some(b'\\') => at + splice_len(text, at).max(1),
+            Some(b'/') => comment_end(text, at).unwrap_or(at + 1),
+            Some(&quote) => literal_end(text, at, quote),
             None => return text.len(),
-            Some(b'\n') => return at + 1,
-            Some(b'\\') => at += splice_len(text, at).max(1),
-            Some(b'/') => at = comment_end(text, at).unwrap_or(at + 1),
-            Some(&quote @ (b'"' | b'\'')) => at = literal_end(text, at, quote),
-            Some(_) => at += 1,
-        }
+        };
     }
 }
 
 /// The name that the directive with its `#` at `at` defines, if it is a `#define` without any tricks.
 pub(super) fn defined_name(text: &[u8], at: usize) -> Option<Range<usize>> {
-    let blank = |at: usize| {
-        at + text.get(at..).unwrap_or(&[]).iter().take_while(|b| **b == b' ' || **b == b'\t').count()
+    let blanks = |mut at: usize| {
+        while matches!(text.get(at), Some(b' ' | b'\t')) {
+            at += 1;
+        }
+        at
     };
-    let word = blank(at + 1);
+    let word = blanks(at + 1);
     if text.get(word..word + 6) != Some(b"define") {
         return None;
     }
-    let start = blank(word + 6);
+    let start = blanks(word + 6);
     let end = start + word_len(text, start);
     let plain = start > word + 6 && end > start;
     (plain && matches!(text.get(end), Some(b' ' | b'\t' | b'\n' | b'(') | None)).then_some(start..end)
@@ -163,16 +173,30 @@ pub(super) fn words<'t>(text: &'t [u8], range: &Range<usize>) -> impl Iterator<I
     text.get(range.clone()).unwrap_or(&[]).split(|b| !is_word(*b))
 }
 
+/// The bytes that identifiers and numbers are made of.
+const WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0;
+    while b < 256 {
+        table[b] = (b as u8).is_ascii_alphanumeric() || matches!(b as u8, b'_' | b'$' | 0x80..);
+        b += 1;
+    }
+    table
+};
+
 fn is_word(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b == b'_' || b == b'$' || b >= 0x80
+    WORD[usize::from(b)]
 }
 
 fn word_len(text: &[u8], at: usize) -> usize {
-    let rest = text.get(at..).unwrap_or(&[]);
-    if rest.first().is_none_or(|b| b.is_ascii_digit()) {
+    if text.get(at).is_none_or(|b| b.is_ascii_digit()) {
         return 0;
     }
-    rest.iter().take_while(|b| is_word(**b)).count()
+    let mut end = at;
+    while text.get(end).is_some_and(|b| WORD[usize::from(*b)]) {
+        end += 1;
+    }
+    end - at
 }
 
 /// Length of a backslash with the line end behind it; 0 if that is not what stands at `at`.

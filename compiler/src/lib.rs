@@ -129,7 +129,7 @@ pub fn compile(
         let text = || ir::print_function(module, function, false, &|_| String::new());
         observer(Stage::Pass(pass), &text);
     });
-    limits::report_opt(cx, &ir, &found);
+    limits::report(cx, &ir, &found);
     observer(Stage::IrOpt, &|| ir.to_string());
     if cx.diags.has_errors() {
         return Err(Failed);

@@ -4,19 +4,10 @@ use skep_syntax::Session;
 use skep_syntax::diag::{Diag, codes};
 use skep_syntax::source::Span;
 
-use crate::codegen;
-use crate::ir::{self, SrcLoc};
-use crate::opt;
+use crate::ir::{self, Limit, SrcLoc};
 
-/// Reports what the optimiser found.
-pub fn report_opt(cx: &mut Session<'_>, module: &ir::Module, limits: &[opt::Limit]) {
-    for limit in limits {
-        cx.diags.push(diagnostic(module, limit.loc, &limit.message));
-    }
-}
-
-/// Reports what code generation found.
-pub fn report(cx: &mut Session<'_>, module: &ir::Module, limits: &[codegen::Limit]) {
+/// Reports what was found.
+pub fn report(cx: &mut Session<'_>, module: &ir::Module, limits: &[Limit]) {
     for limit in limits {
         let mut diag = diagnostic(module, limit.loc, &limit.message);
         for (loc, text) in &limit.notes {

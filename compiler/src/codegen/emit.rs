@@ -9,8 +9,7 @@ use super::code::{FuncCode, Reloc, RelocKind};
 use super::frame;
 use super::layout::negated;
 use super::mir::{Addr, AsmId, Base, Block, Callee, Func, Inst, Object, Op, Reg, Src};
-use super::{Limit, LimitKind};
-use crate::ir::{Arena, Module, SrcLoc, SymbolId};
+use crate::ir::{Arena, Limit, Module, SrcLoc, SymbolId};
 
 /// Emits a function; `None` when a jump is too far.
 pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> Option<FuncCode> {
@@ -239,7 +238,7 @@ impl Emitter<'_> {
             if !near {
                 let name = &module.symbols[self.func.symbol].name;
                 let message = format!("a jump in `{name}` is farther than 32767 instructions");
-                limits.push(Limit { kind: LimitKind::Distance, loc, message, notes: Vec::new() });
+                limits.push(Limit::new(loc, message));
                 return None;
             }
         }

@@ -23,7 +23,7 @@ mod tests;
 use skep_stdlib::isa::Cpu;
 
 use self::code::Code;
-use crate::ir::{Function, Module, SrcLoc};
+use crate::ir::{Function, Limit, Module, SrcLoc};
 
 /// What the generated code may use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,34 +34,6 @@ pub struct Options {
     pub big_endian: bool,
     /// Prove each register allocation right; a failure is a defect of the compiler and panics.
     pub check: bool,
-}
-
-/// Something that the machine or the kernel cannot do.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Limit {
-    /// What kind of limit.
-    pub kind: LimitKind,
-    /// Where in the source.
-    pub loc: SrcLoc,
-    /// What is wrong, in the form of a diagnostic's message.
-    pub message: String,
-    /// Further places and what they have to do with it.
-    pub notes: Vec<(SrcLoc, String)>,
-}
-
-/// Kinds of limits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum LimitKind {
-    /// No instruction does this.
-    Unsupported,
-    /// More than five arguments.
-    Arguments,
-    /// More stack than a program has.
-    Stack,
-    /// A jump is too far.
-    Distance,
-    /// The function is too big to be allocated.
-    Registers,
 }
 
 /// Generates code for the functions of a module; what cannot be done is added to `limits`, and then
@@ -94,7 +66,7 @@ pub fn machine_function(
     let name = &module.symbols[f.symbol].name;
     let Some(mut steps) = regs::allocate(&mut func) else {
         let message = format!("`{name}` needs more registers than there are");
-        limits.push(Limit { kind: LimitKind::Registers, loc: SrcLoc::NONE, message, notes: Vec::new() });
+        limits.push(Limit::new(SrcLoc::NONE, message));
         return None;
     };
     if let Some(selected) = selected

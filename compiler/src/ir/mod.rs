@@ -26,6 +26,7 @@ pub mod flow;
 mod function;
 mod inst;
 pub mod interp;
+mod limit;
 mod module;
 mod parse;
 mod print;
@@ -39,6 +40,7 @@ pub use inst::{
     AtomicOp, BinaryOp, BlockCall, Callee, Compare, ConvertOp, InstData, Intrinsic, MemFlags, SwitchCase,
     Type, UnaryOp,
 };
+pub use limit::Limit;
 pub use module::{Core, DataSymbol, FuncSymbol, LocData, Module, Symbol, SymbolKind};
 pub use parse::{ParseError, parse};
 pub use print::{print_function, print_module};

@@ -14,8 +14,7 @@ mod lifetime;
 use self::access::Accesses;
 use super::mir::{Func, Object};
 use super::regs::Steps;
-use super::{Limit, LimitKind};
-use crate::ir::{Arena, Entity, SrcLoc};
+use crate::ir::{Arena, Entity, Limit, SrcLoc};
 
 /// Bytes of stack that a function has.
 pub const STACK_LIMIT: u32 = 512;
@@ -77,7 +76,6 @@ fn too_deep(func: &Func, variables: &[Object], depth: u32, name: &str) -> Limit 
     };
     let notes: Vec<_> = biggest.into_iter().take(NAMED).map(describe).collect();
     Limit {
-        kind: LimitKind::Stack,
         loc: notes.first().map_or(SrcLoc::NONE, |note| note.0),
         message: format!("`{name}` needs {depth} bytes of stack, the kernel allows {STACK_LIMIT}"),
         notes,

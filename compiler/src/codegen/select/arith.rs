@@ -8,7 +8,6 @@ use skep_stdlib::isa::{AluOp, Cpu, Endian, Width};
 
 use super::facts::width_of;
 use super::{Form, Selector};
-use crate::codegen::LimitKind;
 use crate::codegen::mir::{Op, Reg, Src};
 use crate::ir::{BinaryOp, InstData, Type, Value};
 
@@ -25,7 +24,7 @@ impl Selector<'_> {
             BinaryOp::Udiv => AluOp::Div,
             BinaryOp::Urem => AluOp::Mod,
             BinaryOp::Sdiv | BinaryOp::Srem if self.cpu < Cpu::V4 => {
-                return self.limit(LimitKind::Unsupported, "signed division before `-mcpu=v4`".into());
+                return self.limit("signed division before `-mcpu=v4`".into());
             }
             BinaryOp::Sdiv => AluOp::Sdiv,
             BinaryOp::Srem => AluOp::Smod,

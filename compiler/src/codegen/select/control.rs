@@ -7,7 +7,6 @@
 use skep_stdlib::isa::{Cond, Cpu, Reg as Phys, Width};
 
 use super::{Form, Selector};
-use crate::codegen::LimitKind;
 use crate::codegen::mir::{self, Inst, Op, Reg, Src};
 use crate::ir::{BinaryOp, BlockCall, Compare, ConvertOp, InstData, Type, UnaryOp, Value};
 
@@ -186,7 +185,7 @@ impl Selector<'_> {
     }
 
     pub(super) fn unsupported_end(&mut self, what: &str) {
-        self.limit(LimitKind::Unsupported, what.into());
+        self.limit(what.into());
         self.unreachable();
     }
 

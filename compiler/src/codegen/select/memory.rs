@@ -7,7 +7,6 @@ use skep_stdlib::isa::{AtomicOp as MachineAtomic, Cpu, Reg as Phys, Size, Width}
 
 use super::constants::Constant;
 use super::{Selector, object};
-use crate::codegen::LimitKind;
 use crate::codegen::mir::{Addr, Base, Op, Reg, Src};
 use crate::ir::{AtomicOp, ConvertOp, CoreId, InstData, Type, Value, ValueDef};
 
@@ -201,7 +200,7 @@ impl Selector<'_> {
         if !exists {
             let bits = size.bytes() * 8;
             let message = format!("this {bits}-bit atomic operation needs `-mcpu=v3`");
-            self.limit(LimitKind::Unsupported, message);
+            self.limit(message);
         }
         exists
     }

@@ -22,13 +22,13 @@ use skep_stdlib::isa::{AluOp, Cpu, Reg as Phys, Width};
 
 use self::constants::Constant;
 use self::facts::{Facts, Fix, width_of};
+use super::Options;
 use super::flow::Flow;
 use super::mir::{self, Inst, Object, ObjectData, Op, Reg, Src};
-use super::{Limit, LimitKind, Options};
 use crate::ir::flow::reverse_post_order;
 use crate::ir::{
-    Arena, Block, Callee, ConvertOp, CoreId, Entity, Function, InstData, Intrinsic, Module, SrcLoc, Type,
-    UnaryOp, Value,
+    Arena, Block, Callee, ConvertOp, CoreId, Entity, Function, InstData, Intrinsic, Limit, Module, SrcLoc,
+    Type, UnaryOp, Value,
 };
 
 /// Selects instructions for one function.
@@ -173,7 +173,7 @@ impl Selector<'_> {
         }
         if params.len() > ARGS.len() {
             let name = &self.module.symbols[self.f.symbol].name;
-            self.limit(LimitKind::Arguments, format!("`{name}` has more than 5 parameters"));
+            self.limit(format!("`{name}` has more than 5 parameters"));
         }
     }
 
@@ -201,8 +201,8 @@ impl Selector<'_> {
         self.seq.push(Inst { op, loc: self.loc, core });
     }
 
-    fn limit(&mut self, kind: LimitKind, message: String) {
-        self.limits.push(Limit { kind, loc: self.loc, message, notes: Vec::new() });
+    fn limit(&mut self, message: String) {
+        self.limits.push(Limit::new(self.loc, message));
     }
 
     fn new_reg(&mut self) -> Reg {
@@ -463,12 +463,12 @@ impl Selector<'_> {
             Callee::Helper(number) => (mir::Callee::Helper(number as i32), false),
             Callee::Func(symbol) => (mir::Callee::Func(symbol), self.module.definition(symbol).is_some()),
             Callee::Indirect(_) => {
-                self.limit(LimitKind::Unsupported, "a call through a pointer that is not known".into());
+                self.limit("a call through a pointer that is not known".into());
                 return;
             }
         };
         if args.len() > ARGS.len() {
-            self.limit(LimitKind::Arguments, "a call with more than 5 arguments".into());
+            self.limit("a call with more than 5 arguments".into());
             return;
         }
         // Extensions come first: they must not run while argument registers are taken.
@@ -532,7 +532,7 @@ impl Selector<'_> {
                     Some(what) => what.to_string(),
                     None => format!("a `{op}` that could not be expanded"),
                 };
-                self.limit(LimitKind::Unsupported, what);
+                self.limit(what);
             }
         }
     }

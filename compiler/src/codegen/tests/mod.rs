@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use skep_stdlib::isa::{Cpu, Insn, Operand};
 
 use super::code::{Code, FuncCode};
-use super::{Limit, Options, generate};
+use super::{Options, generate};
 use crate::ir::interp::{Fault, Host, Interp, Memory, Options as InterpOptions, Uninit};
-use crate::ir::{BinaryOp, Callee, InstData, Module, SymbolKind, parse, verify};
+use crate::ir::{BinaryOp, Callee, InstData, Limit, Module, SymbolKind, parse, verify};
 use vm::Vm;
 
 /// Parses and verifies a module.

@@ -40,8 +40,7 @@ pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> 
     }
     let wrong = std::mem::take(&mut emitter.wrong);
     if !wrong.is_empty() {
-        let limit = |(loc, message)| Limit { kind: LimitKind::Unsupported, loc, message, notes: Vec::new() };
-        limits.extend(wrong.into_iter().map(limit));
+        limits.extend(wrong.into_iter().map(|(loc, message)| Limit::new(loc, message)));
         return None;
     }
     emitter.finish(module, limits)

@@ -5,13 +5,13 @@
 //! Everything is iterative, so a function with a million blocks does not overflow the stack.
 
 use super::entities::{Arena, Block};
-use super::function::Function;
+use super::function::{Function, Preds};
 
 /// Reverse post-order and dominator tree.
 #[derive(Clone, Debug)]
 pub struct Flow {
     /// Blocks that jump to each block, once for each jump.
-    pub preds: Arena<Block, Vec<Block>>,
+    pub preds: Preds,
     /// Reachable blocks; each one after its immediate dominator, and before its successors except
     /// along back edges.
     pub rpo: Vec<Block>,
@@ -158,21 +158,22 @@ impl Flow {
 /// first comes first, so the order follows the source where it can.
 pub fn reverse_post_order(f: &Function) -> Vec<Block> {
     let mut seen = Arena::filled(&f.blocks, false);
-    let mut post = Vec::new();
-    let mut stack = vec![(f.entry(), 0)];
+    let mut post = Vec::with_capacity(f.order.len());
+    // Blocks that are entered, each with how many of its jumps are still to be followed: from last
+    // to first, since what finishes last comes first in the reversed order.
+    let mut stack = vec![(f.entry(), f.successors(f.entry()).len())];
     seen[f.entry()] = true;
-    while let Some((block, next)) = stack.pop() {
-        let successors = f.successors(block);
-        // From last to first: what finishes last comes first in the reversed order.
-        match successors.len().checked_sub(next + 1) {
-            Some(index) => {
-                let target = successors[index].block;
-                stack.push((block, next + 1));
-                if !std::mem::replace(&mut seen[target], true) {
-                    stack.push((target, 0));
-                }
-            }
-            None => post.push(block),
+    while let Some((block, left)) = stack.last_mut() {
+        if *left == 0 {
+            post.push(*block);
+            stack.pop();
+            continue;
+        }
+        *left -= 1;
+        if let Some(call) = f.successors(*block).get(*left)
+            && !std::mem::replace(&mut seen[call.block], true)
+        {
+            stack.push((call.block, f.successors(call.block).len()));
         }
     }
     post.reverse();

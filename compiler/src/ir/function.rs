@@ -6,7 +6,7 @@
 //! [`Function::resolve_aliases`] rewrites them, which every pass that replaces does at its end.
 
 use super::entities::{Arena, Block, Inst, Slot, SrcLoc, SymbolId, Value};
-use super::inst::{BlockCall, Callee, InstData, Intrinsic, Type};
+use super::inst::{Callee, InstData, Intrinsic, Targets, Type};
 
 /// Types of the parameters and of the result.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -71,6 +71,22 @@ pub struct SlotData {
     pub name: String,
     /// Where it is declared.
     pub loc: SrcLoc,
+}
+
+/// The predecessors of every block: one list, of which each block has a range.
+#[derive(Clone, Debug)]
+pub struct Preds {
+    starts: Vec<u32>,
+    list: Vec<Block>,
+}
+
+impl std::ops::Index<Block> for Preds {
+    type Output = [Block];
+
+    fn index(&self, block: Block) -> &[Block] {
+        let range = self.starts.get(block.index()).zip(self.starts.get(block.index() + 1));
+        range.map_or(&[], |(&start, &end)| &self.list[start as usize..end as usize])
+    }
 }
 
 /// A function definition.
@@ -240,12 +256,15 @@ impl Function {
 
     /// Rewrites all operands to what their aliases stand for.
     pub fn resolve_aliases(&mut self) {
-        for block in self.order.clone() {
-            for index in 0..self.blocks[block].insts.len() {
-                let inst = self.blocks[block].insts[index];
-                let mut data = std::mem::replace(&mut self.insts[inst], InstData::Unreachable);
-                data.map_operands(|v| self.resolve(v));
-                self.insts[inst] = data;
+        let Function { order, blocks, insts, values, .. } = self;
+        for &block in order.iter() {
+            for &inst in &blocks[block].insts {
+                insts[inst].map_operands(|mut v| {
+                    while let ValueDef::Alias(to) = values[v].def {
+                        v = to;
+                    }
+                    v
+                });
             }
         }
     }
@@ -256,19 +275,31 @@ impl Function {
     }
 
     /// The jumps that leave a block, in order.
-    pub fn successors(&self, block: Block) -> Vec<&BlockCall> {
+    pub fn successors(&self, block: Block) -> Targets<'_> {
         self.terminator(block).map(|inst| self.insts[inst].targets()).unwrap_or_default()
     }
 
     /// Blocks that jump to each block, in layout order, once for each jump.
-    pub fn predecessors(&self) -> Arena<Block, Vec<Block>> {
-        let mut preds = Arena::filled(&self.blocks, Vec::new());
+    pub fn predecessors(&self) -> Preds {
+        // Counts, then the ends of the ranges, then their starts as they are filled from the back.
+        let mut starts = vec![0u32; self.blocks.len() + 1];
         for &block in &self.order {
-            for target in self.successors(block) {
-                preds[target.block].push(block);
-            }
+            self.successors(block).for_each(|target| starts[target.block.index()] += 1);
         }
-        preds
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        let mut list = vec![Block::from_index(0); sum as usize];
+        for &block in self.order.iter().rev() {
+            self.successors(block).for_each(|target| {
+                let start = &mut starts[target.block.index()];
+                *start -= 1;
+                list[*start as usize] = block;
+            });
+        }
+        Preds { starts, list }
     }
 
     /// The type of the result that this instruction would have in this function.

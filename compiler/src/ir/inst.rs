@@ -321,6 +321,111 @@ pub enum InstData {
     Unreachable,
 }
 
+/// Shows `$one` every operand of an instruction, in order: one list for readers and writers alike.
+macro_rules! operands {
+    ($data:expr, $one:ident, $iter:ident) => {
+        match $data {
+            InstData::Const { .. }
+            | InstData::SymbolAddr { .. }
+            | InstData::SlotAddr { .. }
+            | InstData::Core { .. }
+            | InstData::Unreachable => {}
+            InstData::Unary { arg, .. } | InstData::Convert { arg, .. } => $one(arg),
+            InstData::Binary { args, .. } | InstData::Compare { args, .. } => args.$iter().for_each($one),
+            InstData::PtrAdd { base, offset } => {
+                $one(base);
+                $one(offset);
+            }
+            InstData::Select { cond, args } => {
+                $one(cond);
+                args.$iter().for_each($one);
+            }
+            InstData::Load { base, .. } => $one(base),
+            InstData::Store { value, base, .. } | InstData::AtomicRmw { base, value, .. } => {
+                $one(value);
+                $one(base);
+            }
+            InstData::AtomicCmpXchg { base, expected, new, .. } => {
+                $one(base);
+                $one(expected);
+                $one(new);
+            }
+            InstData::Call { callee, args, .. } => {
+                if let Callee::Indirect(pointer) = callee {
+                    $one(pointer);
+                }
+                args.$iter().for_each($one);
+            }
+            InstData::Intrinsic { args, .. } => args.$iter().for_each($one),
+            InstData::Asm { args, targets, .. } => {
+                args.$iter().for_each(&mut $one);
+                targets.$iter().for_each(|target| target.args.$iter().for_each(&mut $one));
+            }
+            InstData::Jump { target } => target.args.$iter().for_each($one),
+            InstData::Branch { cond, then, els } => {
+                $one(cond);
+                then.args.$iter().for_each(&mut $one);
+                els.args.$iter().for_each($one);
+            }
+            InstData::Switch { value, cases, default } => {
+                $one(value);
+                cases.$iter().for_each(|case| case.target.args.$iter().for_each(&mut $one));
+                default.args.$iter().for_each($one);
+            }
+            InstData::Return { value } => value.$iter().for_each($one),
+        }
+    };
+}
+
+/// The jumps of a terminator, in order, as [`InstData::targets`] shows them.
+#[derive(Clone, Default)]
+pub struct Targets<'a> {
+    cases: &'a [SwitchCase],
+    labels: &'a [BlockCall],
+    last: [Option<&'a BlockCall>; 2],
+}
+
+impl<'a> Targets<'a> {
+    /// The jump with this number.
+    pub fn get(&self, index: usize) -> Option<&'a BlockCall> {
+        let first = self.cases.get(index).map(|case| &case.target).or(self.labels.get(index));
+        first.or_else(|| *self.last.get(index.checked_sub(self.cases.len())?)?)
+    }
+}
+
+impl std::ops::Index<usize> for Targets<'_> {
+    type Output = BlockCall;
+
+    fn index(&self, index: usize) -> &BlockCall {
+        self.get(index).expect("the terminator has so many jumps")
+    }
+}
+
+impl<'a> Iterator for Targets<'a> {
+    type Item = &'a BlockCall;
+
+    fn next(&mut self) -> Option<&'a BlockCall> {
+        if let Some((case, rest)) = self.cases.split_first() {
+            self.cases = rest;
+            return Some(&case.target);
+        }
+        if let Some((label, rest)) = self.labels.split_first() {
+            self.labels = rest;
+            return Some(label);
+        }
+        let next = self.last[0].take();
+        self.last.swap(0, 1);
+        next
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.cases.len() + self.labels.len() + self.last.iter().flatten().count();
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Targets<'_> {}
+
 impl Type {
     /// Bytes in memory; `i1` is never in memory.
     pub const fn bytes(self) -> u32 {
@@ -517,78 +622,27 @@ impl InstData {
 
     /// Calls `f` with every operand, block arguments included, in order.
     pub fn for_each_operand(&self, mut f: impl FnMut(Value)) {
-        // One list of operands for readers and writers alike.
-        self.clone().map_operands(|v| {
-            f(v);
-            v
-        });
+        let mut one = |v: &Value| f(*v);
+        operands!(self, one, iter);
     }
 
     /// Replaces every operand, block arguments included, in order.
     pub fn map_operands(&mut self, mut f: impl FnMut(Value) -> Value) {
         let mut one = |v: &mut Value| *v = f(*v);
-        match self {
-            InstData::Const { .. }
-            | InstData::SymbolAddr { .. }
-            | InstData::SlotAddr { .. }
-            | InstData::Core { .. }
-            | InstData::Unreachable => {}
-            InstData::Unary { arg, .. } | InstData::Convert { arg, .. } => one(arg),
-            InstData::Binary { args, .. } | InstData::Compare { args, .. } => args.iter_mut().for_each(one),
-            InstData::PtrAdd { base, offset } => {
-                one(base);
-                one(offset);
-            }
-            InstData::Select { cond, args } => {
-                one(cond);
-                args.iter_mut().for_each(one);
-            }
-            InstData::Load { base, .. } => one(base),
-            InstData::Store { value, base, .. } | InstData::AtomicRmw { base, value, .. } => {
-                one(value);
-                one(base);
-            }
-            InstData::AtomicCmpXchg { base, expected, new, .. } => {
-                one(base);
-                one(expected);
-                one(new);
-            }
-            InstData::Call { callee, args, .. } => {
-                if let Callee::Indirect(pointer) = callee {
-                    one(pointer);
-                }
-                args.iter_mut().for_each(one);
-            }
-            InstData::Intrinsic { args, .. } => args.iter_mut().for_each(one),
-            InstData::Asm { args, targets, .. } => {
-                args.iter_mut().for_each(&mut one);
-                targets.iter_mut().flat_map(|target| &mut target.args).for_each(one);
-            }
-            InstData::Jump { target } => target.args.iter_mut().for_each(one),
-            InstData::Branch { cond, then, els } => {
-                one(cond);
-                then.args.iter_mut().for_each(&mut one);
-                els.args.iter_mut().for_each(one);
-            }
-            InstData::Switch { value, cases, default } => {
-                one(value);
-                cases.iter_mut().flat_map(|case| &mut case.target.args).for_each(&mut one);
-                default.args.iter_mut().for_each(one);
-            }
-            InstData::Return { value } => value.iter_mut().for_each(one),
-        }
+        operands!(self, one, iter_mut);
     }
 
     /// The jumps of a terminator, in order.
-    pub fn targets(&self) -> Vec<&BlockCall> {
+    pub fn targets(&self) -> Targets<'_> {
+        let none = Targets::default();
         match self {
-            InstData::Jump { target } => vec![target],
-            InstData::Branch { then, els, .. } => vec![then, els],
+            InstData::Jump { target } => Targets { last: [Some(target), None], ..none },
+            InstData::Branch { then, els, .. } => Targets { last: [Some(then), Some(els)], ..none },
             InstData::Switch { cases, default, .. } => {
-                cases.iter().map(|case| &case.target).chain([default]).collect()
+                Targets { cases, last: [Some(default), None], ..none }
             }
-            InstData::Asm { targets, .. } => targets.iter().collect(),
-            _ => Vec::new(),
+            InstData::Asm { targets, .. } => Targets { labels: targets, ..none },
+            _ => none,
         }
     }
 

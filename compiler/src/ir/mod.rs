@@ -24,6 +24,7 @@ mod asm;
 mod entities;
 pub mod flow;
 mod function;
+pub mod hash;
 mod inst;
 pub mod interp;
 mod limit;
@@ -35,10 +36,10 @@ pub mod verify;
 
 pub use asm::{Asm, AsmOperand};
 pub use entities::{Arena, Block, CoreId, Entity, Inst, Slot, SrcLoc, SymbolId, Value};
-pub use function::{BlockData, Function, Signature, SlotData, Unroll, ValueData, ValueDef};
+pub use function::{BlockData, Function, Preds, Signature, SlotData, Unroll, ValueData, ValueDef};
 pub use inst::{
     AtomicOp, BinaryOp, BlockCall, Callee, Compare, ConvertOp, InstData, Intrinsic, MemFlags, SwitchCase,
-    Type, UnaryOp,
+    Targets, Type, UnaryOp,
 };
 pub use limit::Limit;
 pub use module::{Core, DataSymbol, FuncSymbol, LocData, Module, Symbol, SymbolKind};

@@ -188,9 +188,10 @@ impl Checker<'_> {
         let types: Vec<_> = data.params.iter().map(|&v| self.f.values.get(v).map(|d| d.ty)).collect();
         let expected: Vec<_> = self.f.sig.params.iter().map(|&ty| Some(ty)).collect();
         self.check(types == expected, || "the parameters are not those of the signature".to_string());
-        let entered = self.f.order.iter().any(|&b| {
-            self.layout.get(b).is_some() && self.f.successors(b).iter().any(|call| call.block == entry)
-        });
+        let entered =
+            self.f.order.iter().any(|&b| {
+                self.layout.get(b).is_some() && self.f.successors(b).any(|call| call.block == entry)
+            });
         self.check(!entered, || "the entry has a predecessor".to_string());
     }
 

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::ir::{Arena, Block, Callee, ConvertOp, Function, InstData, Slot, SymbolId, Value, ValueDef};
+use crate::ir::{Callee, ConvertOp, Function, InstData, Preds, Slot, SymbolId, Value, ValueDef};
 
 /// Where an address leads.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -87,7 +87,7 @@ impl Place {
 
 /// Does the kernel allow unaligned accesses of what the address points into? It does for packets,
 /// map values and global variables, not for the stack and the context.
-pub fn allows_unaligned(f: &Function, preds: &Arena<Block, Vec<Block>>, address: Value) -> bool {
+pub fn allows_unaligned(f: &Function, preds: &Preds, address: Value) -> bool {
     let mut seen = BTreeSet::new();
     let mut work = vec![address];
     while let Some(value) = work.pop() {
@@ -102,10 +102,7 @@ pub fn allows_unaligned(f: &Function, preds: &Arena<Block, Vec<Block>>, address:
                     for &pred in &preds[block] {
                         let calls = f.successors(pred);
                         work.extend(
-                            calls
-                                .iter()
-                                .filter(|c| c.block == block)
-                                .map(|c| f.resolve(c.args[index as usize])),
+                            calls.filter(|c| c.block == block).map(|c| f.resolve(c.args[index as usize])),
                         );
                     }
                 }

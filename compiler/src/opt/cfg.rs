@@ -155,10 +155,13 @@ fn remove_params(f: &mut Function) -> bool {
 /// What each edge passes for a parameter.
 fn arguments(f: &Function, preds: &[Block], block: Block, param: Value) -> Option<Vec<Value>> {
     let index = f.blocks[block].params.iter().position(|&p| p == param)?;
-    let unique: BTreeSet<Block> = preds.iter().copied().collect();
-    let mut args = Vec::new();
-    for pred in unique {
-        for call in f.successors(pred).into_iter().filter(|call| call.block == block) {
+    let (mut args, mut seen) = (Vec::with_capacity(preds.len()), None);
+    for &pred in preds {
+        // The jumps of one block are neighbours in the list.
+        if seen.replace(pred) == Some(pred) {
+            continue;
+        }
+        for call in f.successors(pred).filter(|call| call.block == block) {
             args.push(f.resolve(call.args[index]));
         }
     }

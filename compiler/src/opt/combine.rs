@@ -20,7 +20,7 @@ use super::alias::{Place, Root, allows_unaligned};
 use super::edit::use_counts;
 use super::simplify::alignment;
 use super::slots;
-use crate::ir::{Arena, Block, Function, Inst, InstData, MemFlags, Slot, SrcLoc, Type, Value};
+use crate::ir::{Arena, Block, Function, Inst, InstData, MemFlags, Preds, Slot, SrcLoc, Type, Value};
 
 /// Accesses that are looked at together.
 const WINDOW: usize = 96;
@@ -31,9 +31,14 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     let leaked = slots::leaked_anywhere(f);
     let private = |slot: Slot| !leaked.contains(&slot);
     let preds = f.predecessors();
+    let mut uses = use_counts(f);
     for block in f.order.clone() {
-        while let Some(merge) = find(f, cx, &preds, &private, block) {
+        let mut start = 0;
+        while let Some((window, merge)) = find(f, cx, &preds, &private, &uses, (block, start)) {
             apply(f, cx, block, &merge);
+            // The wide access is the only user of what was made for it.
+            uses.cover(f.values.next_key(), 1);
+            start = window;
             changed = true;
         }
     }
@@ -64,25 +69,27 @@ struct Merge {
     aligns: (u32, u32),
 }
 
+/// The first merge from a position in a block on, and where its window begins.
 fn find(
     f: &Function,
     cx: &Cx<'_>,
-    preds: &Arena<Block, Vec<Block>>,
+    preds: &Preds,
     private: &dyn Fn(Slot) -> bool,
-    block: Block,
-) -> Option<Merge> {
-    let uses = use_counts(f);
+    uses: &Arena<Value, u32>,
+    (block, mut start): (Block, usize),
+) -> Option<(usize, Merge)> {
     let mut window: Vec<Access> = Vec::new();
-    for (index, &inst) in f.blocks[block].insts.iter().enumerate() {
+    for (index, &inst) in f.blocks[block].insts.iter().enumerate().skip(start) {
         let data = &f.insts[inst];
         match access(f, inst, index) {
             Some(access) if window.len() < WINDOW => window.push(access),
             None if data.is_pure() => {}
             _ => {
-                if let Some(merge) = in_window(f, cx, preds, private, &uses, &window) {
-                    return Some(merge);
+                if let Some(merge) = in_window(f, cx, preds, private, uses, &window) {
+                    return Some((start, merge));
                 }
                 window.clear();
+                start = index;
             }
         }
     }
@@ -108,7 +115,7 @@ fn access(f: &Function, inst: Inst, index: usize) -> Option<Access> {
 fn in_window(
     f: &Function,
     cx: &Cx<'_>,
-    preds: &Arena<Block, Vec<Block>>,
+    preds: &Preds,
     private: &dyn Fn(Slot) -> bool,
     uses: &Arena<Value, u32>,
     window: &[Access],

@@ -17,7 +17,7 @@ use super::Cx;
 use super::edit::use_counts;
 use super::mem2reg::drop_param;
 use super::slots::{self, AccessKind};
-use crate::ir::{Arena, Block, Function, Inst, Slot, Value, ValueDef};
+use crate::ir::{Arena, Block, Function, Inst, InstData, Slot, Value, ValueDef};
 
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
@@ -103,21 +103,26 @@ fn remove_dead_stores(f: &mut Function) -> bool {
 
 /// Removes block parameters that only feed each other.
 fn remove_params(f: &mut Function) -> bool {
+    if f.order.iter().skip(1).all(|&block| f.blocks[block].params.is_empty()) {
+        return false;
+    }
     // A parameter is needed when an instruction uses it, or an edge passes it to a needed one.
     let mut needed = Arena::filled(&f.values, false);
     let mut work: Vec<Value> = Vec::new();
     for &block in &f.order {
         for &inst in &f.blocks[block].insts {
             let data = &f.insts[inst];
-            let mut passed: Vec<Value> = data.targets().iter().flat_map(|call| call.args.clone()).collect();
-            data.for_each_operand(|v| {
-                // Operands that are only passed on do not count.
-                if let Some(at) = passed.iter().position(|&p| p == v) {
-                    passed.swap_remove(at);
-                } else if matches!(f.values[v].def, ValueDef::Param(..)) {
+            let mut need = |v: Value| {
+                if matches!(f.values[v].def, ValueDef::Param(..)) {
                     work.push(v);
                 }
-            });
+            };
+            // Operands that are only passed on do not count.
+            match data {
+                InstData::Jump { .. } => {}
+                InstData::Branch { cond: value, .. } | InstData::Switch { value, .. } => need(*value),
+                other => other.for_each_operand(need),
+            }
         }
     }
     let preds = f.predecessors();
@@ -127,7 +132,7 @@ fn remove_params(f: &mut Function) -> bool {
         }
         let ValueDef::Param(block, index) = f.values[value].def else { continue };
         for &pred in &preds[block] {
-            for call in f.successors(pred).iter().filter(|call| call.block == block) {
+            for call in f.successors(pred).filter(|call| call.block == block) {
                 let arg = call.args[index as usize];
                 if matches!(f.values[arg].def, ValueDef::Param(..)) {
                     work.push(arg);

@@ -21,7 +21,7 @@ use crate::ir::{Block, Compare, ConvertOp, Function, InstData, SrcLoc, Value};
 
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
-    super::cfg::remove_unreachable(f);
+    let mut changed = super::cfg::remove_unreachable(f);
     let flow = Flow::new(f);
     // What is known at the start of each block, beyond what its dominators know.
     let mut known: BTreeMap<Block, Vec<(Value, u64)>> = BTreeMap::new();
@@ -35,7 +35,6 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
             }
         }
     }
-    let mut changed = false;
     for (block, facts) in known {
         for (value, bits) in facts {
             changed |= replace_below(f, &flow, block, value, bits);

@@ -16,7 +16,7 @@
 //! first value it knows of the second.
 //! Cost: linear for the expressions; for memory, the number of known places times the writes.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::Cx;
 use super::alias::{Place, Root};
@@ -25,6 +25,7 @@ use super::mem2reg::cast;
 use super::simplify::rules::commutes;
 use super::{edit, slots};
 use crate::ir::flow::{Flow, Loops};
+use crate::ir::hash::LookupMap;
 use crate::ir::{Arena, Block, Function, Inst, InstData, Intrinsic, Slot, Type, Value};
 
 /// Places that are remembered at once.
@@ -32,10 +33,16 @@ const PLACES: usize = 64;
 
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
-    super::cfg::remove_unreachable(f);
+    let changed = super::cfg::remove_unreachable(f);
     let flow = Flow::new(f);
     let loops = Loops::new(f, &flow);
-    let mut pass = Pass { cx, known: HashMap::new(), out: Arena::filled(&f.blocks, None), changed: false };
+    let mut pass = Pass {
+        cx,
+        known: LookupMap::default(),
+        values: Vec::new(),
+        out: Arena::filled(&f.blocks, None),
+        changed,
+    };
     for &block in &flow.rpo {
         let mut memory = pass.memory_at(f, &flow, &loops, block);
         pass.block(f, &flow, block, &mut memory);
@@ -78,8 +85,10 @@ enum Write {
 
 struct Pass<'a> {
     cx: &'a Cx<'a>,
-    /// Pure instructions with where and what they are; looked up, never iterated.
-    known: HashMap<InstData, Vec<(Block, Value)>>,
+    /// Pure instructions, and the last of their values in `values`.
+    known: LookupMap<InstData, Option<usize>>,
+    /// Values of pure instructions: where they are, and the one before of an equal instruction.
+    values: Vec<(Block, Value, Option<usize>)>,
     /// Memory at the end of each block that was visited.
     out: Arena<Block, Option<Memory>>,
     changed: bool,
@@ -156,19 +165,18 @@ impl Pass<'_> {
         data: &InstData,
     ) -> bool {
         let Some(result) = f.result(inst) else { return false };
-        let entry = self.known.entry(canonical(data)).or_default();
-        match entry.iter().find(|(home, value)| flow.dominates(*home, block) && f.ty(*value) == f.ty(result))
-        {
-            Some(&(_, value)) => {
+        let last = self.known.entry(canonical(data)).or_default();
+        let mut at = *last;
+        while let Some((home, value, before)) = at.and_then(|at| self.values.get(at).copied()) {
+            if flow.dominates(home, block) && f.ty(value) == f.ty(result) {
                 f.replace(result, value);
                 self.changed = true;
-                true
+                return true;
             }
-            None => {
-                entry.push((block, result));
-                false
-            }
+            at = before;
         }
+        self.values.push((block, result, last.replace(self.values.len())));
+        false
     }
 
     /// Replaces a load by what the place holds.

@@ -463,11 +463,16 @@ fn same_argument(
 pub fn drop_param(f: &mut Function, preds: &[Block], block: Block, param: Value) {
     let Some(index) = f.blocks[block].params.iter().position(|&p| p == param) else { return };
     f.blocks[block].params.remove(index);
-    for (i, value) in f.blocks[block].params.clone().into_iter().enumerate().skip(index) {
+    for i in index..f.blocks[block].params.len() {
+        let value = f.blocks[block].params[i];
         f.values[value].def = ValueDef::Param(block, i as u32);
     }
-    let preds: BTreeSet<Block> = preds.iter().copied().collect();
-    for pred in preds {
+    let mut seen = None;
+    for &pred in preds {
+        // The jumps of one block are neighbours in the list.
+        if seen.replace(pred) == Some(pred) {
+            continue;
+        }
         if let Some(inst) = f.terminator(pred) {
             for call in f.insts[inst].targets_mut() {
                 if call.block == block {

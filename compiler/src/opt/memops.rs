@@ -22,8 +22,7 @@ use super::edit::{self, Edit, Editor};
 use super::simplify::alignment;
 use super::sroa::splat;
 use crate::ir::{
-    Arena, BinaryOp, Block, Compare, ConvertOp, Function, Inst, InstData, Intrinsic, MemFlags, Type, UnaryOp,
-    Value,
+    BinaryOp, Compare, ConvertOp, Function, Inst, InstData, Intrinsic, MemFlags, Preds, Type, UnaryOp, Value,
 };
 
 /// Copies of more pieces than this are refused, as by other compilers.
@@ -64,13 +63,7 @@ fn only_tested(f: &Function) -> BTreeSet<Value> {
 }
 
 /// Widest piece at an address that is `offset` bytes after a place.
-fn width(
-    ed: &Editor<'_>,
-    cx: &Cx<'_>,
-    preds: &Arena<Block, Vec<Block>>,
-    base: Value,
-    claim: u32,
-) -> (u32, bool) {
+fn width(ed: &Editor<'_>, cx: &Cx<'_>, preds: &Preds, base: Value, claim: u32) -> (u32, bool) {
     let place = Place::new(ed.f, base, 0);
     let known = match (place.root, place.offset) {
         (Root::Slot(slot), Some(at)) => alignment(ed.f.slots[slot].align, at),
@@ -115,13 +108,7 @@ fn too_large(ed: &Editor<'_>, cx: &Cx<'_>, op: Intrinsic) -> Edit {
     Edit::Keep
 }
 
-fn expand(
-    ed: &mut Editor<'_>,
-    cx: &Cx<'_>,
-    preds: &Arena<Block, Vec<Block>>,
-    op: Intrinsic,
-    args: &[Value],
-) -> Edit {
+fn expand(ed: &mut Editor<'_>, cx: &Cx<'_>, preds: &Preds, op: Intrinsic, args: &[Value]) -> Edit {
     let Some(size) = ed.f.constant(args[2]) else { return Edit::Keep };
     let claim = args.get(3).and_then(|&a| ed.f.constant(a)).unwrap_or(1).clamp(1, 8) as u32;
     let dst = width(ed, cx, preds, args[0], claim);
@@ -153,7 +140,7 @@ fn expand(
 fn compare(
     ed: &mut Editor<'_>,
     cx: &Cx<'_>,
-    preds: &Arena<Block, Vec<Block>>,
+    preds: &Preds,
     inst: Inst,
     args: &[Value],
     tested: &BTreeSet<Value>,

@@ -58,7 +58,7 @@ mod unroll;
 mod widen;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ir::verify::{self, verify_function};
 use crate::ir::{
@@ -177,6 +177,10 @@ pub fn pass(name: &str) -> Option<&'static Pass> {
     PASSES.iter().find(|pass| pass.name == name)
 }
 
+/// Passes that leave nothing for a second run of theirs to do.
+const SETTLING: &[&str] =
+    &["sroa", "mem2reg", "simplify", "cfg", "sccp", "unroll", "widen", "memops", "switches", "legal", "dce"];
+
 /// Is shown the name of a pass and the function after it, for `--print-after`.
 pub type Observer<'a> = dyn FnMut(&'static str, &Module, &Function) + 'a;
 
@@ -215,6 +219,7 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
         work.sequence(index, EARLY);
     }
     work.immutable = globals::immutable(work.module);
+    work.done.clear();
     work.inline();
     globals::remove_dead_functions(work.module);
     for index in 0..work.module.functions.len() {
@@ -222,6 +227,7 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
         work.repeat(index, SCALAR);
     }
     work.late = true;
+    work.done.clear();
     for index in 0..work.module.functions.len() {
         work.sequence(index, LATE);
         work.repeat(index, SCALAR);
@@ -245,12 +251,17 @@ struct Work<'a, 'o> {
     limits: RefCell<BTreeSet<Limit>>,
     observer: &'a mut Observer<'o>,
     late: bool,
+    /// How often each function has changed, by its symbol.
+    changes: BTreeMap<SymbolId, u32>,
+    /// The change after which each pass found nothing to do, by its position in [`PASSES`].
+    done: BTreeMap<(SymbolId, usize), u32>,
 }
 
 impl<'a, 'o> Work<'a, 'o> {
     fn new(module: &'a mut Module, options: &'a Options, observer: &'a mut Observer<'o>) -> Self {
         let immutable = globals::immutable(module);
-        Work { module, options, immutable, limits: RefCell::default(), observer, late: false }
+        let (changes, done) = Default::default();
+        Work { module, options, immutable, limits: RefCell::default(), observer, late: false, changes, done }
     }
 
     /// Simplifies each function, inlines into it, and again as long as calls are found.
@@ -292,10 +303,25 @@ impl<'a, 'o> Work<'a, 'o> {
     fn sequence(&mut self, index: usize, names: &[&str]) -> bool {
         let mut changed = false;
         for name in names {
-            let pass = pass(name).expect("pipelines name passes of the table");
-            if pass.level <= self.options.level {
-                changed |= self.apply(index, pass);
+            let row = PASSES.iter().position(|pass| pass.name == *name);
+            let row = row.expect("pipelines name passes of the table");
+            if PASSES[row].level <= self.options.level {
+                changed |= self.apply_once(index, row);
             }
+        }
+        changed
+    }
+
+    /// Runs a pass unless it had nothing to do and nothing has changed since.
+    fn apply_once(&mut self, index: usize, row: usize) -> bool {
+        let symbol = self.module.functions[index].symbol;
+        let version = |work: &Self| work.changes.get(&symbol).copied().unwrap_or_default();
+        if self.done.get(&(symbol, row)) == Some(&version(self)) {
+            return false;
+        }
+        let changed = self.apply(index, &PASSES[row]);
+        if !changed || SETTLING.contains(&PASSES[row].name) {
+            self.done.insert((symbol, row), version(self));
         }
         changed
     }
@@ -315,9 +341,10 @@ impl<'a, 'o> Work<'a, 'o> {
         changed
     }
 
-    /// Shows the function to the observer and to the verifier.
+    /// Takes note of a change; shows the function to the observer and to the verifier.
     fn observe(&mut self, index: usize, pass: &'static str) {
         let f = &self.module.functions[index];
+        *self.changes.entry(f.symbol).or_default() += 1;
         (self.observer)(pass, self.module, f);
         if self.options.check {
             let violations = verify_function(self.module, f, verify::Options::default());
@@ -333,7 +360,7 @@ mod tests {
 
     #[test]
     fn pipelines_name_passes() {
-        for name in [EARLY, SCALAR, LOOPS, LOWER, LATE, LAST].concat() {
+        for name in [EARLY, SCALAR, LOOPS, LOWER, LATE, LAST, SETTLING].concat() {
             assert!(pass(name).is_some(), "{name}");
         }
     }

@@ -245,7 +245,7 @@ impl Ranges {
         }
         let mut sum: Option<Interval> = None;
         for &pred in &self.flow.preds[block] {
-            for call in f.successors(pred).into_iter().filter(|call| call.block == block) {
+            for call in f.successors(pred).filter(|call| call.block == block) {
                 let arg = call.args[index];
                 if self.values[arg].is_none() && f.constant(arg).is_none() {
                     continue;

@@ -15,7 +15,7 @@
 use std::collections::VecDeque;
 
 use super::Cx;
-use super::edit::{self, Edit};
+use super::edit::{self, Edit, use_counts};
 use super::simplify::evaluate;
 use crate::ir::{Arena, Block, Function, Inst, InstData, SrcLoc, Value};
 
@@ -25,7 +25,7 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
         values: Arena::filled(&f.values, Lattice::Unknown),
         reached: Arena::filled(&f.blocks, false),
         blocks: VecDeque::new(),
-        uses: uses(f),
+        uses: Uses::new(f),
         work: VecDeque::new(),
     };
     let entry = f.entry();
@@ -49,22 +49,41 @@ struct State {
     values: Arena<Value, Lattice>,
     reached: Arena<Block, bool>,
     blocks: VecDeque<Block>,
-    uses: Arena<Value, Vec<(Block, Inst)>>,
+    uses: Uses,
     work: VecDeque<(Block, Inst)>,
 }
 
-fn uses(f: &Function) -> Arena<Value, Vec<(Block, Inst)>> {
-    let mut uses = Arena::filled(&f.values, Vec::new());
-    for &block in &f.order {
-        for &inst in &f.blocks[block].insts {
-            f.insts[inst].for_each_operand(|v| {
-                if uses[v].last() != Some(&(block, inst)) {
-                    uses[v].push((block, inst));
-                }
-            });
+/// The uses of every value: one list, of which each value has a range.
+struct Uses {
+    starts: Vec<u32>,
+    list: Vec<(Block, Inst)>,
+}
+
+impl Uses {
+    fn new(f: &Function) -> Uses {
+        let mut starts = vec![0; f.values.len() + 1];
+        let mut sum = 0;
+        for (value, count) in use_counts(f).iter() {
+            starts[value.index()] = sum;
+            sum += count;
         }
+        starts[f.values.len()] = sum;
+        let mut list = vec![(f.entry(), Inst::from_index(0)); sum as usize];
+        let mut next = starts.clone();
+        for &block in &f.order {
+            for &inst in &f.blocks[block].insts {
+                f.insts[inst].for_each_operand(|v| {
+                    list[next[v.index()] as usize] = (block, inst);
+                    next[v.index()] += 1;
+                });
+            }
+        }
+        Uses { starts, list }
     }
-    uses
+
+    fn of(&self, value: Value) -> &[(Block, Inst)] {
+        &self.list[self.starts[value.index()] as usize..self.starts[value.index() + 1] as usize]
+    }
 }
 
 impl State {
@@ -125,7 +144,7 @@ impl State {
         };
         if joined != old {
             self.values[value] = joined;
-            self.work.extend(self.uses[value].iter().copied());
+            self.work.extend(self.uses.of(value));
         }
     }
 
@@ -147,7 +166,7 @@ impl State {
             _ => (0..targets.len()).collect(),
         };
         for index in taken {
-            let call = targets[index];
+            let call = &targets[index];
             for (&param, &arg) in f.blocks[call.block].params.iter().zip(&call.args) {
                 self.raise(param, self.values[arg]);
             }
@@ -158,6 +177,7 @@ impl State {
 
 fn apply(f: &mut Function, state: &State) -> bool {
     let mut changed = false;
+    let preds = f.predecessors();
     // Parameters that are constant: their uses become constants of the block.
     for block in f.order.clone() {
         if !state.reached[block] || block == f.entry() {
@@ -169,7 +189,6 @@ fn apply(f: &mut Function, state: &State) -> bool {
                 let inst = f.make_inst(InstData::Const { ty, value }, SrcLoc::NONE);
                 f.blocks[block].insts.insert(0, inst);
                 let Some(with) = f.result(inst) else { continue };
-                let preds = f.predecessors();
                 super::mem2reg::drop_param(f, &preds[block], block, param);
                 f.replace(param, with);
                 changed = true;

@@ -58,11 +58,19 @@ pub struct Usage {
 /// Usage of the slots that are named at all.
 pub fn usage(f: &Function) -> BTreeMap<Slot, Usage> {
     let mut all: BTreeMap<Slot, Usage> = BTreeMap::new();
+    if !has_slots(f) {
+        return all;
+    }
     for &block in &f.order {
         for &inst in &f.blocks[block].insts {
             let data = &f.insts[inst];
             if let InstData::SlotAddr { slot, .. } = data {
                 all.entry(*slot).or_default();
+            }
+            let mut names = false;
+            data.for_each_operand(|v| names |= slot_of(f, v).is_some());
+            if !names {
+                continue;
             }
             let mut listed = Vec::new();
             for access in accesses(f, inst, data) {
@@ -134,8 +142,16 @@ pub fn leaked(f: &Function, data: &InstData) -> Vec<Slot> {
     slots
 }
 
+/// Has the function any slot that is not gone yet?
+fn has_slots(f: &Function) -> bool {
+    f.slots.values().any(|slot| slot.size > 0)
+}
+
 /// Slots whose address is let out anywhere.
 pub fn leaked_anywhere(f: &Function) -> BTreeSet<Slot> {
+    if !has_slots(f) {
+        return BTreeSet::new();
+    }
     f.order
         .iter()
         .flat_map(|&block| &f.blocks[block].insts)

@@ -34,8 +34,7 @@ const THREADS: usize = 64;
 
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
-    super::cfg::remove_unreachable(f);
-    let mut changed = false;
+    let mut changed = super::cfg::remove_unreachable(f);
     for _ in 0..THREADS {
         let flow = Flow::new(f);
         let loops = Loops::new(f, &flow);
@@ -75,9 +74,7 @@ fn candidate(f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Option<V
     let is_loop = preds.len() < flow.preds[block].len();
     preds.dedup();
     for pred in preds {
-        for (index, call) in
-            f.successors(pred).into_iter().enumerate().filter(|(_, call)| call.block == block)
-        {
+        for (index, call) in f.successors(pred).enumerate().filter(|(_, call)| call.block == block) {
             edges += 1;
             if let Some(target) = target(f, block, call) {
                 decided.push(((pred, index), target));
@@ -98,7 +95,7 @@ fn may_rotate(f: &Function, flow: &Flow, loops: &Loops, header: Block, decided: 
     let Some(index) = loops.innermost(header).filter(|&i| loops.loops[i].header == header) else {
         return false;
     };
-    let exits = |block: Block| f.successors(block).iter().any(|call| !loops.contains(index, call.block));
+    let exits = |block: Block| f.successors(block).any(|call| !loops.contains(index, call.block));
     let targets = f.successors(header);
     let target = targets[decided[0].1].block;
     f.blocks[header].unroll != Unroll::Full

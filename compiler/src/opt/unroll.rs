@@ -118,7 +118,7 @@ fn rounds(f: &Function, flow: &Flow, l: &Loop) -> Option<usize> {
         .copied()
         .filter(|&block| {
             l.latches.iter().all(|&latch| flow.dominates(block, latch))
-                && f.successors(block).iter().any(|call| !l.blocks.contains(&call.block))
+                && f.successors(block).any(|call| !l.blocks.contains(&call.block))
         })
         .collect();
     for round in 0..ROUNDS {
@@ -162,7 +162,7 @@ fn passed(
 ) -> Option<u64> {
     let mut common = None;
     for &block in from {
-        for call in f.successors(block).into_iter().filter(|call| call.block == to) {
+        for call in f.successors(block).filter(|call| call.block == to) {
             let bits = of(*call.args.get(index)?)?;
             if *common.get_or_insert(bits) != bits {
                 return None;

@@ -75,10 +75,10 @@ fn steps(f: &Function, flow: &Flow, ranges: &Ranges, header: Block, param: Value
         return None;
     }
     let mut steps = Vec::new();
-    let mut preds = flow.preds[header].clone();
+    let mut preds = flow.preds[header].to_vec();
     preds.dedup();
     for pred in preds {
-        for call in f.successors(pred).into_iter().filter(|call| call.block == header) {
+        for call in f.successors(pred).filter(|call| call.block == header) {
             let arg = call.args[index];
             match f.def(arg) {
                 Some(InstData::Binary { op: BinaryOp::Add, args: [x, c] }) if *x == param => {
@@ -138,13 +138,13 @@ fn widen(f: &mut Function, flow: &Flow, header: Block, param: Value, steps: &[St
             _ => Edit::Keep,
         }
     });
-    let mut preds = flow.preds[header].clone();
+    let mut preds = flow.preds[header].to_vec();
     preds.dedup();
     let mut steps = steps.iter();
     for pred in preds {
         let Some(last) = f.blocks[pred].insts.pop() else { continue };
         let loc = f.locs[last];
-        let calls = f.insts[last].targets().iter().filter(|call| call.block == header).count();
+        let calls = f.insts[last].targets().filter(|call| call.block == header).count();
         let mut args = Vec::new();
         for step in steps.by_ref().take(calls) {
             args.push(match step {

@@ -1,11 +1,9 @@
 //! The interference graph: which registers must differ, which would like to be equal.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use super::live::Liveness;
 use super::{Generation, Work};
 use crate::codegen::mir::{Op, Reg, Role};
+use crate::ir::hash::LookupSet;
 
 /// How many machine registers there are to allocate: `r0` to `r9`.
 pub const COLOURS: usize = 10;
@@ -26,7 +24,7 @@ pub struct Move {
 
 /// See the module.
 pub struct Graph {
-    pairs: HashSet<u64, BuildHasherDefault<Mix>>,
+    pairs: LookupSet<u64>,
     /// Neighbours of virtual registers.
     pub neighbours: Vec<Vec<Reg>>,
     /// Number of neighbours, machine registers included.
@@ -39,27 +37,6 @@ pub struct Graph {
     pub used: Vec<bool>,
     /// How each register that can be made again is made.
     pub remade: Vec<Option<Op>>,
-}
-
-/// Spreads keys of pairs; the set is only asked, never listed.
-#[derive(Default)]
-pub struct Mix(u64);
-
-impl Hasher for Mix {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = (self.0.rotate_left(5) ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 ^= self.0 >> 32;
-    }
 }
 
 /// Registers that are live: quick to change and to list.
@@ -104,7 +81,7 @@ impl Graph {
     pub fn new(work: &Work<'_>, live: &Liveness) -> Graph {
         let regs = work.func.regs;
         let mut graph = Graph {
-            pairs: HashSet::default(),
+            pairs: LookupSet::default(),
             neighbours: vec![Vec::new(); regs],
             degree: vec![0; regs],
             moves: Vec::new(),

@@ -6,7 +6,6 @@ use skep_stdlib::isa::Reg as Phys;
 
 use super::constants::Constant;
 use super::{Form, Selector};
-use crate::codegen::LimitKind;
 use crate::codegen::asm::{Bound, Text, constant, registers};
 use crate::codegen::mir::{Op, Reg};
 use crate::ir::{Asm, AsmOperand, BlockCall, InstData, Intrinsic, Value};
@@ -64,7 +63,7 @@ impl Selector<'_> {
         };
         let named = |index: usize| arguments[index].and_then(|value| constant(self.f, value));
         let Some(registers) = registers(asm, |index| named(index).is_none()) else {
-            self.limit(LimitKind::Registers, "inline assembly with more operands than registers".into());
+            self.limit("inline assembly with more operands than registers".into());
             return None;
         };
         let mut operands = Vec::new();
@@ -77,7 +76,7 @@ impl Selector<'_> {
                     Some(bound) => bound,
                     None => {
                         let what = "an operand of inline assembly with constraint `i` that is no constant";
-                        self.limit(LimitKind::Unsupported, what.into());
+                        self.limit(what.into());
                         return None;
                     }
                 },

@@ -127,7 +127,7 @@ impl Facts {
                 ValueDef::Inst(inst) => f.insts[inst].for_each_operand(|v| work.push(v)),
                 ValueDef::Param(block, position) => {
                     for &pred in &preds[block] {
-                        let jumps = f.successors(pred).into_iter().filter(|call| call.block == block);
+                        let jumps = f.successors(pred).filter(|call| call.block == block);
                         work.extend(jumps.filter_map(|call| call.args.get(position as usize)));
                     }
                 }

@@ -337,6 +337,58 @@ pub const RULES: &[Rule] = rules! {
     "p ? x : (p ? y : z)": (sel p x (sel p y z)) => (sel p x z);
 };
 
+/// Rows by the operation at the root of their pattern, in the order of the table.
+struct Index {
+    order: [usize; RULES.len()],
+    /// Where the rows of each operation start, and the end of the last.
+    starts: [usize; SELECT + 2],
+}
+
+const INDEX: Index = index();
+
+const fn key_of_binary(op: BinaryOp) -> usize {
+    op as usize
+}
+
+const fn key_of_unary(op: UnaryOp) -> usize {
+    BinaryOp::ALL.len() + op as usize
+}
+
+const fn key_of_compare(op: Compare) -> usize {
+    BinaryOp::ALL.len() + UnaryOp::ALL.len() + op as usize
+}
+
+/// The key of selections, the last one.
+const SELECT: usize = BinaryOp::ALL.len() + UnaryOp::ALL.len() + Compare::ALL.len();
+
+const fn index() -> Index {
+    let mut index = Index { order: [0; RULES.len()], starts: [0; SELECT + 2] };
+    let (mut key, mut next) = (0, 0);
+    while key <= SELECT {
+        index.starts[key] = next;
+        let mut row = 0;
+        while row < RULES.len() {
+            let root = match &RULES[row].lhs {
+                Pat::Bin(op, ..) => key_of_binary(*op),
+                Pat::Un(op, _) => key_of_unary(*op),
+                Pat::Cmp(op, ..) => key_of_compare(*op),
+                Pat::Sel(..) => SELECT,
+                Pat::Var(_) | Pat::Const(_) | Pat::Num(_) | Pat::Log2(_) => {
+                    panic!("a rule takes an operation apart")
+                }
+            };
+            if root == key {
+                index.order[next] = row;
+                next += 1;
+            }
+            row += 1;
+        }
+        key += 1;
+    }
+    index.starts[key] = next;
+    index
+}
+
 /// What the variables of a pattern stand for.
 #[derive(Default)]
 struct Bound {
@@ -353,15 +405,16 @@ pub fn apply(
     result: Type,
     single_use: &dyn Fn(Value) -> bool,
 ) -> Option<Value> {
-    for rule in RULES {
+    let (key, operand) = match data {
+        InstData::Binary { op, args } => (key_of_binary(*op), args[0]),
+        InstData::Unary { op, arg } => (key_of_unary(*op), *arg),
+        InstData::Compare { op, args } => (key_of_compare(*op), args[0]),
+        InstData::Select { args, .. } => (SELECT, args[0]),
+        _ => return None,
+    };
+    let operand_type = ed.f.ty(operand);
+    for rule in INDEX.order[INDEX.starts[key]..INDEX.starts[key + 1]].iter().map(|&row| &RULES[row]) {
         let mut bound = Bound::default();
-        let operand_type = match data {
-            InstData::Binary { args, .. }
-            | InstData::Compare { args, .. }
-            | InstData::Select { args, .. } => ed.f.ty(args[0]),
-            InstData::Unary { arg, .. } => ed.f.ty(*arg),
-            _ => return None,
-        };
         if !match_data(ed.f, &rule.lhs, data, &mut bound, single_use) || (rule.single && bound.shared) {
             continue;
         }

@@ -7,6 +7,7 @@
 //! Selection accepts every IR; what the machine or the kernel cannot do becomes a [`Limit`].
 
 mod asm;
+mod bits;
 pub mod code;
 mod emit;
 mod flow;

@@ -54,8 +54,8 @@ pub fn run(module: &mut Module, index: usize, decision: &Decision<'_>) -> bool {
     let mut f = std::mem::replace(&mut module.functions[index], placeholder());
     let mut changed = false;
     let mut block_index = 0;
+    let mut size = edit::size(&f);
     while let Some(&block) = f.order.get(block_index) {
-        let size = edit::size(&f);
         let site = f.blocks[block].insts.iter().position(|&inst| {
             let InstData::Call { callee: Callee::Func(symbol), args, ret } = &f.insts[inst] else {
                 return false;
@@ -74,6 +74,7 @@ pub fn run(module: &mut Module, index: usize, decision: &Decision<'_>) -> bool {
         {
             // Calls copied from the callee were not wanted there, and are not looked at again.
             block_index += splice(&mut f, block, at, &module.functions[position], &args, &mut module.locs);
+            size += edit::size(&module.functions[position]);
             changed = true;
         } else {
             block_index += 1;

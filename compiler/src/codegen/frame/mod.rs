@@ -12,6 +12,7 @@ pub mod access;
 mod lifetime;
 
 use self::access::Accesses;
+use super::bits::ones;
 use super::mir::{Func, Object};
 use super::regs::Steps;
 use crate::ir::{Arena, Entity, Limit, SrcLoc};
@@ -121,11 +122,7 @@ impl Set {
     }
 
     fn iter(&self) -> impl Iterator<Item = Object> + '_ {
-        let bits = |(index, &word): (usize, &u64)| {
-            let set = (0..64).filter(move |bit| word >> bit & 1 == 1);
-            set.map(move |bit| Object::new(index * 64 + bit))
-        };
-        self.0.iter().enumerate().flat_map(bits)
+        ones(&self.0).map(Object::new)
     }
 
     fn is_empty(&self) -> bool {

@@ -56,6 +56,8 @@ struct Colourer {
     alias: Vec<Reg>,
     moves_of: Vec<Vec<u32>>,
     move_state: Vec<MoveState>,
+    /// By register: moves of it that may wait.
+    waiting: Vec<Vec<u32>>,
     /// Moves to try, by position in the list of moves; a heap, so the heaviest comes first.
     ready: std::collections::BTreeSet<u32>,
     simplify: Vec<Reg>,
@@ -79,6 +81,7 @@ pub fn colour(work: &Work<'_>, graph: Graph) -> Colouring {
         alias: (0..regs).map(Reg::from_index).collect(),
         moves_of,
         move_state: vec![MoveState::Ready; count],
+        waiting: vec![Vec::new(); regs],
         ready: (0..count as u32).collect(),
         simplify: Vec::new(),
         freeze: Vec::new(),
@@ -170,7 +173,7 @@ impl Colourer {
     }
 
     fn enable_moves(&mut self, reg: Reg) {
-        for &m in &self.moves_of[reg.index()] {
+        for m in std::mem::take(&mut self.waiting[reg.index()]) {
             if self.move_state[m as usize] == MoveState::Waiting {
                 self.move_state[m as usize] = MoveState::Ready;
                 self.ready.insert(m);
@@ -203,6 +206,8 @@ impl Colourer {
             self.reclassify(keep);
         } else {
             self.move_state[index as usize] = MoveState::Waiting;
+            self.waiting[keep.index()].push(index);
+            self.waiting[join.index()].push(index);
         }
     }
 
@@ -243,6 +248,7 @@ impl Colourer {
         self.alias[join.index()] = keep;
         let moves = std::mem::take(&mut self.moves_of[join.index()]);
         self.moves_of[keep.index()].extend(moves);
+        self.enable_moves(join);
         self.enable_moves(keep);
         let (a, b) = (self.graph.cost[keep.index()], self.graph.cost[join.index()]);
         // Together with a spillable register it can be spilled.

@@ -7,22 +7,22 @@
 //! The destination and the operand that dies can then be one register.
 
 use super::Work;
-use super::live::Liveness;
+use super::live::{LiveSet, Liveness};
 use crate::codegen::mir::{Op, Reg, Src};
 use skep_stdlib::isa::AluOp;
 
 /// Exchanges operands where that lets a move vanish.
 pub fn run(work: &mut Work<'_>, live: &Liveness) {
-    let mut is_live = vec![false; work.func.regs];
+    let mut is_live = LiveSet::new(work.func.regs);
     for &block in &work.flow.rpo {
-        is_live.fill(false);
-        live.live_out(block).for_each(|reg| is_live[reg.index()] = true);
+        is_live.clear();
+        live.live_out(block).for_each(|reg| is_live.insert(reg));
         for index in (0..work.steps[block].len()).rev() {
             let op = work.steps[block][index].inst.op;
             if let Some((dst, a, b)) =
                 pair(work.steps[block].get(index.wrapping_sub(1)).map(|s| s.inst.op), op)
-                && is_live[a.index()]
-                && !is_live[b.index()]
+                && is_live.contains(a)
+                && !is_live.contains(b)
                 && a != b
             {
                 let steps = &mut work.steps[block];
@@ -34,12 +34,12 @@ pub fn run(work: &mut Work<'_>, live: &Liveness) {
             let op = work.steps[block][index].inst.op;
             op.for_each_reg(|reg, role| {
                 if role.writes() {
-                    is_live[reg.index()] = false;
+                    is_live.remove(reg);
                 }
             });
             op.for_each_reg(|reg, role| {
                 if role.reads() {
-                    is_live[reg.index()] = true;
+                    is_live.insert(reg);
                 }
             });
         }

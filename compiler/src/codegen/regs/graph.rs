@@ -1,6 +1,6 @@
 //! The interference graph: which registers must differ, which would like to be equal.
 
-use super::live::Liveness;
+use super::live::{LiveSet, Liveness};
 use super::{Generation, Work};
 use crate::codegen::mir::{Op, Reg, Role};
 use crate::ir::hash::LookupSet;
@@ -37,43 +37,6 @@ pub struct Graph {
     pub used: Vec<bool>,
     /// How each register that can be made again is made.
     pub remade: Vec<Option<Op>>,
-}
-
-/// Registers that are live: quick to change and to list.
-struct LiveSet {
-    list: Vec<Reg>,
-    position: Vec<u32>,
-}
-
-impl LiveSet {
-    const ABSENT: u32 = u32::MAX;
-
-    fn new(regs: usize) -> LiveSet {
-        LiveSet { list: Vec::new(), position: vec![LiveSet::ABSENT; regs] }
-    }
-
-    fn insert(&mut self, reg: Reg) {
-        if self.position[reg.index()] == LiveSet::ABSENT {
-            self.position[reg.index()] = self.list.len() as u32;
-            self.list.push(reg);
-        }
-    }
-
-    fn remove(&mut self, reg: Reg) {
-        let position = std::mem::replace(&mut self.position[reg.index()], LiveSet::ABSENT);
-        if position != LiveSet::ABSENT {
-            self.list.swap_remove(position as usize);
-            if let Some(&moved) = self.list.get(position as usize) {
-                self.position[moved.index()] = position;
-            }
-        }
-    }
-
-    fn clear(&mut self) {
-        for reg in self.list.drain(..) {
-            self.position[reg.index()] = LiveSet::ABSENT;
-        }
-    }
 }
 
 impl Graph {
@@ -121,7 +84,7 @@ impl Graph {
         });
         written.iter().for_each(|&reg| live.insert(reg));
         for &reg in &written {
-            for &other in &live.list {
+            for &other in live.list() {
                 self.add_edge(reg, other);
             }
         }

@@ -3,6 +3,7 @@
 //! Most registers live within one block; only the others get a bit.
 
 use super::Work;
+use crate::codegen::bits::ones;
 use crate::codegen::mir::{Block, Reg};
 use crate::ir::Arena;
 
@@ -41,10 +42,7 @@ impl Liveness {
 
     /// Registers that are live at the end of a block.
     pub fn live_out(&self, block: Block) -> impl Iterator<Item = Reg> {
-        let words = self.live_out[block].iter().enumerate();
-        words.flat_map(move |(i, &word)| {
-            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| self.globals[i * 64 + bit])
-        })
+        ones(&self.live_out[block]).map(|bit| self.globals[bit])
     }
 
     fn solve(&mut self, work: &Work<'_>, global: &[Option<usize>], words: usize) {
@@ -78,6 +76,57 @@ impl Liveness {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Registers that are live: quick to change and to list.
+pub struct LiveSet {
+    list: Vec<Reg>,
+    position: Vec<u32>,
+}
+
+impl LiveSet {
+    const ABSENT: u32 = u32::MAX;
+
+    /// The empty set.
+    pub fn new(regs: usize) -> LiveSet {
+        LiveSet { list: Vec::new(), position: vec![LiveSet::ABSENT; regs] }
+    }
+
+    /// Adds a register.
+    pub fn insert(&mut self, reg: Reg) {
+        if self.position[reg.index()] == LiveSet::ABSENT {
+            self.position[reg.index()] = self.list.len() as u32;
+            self.list.push(reg);
+        }
+    }
+
+    /// Takes a register away.
+    pub fn remove(&mut self, reg: Reg) {
+        let position = std::mem::replace(&mut self.position[reg.index()], LiveSet::ABSENT);
+        if position != LiveSet::ABSENT {
+            self.list.swap_remove(position as usize);
+            if let Some(&moved) = self.list.get(position as usize) {
+                self.position[moved.index()] = position;
+            }
+        }
+    }
+
+    /// Is the register in the set?
+    pub fn contains(&self, reg: Reg) -> bool {
+        self.position[reg.index()] != LiveSet::ABSENT
+    }
+
+    /// The registers, in no particular order.
+    pub fn list(&self) -> &[Reg] {
+        &self.list
+    }
+
+    /// Takes all registers away.
+    pub fn clear(&mut self) {
+        for reg in self.list.drain(..) {
+            self.position[reg.index()] = LiveSet::ABSENT;
         }
     }
 }

@@ -638,9 +638,7 @@ impl InstData {
         match self {
             InstData::Jump { target } => Targets { last: [Some(target), None], ..none },
             InstData::Branch { then, els, .. } => Targets { last: [Some(then), Some(els)], ..none },
-            InstData::Switch { cases, default, .. } => {
-                Targets { cases, last: [Some(default), None], ..none }
-            }
+            InstData::Switch { cases, default, .. } => Targets { cases, last: [Some(default), None], ..none },
             InstData::Asm { targets, .. } => Targets { labels: targets, ..none },
             _ => none,
         }

@@ -8,8 +8,6 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 use skep_runtime::Image;
@@ -77,14 +75,6 @@ fn map(row: &MapRow) -> MapDef {
         inner: (ty == MapType::ArrayOfMaps).then(|| Box::new(map(&inner))),
         slots: Vec::new(),
     }
-}
-
-/// The lines of a compressed table.
-fn table(path: &Path) -> Vec<Value> {
-    let output = Command::new("gzip").arg("-dc").arg(path).output().unwrap();
-    assert!(output.status.success(), "{}", path.display());
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn number(case: &Value, key: &str) -> u64 {
@@ -239,8 +229,8 @@ fn the_verdicts_of_kernel_6_18() {
         return;
     }
     let Some(oracles) = common::oracles() else { return };
-    let cases = table(&oracles.join("test_verifier-6.1.jsonl.gz"));
-    let verdicts = table(&oracles.join("test_verifier-6.1-on-kernel-6.18.jsonl.gz"));
+    let cases = common::table(&oracles.join("test_verifier-6.1.jsonl.gz"));
+    let verdicts = common::table(&oracles.join("test_verifier-6.1-on-kernel-6.18.jsonl.gz"));
     assert_eq!(cases.len(), verdicts.len());
     let options = Options { target: Target::default(), btf: common::vmlinux(), ..Options::default() };
     let mut tally = Tally::default();

@@ -51,6 +51,11 @@ impl Walk<'_> {
                 self.need(state, dst);
                 self.move_pointer(p, &n, op, width, dst, slot)?
             }
+            (Reg::Scalar(_), Reg::Pointer(_))
+                if op == AluOp::Sub && width == Width::W32 && self.cx.privileged =>
+            {
+                Reg::unknown(slot)
+            }
             (Reg::Scalar(_), Reg::Pointer(p)) => return Err(forbidden(&p, dst, "this operation")),
             (Reg::Uninit, _) | (_, Reg::Uninit) => return Err(Cause::Uninit { reg: dst.number() }),
         };
@@ -104,8 +109,10 @@ impl Walk<'_> {
     }
 
     pub(super) fn neg(&mut self, state: &mut State, slot: u32, width: Width, dst: R) -> Check {
-        let Reg::Scalar(num) = read(state, dst)? else {
-            return Err(Cause::PointerLeak { reg: dst.number() });
+        let num = match read(state, dst)? {
+            Reg::Scalar(num) => num,
+            _ if self.cx.privileged => return write(state, dst, Reg::unknown(slot)),
+            _ => return Err(Cause::PointerLeak { reg: dst.number() }),
         };
         let mut value = Scalar::constant(0);
         value.alu(AluOp::Sub, &num.value, width);
@@ -114,9 +121,9 @@ impl Walk<'_> {
 
     /// A byte swap keeps nothing but the width.
     pub(super) fn swap(&mut self, state: &mut State, slot: u32, bits: u8, dst: R) -> Check {
-        let Reg::Scalar(_) = read(state, dst)? else {
+        if let (Reg::Pointer(_), false) = (read(state, dst)?, self.cx.privileged) {
             return Err(Cause::PointerLeak { reg: dst.number() });
-        };
+        }
         write(state, dst, Reg::scalar(Scalar::of_bytes(u32::from(bits) / 8), slot))
     }
 
@@ -128,7 +135,7 @@ impl Walk<'_> {
                 let Reg::Pointer(mut pointer) = Reg::pointer(PtrKind::MapValue(index as u32), slot) else {
                     return Ok(());
                 };
-                let value_size = self.cx.image.maps.get(index as usize).map_or(0, |def| def.value_size);
+                let value_size = self.cx.map(index as u32).map_or(0, |def| def.value_size);
                 if offset >= value_size {
                     let kind = pointer.kind;
                     let (min, max) = (offset.into(), offset.into());
@@ -160,13 +167,23 @@ impl Walk<'_> {
         slot: u32,
     ) -> Check<Reg> {
         if width == Width::W32 {
-            return Err(forbidden(&p, dst, "32-bit arithmetic"));
+            return match op == AluOp::Sub && self.cx.privileged {
+                true => Ok(Reg::unknown(slot)),
+                false => Err(forbidden(&p, dst, "32-bit arithmetic")),
+            };
         }
         if p.nullable {
             return Err(forbidden(&p, dst, "arithmetic before the null check"));
         }
         match p.kind {
-            PtrKind::Map(_) | PtrKind::PacketEnd | PtrKind::Func(_) => {
+            // Nothing is added to a map.
+            PtrKind::Map(_) if op == AluOp::Add && n.value.value() == Some(0) => {}
+            PtrKind::FlowKeys if n.value.value().is_some() => {}
+            PtrKind::Map(_)
+            | PtrKind::PacketEnd
+            | PtrKind::Func(_)
+            | PtrKind::Socket(_)
+            | PtrKind::FlowKeys => {
                 return Err(forbidden(&p, dst, "arithmetic"));
             }
             PtrKind::Ctx

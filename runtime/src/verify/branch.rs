@@ -39,10 +39,7 @@ impl Walk<'_> {
             }
             _ => None,
         };
-        let null_check =
-            matches!((&left, &right), (Reg::Pointer(_), Reg::Scalar(_)) | (Reg::Scalar(_), Reg::Pointer(_)))
-                && (left.value() == Some(0) || right.value() == Some(0));
-        if decided.is_some() || null_check {
+        if decided.is_some() {
             self.need(state, dst);
             self.need_operand(state, src);
         }
@@ -98,6 +95,7 @@ impl Walk<'_> {
             | PtrKind::Map(_)
             | PtrKind::Mem { .. }
             | PtrKind::Ringbuf(_)
+            | PtrKind::Socket(_)
             | PtrKind::Btf { trusted: true, .. } => !p.nullable,
             PtrKind::Ctx
             | PtrKind::Stack(_)
@@ -105,6 +103,7 @@ impl Walk<'_> {
             | PtrKind::PacketMeta(_)
             | PtrKind::PacketEnd
             | PtrKind::Btf { trusted: false, .. }
+            | PtrKind::FlowKeys
             | PtrKind::Func(_) => false,
         };
         Ok(never_null.then_some(cond == Cond::Ne))
@@ -135,8 +134,9 @@ impl Walk<'_> {
                     narrow(state, reg, b, y);
                 }
             }
-            (Reg::Pointer(p), Reg::Scalar(n)) | (Reg::Scalar(n), Reg::Pointer(p)) => {
-                let is_zero = n.value.value() == Some(0);
+            (Reg::Pointer(p), Reg::Scalar(_)) => {
+                // Like the kernel's, only a comparison with the constant itself.
+                let is_zero = src == Operand::Imm(0);
                 let is_null = match cond {
                     Cond::Eq => taken,
                     Cond::Ne => !taken,
@@ -148,6 +148,12 @@ impl Walk<'_> {
             }
             (Reg::Pointer(a), Reg::Pointer(b)) if width == Width::W64 => {
                 self.assume_packet(state, a, b, cond, taken);
+                let equal = (cond == Cond::Eq && taken) || (cond == Cond::Ne && !taken);
+                let kernel = |p: &Pointer| matches!(p.kind, PtrKind::Btf { .. });
+                if equal && a.nullable != b.nullable && !kernel(a) && !kernel(b) {
+                    // The one that may be null equals one that is not.
+                    resolve_null(state, if a.nullable { a } else { b }, false);
+                }
             }
             _ => {}
         }
@@ -234,7 +240,8 @@ fn resolve_null(state: &mut State, pointer: &Pointer, is_null: bool) {
             }
         }
     });
-    if is_null && pointer.reference != 0 {
+    // Another view of a referenced object may be null while the object is held.
+    if is_null && pointer.reference == pointer.id {
         state.references.retain(|reference| reference.id != pointer.reference);
     }
 }

@@ -6,13 +6,14 @@
 use skep_stdlib::helpers::{Access as MemAccess, Arg, Helper, Ret};
 use skep_stdlib::isa::Reg as R;
 use skep_stdlib::maps::MapType;
+use skep_stdlib::programs::{AttachType, ProgType};
 
-use super::reg::{Num, Pointer, PtrKind, Reg};
+use super::reg::{Num, Pointer, PtrKind, Reg, Sock};
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
 use super::stack;
-use super::state::{Reference, State};
-use super::walk::{Check, Walk};
+use super::state::State;
+use super::walk::{Check, Walk, read};
 use crate::object::CORE_POISON;
 
 /// Helpers after which every pointer into the packet is stale (kernel
@@ -41,6 +42,8 @@ const MOVES_PACKET: &[&str] = &[
     "skb_adjust_room",
     "store_hdr_opt",
     "sk_assign",
+    // A program that is called in the tail of a subprogram may move the packet.
+    "tail_call",
 ];
 
 /// Whether pointers into the packet are stale after a call of this helper.
@@ -50,12 +53,14 @@ fn moves_packet(helper: &Helper) -> bool {
 
 /// What a call has learned of its arguments so far.
 #[derive(Default)]
-struct Call {
+pub struct Call {
     map: Option<u32>,
     /// The constant size to reserve.
     alloc: Option<u32>,
     /// The reference that an argument gives back.
     release: Option<u32>,
+    /// The reference that the first object among the arguments holds.
+    pub reference: u32,
     /// Stack bytes that the helper writes: depth, start, end.
     fills: alloc::vec::Vec<(u32, i32, i32)>,
 }
@@ -78,6 +83,7 @@ impl Walk<'_> {
                 return Err(Cause::MapKind { helper: helper.name, map });
             }
         }
+        self.check_sockmap(helper, &call)?;
         if helper.name == "get_local_storage" {
             self.need(state, R::R2);
             let reg = state.frame().regs[2];
@@ -89,9 +95,13 @@ impl Walk<'_> {
             stack::fill(state, depth, start, end);
         }
         if let Some(reference) = call.release {
-            release(state, reference);
+            self.release(state, slot, reference);
+        }
+        if helper.name == "tail_call" {
+            no_references(state)?;
         }
         if moves_packet(helper) {
+            let stale = self.cx.stale(slot);
             state.for_each_reg(|reg| {
                 if let Reg::Pointer(pointer) = reg
                     && matches!(
@@ -99,7 +109,7 @@ impl Walk<'_> {
                         PtrKind::Packet(_) | PtrKind::PacketMeta(_) | PtrKind::PacketEnd
                     )
                 {
-                    *reg = Reg::Uninit;
+                    *reg = stale;
                 }
             });
         }
@@ -125,8 +135,31 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// Who may change a map of sockets?
+    fn check_sockmap(&self, helper: &'static Helper, call: &Call) -> Check {
+        let Some(map) = call.map.filter(|&map| self.map_type(map).is_some_and(is_sockmap)) else {
+            return Ok(());
+        };
+        let allowed = match self.cx.prog_type {
+            ProgType::SocketFilter
+            | ProgType::SchedCls
+            | ProgType::SchedAct
+            | ProgType::Xdp
+            | ProgType::SkReuseport
+            | ProgType::FlowDissector
+            | ProgType::SkLookup => true,
+            ProgType::Tracing => self.cx.section.section.attach == Some(AttachType::TraceIter),
+            ProgType::SockOps => helper.name == "map_delete_elem",
+            _ => false,
+        };
+        match allowed || !matches!(helper.name, "map_update_elem" | "map_delete_elem") {
+            true => Ok(()),
+            false => Err(Cause::MapKind { helper: helper.name, map }),
+        }
+    }
+
     fn map_type(&self, map: u32) -> Option<MapType> {
-        Some(self.cx.image.maps.get(map as usize)?.ty)
+        Some(self.cx.map(map)?.ty)
     }
 
     fn check_argument(
@@ -169,7 +202,13 @@ impl Walk<'_> {
                 if arg == Arg::MapValueOrNull && reg.value() == Some(0) {
                     return Ok(());
                 }
-                let def = call.map.and_then(|map| self.cx.image.maps.get(map as usize));
+                let def = call.map.and_then(|map| self.cx.map(map));
+                if arg != Arg::MapKey && def.is_some_and(|def| is_sockmap(def.ty)) {
+                    return match self.check_socket(&reg, true) {
+                        true => Ok(()),
+                        false => Err(wrong("a socket that is not null")),
+                    };
+                }
                 let size =
                     def.map_or(0, |def| if arg == Arg::MapKey { def.key_size } else { def.value_size });
                 let access = match arg {
@@ -207,6 +246,23 @@ impl Walk<'_> {
                 );
                 Ok(())
             }
+            Arg::SocketOrNull | Arg::BtfSockOrNull if reg.value() == Some(0) => Ok(()),
+            Arg::SockCommon | Arg::BtfSock | Arg::BtfSockOrNull | Arg::BtfSockRelease | Arg::SocketOrNull => {
+                let by_type = !matches!(arg, Arg::SockCommon | Arg::SocketOrNull);
+                let full = matches!(reg, Reg::Pointer(p) if p.kind == PtrKind::Socket(Sock::Full));
+                if !self.check_socket(&reg, by_type) || (arg == Arg::SocketOrNull && !full) {
+                    return Err(wrong("a socket that is not null"));
+                }
+                let reference = reg.as_pointer().map_or(0, |pointer| pointer.reference);
+                if arg == Arg::BtfSockRelease {
+                    if reference == 0 {
+                        return Err(wrong("a socket that was acquired"));
+                    }
+                    call.release = Some(reference);
+                }
+                call.reference = reference;
+                Ok(())
+            }
             Arg::ConstStr => {
                 self.check_string(&reg).ok_or_else(|| wrong("a constant string in read-only data"))
             }
@@ -224,11 +280,6 @@ impl Walk<'_> {
             | Arg::Dynptr
             | Arg::DynptrUninit
             | Arg::DynptrRelease
-            | Arg::SockCommon
-            | Arg::SocketOrNull
-            | Arg::BtfSock
-            | Arg::BtfSockOrNull
-            | Arg::BtfSockRelease
             | Arg::PercpuVar
             | Arg::KptrSlot
             | Arg::KptrOrNull => Err(Cause::Unsupported { what: alloc::format!("`bpf_{}`", helper.name) }),
@@ -302,7 +353,13 @@ impl Walk<'_> {
             | PtrKind::MapValue(_)
             | PtrKind::Mem { .. }
             | PtrKind::Ringbuf(_) => self.check_access(&pointer, &access),
-            PtrKind::Ctx | PtrKind::Map(_) | PtrKind::PacketEnd | PtrKind::Btf { .. } | PtrKind::Func(_) => {
+            PtrKind::Ctx
+            | PtrKind::Map(_)
+            | PtrKind::PacketEnd
+            | PtrKind::Socket(_)
+            | PtrKind::FlowKeys
+            | PtrKind::Btf { .. }
+            | PtrKind::Func(_) => {
                 Err(wrong_argument(helper, number, "a pointer to memory", &reg))
             }
         }
@@ -327,10 +384,10 @@ impl Walk<'_> {
         wanted: MemAccess,
         call: &mut Call,
     ) -> Check {
+        let (start, end) = stack::bounds(access)?;
         if access.size == 0 {
             return Ok(());
         }
-        let (start, end) = stack::bounds(access)?;
         self.touch_stack(state, depth, start);
         let frame = &state.frames[depth as usize];
         let exact = access.min == access.max;
@@ -338,7 +395,7 @@ impl Walk<'_> {
             MemAccess::Uninit if exact => call.fills.push((depth, start, end)),
             MemAccess::Read | MemAccess::ReadWrite | MemAccess::Write | MemAccess::Uninit => {
                 self.read_stack(depth, start, end);
-                stack::check_written(frame, start, end, self.cx.lenient_stack())?;
+                stack::check_written(frame, start, end, self.cx.trust())?;
                 // A privileged program may hand out addresses, but not have them overwritten.
                 if wanted != MemAccess::Read {
                     call.fills.push((depth, start, end));
@@ -354,64 +411,88 @@ impl Walk<'_> {
     fn check_string(&self, reg: &Reg) -> Option<()> {
         let pointer = reg.as_pointer().filter(|p| !p.nullable && p.is_fixed())?;
         let PtrKind::MapValue(map) = pointer.kind else { return None };
-        let def = self.cx.image.maps.get(map as usize).filter(|def| def.is_frozen())?;
+        let def = self.cx.map(map).filter(|def| def.is_frozen())?;
         let text = def.contents.get(usize::try_from(pointer.off).ok()?..)?;
         text.contains(&0).then_some(())
     }
 
     /// What the call leaves in r0.
     fn result(&mut self, state: &mut State, slot: u32, helper: &'static Helper, call: &Call) -> Check<Reg> {
-        let nullable = |walk: &mut Self, kind, reference| {
-            Reg::Pointer(Pointer {
-                kind,
-                off: 0,
-                var: Scalar::constant(0),
-                id: walk.fresh_id(),
-                reference,
-                nullable: true,
-                slot,
-            })
-        };
         Ok(match helper.ret {
             Ret::Integer => Reg::Scalar(Num { value: self.integer_result(state, helper), id: 0, slot }),
             // tail_call does not come back, unless it fails.
             Ret::Void if helper.name == "tail_call" => Reg::unknown(slot),
             Ret::Void => Reg::Uninit,
             Ret::MapValue => Reg::pointer(PtrKind::MapValue(call.map.unwrap_or(u32::MAX)), slot),
-            Ret::MapValueOrNull => {
-                let map = call.map.unwrap_or(u32::MAX);
-                match self.map_type(map) {
-                    Some(MapType::ArrayOfMaps | MapType::HashOfMaps) => {
-                        return Err(Cause::Unsupported { what: "a map inside a map".into() });
-                    }
-                    Some(MapType::Sockmap | MapType::Sockhash | MapType::Xskmap) => {
-                        return Err(Cause::Unsupported { what: "a socket in a map".into() });
-                    }
-                    _ => nullable(self, PtrKind::MapValue(map), 0),
-                }
-            }
+            Ret::MapValueOrNull => self.element_or_null(state, slot, call.map.unwrap_or(u32::MAX)),
             Ret::RingbufMemOrNull => {
-                let id = self.fresh_id();
-                state.references.push(Reference { id, slot });
-                nullable(self, PtrKind::Ringbuf(call.alloc.unwrap_or(0)), id)
+                let kind = PtrKind::Ringbuf(call.alloc.unwrap_or(0));
+                self.object_or_null(state, slot, helper, call, kind)
+            }
+            Ret::SocketOrNull => {
+                self.object_or_null(state, slot, helper, call, PtrKind::Socket(Sock::Full))
+            }
+            Ret::SockCommonOrNull => {
+                self.object_or_null(state, slot, helper, call, PtrKind::Socket(Sock::Common))
+            }
+            Ret::TcpSockOrNull => {
+                self.object_or_null(state, slot, helper, call, PtrKind::Socket(Sock::Tcp))
             }
             Ret::Btf("task_struct") => {
                 Reg::pointer(PtrKind::Btf { ty: self.cx.task_type(), trusted: true }, slot)
             }
-            Ret::SocketOrNull
-            | Ret::SockCommonOrNull
-            | Ret::TcpSockOrNull
-            | Ret::DynptrMemOrNull
-            | Ret::PercpuVar
-            | Ret::PercpuVarOrNull
-            | Ret::Btf(_)
-            | Ret::BtfOrNull(_)
-            | Ret::KptrOrNull => {
+            Ret::Btf(name) => Reg::pointer(self.kernel_structure(name)?, slot),
+            Ret::BtfOrNull(name) => {
+                let kind = self.kernel_structure(name)?;
+                self.object_or_null(state, slot, helper, call, kind)
+            }
+            Ret::DynptrMemOrNull | Ret::PercpuVar | Ret::PercpuVarOrNull | Ret::KptrOrNull => {
                 return Err(Cause::Unsupported {
                     what: alloc::format!("the result of `bpf_{}`", helper.name),
                 });
             }
         })
+    }
+
+    /// The reference is given back: nothing that holds it may be used any more.
+    fn release(&self, state: &mut State, slot: u32, reference: u32) {
+        let stale = self.cx.stale(slot);
+        state.references.retain(|held| held.id != reference);
+        state.for_each_reg(|reg| {
+            if reg.as_pointer().is_some_and(|pointer| pointer.reference == reference && reference != 0) {
+                *reg = stale;
+            }
+        });
+    }
+
+    /// A load from the packet by the instructions that classic programs had: r6 is the context,
+    /// and the program ends if the packet is too short.
+    pub(super) fn load_packet(&mut self, state: &mut State, slot: u32, index: Option<R>) -> Check {
+        let allowed =
+            matches!(self.cx.prog_type, ProgType::SocketFilter | ProgType::SchedCls | ProgType::SchedAct);
+        if !allowed {
+            let what = "a load from the packet in a program of this type".into();
+            return Err(Cause::Unsupported { what });
+        }
+        if state.frames.len() > 1 {
+            let what = "a load from the packet in a function of the program".into();
+            return Err(Cause::Unsupported { what });
+        }
+        no_references(state)?;
+        match read(state, R::R6)? {
+            Reg::Pointer(p) if p.kind == PtrKind::Ctx && p.off == 0 && p.is_fixed() => {}
+            Reg::Pointer(Pointer { slot: born, .. }) | Reg::Scalar(Num { slot: born, .. }) => {
+                return Err(Cause::NotAPointer { reg: 6, born, value: None });
+            }
+            Reg::Uninit => return Err(Cause::Uninit { reg: 6 }),
+        }
+        if let Some(index) = index {
+            read(state, index)?;
+        }
+        let regs = &mut state.frame_mut().regs;
+        regs[..=5].fill(Reg::Uninit);
+        regs[0] = Reg::unknown(slot);
+        Ok(())
     }
 
     /// Bounds of a result (kernel `do_refine_retval_range`).
@@ -425,6 +506,18 @@ impl Walk<'_> {
             "get_smp_processor_id" => Scalar::unsigned(0, u64::from(u16::MAX)),
             _ => Scalar::UNKNOWN,
         }
+    }
+}
+
+fn is_sockmap(ty: MapType) -> bool {
+    matches!(ty, MapType::Sockmap | MapType::Sockhash)
+}
+
+/// Nothing may be held where the program may end.
+fn no_references(state: &State) -> Check {
+    match state.references.first() {
+        Some(reference) => Err(Cause::Leak { acquired: reference.slot }),
+        None => Ok(()),
     }
 }
 
@@ -442,15 +535,6 @@ fn reserved_record(reg: &Reg, number: u8) -> Result<u32, Option<Cause>> {
     }
 }
 
-/// The reference is given back: nothing that holds it may be used any more.
-fn release(state: &mut State, reference: u32) {
-    state.references.retain(|held| held.id != reference);
-    state.for_each_reg(|reg| {
-        if reg.as_pointer().is_some_and(|pointer| pointer.reference == reference && reference != 0) {
-            *reg = Reg::Uninit;
-        }
-    });
-}
 
 fn reg_of(number: u8) -> R {
     R::new(number).unwrap_or(R::R1)

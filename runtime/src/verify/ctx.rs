@@ -4,7 +4,7 @@ use skep_stdlib::btf::{self, Btf, TypeId};
 use skep_stdlib::contexts::{self, Yield};
 use skep_stdlib::programs::{Context as CtxKind, ProgType};
 
-use super::reg::{Pointer, PtrKind, Reg};
+use super::reg::{Pointer, PtrKind, Reg, Sock};
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
 use super::walk::{Check, Walk};
@@ -21,7 +21,10 @@ impl Walk<'_> {
         let access = *access;
         let context = self.cx.context_name();
         let refused = Cause::CtxAccess { access, context };
-        if !pointer.is_fixed() || access.min < 0 {
+        if pointer.off != 0 || !pointer.is_fixed() {
+            return Err(Cause::MovedContext { access });
+        }
+        if access.min < 0 {
             return Err(refused);
         }
         let limit = match self.cx.prog_type.info().context {
@@ -41,7 +44,10 @@ impl Walk<'_> {
     pub(super) fn store_context(&mut self, pointer: &Pointer, access: &Access) -> Check {
         let access = *access;
         let refused = Cause::CtxAccess { access, context: self.cx.context_name() };
-        if !pointer.is_fixed() || access.min < 0 {
+        if pointer.off != 0 || !pointer.is_fixed() {
+            return Err(Cause::MovedContext { access });
+        }
+        if access.min < 0 {
             return Err(refused);
         }
         match self.cx.prog_type.info().context {
@@ -69,13 +75,13 @@ impl Walk<'_> {
             Yield::Packet => Reg::pointer(PtrKind::Packet(0), slot),
             Yield::PacketMeta => Reg::pointer(PtrKind::PacketMeta(0), slot),
             Yield::PacketEnd => Reg::pointer(PtrKind::PacketEnd, slot),
-            Yield::Socket
-            | Yield::SocketOrNull
-            | Yield::SockCommonOrNull
-            | Yield::FlowKeys
-            | Yield::Btf(_) => {
-                return Err(Cause::Unsupported { what: "a pointer in the context".into() });
+            Yield::Socket => Reg::pointer(PtrKind::Socket(Sock::Full), slot),
+            Yield::SocketOrNull => Reg::or_null(PtrKind::Socket(Sock::Full), self.fresh_id(), 0, slot),
+            Yield::SockCommonOrNull => {
+                Reg::or_null(PtrKind::Socket(Sock::Common), self.fresh_id(), 0, slot)
             }
+            Yield::FlowKeys => Reg::pointer(PtrKind::FlowKeys, slot),
+            Yield::Btf(name) => Reg::pointer(self.kernel_structure(name)?, slot),
         })
     }
 
@@ -105,8 +111,18 @@ impl Walk<'_> {
     }
 
     /// A load from a kernel structure: it cannot fault, but must stay inside.
-    pub(super) fn load_btf(&mut self, slot: u32, ty: u32, _trusted: bool, access: &Access) -> Check<Reg> {
+    pub(super) fn load_btf(
+        &mut self,
+        slot: u32,
+        pointer: &Pointer,
+        ty: u32,
+        trusted: bool,
+        access: &Access,
+    ) -> Check<Reg> {
         let access = *access;
+        if pointer.nullable && trusted {
+            return Err(Cause::MaybeNull { access });
+        }
         let Some(btf) = self.cx.btf else {
             return Err(Cause::Unsupported { what: "a kernel structure without the kernel's BTF".into() });
         };

@@ -5,6 +5,7 @@
 
 use skep_stdlib::isa::{AtomicOp, Operand, Reg as R, Size, Width};
 
+use super::fields::Special;
 use super::reg::{Num, Pointer, PtrKind, Reg};
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
@@ -15,6 +16,8 @@ use super::walk::{Check, Walk, read, write};
 
 /// Creation flag of maps that programs may only read (`BPF_F_RDONLY_PROG`).
 const READ_ONLY: u32 = 1 << 7;
+/// Bytes of `struct bpf_flow_keys`.
+const FLOW_KEYS_SIZE: u32 = 56;
 /// Creation flag of maps that programs may only write (`BPF_F_WRONLY_PROG`).
 const WRITE_ONLY: u32 = 1 << 8;
 
@@ -49,14 +52,16 @@ impl Walk<'_> {
                 let (start, end) = stack::bounds(access)?;
                 self.touch_stack(state, depth, start);
                 self.read_stack(depth, start, end);
-                let (value, spilled) = stack::load(state, slot, depth, access, self.cx.lenient_stack())?;
+                let (value, spilled) = stack::load(state, slot, depth, access, self.cx.trust())?;
                 if spilled {
                     self.event = Event::Stack(stack::place(depth, start));
                 }
                 Ok(value)
             }
             PtrKind::Ctx => self.load_context(slot, pointer, access),
-            PtrKind::Btf { ty, trusted } => self.load_btf(slot, ty, trusted, access),
+            PtrKind::Btf { ty, trusted } => self.load_btf(slot, pointer, ty, trusted, access),
+            PtrKind::Map(map) => self.load_map(slot, pointer, map, access),
+            PtrKind::Socket(sock) => self.load_socket(slot, pointer, sock, access),
             PtrKind::MapValue(map) => {
                 self.check_access(pointer, access)?;
                 Ok(match self.frozen_value(map, access) {
@@ -68,8 +73,8 @@ impl Walk<'_> {
             | PtrKind::PacketMeta(_)
             | PtrKind::Mem { .. }
             | PtrKind::Ringbuf(_)
-            | PtrKind::Map(_)
             | PtrKind::PacketEnd
+            | PtrKind::FlowKeys
             | PtrKind::Func(_) => {
                 self.check_access(pointer, access)?;
                 Ok(Reg::scalar(Scalar::of_bytes(access.size), slot))
@@ -99,8 +104,8 @@ impl Walk<'_> {
                 Operand::Reg(reg) => reg.number(),
                 Operand::Imm(_) => 0,
             };
-            // A map value, packet or context is readable from outside.
-            if !self.cx.privileged || !matches!(pointer.kind, PtrKind::MapValue(_) | PtrKind::Ringbuf(_)) {
+            // What is not the stack is readable from outside.
+            if !self.cx.privileged {
                 return Err(Cause::PointerLeak { reg });
             }
         }
@@ -150,7 +155,7 @@ impl Walk<'_> {
             value = Reg::Scalar(Num { id: self.fresh_id(), ..num });
             state.frame_mut().regs[reg.index()] = value;
         }
-        stack::store(state, depth, access, value)
+        stack::store(state, depth, access, value, self.cx.trust())
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -165,13 +170,11 @@ impl Walk<'_> {
         src: R,
     ) -> Check {
         let pointer = self.address(state, base)?;
-        if let Reg::Pointer(_) = read(state, src)? {
-            return Err(Cause::PointerLeak { reg: src.number() });
-        }
-        if op == AtomicOp::CmpXchg
-            && let Reg::Pointer(_) = read(state, R::R0)?
-        {
-            return Err(Cause::PointerLeak { reg: 0 });
+        let compared = (op == AtomicOp::CmpXchg).then_some(R::R0);
+        for reg in [Some(src), compared].into_iter().flatten() {
+            if let (Reg::Pointer(_), false) = (read(state, reg)?, self.cx.privileged) {
+                return Err(Cause::PointerLeak { reg: reg.number() });
+            }
         }
         let access = access(&pointer, base, off, size.bytes(), true);
         match pointer.kind {
@@ -179,6 +182,8 @@ impl Walk<'_> {
             | PtrKind::Packet(_)
             | PtrKind::PacketMeta(_)
             | PtrKind::PacketEnd
+            | PtrKind::Socket(_)
+            | PtrKind::FlowKeys
             | PtrKind::Btf { .. } => {
                 return Err(Cause::Opaque { access });
             }
@@ -193,13 +198,13 @@ impl Walk<'_> {
             return Err(Cause::Misaligned { access });
         }
         let old = self.load_value(state, slot, &pointer, &Access { write: false, ..access })?;
-        if !matches!(old, Reg::Scalar(_)) {
+        if !matches!(old, Reg::Scalar(_)) && !self.cx.privileged {
             return Err(Cause::PointerLeak { reg: src.number() });
         }
         match pointer.kind {
             PtrKind::Stack(depth) => {
                 self.event = Event::Stack(stack::place(depth, access.min as i32));
-                stack::store(state, depth, &access, Reg::unknown(slot))?;
+                stack::store(state, depth, &access, Reg::unknown(slot), self.cx.trust())?;
             }
             _ => self.check_access(&pointer, &access)?,
         }
@@ -233,7 +238,7 @@ impl Walk<'_> {
 
     /// Are all bytes of the access inside what the pointer points to? Stack, context and kernel
     /// structures have rules of their own.
-    pub(super) fn check_access(&self, pointer: &Pointer, access: &Access) -> Check {
+    pub(super) fn check_access(&mut self, pointer: &Pointer, access: &Access) -> Check {
         let access = *access;
         if pointer.nullable {
             return Err(Cause::MaybeNull { access });
@@ -241,17 +246,25 @@ impl Walk<'_> {
         let outside = |limit: u32| access.min < 0 || access.end() > i64::from(limit);
         match pointer.kind {
             PtrKind::MapValue(map) => {
-                let def = self.cx.image.maps.get(map as usize);
+                let def = self.cx.map(map);
                 let value_size = def.map_or(0, |def| def.value_size);
                 if outside(value_size) {
                     return Err(Cause::MapValueBounds { access, map, value_size });
+                }
+                let touched = |field: &Special| {
+                    access.min < i64::from(field.offset + field.size) && i64::from(field.offset) < access.end()
+                };
+                if access.size > 0
+                    && let Some(field) = self.special_fields(map).iter().find(|field| touched(field))
+                {
+                    return Err(Cause::SpecialField { access, field: field.name });
                 }
                 let has_flag = |flag| def.is_some_and(|def| def.flags & flag != 0);
                 if access.write && (def.is_some_and(|def| def.is_frozen()) || has_flag(READ_ONLY)) {
                     return Err(Cause::ReadOnly { access });
                 }
                 if !access.write && has_flag(WRITE_ONLY) {
-                    return Err(Cause::Opaque { access });
+                    return Err(Cause::WriteOnly { access });
                 }
             }
             PtrKind::Packet(proven) | PtrKind::PacketMeta(proven) => {
@@ -279,11 +292,17 @@ impl Walk<'_> {
                     return Err(Cause::MemBounds { access, limit: size });
                 }
             }
+            PtrKind::FlowKeys => {
+                if outside(FLOW_KEYS_SIZE) {
+                    return Err(Cause::MemBounds { access, limit: FLOW_KEYS_SIZE });
+                }
+            }
             PtrKind::Ctx
             | PtrKind::Stack(_)
             | PtrKind::Map(_)
             | PtrKind::PacketEnd
             | PtrKind::Btf { .. }
+            | PtrKind::Socket(_)
             | PtrKind::Func(_) => return Err(Cause::Opaque { access }),
         }
         Ok(())
@@ -310,7 +329,7 @@ impl Walk<'_> {
 
     /// The constant at a fixed offset of a map that nobody can change.
     fn frozen_value(&self, map: u32, access: &Access) -> Option<u64> {
-        let def = self.cx.image.maps.get(map as usize).filter(|def| def.is_frozen())?;
+        let def = self.cx.map(map).filter(|def| def.is_frozen())?;
         if access.min != access.max {
             return None;
         }

@@ -11,6 +11,8 @@
 //! | `walk` | paths, calls and returns |
 //! | `prune`, `trace`, `precision`, `marks` | paths that need not be walked, and what that rests on |
 //! | `alu`, `branch`, `mem`, `stack`, `ctx`, `call` | one kind of instruction each |
+//! | `fields` | what in a map value belongs to the kernel |
+//! | `object` | sockets, maps and kernel structures |
 //! | `report` | the rules, their wordings |
 //!
 //! What is not modelled is refused by a rule of its own (`V0901`), never let through.
@@ -21,9 +23,11 @@ mod call;
 mod cover;
 mod ctx;
 mod depth;
+mod fields;
 mod liveness;
 mod marks;
 mod mem;
+mod object;
 mod precision;
 mod prune;
 pub mod reg;
@@ -46,7 +50,7 @@ use skep_stdlib::isa::Reg as R;
 use skep_stdlib::programs::sections::{self, Match};
 use skep_stdlib::programs::{AttachType, Context as CtxKind, ProgType};
 
-use crate::object::{Image, Program};
+use crate::object::{Image, MapDef, Program};
 use reg::{PtrKind, Reg};
 pub use report::{Access, Cause, Note, RULES, Report, Rule, Step};
 use scalar::Scalar;
@@ -206,9 +210,21 @@ impl<'a> Context<'a> {
         )
     }
 
-    /// May stack that was never written be read? What is there is of no use to the privileged.
-    fn lenient_stack(&self) -> bool {
-        self.privileged && self.target.has(Feature::UninitStackReads)
+    /// What the program may do with its stack.
+    fn trust(&self) -> stack::Trust {
+        let uninit = self.privileged && self.target.has(Feature::UninitStackReads);
+        stack::Trust { uninit, leaks: self.privileged }
+    }
+
+    /// The map with this index, or the template of those inside it.
+    fn map(&self, index: u32) -> Option<&'a MapDef> {
+        let def = self.image.maps.get((index & !reg::INNER) as usize)?;
+        if index & reg::INNER == 0 { Some(def) } else { def.inner.as_deref() }
+    }
+
+    /// What is left of a pointer that may no longer be used.
+    fn stale(&self, slot: u32) -> Reg {
+        if self.privileged { Reg::unknown(slot) } else { Reg::Uninit }
     }
 
     /// The prototype of the function that a tracing program is attached to.
@@ -235,15 +251,20 @@ impl Walk<'_> {
         if let Some(reference) = state.references.first() {
             return Err(Cause::Leak { acquired: reference.slot });
         }
+        let range = self.cx.prog_type.return_range(self.cx.section.section.attach);
         let value: Scalar = match result {
             Reg::Uninit => return Err(Cause::Uninit { reg: 0 }),
-            Reg::Pointer(_) => return Err(Cause::ReturnPointer {}),
+            Reg::Pointer(_) if !self.cx.privileged || range.is_some() => {
+                return Err(Cause::ReturnPointer {});
+            }
+            Reg::Pointer(_) => return Ok(()),
             Reg::Scalar(num) => num.value,
         };
-        let attach = self.cx.section.section.attach;
-        let Some((min, max)) = self.cx.prog_type.return_range(attach) else { return Ok(()) };
+        let Some((min, max)) = range else { return Ok(()) };
         self.need(state, R::R0);
-        let (low, high) = (value.r32.smin, value.r32.smax);
+        // A hook's result is an `int`; of all others the whole register counts.
+        let range = if self.cx.prog_type == ProgType::Lsm { value.r32 } else { value.r64 };
+        let (low, high) = (range.smin, range.smax);
         match low >= i64::from(min) && high <= i64::from(max) {
             true => Ok(()),
             false => Err(Cause::ReturnRange { min, max, low, high }),

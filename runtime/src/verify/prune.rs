@@ -159,7 +159,7 @@ impl Walk<'_> {
         let insns = self.stats.insns - self.store.last.1;
         let always = self.at.jumps > KEEP_ALWAYS;
         let mut keep = always || (jumps >= KEEP_AFTER.0 && insns >= KEEP_AFTER.1);
-        let lenient = self.cx.lenient_stack();
+        let lenient = self.cx.trust().uninit;
         let mut index = 0;
         while let Some(&known) = self.store.by_slot[slot as usize].get(index) {
             let kept = &mut self.store.kept[known as usize];

@@ -56,7 +56,7 @@ pub enum PtrKind {
     Ctx,
     /// The stack of a frame, by its depth; offsets are relative to the frame pointer.
     Stack(u32),
-    /// A map itself, by index.
+    /// A map itself, by index; [`INNER`] is added for the maps inside it.
     Map(u32),
     /// The value of a map, by index.
     MapValue(u32),
@@ -84,7 +84,27 @@ pub enum PtrKind {
     },
     /// A function of the program, by its first slot.
     Func(u32),
+    /// A socket.
+    Socket(Sock),
+    /// The keys that a flow dissector fills.
+    FlowKeys,
 }
+
+/// What is known of a socket; each has a structure of its own in place of the kernel's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sock {
+    /// In any state.
+    Common,
+    /// A full one.
+    Full,
+    /// A full one of TCP.
+    Tcp,
+    /// One of XDP.
+    Xdp,
+}
+
+/// Added to a map's index: not the map, but the maps inside it.
+pub const INNER: u32 = 1 << 31;
 
 impl Reg {
     /// The number `value`, made at `slot`.
@@ -113,6 +133,12 @@ impl Reg {
             nullable: false,
             slot,
         })
+    }
+
+    /// A pointer that may be null, with its id and the reference that it holds.
+    pub const fn or_null(kind: PtrKind, id: u32, reference: u32, slot: u32) -> Reg {
+        let var = Scalar::constant(0);
+        Reg::Pointer(Pointer { kind, off: 0, var, id, reference, nullable: true, slot })
     }
 
     /// The number in it.
@@ -151,6 +177,8 @@ pub enum Way {
     Plain,
     /// Fields of the context have other places in the kernel.
     Context,
+    /// The same of sockets.
+    Socket(Sock),
     /// A read of kernel memory may fault.
     Kernel,
 }
@@ -161,6 +189,7 @@ impl PtrKind {
         match self {
             PtrKind::Ctx => Way::Context,
             PtrKind::Btf { .. } => Way::Kernel,
+            PtrKind::Socket(sock) => Way::Socket(sock),
             PtrKind::Stack(_)
             | PtrKind::Map(_)
             | PtrKind::MapValue(_)
@@ -169,6 +198,7 @@ impl PtrKind {
             | PtrKind::PacketEnd
             | PtrKind::Mem { .. }
             | PtrKind::Ringbuf(_)
+            | PtrKind::FlowKeys
             | PtrKind::Func(_) => Way::Plain,
         }
     }
@@ -187,6 +217,11 @@ impl PtrKind {
             PtrKind::Ringbuf(_) => "ringbuf_mem",
             PtrKind::Btf { .. } => "ptr_",
             PtrKind::Func(_) => "func",
+            PtrKind::Socket(Sock::Common) => "sock_common",
+            PtrKind::Socket(Sock::Full) => "sock",
+            PtrKind::Socket(Sock::Tcp) => "tcp_sock",
+            PtrKind::Socket(Sock::Xdp) => "xdp_sock",
+            PtrKind::FlowKeys => "flow_keys",
         }
     }
 
@@ -204,6 +239,8 @@ impl PtrKind {
             PtrKind::Ringbuf(_) => "a ring buffer record",
             PtrKind::Btf { .. } => "a kernel structure",
             PtrKind::Func(_) => "a function",
+            PtrKind::Socket(_) => "a socket",
+            PtrKind::FlowKeys => "the flow keys",
         }
     }
 }

@@ -127,6 +127,12 @@ causes! {
     BtfBounds { access: Access, size: u32 }
     "V0113" "one instruction, several kinds of pointers"
     MixedAccess { access: Access }
+    "V0114" "access through a moved pointer to the context"
+    MovedContext { access: Access }
+    "V0115" "field of a map value that only helpers may touch"
+    SpecialField { access: Access, field: &'static str }
+    "V0116" "read of memory that may only be written"
+    WriteOnly { access: Access }
     "V0201" "register that holds nothing"
     Uninit { reg: u8 }
     "V0202" "arithmetic on a pointer that is not allowed"
@@ -211,6 +217,11 @@ impl Cause {
             Cause::MixedAccess { access } => {
                 format!("{} here, but another kind of memory on another path", access.kind.noun())
             }
+            Cause::MovedContext { .. } => "the pointer to the context was moved before it is followed".into(),
+            Cause::SpecialField { access, field } => {
+                format!("{} of a field of type `{field}`, which only helpers may touch", access.verb())
+            }
+            Cause::WriteOnly { access } => format!("read of {}, which is write-only", access.kind.noun()),
             Cause::Uninit { reg } => format!("`r{reg}` is used but holds nothing"),
             Cause::PointerArithmetic { kind, why, .. } => format!("{why} on a pointer to {}", kind.noun()),
             Cause::UnboundedOffset { kind, .. } => {
@@ -376,6 +387,12 @@ impl Cause {
             }
             Cause::ReturnPointer {} => one("R0 leaks addr as return value".into()),
             Cause::MixedAccess { .. } => one("same insn cannot be used with different pointers".into()),
+            Cause::MovedContext { access } => {
+                one(format!("dereference of modified ctx ptr R{} off={} disallowed", access.reg, access.min))
+            }
+            Cause::SpecialField { field, .. } => {
+                one(format!("{field} cannot be accessed directly by load/store"))
+            }
             Cause::StackReturned {} => one("cannot return stack pointer to the caller".into()),
             Cause::Leak { acquired } => one(format!("Unreleased reference alloc_insn={acquired}")),
             Cause::EndlessLoop {} => one("infinite loop detected".into()),

@@ -10,6 +10,15 @@ use super::scalar::Scalar;
 use super::state::{Byte, Frame, STACK_SIZE, StackSlot, State};
 use super::walk::Check;
 
+/// What a program may do with stack that holds nothing, or addresses.
+#[derive(Clone, Copy, Debug)]
+pub struct Trust {
+    /// Read bytes that were never written: what is there is of no use to the privileged.
+    pub uninit: bool,
+    /// Read addresses as numbers, and overwrite them in part.
+    pub leaks: bool,
+}
+
 /// Is the access inside the frame? Its offsets, as `i32`.
 pub fn bounds(access: &Access) -> Check<(i32, i32)> {
     if access.min < i64::from(-STACK_SIZE) || access.end() > 0 {
@@ -19,14 +28,12 @@ pub fn bounds(access: &Access) -> Check<(i32, i32)> {
 }
 
 /// What a load of the bytes at `access` gives, and whether it comes from a spilled register.
-///
-/// `lenient` kernels let privileged programs read bytes that were never written.
-pub fn load(state: &State, slot: u32, depth: u32, access: &Access, lenient: bool) -> Check<(Reg, bool)> {
+pub fn load(state: &State, slot: u32, depth: u32, access: &Access, trust: Trust) -> Check<(Reg, bool)> {
     let (start, end) = bounds(access)?;
     let frame = &state.frames[depth as usize];
     if access.min != access.max {
-        check_written(frame, start, end, lenient)?;
-        return match spilled_pointer(frame, start, end) {
+        check_written(frame, start, end, trust)?;
+        return match !trust.leaks && spilled_pointer(frame, start, end) {
             true => Err(Cause::PointerLeak { reg: access.reg }),
             false => Ok((Reg::scalar(Scalar::of_bytes(access.size), slot), false)),
         };
@@ -43,8 +50,8 @@ pub fn load(state: &State, slot: u32, depth: u32, access: &Access, lenient: bool
             _ => Err(Cause::PointerLeak { reg: access.reg }),
         };
     }
-    check_written(frame, start, end, lenient)?;
-    if spilled_pointer(frame, start, end) {
+    check_written(frame, start, end, trust)?;
+    if !trust.leaks && spilled_pointer(frame, start, end) {
         return Err(Cause::PointerLeak { reg: access.reg });
     }
     if bytes.iter().all(|&byte| byte == Byte::Zero) {
@@ -65,14 +72,15 @@ fn part(num: &Num, first: usize, size: u32, slot: u32) -> Num {
 }
 
 /// Stores a value.
-pub fn store(state: &mut State, depth: u32, access: &Access, value: Reg) -> Check {
+pub fn store(state: &mut State, depth: u32, access: &Access, value: Reg, trust: Trust) -> Check {
     let (start, end) = bounds(access)?;
     let frame = &mut state.frames[depth as usize];
     if access.min != access.max {
-        if let Reg::Pointer(_) = value {
+        if !trust.leaks && (matches!(value, Reg::Pointer(_)) || spilled_pointer(frame, start, end)) {
             return Err(Cause::PointerLeak { reg: access.reg });
         }
-        return smear(frame, start, end, access, value.value() == Some(0));
+        smear(frame, start, end, value.value() == Some(0));
+        return Ok(());
     }
     let size = access.size as usize;
     let first = byte_index(start);
@@ -113,10 +121,7 @@ fn demote(target: &mut StackSlot) {
 }
 
 /// A store to one of several places: every byte there may be the old or the new one.
-fn smear(frame: &mut Frame, start: i32, end: i32, access: &Access, zero: bool) -> Check {
-    if spilled_pointer(frame, start, end) {
-        return Err(Cause::PointerLeak { reg: access.reg });
-    }
+fn smear(frame: &mut Frame, start: i32, end: i32, zero: bool) {
     for offset in start..end {
         let target = frame.slot_mut(offset);
         demote(target);
@@ -128,7 +133,6 @@ fn smear(frame: &mut Frame, start: i32, end: i32, access: &Access, zero: bool) -
             Byte::Misc | Byte::Zero | Byte::Spilled => Byte::Misc,
         };
     }
-    Ok(())
 }
 
 /// Marks bytes as written by someone else (a helper).
@@ -142,8 +146,8 @@ pub fn fill(state: &mut State, depth: u32, start: i32, end: i32) {
 }
 
 /// Were all bytes from `start` to `end` written, or does it not matter?
-pub fn check_written(frame: &Frame, start: i32, end: i32, lenient: bool) -> Check {
-    if lenient {
+pub fn check_written(frame: &Frame, start: i32, end: i32, trust: Trust) -> Check {
+    if trust.uninit {
         return Ok(());
     }
     for offset in start..end {

@@ -7,11 +7,13 @@
 //! The walk ends at the first failure, or when the budget is used up, like the kernel's.
 
 use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use skep_stdlib::isa::{CallTarget, Insn, Operand, Reg as R};
 
 use super::Context;
+use super::fields::{self, Special};
 use super::liveness::Liveness;
 use super::prune::Store;
 use super::reg::{PtrKind, Reg, Way};
@@ -81,6 +83,8 @@ pub struct Walk<'a> {
     pub depths: BTreeMap<u32, u32>,
     /// How each instruction that was walked accesses memory.
     pub ways: BTreeMap<u32, Way>,
+    /// Fields of map values that may not be touched, by map.
+    fields: BTreeMap<u32, Rc<[Special]>>,
     live: Liveness,
     paths: Vec<Path>,
     next_id: u32,
@@ -98,6 +102,7 @@ impl<'a> Walk<'a> {
             event: Event::Plain,
             depths: BTreeMap::new(),
             ways: BTreeMap::new(),
+            fields: BTreeMap::new(),
             live: Liveness::of(&cx.program.code),
             paths: Vec::new(),
             next_id: 0,
@@ -203,9 +208,8 @@ impl<'a> Walk<'a> {
             Insn::StoreRelease { size, base, off, src } => {
                 self.store(state, slot, size, base, off, Operand::Reg(src))?;
             }
-            Insn::LoadAbs { .. } | Insn::LoadInd { .. } => {
-                return Err(Cause::Unsupported { what: "legacy packet access".into() });
-            }
+            Insn::LoadAbs { .. } => self.load_packet(state, slot, None)?,
+            Insn::LoadInd { src, .. } => self.load_packet(state, slot, Some(src))?,
             Insn::AddrSpaceCast { .. } => {
                 return Err(Cause::Unsupported { what: "a cast between address spaces".into() });
             }
@@ -259,6 +263,16 @@ impl<'a> Walk<'a> {
         let caller = state.frame_mut();
         caller.regs[0] = result;
         Ok(Next::To(call + 1))
+    }
+
+    /// The fields of a map's values that may not be touched.
+    pub(super) fn special_fields(&mut self, map: u32) -> Rc<[Special]> {
+        let cx = &self.cx;
+        let find = || match (cx.image.btf.as_deref(), cx.map(map)) {
+            (Some(btf), Some(def)) => fields::special(btf, def.btf_value).into(),
+            _ => Rc::from([]),
+        };
+        self.fields.entry(map).or_insert_with(find).clone()
     }
 
     /// The running path uses the stack of a frame down to this offset.

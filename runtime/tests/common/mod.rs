@@ -32,6 +32,14 @@ pub fn vmlinux() -> Option<Arc<Btf>> {
     .clone()
 }
 
+/// The lines of a compressed table.
+pub fn table(path: &Path) -> Vec<serde_json::Value> {
+    let output = Command::new("gzip").arg("-dc").arg(path).output().unwrap();
+    assert!(output.status.success(), "{}", path.display());
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 /// A directory that no other test uses.
 fn scratch(name: &str) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);

@@ -1,0 +1,164 @@
+//! Kernel objects behind pointers: sockets, maps, structures by their type.
+//!
+//! A socket is seen through a structure made for programs (`bpf_sock` and others), whose fields
+//! the context tables describe; a map through the kernel's own structure, read-only.
+
+use skep_stdlib::btf::{self, Btf, Kind, TypeId};
+use skep_stdlib::contexts::{self, Yield};
+use skep_stdlib::helpers::Helper;
+use skep_stdlib::maps::MapType;
+
+use super::call::Call;
+use super::reg::{Pointer, PtrKind, Reg, Sock};
+use super::report::{Access, Cause};
+use super::scalar::Scalar;
+use super::state::{Reference, State};
+use super::walk::{Check, Walk};
+
+/// Helpers whose result is another view of the object in their first argument, held as long.
+const CASTS: &[&str] = &[
+    "sk_fullsock",
+    "tcp_sock",
+    "skc_to_tcp6_sock",
+    "skc_to_tcp_sock",
+    "skc_to_tcp_timewait_sock",
+    "skc_to_tcp_request_sock",
+    "skc_to_udp6_sock",
+    "skc_to_unix_sock",
+    "skc_to_mptcp_sock",
+];
+/// Helpers whose result must be released.
+const ACQUIRES: &[&str] = &["sk_lookup_tcp", "sk_lookup_udp", "skc_lookup_tcp", "ringbuf_reserve"];
+/// Fields that a socket has only when it is full: from `type` to `priority` of `struct bpf_sock`.
+const ONLY_FULL: core::ops::Range<i64> = 8..24;
+
+/// The kernel's structure of the maps of a type; all others are not looked into.
+const MAP_STRUCTURES: &[(MapType, &str)] = &[
+    (MapType::Hash, "bpf_htab"),
+    (MapType::PercpuHash, "bpf_htab"),
+    (MapType::LruHash, "bpf_htab"),
+    (MapType::LruPercpuHash, "bpf_htab"),
+    (MapType::HashOfMaps, "bpf_htab"),
+    (MapType::Array, "bpf_array"),
+    (MapType::PercpuArray, "bpf_array"),
+    (MapType::ProgArray, "bpf_array"),
+    (MapType::PerfEventArray, "bpf_array"),
+    (MapType::CgroupArray, "bpf_array"),
+    (MapType::ArrayOfMaps, "bpf_array"),
+    (MapType::Ringbuf, "bpf_ringbuf_map"),
+];
+
+impl Walk<'_> {
+    /// A read of a field of a socket.
+    pub(super) fn load_socket(
+        &mut self,
+        slot: u32,
+        pointer: &Pointer,
+        sock: Sock,
+        access: &Access,
+    ) -> Check<Reg> {
+        if pointer.nullable {
+            return Err(Cause::MaybeNull { access: *access });
+        }
+        let name = match sock {
+            Sock::Common | Sock::Full => "bpf_sock",
+            Sock::Tcp => "bpf_tcp_sock",
+            Sock::Xdp => "bpf_xdp_sock",
+        };
+        let refused = Cause::CtxAccess { access: *access, context: name };
+        let hidden = sock == Sock::Common && ONLY_FULL.contains(&access.min);
+        let Ok(offset) = u32::try_from(access.min) else { return Err(refused) };
+        match contexts::access(name, None, offset, access.size, false) {
+            Some(Yield::Scalar) if pointer.is_fixed() && !hidden => {
+                Ok(Reg::scalar(Scalar::of_bytes(access.size), slot))
+            }
+            _ => Err(refused),
+        }
+    }
+
+    /// A read of a field of a map's own structure.
+    pub(super) fn load_map(&mut self, slot: u32, pointer: &Pointer, map: u32, access: &Access) -> Check<Reg> {
+        let refused = Cause::Opaque { access: *access };
+        let def = self.cx.map(map).filter(|_| self.cx.privileged && !pointer.nullable);
+        let row = def.and_then(|def| MAP_STRUCTURES.iter().find(|row| row.0 == def.ty));
+        let (Some(btf), Some(row)) = (self.cx.btf, row) else { return Err(refused) };
+        let ty = btf.find(row.1, Kind::Struct).ok_or(refused)?;
+        self.load_btf(slot, pointer, ty.0, false, access)
+    }
+
+    /// Is it a socket; one by its kernel type too?
+    pub(super) fn check_socket(&self, reg: &Reg, by_type: bool) -> bool {
+        match reg {
+            Reg::Pointer(Pointer { kind: PtrKind::Socket(_), nullable: false, .. }) => true,
+            Reg::Pointer(Pointer {
+                kind: PtrKind::Btf { ty, trusted: true },
+                nullable: false,
+                off: 0,
+                ..
+            }) => by_type && self.cx.btf.is_some_and(|btf| begins_with(btf, TypeId(*ty), "sock_common")),
+            Reg::Pointer(_) | Reg::Scalar(_) | Reg::Uninit => false,
+        }
+    }
+
+    /// An object or null that the helper returns.
+    pub(super) fn object_or_null(
+        &mut self,
+        state: &mut State,
+        slot: u32,
+        helper: &Helper,
+        call: &Call,
+        kind: PtrKind,
+    ) -> Reg {
+        let id = self.fresh_id();
+        let reference = if ACQUIRES.contains(&helper.name) {
+            state.references.push(Reference { id, slot });
+            id
+        } else if CASTS.contains(&helper.name) {
+            call.reference
+        } else {
+            0
+        };
+        Reg::or_null(kind, id, reference, slot)
+    }
+
+    /// What looking up an element of a map gives, if not its value.
+    pub(super) fn element_or_null(&mut self, state: &mut State, slot: u32, map: u32) -> Reg {
+        let id = self.fresh_id();
+        let (kind, reference) = match self.cx.map(map).map(|def| def.ty) {
+            Some(MapType::ArrayOfMaps | MapType::HashOfMaps) => (PtrKind::Map(map | super::reg::INNER), 0),
+            Some(MapType::Xskmap) => (PtrKind::Socket(Sock::Xdp), 0),
+            Some(MapType::Sockmap | MapType::Sockhash) => {
+                state.references.push(Reference { id, slot });
+                (PtrKind::Socket(Sock::Full), id)
+            }
+            _ => (PtrKind::MapValue(map), 0),
+        };
+        Reg::or_null(kind, id, reference, slot)
+    }
+
+    /// A pointer to the kernel structure with this name.
+    pub(super) fn kernel_structure(&self, name: &str) -> Check<PtrKind> {
+        let what = || alloc::format!("`struct {name}` without the kernel's BTF");
+        let ty = self.cx.btf.and_then(|btf| btf.find(name, Kind::Struct));
+        let ty = ty.ok_or_else(|| Cause::Unsupported { what: what() })?;
+        Ok(PtrKind::Btf { ty: ty.0, trusted: true })
+    }
+}
+
+/// Is the structure `name` at the start of this one, or this one itself?
+fn begins_with(btf: &Btf, mut ty: TypeId, name: &str) -> bool {
+    // Deeper nesting than this is a cycle in broken input.
+    for _ in 0..32 {
+        let Some(btf::Type::Struct(composite)) = btf.resolve(ty).and_then(|ty| btf.ty(ty)) else {
+            return false;
+        };
+        if btf.resolve(ty).is_some_and(|ty| btf.name(ty) == name) {
+            return true;
+        }
+        match composite.members.first() {
+            Some(member) if member.byte_offset() == Some(0) => ty = member.ty,
+            _ => return false,
+        }
+    }
+    false
+}

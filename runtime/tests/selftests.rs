@@ -22,11 +22,16 @@ use skep_test_tools::{self as tools, Need};
 const STEP: usize = 12;
 
 /// Equal verdicts of all compared programs, in tenths of a percent: of every file, of the share.
-const FLOOR: (usize, usize) = (500, 500);
+const FLOOR: (usize, usize) = (936, 900);
 
 /// Programs that the kernel rejects and we accept, each with its reason.
 #[rustfmt::skip]
-const FALSE_ACCEPTS: &[(&str, &str)] = &[];
+const FALSE_ACCEPTS: &[(&str, &str)] = &[
+    ("dummy_st_ops_fail/test_unsupported_field_sleepable",
+        "which members of an interface may sleep is known to the interface's module alone"),
+    ("verifier_direct_packet_access/packet_access_test17_pruning_alignment",
+        "loaded with the flag for strict alignment, which is no mode of ours"),
+];
 
 /// The object of a selftest, compiled as the kernel's build does; none if it does not compile.
 fn compile(tree: &Path, name: &str) -> Option<Vec<u8>> {
@@ -46,7 +51,10 @@ fn compile(tree: &Path, name: &str) -> Option<Vec<u8>> {
         command.arg(selftests.join("progs").join(format!("{name}.c"))).arg("-o").arg(&output);
         let result = command.output().unwrap();
         if !result.status.success() {
-            eprintln!("{name}: {}", String::from_utf8_lossy(&result.stderr).lines().next().unwrap_or_default());
+            eprintln!(
+                "{name}: {}",
+                String::from_utf8_lossy(&result.stderr).lines().next().unwrap_or_default()
+            );
             return None;
         }
     }

@@ -177,6 +177,11 @@ impl Program {
         self.functions.iter().find(|f| f.start <= slot && slot < f.end)
     }
 
+    /// Does a global function start at `slot`?
+    pub fn is_global(&self, slot: u32) -> bool {
+        self.functions.iter().any(|f| f.start == slot && f.global)
+    }
+
     /// The source line that `slot` belongs to: the last one that begins at or before it, in the
     /// same function.
     pub fn line_at(&self, slot: u32) -> Option<&Line> {

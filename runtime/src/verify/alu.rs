@@ -100,8 +100,10 @@ impl Walk<'_> {
         dst: R,
         src: R,
     ) -> Check {
-        let Reg::Scalar(num) = read(state, src)? else {
-            return Err(Cause::PointerLeak { reg: src.number() });
+        let num = match read(state, src)? {
+            Reg::Scalar(num) => num,
+            _ if self.cx.privileged => return write(state, dst, Reg::unknown(slot)),
+            _ => return Err(Cause::PointerLeak { reg: src.number() }),
         };
         let mut value = num.value;
         value.sign_extend(bits.into(), width);

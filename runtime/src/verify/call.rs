@@ -9,7 +9,8 @@ use skep_stdlib::maps::MapType;
 use skep_stdlib::programs::{AttachType, ProgType};
 
 use super::reg::{Num, Pointer, PtrKind, Reg, Sock};
-use super::report::{Access, Cause};
+use super::region::{Callee, reg_of};
+use super::report::Cause;
 use super::scalar::Scalar;
 use super::stack;
 use super::state::State;
@@ -47,7 +48,7 @@ const MOVES_PACKET: &[&str] = &[
 ];
 
 /// Whether pointers into the packet are stale after a call of this helper.
-fn moves_packet(helper: &Helper) -> bool {
+pub fn moves_packet(helper: &Helper) -> bool {
     MOVES_PACKET.contains(&helper.name)
 }
 
@@ -62,7 +63,7 @@ pub struct Call {
     /// The reference that the first object among the arguments holds.
     pub reference: u32,
     /// Stack bytes that the helper writes: depth, start, end.
-    fills: alloc::vec::Vec<(u32, i32, i32)>,
+    pub fills: alloc::vec::Vec<(u32, i32, i32)>,
 }
 
 impl Walk<'_> {
@@ -88,7 +89,8 @@ impl Walk<'_> {
             self.need(state, R::R2);
             let reg = state.frame().regs[2];
             if reg.value() != Some(0) {
-                return Err(wrong_argument(helper, 2, "the constant 0", &reg));
+                let callee = Callee::of(helper);
+                return Err(callee.wrong(2, "the constant 0", &reg));
             }
         }
         for &(depth, start, end) in &call.fills {
@@ -101,23 +103,25 @@ impl Walk<'_> {
             no_references(state)?;
         }
         if moves_packet(helper) {
-            let stale = self.cx.stale(slot);
-            state.for_each_reg(|reg| {
-                if let Reg::Pointer(pointer) = reg
-                    && matches!(
-                        pointer.kind,
-                        PtrKind::Packet(_) | PtrKind::PacketMeta(_) | PtrKind::PacketEnd
-                    )
-                {
-                    *reg = stale;
-                }
-            });
+            self.forget_packet(state, slot);
         }
         let result = self.result(state, slot, helper, &call)?;
         let regs = &mut state.frame_mut().regs;
         regs[..=5].fill(Reg::Uninit);
         regs[0] = result;
         Ok(())
+    }
+
+    /// No pointer into the packet may be used any more.
+    pub(super) fn forget_packet(&self, state: &mut State, slot: u32) {
+        let stale = self.cx.stale(slot);
+        state.for_each_reg(|reg| {
+            if let Reg::Pointer(pointer) = reg
+                && matches!(pointer.kind, PtrKind::Packet(_) | PtrKind::PacketMeta(_) | PtrKind::PacketEnd)
+            {
+                *reg = stale;
+            }
+        });
     }
 
     fn check_allowed(&self, helper: &'static Helper) -> Check {
@@ -173,7 +177,8 @@ impl Walk<'_> {
     ) -> Check {
         let number = index as u8 + 1;
         let reg = state.frame().regs[usize::from(number)];
-        let wrong = |wanted: &'static str| wrong_argument(helper, number, wanted, &reg);
+        let callee = Callee::of(helper);
+        let wrong = |wanted: &'static str| callee.wrong(number, wanted, &reg);
         if reg == Reg::Uninit {
             return Err(Cause::Uninit { reg: number });
         }
@@ -215,10 +220,10 @@ impl Walk<'_> {
                     Arg::MapValueUninit => MemAccess::Uninit,
                     _ => MemAccess::Read,
                 };
-                self.check_memory(state, helper, number, size, access, call)
+                self.check_memory(state, &callee, number, size, access, call)
             }
             Arg::Fixed(access, size) => {
-                self.check_memory(state, helper, number, size, access, call)?;
+                self.check_memory(state, &callee, number, size, access, call)?;
                 self.check_result_alignment(&reg, number, access, size)
             }
             // Checked with the size that follows.
@@ -230,7 +235,12 @@ impl Walk<'_> {
                 _ => Err(wrong("a pointer to memory")),
             },
             Arg::Size | Arg::SizeOrZero => {
-                self.check_size(state, helper, args, number, arg == Arg::SizeOrZero, call)
+                let access = match args.get(index.wrapping_sub(1)) {
+                    Some(&Arg::Mem(access)) => Some((access, false)),
+                    Some(&Arg::MemOrNull(access)) => Some((access, true)),
+                    _ => None,
+                };
+                self.check_size(state, &callee, number, access, arg == Arg::SizeOrZero, call)
             }
             Arg::AllocSize => match reg.value().and_then(|value| u32::try_from(value).ok()) {
                 Some(size) => {
@@ -286,127 +296,6 @@ impl Walk<'_> {
         }
     }
 
-    /// The size in argument `number`, of the memory in the argument before it.
-    fn check_size(
-        &mut self,
-        state: &mut State,
-        helper: &'static Helper,
-        args: &[Arg],
-        number: u8,
-        zero_allowed: bool,
-        call: &mut Call,
-    ) -> Check {
-        let reg = state.frame().regs[usize::from(number)];
-        let Reg::Scalar(num) = reg else {
-            return Err(wrong_argument(helper, number, "a number", &reg));
-        };
-        let range = num.value.r64;
-        let out_of_range =
-            Cause::SizeArgument { helper: helper.name, argument: number, min: range.smin, max: range.umax };
-        if range.smin < 0 || range.umax >= 1 << 29 || (range.umin == 0 && !zero_allowed) {
-            return Err(out_of_range);
-        }
-        let memory = number - 1;
-        let (access, may_be_null) = match args.get(usize::from(memory) - 1) {
-            Some(Arg::Mem(access)) => (*access, false),
-            Some(Arg::MemOrNull(access)) => (*access, true),
-            _ => return Ok(()),
-        };
-        let pointer = state.frame().regs[usize::from(memory)];
-        if pointer.value() == Some(0) && may_be_null && range.umax == 0 {
-            return Ok(());
-        }
-        if range.umin == 0 && range.umax > 0 {
-            self.check_memory(state, helper, memory, 0, access, call)?;
-        }
-        // A helper that fills memory of unknown size may fill none of it.
-        let access = match (access, num.value.value()) {
-            (MemAccess::Uninit, None) => MemAccess::Write,
-            (access, _) => access,
-        };
-        self.check_memory(state, helper, memory, range.umax as u32, access, call)
-    }
-
-    /// Memory of `size` bytes in argument `number`.
-    fn check_memory(
-        &mut self,
-        state: &mut State,
-        helper: &'static Helper,
-        number: u8,
-        size: u32,
-        wanted: MemAccess,
-        call: &mut Call,
-    ) -> Check {
-        let reg = state.frame().regs[usize::from(number)];
-        let Reg::Pointer(pointer) = reg else {
-            return Err(wrong_argument(helper, number, "a pointer to memory", &reg));
-        };
-        let write = matches!(wanted, MemAccess::Uninit | MemAccess::Write | MemAccess::ReadWrite);
-        let access = super::mem::access(&pointer, reg_of(number), 0, size, write);
-        match pointer.kind {
-            PtrKind::Stack(depth) => self.check_stack_memory(state, depth, &access, wanted, call),
-            PtrKind::Packet(_) | PtrKind::PacketMeta(_) if !helper.pkt_access => {
-                Err(wrong_argument(helper, number, "memory that is not in the packet", &reg))
-            }
-            PtrKind::Packet(_)
-            | PtrKind::PacketMeta(_)
-            | PtrKind::MapValue(_)
-            | PtrKind::Mem { .. }
-            | PtrKind::Ringbuf(_) => self.check_access(&pointer, &access),
-            PtrKind::Ctx
-            | PtrKind::Map(_)
-            | PtrKind::PacketEnd
-            | PtrKind::Socket(_)
-            | PtrKind::FlowKeys
-            | PtrKind::Btf { .. }
-            | PtrKind::Func(_) => {
-                Err(wrong_argument(helper, number, "a pointer to memory", &reg))
-            }
-        }
-    }
-
-    /// A number that the helper writes must be aligned.
-    fn check_result_alignment(&self, reg: &Reg, number: u8, wanted: MemAccess, size: u32) -> Check {
-        let Reg::Pointer(pointer) = reg else { return Ok(()) };
-        let access = super::mem::access(pointer, reg_of(number), 0, size, true);
-        let is_number = matches!(wanted, MemAccess::Uninit | MemAccess::Write) && matches!(size, 4 | 8);
-        match is_number && !super::mem::is_aligned(pointer, &access) {
-            true => Err(Cause::Misaligned { access }),
-            false => Ok(()),
-        }
-    }
-
-    fn check_stack_memory(
-        &mut self,
-        state: &mut State,
-        depth: u32,
-        access: &Access,
-        wanted: MemAccess,
-        call: &mut Call,
-    ) -> Check {
-        let (start, end) = stack::bounds(access)?;
-        if access.size == 0 {
-            return Ok(());
-        }
-        self.touch_stack(state, depth, start);
-        let frame = &state.frames[depth as usize];
-        let exact = access.min == access.max;
-        match wanted {
-            MemAccess::Uninit if exact => call.fills.push((depth, start, end)),
-            MemAccess::Read | MemAccess::ReadWrite | MemAccess::Write | MemAccess::Uninit => {
-                self.read_stack(depth, start, end);
-                stack::check_written(frame, start, end, self.cx.trust())?;
-                // A privileged program may hand out addresses, but not have them overwritten.
-                if wanted != MemAccess::Read {
-                    call.fills.push((depth, start, end));
-                } else if !self.cx.privileged && stack::spilled_pointer(frame, start, end) {
-                    return Err(Cause::PointerLeak { reg: access.reg });
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Is it a string that ends inside a frozen map?
     fn check_string(&self, reg: &Reg) -> Option<()> {
         let pointer = reg.as_pointer().filter(|p| !p.nullable && p.is_fixed())?;
@@ -429,15 +318,11 @@ impl Walk<'_> {
                 let kind = PtrKind::Ringbuf(call.alloc.unwrap_or(0));
                 self.object_or_null(state, slot, helper, call, kind)
             }
-            Ret::SocketOrNull => {
-                self.object_or_null(state, slot, helper, call, PtrKind::Socket(Sock::Full))
-            }
+            Ret::SocketOrNull => self.object_or_null(state, slot, helper, call, PtrKind::Socket(Sock::Full)),
             Ret::SockCommonOrNull => {
                 self.object_or_null(state, slot, helper, call, PtrKind::Socket(Sock::Common))
             }
-            Ret::TcpSockOrNull => {
-                self.object_or_null(state, slot, helper, call, PtrKind::Socket(Sock::Tcp))
-            }
+            Ret::TcpSockOrNull => self.object_or_null(state, slot, helper, call, PtrKind::Socket(Sock::Tcp)),
             Ret::Btf("task_struct") => {
                 Reg::pointer(PtrKind::Btf { ty: self.cx.task_type(), trusted: true }, slot)
             }
@@ -533,21 +418,6 @@ fn reserved_record(reg: &Reg, number: u8) -> Result<u32, Option<Cause>> {
         }
         _ => Err(None),
     }
-}
-
-
-fn reg_of(number: u8) -> R {
-    R::new(number).unwrap_or(R::R1)
-}
-
-fn wrong_argument(helper: &Helper, argument: u8, wanted: &'static str, got: &Reg) -> Cause {
-    let (got, born) = match got {
-        Reg::Uninit => ("nothing", 0),
-        Reg::Scalar(num) => ("a number", num.slot),
-        Reg::Pointer(p) if p.nullable => ("a pointer that may be null", p.slot),
-        Reg::Pointer(p) => (p.kind.noun(), p.slot),
-    };
-    Cause::Argument { helper: helper.name, argument, wanted, got, born }
 }
 
 /// Licenses that the kernel counts as GPL-compatible (include/linux/license.h).

@@ -77,9 +77,7 @@ impl Walk<'_> {
             Yield::PacketEnd => Reg::pointer(PtrKind::PacketEnd, slot),
             Yield::Socket => Reg::pointer(PtrKind::Socket(Sock::Full), slot),
             Yield::SocketOrNull => Reg::or_null(PtrKind::Socket(Sock::Full), self.fresh_id(), 0, slot),
-            Yield::SockCommonOrNull => {
-                Reg::or_null(PtrKind::Socket(Sock::Common), self.fresh_id(), 0, slot)
-            }
+            Yield::SockCommonOrNull => Reg::or_null(PtrKind::Socket(Sock::Common), self.fresh_id(), 0, slot),
             Yield::FlowKeys => Reg::pointer(PtrKind::FlowKeys, slot),
             Yield::Btf(name) => Reg::pointer(self.kernel_structure(name)?, slot),
         })

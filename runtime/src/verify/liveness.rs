@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use skep_stdlib::helpers::Helper;
 use skep_stdlib::isa::{AluOp, AtomicOp, CallTarget, Insn, Operand, Reg};
 
-use crate::object::Code;
+use crate::object::Program;
 
 /// The results for one program.
 pub struct Liveness {
@@ -20,7 +20,8 @@ pub struct Liveness {
 
 impl Liveness {
     /// Computes both.
-    pub fn of(code: &Code) -> Liveness {
+    pub fn of(program: &Program) -> Liveness {
+        let code = &program.code;
         let count = code.len() as usize;
         let mut joins = alloc::vec![false; count];
         for (slot, insn) in code.iter() {
@@ -45,7 +46,9 @@ impl Liveness {
                 let (mut reads, writes) = effects(insn);
                 if let Insn::Call(CallTarget::Local(distance)) = insn {
                     let callee = usize::try_from(i64::from(slot) + 1 + i64::from(*distance));
-                    reads = callee.ok().and_then(|at| live.get(at)).map_or(ARGS, |live| live & ARGS);
+                    // A global function wants its arguments, whether or not it looks at them.
+                    let own = callee.ok().filter(|&at| !program.is_global(at as u32));
+                    reads = own.and_then(|at| live.get(at)).map_or(ARGS, |live| live & ARGS);
                 }
                 let new = (out & !writes) | reads;
                 changed |= new != live[slot as usize];

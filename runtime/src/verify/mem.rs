@@ -149,7 +149,7 @@ impl Walk<'_> {
         if let (Reg::Scalar(num), Operand::Reg(reg)) = (value, src)
             && num.id == 0
             && num.value.value().is_none()
-            && access.size == 8
+            && (access.size == 8 || num.value.r64.umax >> (8 * access.size) == 0)
         {
             // The spilled copy and the register know the same from now on.
             value = Reg::Scalar(Num { id: self.fresh_id(), ..num });
@@ -252,7 +252,8 @@ impl Walk<'_> {
                     return Err(Cause::MapValueBounds { access, map, value_size });
                 }
                 let touched = |field: &Special| {
-                    access.min < i64::from(field.offset + field.size) && i64::from(field.offset) < access.end()
+                    access.min < i64::from(field.offset + field.size)
+                        && i64::from(field.offset) < access.end()
                 };
                 if access.size > 0
                     && let Some(field) = self.special_fields(map).iter().find(|field| touched(field))

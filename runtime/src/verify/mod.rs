@@ -12,6 +12,8 @@
 //! | `prune`, `trace`, `precision`, `marks` | paths that need not be walked, and what that rests on |
 //! | `alu`, `branch`, `mem`, `stack`, `ctx`, `call` | one kind of instruction each |
 //! | `fields` | what in a map value belongs to the kernel |
+//! | `region` | memory that is handed to a callee |
+//! | `global` | functions that are verified by their prototype |
 //! | `object` | sockets, maps and kernel structures |
 //! | `report` | the rules, their wordings |
 //!
@@ -24,6 +26,7 @@ mod cover;
 mod ctx;
 mod depth;
 mod fields;
+mod global;
 mod liveness;
 mod marks;
 mod mem;
@@ -31,6 +34,7 @@ mod object;
 mod precision;
 mod prune;
 pub mod reg;
+mod region;
 pub mod report;
 pub mod scalar;
 mod stack;
@@ -138,6 +142,10 @@ pub fn verify_program(image: &Image, index: usize, options: &Options) -> (Result
         let what = alloc::format!("the section `{}`", program.section);
         return (Err(fail(0, Cause::Unsupported { what })), Stats::default());
     };
+    if has_exception_callback(image, program) {
+        let what = "an exception callback".into();
+        return (Err(fail(0, Cause::Unsupported { what })), Stats::default());
+    }
     if let Err((slot, cause)) = structure::check(program) {
         return (Err(fail(slot, cause)), Stats::default());
     }
@@ -155,6 +163,17 @@ pub fn verify_program(image: &Image, index: usize, options: &Options) -> (Result
     let mut walk = Walk::new(cx);
     let result = walk.run();
     (result, walk.stats)
+}
+
+/// Does a tag name the function that handles the program's exceptions?
+fn has_exception_callback(image: &Image, program: &Program) -> bool {
+    let Some((btf, id)) = image.btf.as_deref().zip(program.functions.first().and_then(|f| f.btf_func)) else {
+        return false;
+    };
+    btf.ids().filter(|&id| btf.kind(id) == Some(Kind::DeclTag)).filter_map(|tag| btf.ty(tag)).any(|tag| {
+        matches!(tag, btf::Type::DeclTag { name, ty, component: None }
+            if ty == id && name.starts_with("exception_callback:"))
+    })
 }
 
 /// What does not change during the walk of one program.
@@ -250,6 +269,9 @@ impl Walk<'_> {
     fn check_end(&mut self, state: &State, _slot: u32, result: &Reg) -> Check {
         if let Some(reference) = state.references.first() {
             return Err(Cause::Leak { acquired: reference.slot });
+        }
+        if state.frame().start != 0 {
+            return self.check_global_end(result);
         }
         let range = self.cx.prog_type.return_range(self.cx.section.section.attach);
         let value: Scalar = match result {

@@ -129,7 +129,13 @@ impl Walk<'_> {
                     set.add(src);
                 }
             }
-            Insn::Call(CallTarget::Local(_)) => set.enter(depth),
+            Insn::Call(CallTarget::Local(off)) => {
+                if self.cx.program.is_global(super::walk::target(node.slot, off)) {
+                    set.clobber();
+                } else {
+                    set.enter(depth);
+                }
+            }
             Insn::Call(CallTarget::Helper(_) | CallTarget::Kfunc { .. } | CallTarget::Reg(_)) => {
                 set.clobber();
             }

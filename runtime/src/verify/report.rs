@@ -156,13 +156,15 @@ causes! {
     "V0303" "helper for GPL-compatible programs"
     HelperGpl { helper: &'static str, license: String }
     "V0304" "argument of the wrong kind"
-    Argument { helper: &'static str, argument: u8, wanted: &'static str, got: &'static str, born: u32 }
+    Argument { callee: String, argument: u8, wanted: &'static str, got: &'static str, born: u32 }
     "V0305" "map of a type that the helper does not take"
     MapKind { helper: &'static str, map: u32 }
     "V0306" "size argument out of range"
-    SizeArgument { helper: &'static str, argument: u8, min: i64, max: u64 }
+    SizeArgument { callee: String, argument: u8, min: i64, max: u64 }
     "V0307" "helper that the target kernel does not have"
     HelperTooNew { helper: &'static str, since: String }
+    "V0308" "global function whose prototype the kernel does not take"
+    Prototype { function: String, why: &'static str }
     "V0401" "return value out of range"
     ReturnRange { min: i32, max: i32, low: i64, high: i64 }
     "V0402" "reference that is not given back"
@@ -222,6 +224,9 @@ impl Cause {
                 format!("{} of a field of type `{field}`, which only helpers may touch", access.verb())
             }
             Cause::WriteOnly { access } => format!("read of {}, which is write-only", access.kind.noun()),
+            Cause::Prototype { function, why } => {
+                format!("the global function `{function}` cannot be verified on its own: {why}")
+            }
             Cause::Uninit { reg } => format!("`r{reg}` is used but holds nothing"),
             Cause::PointerArithmetic { kind, why, .. } => format!("{why} on a pointer to {}", kind.noun()),
             Cause::UnboundedOffset { kind, .. } => {
@@ -239,12 +244,12 @@ impl Cause {
             Cause::HelperGpl { helper, license } => {
                 format!("`bpf_{helper}` needs a GPL-compatible license, this object's is `{license}`")
             }
-            Cause::Argument { helper, argument, wanted, got, .. } => {
-                format!("argument {argument} of `bpf_{helper}` must be {wanted}, not {got}")
+            Cause::Argument { callee, argument, wanted, got, .. } => {
+                format!("argument {argument} of `{callee}` must be {wanted}, not {got}")
             }
             Cause::MapKind { helper, .. } => format!("`bpf_{helper}` does not take maps of this type"),
-            Cause::SizeArgument { helper, argument, .. } => {
-                format!("argument {argument} of `bpf_{helper}`, a size, is out of range")
+            Cause::SizeArgument { callee, argument, .. } => {
+                format!("argument {argument} of `{callee}`, a size, is out of range")
             }
             Cause::HelperTooNew { helper, since } => format!("`bpf_{helper}` exists since Linux {since}"),
             Cause::ReturnRange { min, max, .. } => format!("the program must return {min} to {max}"),

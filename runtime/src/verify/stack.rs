@@ -63,12 +63,14 @@ pub fn load(state: &State, slot: u32, depth: u32, access: &Access, trust: Trust)
 /// What is known of some bytes of a spilled number.
 fn part(num: &Num, first: usize, size: u32, slot: u32) -> Num {
     let mut value = num.value;
-    if first == 0 {
-        value.truncate(size);
-    } else {
+    let zero = value.value() == Some(0);
+    if first != 0 && !zero {
         value = Scalar::of_bytes(size);
     }
-    Num { value, id: 0, slot }
+    // All of it: still a copy.
+    let fits = first == 0 && value.r64.umax >> (8 * size) == 0;
+    value.truncate(size);
+    Num { value, id: if fits { num.id } else { 0 }, slot }
 }
 
 /// Stores a value.

@@ -6,7 +6,7 @@
 //!
 //! The walk ends at the first failure, or when the budget is used up, like the kernel's.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -58,6 +58,9 @@ pub struct At {
     pub jumps: u32,
 }
 
+/// Where every path begins.
+const START: At = At { tip: trace::NONE, parent: None, written: [0; MAX_FRAMES], jumps: 0 };
+
 /// A path to be walked.
 struct Path {
     state: State,
@@ -83,6 +86,8 @@ pub struct Walk<'a> {
     pub depths: BTreeMap<u32, u32>,
     /// How each instruction that was walked accesses memory.
     pub ways: BTreeMap<u32, Way>,
+    /// Global functions that were called.
+    pub globals: BTreeSet<u32>,
     /// Fields of map values that may not be touched, by map.
     fields: BTreeMap<u32, Rc<[Special]>>,
     live: Liveness,
@@ -96,14 +101,15 @@ impl<'a> Walk<'a> {
         Walk {
             cx,
             stats: Stats::default(),
-            at: At { tip: trace::NONE, parent: None, written: [0; MAX_FRAMES], jumps: 0 },
+            at: START,
             trace: Trace::default(),
             store: Store::new(cx.program.code.len()),
             event: Event::Plain,
             depths: BTreeMap::new(),
             ways: BTreeMap::new(),
+            globals: BTreeSet::new(),
             fields: BTreeMap::new(),
-            live: Liveness::of(&cx.program.code),
+            live: Liveness::of(cx.program),
             paths: Vec::new(),
             next_id: 0,
         }
@@ -119,14 +125,18 @@ impl<'a> Walk<'a> {
     pub fn run(&mut self) -> Result<(), Report> {
         let mut frame = Frame::new(0, 0, None);
         frame.regs[1] = self.cx.entry_register();
-        let state = State { frames: alloc::vec![frame], references: Vec::new() };
-        self.paths.push(Path { state, slot: 0, at: self.at });
-        while let Some(mut path) = self.paths.pop() {
-            self.at = path.at;
-            if let Err(cause) = self.follow(&mut path) {
-                return Err(self.report(path.slot, cause));
+        self.walk(State { frames: alloc::vec![frame], references: Vec::new() }, 0)?;
+        let mut done = BTreeSet::new();
+        while let Some(&start) = self.globals.difference(&done).next() {
+            done.insert(start);
+            self.at = START;
+            let function = self.cx.program.function_at(start);
+            let state = function.map(|function| self.global_state(function));
+            match state {
+                Some(Ok(state)) => self.walk(state, start)?,
+                Some(Err(cause)) => return Err(self.report(start, cause)),
+                None => {}
             }
-            self.store.close(self.at.parent, &self.live);
         }
         let depth = super::depth::check(self.cx.program, &self.depths);
         self.stats.stack = depth.map_err(|(slot, cause)| Report {
@@ -135,6 +145,19 @@ impl<'a> Walk<'a> {
             cause,
             path: Vec::new(),
         })?;
+        Ok(())
+    }
+
+    /// Walks all paths from this state.
+    fn walk(&mut self, state: State, slot: u32) -> Result<(), Report> {
+        self.paths.push(Path { state, slot, at: START });
+        while let Some(mut path) = self.paths.pop() {
+            self.at = path.at;
+            if let Err(cause) = self.follow(&mut path) {
+                return Err(self.report(path.slot, cause));
+            }
+            self.store.close(self.at.parent, &self.live);
+        }
         Ok(())
     }
 
@@ -233,6 +256,10 @@ impl<'a> Walk<'a> {
 
     /// Calls a function of the program.
     fn enter(&mut self, state: &mut State, slot: u32, start: u32) -> Check<Next> {
+        if let Some(function) = self.cx.program.function_at(start).filter(|function| function.global) {
+            self.call_global(state, slot, function)?;
+            return Ok(Next::To(slot + 1));
+        }
         if state.frames.len() >= MAX_FRAMES {
             return Err(Cause::CallDepth {});
         }
@@ -292,7 +319,7 @@ fn is_jump(insn: &Insn) -> bool {
 }
 
 /// The slot that a jump at `slot` leads to. Out of range, no instruction starts there.
-fn target(slot: u32, off: i32) -> u32 {
+pub fn target(slot: u32, off: i32) -> u32 {
     u32::try_from(i64::from(slot) + 1 + i64::from(off)).unwrap_or(u32::MAX)
 }
 

@@ -1,0 +1,291 @@
+//! Global functions: verified once, by their prototype, apart from those who call them.
+//!
+//! A parameter is a number, the program's context, or memory of the size that its type says (which
+//! may be null unless a tag says otherwise); a call is checked against the same prototype, and
+//! nothing is known of its result but that it is a number (kernel `btf_prepare_func_args`).
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use skep_stdlib::btf::{self, Btf, Kind, TypeId};
+use skep_stdlib::helpers::{Access as MemAccess, Helper};
+use skep_stdlib::isa::{CallTarget, Insn};
+use skep_stdlib::programs::Context as CtxKind;
+
+use super::Context;
+use super::call::{Call, moves_packet};
+use super::reg::{PtrKind, Reg};
+use super::region::{Callee, reg_of};
+use super::report::Cause;
+use super::scalar::Scalar;
+use super::stack;
+use super::state::{Frame, State};
+use super::walk::{Check, Walk};
+use crate::object::Function;
+
+/// What a parameter may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Param {
+    /// Any number.
+    Number,
+    /// The program's context.
+    Ctx,
+    /// Memory of this many bytes.
+    Memory {
+        /// Bytes.
+        size: u32,
+        /// It may be null.
+        nullable: bool,
+    },
+    /// A trusted pointer to the kernel structure with this type.
+    Kernel {
+        /// Its type in the kernel's BTF.
+        ty: u32,
+        /// It may be null.
+        nullable: bool,
+    },
+}
+
+/// Tags of one parameter.
+#[derive(Default)]
+struct Tags {
+    ctx: bool,
+    nonnull: bool,
+    nullable: bool,
+    trusted: bool,
+    /// One that is not modelled.
+    other: bool,
+}
+
+impl Context<'_> {
+    /// The parameters of a global function, which must return a number.
+    pub fn parameters(&self, function: &Function) -> Check<Vec<Param>> {
+        let refused = |why: &'static str| Cause::Prototype { function: function.name.clone(), why };
+        let found = self.image.btf.as_deref().zip(function.btf_func);
+        let (btf, id) = found.ok_or_else(|| refused("it has no type"))?;
+        let proto = btf.target(id).and_then(|proto| btf.ty(proto));
+        let Some(btf::Type::FuncProto { ret, params }) = proto else { return Err(refused("it has no type")) };
+        if !is_number(btf, ret) {
+            return Err(refused("its result is not a number"));
+        }
+        if params.len() > 5 {
+            return Err(refused("it has more than 5 parameters"));
+        }
+        let param = |(index, param): (usize, &btf::Param<'_>)| {
+            self.parameter(btf, param.ty, &tags(btf, id, index as u32)).map_err(|why| match why {
+                Ok(why) => refused(why),
+                Err(what) => Cause::Unsupported { what: what.to_string() },
+            })
+        };
+        params.iter().enumerate().map(param).collect()
+    }
+
+    /// A parameter of this type. The error is why the kernel refuses it, or what we do not model.
+    fn parameter(
+        &self,
+        btf: &Btf,
+        ty: TypeId,
+        tags: &Tags,
+    ) -> Result<Param, Result<&'static str, &'static str>> {
+        if tags.other {
+            return Err(Err("a parameter with this tag"));
+        }
+        if is_number(btf, ty) {
+            return Ok(Param::Number);
+        }
+        let target =
+            btf.resolve(ty).filter(|&ty| btf.kind(ty) == Some(Kind::Ptr)).and_then(|ty| btf.target(ty));
+        let target = target.ok_or(Ok("a parameter is neither a number nor a pointer"))?;
+        if tags.ctx || self.is_context(btf, target) {
+            return Ok(Param::Ctx);
+        }
+        let resolved = btf.resolve(target).ok_or(Ok("a parameter's type is incomplete"))?;
+        let name = btf.name(resolved);
+        if name == "bpf_dynptr" {
+            return Err(Err("a parameter that is a dynamic pointer"));
+        }
+        if tags.trusted {
+            let name = btf::essential_name(name);
+            let kernel = self.btf.and_then(|kernel| kernel.find(name, Kind::Struct));
+            let ty = kernel.ok_or(Err("a trusted parameter without the kernel's BTF"))?;
+            return Ok(Param::Kernel { ty: ty.0, nullable: tags.nullable });
+        }
+        match btf.size_of(resolved).and_then(|size| u32::try_from(size).ok()) {
+            Some(size) => Ok(Param::Memory { size, nullable: !tags.nonnull }),
+            None => Err(Ok("the size of what a parameter points to is not known")),
+        }
+    }
+
+    /// Is it what the program's context is called?
+    fn is_context(&self, btf: &Btf, target: TypeId) -> bool {
+        let is_struct = |name: &str| {
+            btf.resolve(target).is_some_and(|ty| btf.kind(ty) == Some(Kind::Struct) && btf.name(ty) == name)
+        };
+        match self.prog_type.info().context {
+            CtxKind::Fields(name) => is_struct(name),
+            CtxKind::Registers => {
+                btf.kind(target) == Some(Kind::Typedef) && btf.name(target) == "bpf_user_pt_regs_t"
+                    || is_struct("pt_regs")
+                    || is_struct("user_pt_regs")
+            }
+            CtxKind::RawArguments => is_struct("bpf_raw_tracepoint_args"),
+            CtxKind::Record | CtxKind::TypedArguments | CtxKind::Opaque | CtxKind::Replaced => false,
+        }
+    }
+}
+
+/// The `arg:` tags of a function's parameter.
+fn tags(btf: &Btf, function: TypeId, index: u32) -> Tags {
+    let mut tags = Tags::default();
+    for id in btf.ids().filter(|&id| btf.kind(id) == Some(Kind::DeclTag)) {
+        let Some(btf::Type::DeclTag { name, ty, component }) = btf.ty(id) else { continue };
+        let Some(tag) = name.strip_prefix("arg:") else { continue };
+        if ty == function && component == Some(index) {
+            match tag {
+                "ctx" => tags.ctx = true,
+                "nonnull" => tags.nonnull = true,
+                "nullable" => tags.nullable = true,
+                "trusted" => tags.trusted = true,
+                _ => tags.other = true,
+            }
+        }
+    }
+    tags
+}
+
+fn is_number(btf: &Btf, ty: TypeId) -> bool {
+    let kind = btf.resolve(ty).and_then(|ty| btf.kind(ty));
+    matches!(kind, Some(Kind::Int | Kind::Enum | Kind::Enum64))
+}
+
+impl Walk<'_> {
+    /// The state in which a global function begins.
+    pub(super) fn global_state(&mut self, function: &Function) -> Check<State> {
+        let params = self.cx.parameters(function)?;
+        let mut frame = Frame::new(0, function.start, None);
+        for (param, number) in params.iter().zip(1..) {
+            let id = self.fresh_id();
+            let pointer = |kind, nullable| match nullable {
+                true => Reg::or_null(kind, id, 0, function.start),
+                false => Reg::pointer(kind, function.start),
+            };
+            frame.regs[number] = match *param {
+                Param::Number => Reg::scalar(Scalar::UNKNOWN, function.start),
+                Param::Ctx => Reg::pointer(PtrKind::Ctx, function.start),
+                Param::Memory { size, nullable } => pointer(PtrKind::Mem { size, writable: true }, nullable),
+                Param::Kernel { ty, nullable } => pointer(PtrKind::Btf { ty, trusted: true }, nullable),
+            };
+        }
+        Ok(State { frames: alloc::vec![frame], references: Vec::new() })
+    }
+
+    /// A call of a global function.
+    pub(super) fn call_global(&mut self, state: &mut State, slot: u32, function: &Function) -> Check {
+        let params = self.cx.parameters(function)?;
+        let callee = Callee::Function(&function.name);
+        let mut call = Call::default();
+        for (param, number) in params.iter().zip(1..) {
+            self.check_parameter(state, &callee, *param, number, &mut call)?;
+        }
+        for &(depth, start, end) in &call.fills {
+            stack::fill(state, depth, start, end);
+        }
+        self.globals.insert(function.start);
+        self.depths.entry(function.start).or_default();
+        if self.moves_packet_in(function.start) {
+            self.forget_packet(state, slot);
+        }
+        let regs = &mut state.frame_mut().regs;
+        regs[..=5].fill(Reg::Uninit);
+        regs[0] = Reg::unknown(slot);
+        Ok(())
+    }
+
+    fn check_parameter(
+        &mut self,
+        state: &mut State,
+        callee: &Callee<'_>,
+        param: Param,
+        number: u8,
+        call: &mut Call,
+    ) -> Check {
+        let reg = state.frame().regs[usize::from(number)];
+        if reg == Reg::Uninit {
+            return Err(Cause::Uninit { reg: number });
+        }
+        let nullable = |nullable: bool| nullable && matches!(reg, Reg::Pointer(p) if p.nullable);
+        match param {
+            Param::Number => match reg {
+                Reg::Scalar(_) => Ok(()),
+                _ => Err(callee.wrong(number, "a number", &reg)),
+            },
+            Param::Ctx => match reg {
+                Reg::Pointer(p) if p.kind == PtrKind::Ctx && p.off == 0 && p.is_fixed() => Ok(()),
+                _ => Err(callee.wrong(number, "the program's context, unmodified", &reg)),
+            },
+            Param::Memory { nullable: true, .. } | Param::Kernel { nullable: true, .. }
+                if reg.value() == Some(0) =>
+            {
+                self.need(state, reg_of(number));
+                Ok(())
+            }
+            Param::Memory { size, nullable: may_be_null } => {
+                let was = nullable(may_be_null);
+                if was && let Reg::Pointer(p) = &mut state.frame_mut().regs[usize::from(number)] {
+                    // The callee checks it.
+                    p.nullable = false;
+                }
+                let checked = self.check_memory(state, callee, number, size, MemAccess::ReadWrite, call);
+                if was {
+                    state.frame_mut().regs[usize::from(number)] = reg;
+                }
+                checked
+            }
+            Param::Kernel { ty, nullable: may_be_null } => match reg {
+                Reg::Pointer(p)
+                    if p.kind == (PtrKind::Btf { ty, trusted: true })
+                        && p.off == 0
+                        && (may_be_null || !p.nullable) =>
+                {
+                    Ok(())
+                }
+                _ => Err(callee.wrong(number, "a trusted pointer to this kernel structure", &reg)),
+            },
+        }
+    }
+
+    /// A global function ends: its result is a number.
+    pub(super) fn check_global_end(&self, result: &Reg) -> Check {
+        match result {
+            Reg::Scalar(_) => Ok(()),
+            Reg::Uninit => Err(Cause::Uninit { reg: 0 }),
+            Reg::Pointer(_) => Err(Cause::ReturnPointer {}),
+        }
+    }
+
+    /// Does the function, or one that it calls, call a helper that moves the packet?
+    fn moves_packet_in(&self, start: u32) -> bool {
+        let mut seen = alloc::collections::BTreeSet::new();
+        let mut work = alloc::vec![start];
+        while let Some(start) = work.pop() {
+            let Some(function) = self.cx.program.function_at(start).filter(|_| seen.insert(start)) else {
+                continue;
+            };
+            for slot in function.start..function.end {
+                match self.cx.program.code.at(slot) {
+                    Some(Insn::Call(CallTarget::Helper(id))) => {
+                        let helper = u32::try_from(*id).ok().and_then(Helper::from_id);
+                        if helper.is_some_and(moves_packet) {
+                            return true;
+                        }
+                    }
+                    Some(Insn::Call(CallTarget::Local(distance))) => {
+                        work.extend(u32::try_from(i64::from(slot) + 1 + i64::from(*distance)));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        false
+    }
+}

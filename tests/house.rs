@@ -61,6 +61,10 @@ fn rust_files() -> Vec<PathBuf> {
 fn collect(folder: &Path, extension: &str, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
+        if path.ends_with("target") {
+            // What cargo-fuzz builds.
+            continue;
+        }
         if path.is_dir() {
             collect(&path, extension, files);
         } else if path.extension().is_some_and(|e| e == extension) {

@@ -2,12 +2,15 @@
 //!
 //! - `suite/errors/*.c` are broken programs: what is said about each is a snapshot beside it, and
 //!   `// ERROR[..]` remarks must be met.
+//! - pages of the book that list the rows of a table are compared with it.
 //! - `examples/*.bpf.c` quote command lines (`// $ skep ...`): what they print is a snapshot.
 //! - objects are the same however much of the headers is read.
 //! - objects of our own run in the kernel as in the interpreter; broken copies do no harm.
 //! - the seed programs are compiled with the embedded headers and with the host's, run, loaded
 //!   into the kernel, and compared with what clang makes of them.
 
+#[path = "harness/book.rs"]
+mod book;
 #[path = "harness/errors.rs"]
 mod errors;
 #[path = "harness/examples.rs"]
@@ -26,6 +29,7 @@ use libtest_mimic::{Arguments, Trial};
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(book::trials());
     trials.extend(errors::trials());
     trials.extend(examples::trials());
     trials.extend(headers::trials());

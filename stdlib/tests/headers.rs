@@ -62,6 +62,47 @@ fn clang(source: &str, name: &str, flags: &[&str]) -> Option<Output> {
     Some(output.expect("clang runs"))
 }
 
+/// The words of all comments of a C text, by comment.
+fn comments(text: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("/*").into_iter().chain(rest.find("//")).min() {
+        let end = if rest[start..].starts_with("/*") { "*/" } else { "\n" };
+        let body = &rest[start + 2..];
+        let length = body.find(end).unwrap_or(body.len());
+        let words = body[..length].split(|c: char| !c.is_alphanumeric() && c != '_');
+        found.push(words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect());
+        rest = &body[length..];
+    }
+    found
+}
+
+/// Declarations are facts; sentences are somebody's.
+#[test]
+fn no_sentence_of_the_kernel_or_libbpf_came_over() {
+    // Six words in a row are no accident.
+    const RUN: usize = 6;
+    if !tools::have(&[Need::Libbpf]) {
+        return;
+    }
+    let mut theirs: BTreeSet<Vec<String>> = BTreeSet::new();
+    for folder in ["/usr/include/linux", "/usr/include/bpf", "/usr/include/asm-generic"] {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(text) = fs::read_to_string(entry.path()) else { continue };
+            theirs
+                .extend(comments(&text).iter().flat_map(|words| words.windows(RUN)).map(<[String]>::to_vec));
+        }
+    }
+    assert!(theirs.len() > 10_000, "their headers have comments");
+    for name in files_on_disk() {
+        let text = fs::read_to_string(include().join(&name)).unwrap();
+        for words in comments(&text) {
+            let taken = words.windows(RUN).find(|run| theirs.contains(*run));
+            assert!(taken.is_none(), "{name}: {taken:?}");
+        }
+    }
+}
+
 #[track_caller]
 fn must_compile(source: &str, name: &str, flags: &[&str]) {
     if let Some(output) = clang(source, name, flags) {

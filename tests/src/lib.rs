@@ -1,6 +1,7 @@
 //! What the test suites share: finding tools and corpora, and the cases in files.
 
 pub mod case;
+pub mod check;
 pub mod generate;
 
 pub use skep_test_tools as tools;

@@ -1,0 +1,4 @@
+//! Bytes to `skep_tests::check::btf`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| skep_tests::check::btf(bytes));

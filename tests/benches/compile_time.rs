@@ -70,12 +70,18 @@ fn report(line: &str) {
     println!("{line}");
 }
 
-/// The release binary, built beside this benchmark.
+/// The binary to ship (`cargo static`) if it was built, else the one that `cargo build --release` made.
 fn binary() -> PathBuf {
     let own = std::env::current_exe().expect("this program has a path");
-    let folder = own.parent().and_then(Path::parent).expect("a target directory");
-    let binary = folder.join("skep");
-    assert!(binary.exists(), "build it first: cargo build --release");
+    let release = own.parent().and_then(Path::parent).expect("a target directory");
+    let shipped = format!("{}-unknown-linux-gnu/release/skep", std::env::consts::ARCH);
+    let found = [release.parent().expect("a target directory").join(shipped), release.join("skep")];
+    let binary = found.into_iter().find(|binary| binary.exists());
+    let binary = binary.expect("build it first: `cargo static` or `cargo build --release`");
+    report(&format!(
+        "measuring {}",
+        binary.strip_prefix(release.parent().expect("a target directory")).unwrap_or(&binary).display()
+    ));
     binary
 }
 

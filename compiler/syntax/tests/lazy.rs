@@ -142,6 +142,72 @@ fn cut_headers_are_the_same() {
     }
 }
 
+/// Pieces of headers, sound and broken.
+const PIECES: &[&str] = &[
+    "int a;",
+    "struct s {",
+    "}",
+    ";",
+    "enum { A, B(1), C = 2 };",
+    "#define M x y\n",
+    "\n#if 0\n",
+    "\n#endif\n",
+    "\n#else\n",
+    "\"str",
+    "\"",
+    "'",
+    "/*",
+    "*/",
+    "// c\n",
+    "\\\n",
+    "\n",
+    "(",
+    ")",
+    "M",
+    "F(1, 2)",
+    "\n#define F(a, b) a b {\n",
+    "\n#undef M\n",
+    "typedef",
+    "int (*f)(int);",
+    "static inline int g(void) { return M; }",
+    "__attribute__((x))",
+    "=",
+    ",",
+    "[2]",
+    "#",
+    "\n#include \"b.h\"\n",
+    "\n#pragma pack(1)\n",
+    "_Pragma(\"x y\")",
+    "<%",
+    "%>",
+    "\n#ifdef M\n",
+    "t",
+    "\u{e9}",
+    "0x1p",
+];
+
+#[test]
+fn random_headers_are_the_same() {
+    let mut state = 88172645463325252u64;
+    let mut random = |n: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % n as u64) as usize
+    };
+    for case in 0..300000 {
+        let mut text =
+            |len: usize| (0..len).map(|_| PIECES[random(PIECES.len())]).collect::<Vec<_>>().join(" ");
+        let mut files = MemoryFiles::new();
+        files.add("a.h", text(1 + case % 40));
+        files.add("b.h", text(8));
+        files.add("main.c", format!("{}\n#include \"a.h\"\n{}", text(2), text(6)));
+        let mut cx = Session::new(&files, Options::default());
+        let mut other = Session::new(&files, Options::default());
+        compare(&mut cx, &mut other, "main.c").unwrap_or_else(|error| panic!("case {case}: {error}"));
+    }
+}
+
 #[test]
 fn a_program_reads_what_it_mentions() {
     let mut files = MemoryFiles::new();

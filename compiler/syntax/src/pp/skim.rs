@@ -85,7 +85,7 @@ impl Outline {
 
 /// What follows `at`, white space and comments aside.
 pub(super) fn next(text: &[u8], at: usize) -> Next {
-    let mut reader = Reader { text, at, bol: at == 0 || text.get(at - 1) == Some(&b'\n') };
+    let mut reader = Reader { text, at, bol: starts_line(text, at), spliced: false };
     match reader.peek() {
         None => Next::End,
         Some(b'#') if reader.bol => Next::Directive(reader.at),
@@ -95,13 +95,11 @@ pub(super) fn next(text: &[u8], at: usize) -> Next {
 
 /// The next line from `at` on that is a directive: where its `#` is. For text that is being skipped.
 pub(super) fn next_directive(text: &[u8], at: usize) -> Option<usize> {
-    let mut reader = Reader { text, at, bol: at == 0 || text.get(at - 1) == Some(&b'\n') };
+    let mut reader = Reader { text, at, bol: starts_line(text, at), spliced: false };
     loop {
         match reader.peek()? {
             b'#' if reader.bol => return Some(reader.at),
             quote @ (b'"' | b'\'') => reader.literal(quote),
-            // A splice joins the next line to this one.
-            b'\\' => reader.at += splice_len(text, reader.at).max(1),
             _ => reader.at += 1,
         }
         reader.bol = false;
@@ -151,7 +149,7 @@ pub(super) fn defined_name(text: &[u8], at: usize) -> Option<Range<usize>> {
 /// Outlines the declaration that starts at `at`.
 pub(super) fn outline(text: &[u8], at: usize, out: &mut Outline) {
     out.clear();
-    let reader = Reader { text, at, bol: false };
+    let reader = Reader { text, at, bol: false, spliced: false };
     Scan { reader, out, candidate: None, named: false }.run();
 }
 
@@ -159,7 +157,7 @@ pub(super) fn outline(text: &[u8], at: usize, out: &mut Outline) {
 pub(super) fn rest(text: &[u8], at: usize, open: Option<Open>, out: &mut Outline) {
     out.clear();
     out.odd = true;
-    let reader = Reader { text, at, bol: true };
+    let reader = Reader { text, at, bol: true, spliced: false };
     let mut scan = Scan { reader, out, candidate: None, named: false };
     // Whether the brackets belong to parameters is not known any more; a longer cut does no harm.
     if open.is_some_and(|open| scan.skip(open).is_none()) {
@@ -197,6 +195,23 @@ fn word_len(text: &[u8], at: usize) -> usize {
         end += 1;
     }
     end - at
+}
+
+/// Whether only blanks, and splices with blanks before them, stand before `at` on its line.
+fn starts_line(text: &[u8], at: usize) -> bool {
+    let mut before = text.get(..at).unwrap_or(&[]);
+    loop {
+        before = trim_blanks(before);
+        let [line @ .., b'\n'] = before else { return before.is_empty() };
+        let [spliced @ .., b'\\'] = trim_blanks(line) else { return true };
+        before = spliced;
+    }
+}
+
+/// Without the blanks at its end.
+fn trim_blanks(text: &[u8]) -> &[u8] {
+    let blanks = text.iter().rev().take_while(|b| matches!(b, b' ' | b'\t' | b'\r' | 0x0b | 0x0c)).count();
+    text.get(..text.len() - blanks).unwrap_or(&[])
 }
 
 /// Length of a backslash with the line end behind it; 0 if that is not what stands at `at`.
@@ -249,6 +264,8 @@ struct Reader<'t> {
     at: usize,
     /// Nothing but white space stands before `at` on its line.
     bol: bool,
+    /// A word ended in a splice.
+    spliced: bool,
 }
 
 impl Reader<'_> {
@@ -265,6 +282,10 @@ impl Reader<'_> {
                     Some(end) => self.at = end,
                     None => return Some(b'/'),
                 },
+                b'\\' => match splice_len(self.text, self.at) {
+                    0 => return Some(b'\\'),
+                    len => self.at += len,
+                },
                 b => return Some(b),
             }
         }
@@ -278,6 +299,8 @@ impl Reader<'_> {
         let start = self.at;
         self.at += word_len(self.text, start).max(1);
         self.bol = false;
+        // A splice may join it to the next word.
+        self.spliced |= self.text.get(self.at) == Some(&b'\\');
         start..self.at
     }
 }
@@ -368,6 +391,7 @@ impl<'t> Scan<'t, '_> {
                 }
             };
             if done {
+                self.out.odd |= self.reader.spliced;
                 self.out.end = self.reader.at;
                 return;
             }
@@ -671,9 +695,7 @@ impl<'t> Scan<'t, '_> {
         loop {
             from += memchr::memchr(b'#', rest.get(from..)?)?;
             let at = self.reader.at + from;
-            let before = text.get(..at).unwrap_or(&[]);
-            let blanks = before.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
-            if matches!(before.get(..at - blanks).unwrap_or(&[]).last(), None | Some(b'\n')) {
+            if starts_line(text, at) {
                 return Some(at);
             }
             from += 1;

@@ -65,7 +65,7 @@ fn strange_declarations_are_odd_or_cut() {
 
 #[test]
 fn lines_and_directives() {
-    let text = b"x /* # \n #no */ \"# \\\" \n# yes\n \\\n# spliced\n";
+    let text = b"x /* # \n #no */ \"# \\\" \n# yes\nx \\\n# spliced\n";
     assert_eq!(next_directive(text, 0), Some(23));
     assert_eq!(next_directive(text, 24), None);
     assert_eq!(line_end(b"#define X 1 \\\n 2 /* a\n b */ 3 // c\nnext", 0), 35);

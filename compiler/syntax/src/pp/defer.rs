@@ -91,7 +91,8 @@ impl Pp<'_, '_> {
     pub(super) fn skim(&mut self) {
         let Some(mut later) = self.later.take() else { return };
         while let Some((at, text)) = self.waiting_file() {
-            match skim::next(&text, at) {
+            let cut = self.files.last().is_some_and(|f| f.inside.is_some());
+            match skim::next(&text, at, cut) {
                 Next::End => self.read_next(at, text.len(), true),
                 Next::Directive(hash) => {
                     let end = skim::line_end(&text, hash);

@@ -83,9 +83,9 @@ impl Outline {
     }
 }
 
-/// What follows `at`, white space and comments aside.
-pub(super) fn next(text: &[u8], at: usize) -> Next {
-    let mut reader = Reader { text, at, bol: starts_line(text, at), spliced: false };
+/// What follows `at`, white space and comments aside. A declaration that was `cut` there was cut by a directive.
+pub(super) fn next(text: &[u8], at: usize, cut: bool) -> Next {
+    let mut reader = Reader { text, at, bol: cut || starts_line(text, at), spliced: false };
     match reader.peek() {
         None => Next::End,
         Some(b'#') if reader.bol => Next::Directive(reader.at),
@@ -656,8 +656,9 @@ impl<'t> Scan<'t, '_> {
         loop {
             let rest = text.get(self.reader.at..).unwrap_or(&[]);
             let Some(n) = memchr::memchr3(open, close, b'/', rest) else {
-                let hash = self.directive(rest, 0);
-                self.reader.at = hash.unwrap_or(text.len());
+                let at = self.reader.at;
+                let hash = memchr::memchr_iter(b'#', rest).find(|n| self.is_directive(at + n));
+                self.reader.at = hash.map_or(text.len(), |n| at + n);
                 self.cut(Some(inside));
                 return None;
             };
@@ -666,7 +667,7 @@ impl<'t> Scan<'t, '_> {
                 let at = self.reader.at + m;
                 match plain.get(m) {
                     Some(b'#') => {
-                        if self.directive(plain, m).is_some() {
+                        if self.is_directive(at) {
                             self.reader.at = at;
                             self.cut(Some(inside));
                             return None;
@@ -684,22 +685,17 @@ impl<'t> Scan<'t, '_> {
                 continue;
             }
             self.reader.at = at + 1;
+            self.reader.bol = false;
             return Some(b);
         }
     }
 
-    /// Where the first directive at or after `rest[from]` is, in the file.
-    fn directive(&self, rest: &[u8], from: usize) -> Option<usize> {
-        let text = self.reader.text;
-        let mut from = from;
-        loop {
-            from += memchr::memchr(b'#', rest.get(from..)?)?;
-            let at = self.reader.at + from;
-            if starts_line(text, at) {
-                return Some(at);
-            }
-            from += 1;
-        }
+    /// Whether the `#` at `at` starts a directive.
+    fn is_directive(&mut self, at: usize) -> bool {
+        // Behind a comment of several lines it may, although it does not look like it.
+        let before = trim_blanks(self.reader.text.get(..at).unwrap_or(&[]));
+        self.out.odd |= before.ends_with(b"*/");
+        starts_line(self.reader.text, at)
     }
 }
 

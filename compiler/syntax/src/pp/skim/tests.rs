@@ -4,7 +4,7 @@ use super::*;
 
 /// The outline of the first declaration: names (tags with their keyword's name space), or why it is not plain.
 fn of(text: &str) -> String {
-    let Next::Declaration(at, _) = next(text.as_bytes(), 0) else { return "none".into() };
+    let Next::Declaration(at, _) = next(text.as_bytes(), 0, false) else { return "none".into() };
     let mut out = Outline::default();
     outline(text.as_bytes(), at, &mut out);
     let mut show = match (out.cut, out.odd) {
@@ -86,7 +86,7 @@ fn any_text_is_outlined() {
     for from in 0..text.len() {
         for to in from..text.len() {
             let part = &text[from..to];
-            if let Next::Declaration(at, _) = next(part, 0) {
+            if let Next::Declaration(at, _) = next(part, 0, false) {
                 outline(part, at, &mut out);
                 assert!(out.end > at && out.end <= part.len(), "{:?}", String::from_utf8_lossy(part));
                 let open = out.cut;

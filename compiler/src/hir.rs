@@ -118,6 +118,8 @@ pub struct Function {
     pub param_tags: Vec<(u32, Symbol)>,
     /// Where the name is declared.
     pub span: Span,
+    /// Position of its definition among the declarations of the unit.
+    pub order: u32,
     /// The definition.
     pub body: Option<Body>,
 }
@@ -190,6 +192,8 @@ pub struct Global {
     pub decl_tags: Vec<Symbol>,
     /// Where it is declared.
     pub span: Span,
+    /// Position of its definition among the declarations of the unit, if it is one of those.
+    pub order: u32,
 }
 
 /// A static initialiser, laid out in the target's byte order by the emitter.
@@ -727,6 +731,18 @@ impl Global {
 }
 
 impl Init {
+    /// Bytes up to the end of the last scalar.
+    pub fn size(&self) -> u64 {
+        let end = |scalar: &InitScalar| {
+            scalar.offset.saturating_add(match &scalar.value {
+                InitValue::Int { size, .. } => (*size).into(),
+                InitValue::Bytes(bytes) => bytes.len() as u64,
+                InitValue::Address { .. } => 8,
+            })
+        };
+        self.scalars.iter().map(end).max().unwrap_or(0)
+    }
+
     /// Are all bytes zero?
     pub fn is_zero(&self) -> bool {
         self.scalars.iter().all(|scalar| match &scalar.value {

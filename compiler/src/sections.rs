@@ -87,7 +87,13 @@ pub fn lay_out(module: &hir::Module, ir: &ir::Module, code: &Code, names: &Inter
         let section = builder.section(name, SectionKind::Code);
         builder.place(symbol, section, slots as u64 * 8, 8);
     }
-    for symbol in emitted_globals(module, ir, code) {
+    let mut position = BTreeMap::new();
+    for (index, &symbol) in ir.order.iter().enumerate() {
+        position.insert(symbol_ref(&ir.symbols[symbol]), index);
+    }
+    let mut emitted: Vec<SymbolRef> = emitted_globals(module, ir, code).into_iter().collect();
+    emitted.sort_by_key(|symbol| position.get(symbol).copied().unwrap_or(usize::MAX));
+    for symbol in emitted {
         match symbol {
             SymbolRef::Global(id) if module.globals[id.index()].is_defined() => builder.place_global(id),
             SymbolRef::Func(_) if builder.layout.places.contains_key(&symbol) => {}
@@ -156,7 +162,9 @@ impl Builder<'_> {
 
     fn place_global(&mut self, id: GlobalId) {
         let global = &self.module.globals[id.index()];
+        // A flexible array member makes the variable larger than its type.
         let size = self.module.types.layout(global.ty).map_or(0, |layout| layout.size);
+        let size = global.init.as_ref().map_or(size, |init| size.max(init.size()));
         let kind = section_kind(global);
         let section = match global.section {
             Some(name) => {

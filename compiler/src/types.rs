@@ -362,6 +362,11 @@ impl Types {
         id
     }
 
+    /// The id of a type, if it was met.
+    pub fn lookup(&self, ty: &Type) -> Option<TypeId> {
+        self.ids.get(ty).copied()
+    }
+
     /// How many constructors deep a type is. Sema refuses declared types deeper than
     /// [`Types::MAX_DEPTH`], so walks over types may recurse.
     pub fn depth(&self, id: TypeId) -> u16 {
@@ -474,6 +479,8 @@ impl Types {
             id = match *self.get(id) {
                 Type::Typedef(typedef) => self.typedefs[typedef.0 as usize].target,
                 Type::Qualified { inner, .. } | Type::Tagged { inner, .. } => inner,
+                // An array is where its elements are.
+                Type::Array { elem, .. } => elem,
                 Type::AddressSpace { space, .. } => return space,
                 _ => return 0,
             }

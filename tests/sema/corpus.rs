@@ -7,7 +7,7 @@ use skep_tests::tools::{self, Need, check};
 use super::{analyse, clang, options, skipped, vmlinux};
 
 /// C files of a directory, in order.
-fn programs(dir: &Path) -> Vec<PathBuf> {
+pub fn programs(dir: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
         .expect("the corpus can be read")
         .filter_map(|entry| Some(entry.ok()?.path()))

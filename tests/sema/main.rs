@@ -5,6 +5,7 @@ mod constants;
 mod core;
 mod corpus;
 mod layout;
+mod objects;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -119,12 +119,17 @@ impl Writer<'_> {
         if self.ids.contains_key(&symbol) {
             return;
         }
-        let linkage = linkage(function.linkage);
-        let params = function.body.iter().flat_map(|body| body.locals.iter().take(body.n_params as usize));
-        let names: Vec<_> = params.map(|local| local.name).collect();
-        let proto = self.types.prototype(function.ty, &names);
+        let proto = match &function.body {
+            Some(body) => {
+                let params = body.locals.iter().take(body.n_params as usize);
+                let names: Vec<_> = params.map(|local| local.name).collect();
+                self.types.prototype(function.ty, &names)
+            }
+            // What is only declared has no names of parameters, as any function type.
+            None => self.types.full(self.input.module.types.canonical(function.ty)),
+        };
         let name = self.input.session.names.name(function.name);
-        let func = self.types.add(&btf::Type::Func { name, proto, linkage });
+        let func = self.types.add(&btf::Type::Func { name, proto, linkage: linkage(function.linkage) });
         self.ids.insert(symbol, func);
         self.types.add_decl_tags(func, None, &function.decl_tags);
         for &(param, tag) in &function.param_tags {
@@ -145,7 +150,8 @@ impl Writer<'_> {
                 SymbolRef::Func(_) => 0,
                 SymbolRef::Global(id) => {
                     let ty = self.input.module.globals[id.index()].ty;
-                    self.input.module.types.layout(ty).map_or(0, |layout| layout.size as u32)
+                    // What has no type has an address all the same: a byte, as in clang.
+                    self.input.module.types.layout(ty).map_or(1, |layout| layout.size as u32)
                 }
             };
             self.sections.entry(name).or_default().push(SecVar { ty, offset: 0, size });

@@ -51,6 +51,8 @@ pub struct TypeWriter<'a> {
     /// Types that point directly at a record that was not followed: type, its id.
     pruned: BTreeMap<TypeId, btf::TypeId>,
     work: Vec<Task>,
+    /// The inner ones of several qualifiers of a type, where C has no type of its own for them.
+    inner_quals: BTreeMap<(TypeId, u8), btf::TypeId>,
     /// `__ARRAY_SIZE_TYPE__`, once an array needs it.
     index_type: Option<btf::TypeId>,
 }
@@ -84,6 +86,7 @@ impl<'a> TypeWriter<'a> {
             records: BTreeMap::new(),
             pruned: BTreeMap::new(),
             work: Vec::new(),
+            inner_quals: BTreeMap::new(),
             index_type: None,
         }
     }
@@ -198,18 +201,19 @@ impl<'a> TypeWriter<'a> {
         }
     }
 
-    /// A type that was met before may lead to a record that was not followed then: does it have to
-    /// be followed now? As in clang, the second member of a type `const T *` brings `T` in, and the
-    /// second of a type `T *` does not.
-    fn follow(&mut self, mut ty: TypeId, route: Route) {
+    /// A type that was met before may lead to a record that was not followed then: follow it now if
+    /// this route does. (Clang also follows the second member of a type `const T *`. We do not: the
+    /// body of `T` need not have been read.)
+    fn follow(&mut self, mut ty: TypeId, mut route: Route) {
         while is_wrapper(self.types, ty) {
+            if route == Route::Member && matches!(self.types.get(ty), Type::Pointer(_)) {
+                route = Route::MemberPointer;
+            }
             let below = base(self.types, ty);
             if self.known(below).is_some() {
                 ty = below;
                 continue;
             }
-            let direct = matches!(self.types.get(ty), Type::Pointer(_) | Type::Tagged { .. });
-            let route = if route == Route::Member && direct { Route::MemberPointer } else { route };
             if route != Route::MemberPointer || !self.is_prunable(below) {
                 self.id_of(below, route);
             }
@@ -260,7 +264,8 @@ impl<'a> TypeWriter<'a> {
                 };
                 let enumeration = Enumeration {
                     name: e.tag.map_or("", |tag| self.names.name(tag)),
-                    size: repr.size(),
+                    // An enum that is only declared has no size.
+                    size: if e.enumerators.is_empty() { 0 } else { repr.size() },
                     signed: repr.is_signed(),
                     values: e.enumerators.iter().map(value).collect(),
                 };
@@ -292,8 +297,16 @@ impl<'a> TypeWriter<'a> {
                 let mut bits = [Quals::RESTRICT, Quals::VOLATILE, Quals::CONST].into_iter();
                 let mut rest: Vec<Quals> = bits.by_ref().filter(|&bit| quals.contains(bit)).collect();
                 rest.pop();
+                let mut inner = Quals::NONE;
                 for bit in rest {
-                    target = self.builder.add(&qualifier(bit, target));
+                    inner = inner.union(bit);
+                    target = match self.types.lookup(&Type::Qualified { inner: below, quals: inner }) {
+                        Some(named) => self.id_of(named, route),
+                        None => *self
+                            .inner_quals
+                            .entry((below, inner.0))
+                            .or_insert_with(|| self.builder.add(&qualifier(bit, target))),
+                    };
                 }
                 target
             }

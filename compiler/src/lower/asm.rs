@@ -90,8 +90,7 @@ impl Lowering<'_> {
             operands.push(if output.early { AsmOperand::Early(word) } else { AsmOperand::Out(word) });
             if output.read_write {
                 let value = self.load(target, ty);
-                let value = self.as_scalar(value, ty);
-                old.push((number, self.passed(value, kind)));
+                old.push((number, self.as_scalar(value, ty)));
             }
             stores.push((number, target, ty));
         }
@@ -135,8 +134,8 @@ impl Lowering<'_> {
     fn asm_input(&mut self, input: &hir::AsmInput) -> (Value, AsmOperand) {
         let ty = input.value.ty;
         let value = self.expr(&input.value);
+        // Not extended: as in clang, the upper bits of a register operand are whatever they are.
         let value = self.as_scalar(value, ty);
-        let value = self.passed(value, self.cx.kind(ty));
         let constraint = input.constraint;
         let operand = match (constraint.tied, constraint.register, constraint.constant) {
             (Some(output), ..) => AsmOperand::Tied(output),

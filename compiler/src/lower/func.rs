@@ -35,20 +35,21 @@ impl Locs {
     }
 }
 
-/// Lowers the definition of one function; yields the symbols it refers to as well.
+/// Lowers the definition of one function; yields the symbols it refers to as well, in order.
 pub(super) fn lower(
     cx: &Context<'_>,
     locs: &mut Locs,
     id: FuncId,
     body: &hir::Body,
-) -> (Function, BTreeSet<SymbolRef>) {
+) -> (Function, Vec<SymbolRef>) {
     let function = &cx.module.functions[id.index()];
     let f = Function::new(cx.symbol(SymbolRef::Func(id)), cx.signature(function.ty));
     let entry = f.entry();
     let mut lowering = Lowering {
         cx,
         locs,
-        refs: BTreeSet::new(),
+        refs: Vec::new(),
+        referred: BTreeSet::new(),
         f,
         current: Some(entry),
         started: vec![entry],
@@ -72,7 +73,9 @@ pub(super) fn lower(
 pub(super) struct Lowering<'a> {
     pub cx: &'a Context<'a>,
     locs: &'a mut Locs,
-    refs: BTreeSet<SymbolRef>,
+    /// Symbols that it refers to, in order.
+    refs: Vec<SymbolRef>,
+    referred: BTreeSet<SymbolRef>,
     pub f: Function,
     /// The block that instructions are appended to; `None` after a terminator.
     current: Option<Block>,
@@ -144,7 +147,7 @@ impl Lowering<'_> {
     }
 
     /// Drops what cannot be reached and orders the blocks as they were begun.
-    fn finish(mut self) -> (Function, BTreeSet<SymbolRef>) {
+    fn finish(mut self) -> (Function, Vec<SymbolRef>) {
         let mut reachable = Arena::filled(&self.f.blocks, false);
         for block in flow::reverse_post_order(&self.f) {
             reachable[block] = true;
@@ -174,7 +177,9 @@ impl Lowering<'_> {
 
     /// The number of a symbol that is now referred to.
     pub fn symbol(&mut self, symbol: SymbolRef) -> SymbolId {
-        self.refs.insert(symbol);
+        if self.referred.insert(symbol) {
+            self.refs.push(symbol);
+        }
         self.cx.symbol(symbol)
     }
 

@@ -28,6 +28,7 @@ mod builtin;
 mod call;
 mod expr;
 mod func;
+mod order;
 mod place;
 mod stmt;
 mod symbols;
@@ -55,15 +56,19 @@ pub fn lower(module: &hir::Module, names: &Interner, options: Options) -> ir::Mo
     let mut reached = Reached::roots(module);
     let mut locs = func::Locs::default();
     let mut functions = BTreeMap::new();
+    let mut refs = BTreeMap::new();
     while let Some(id) = reached.queue.pop() {
         if let Some(body) = &module.functions[id.index()].body {
-            let (function, refs) = func::lower(&cx, &mut locs, id, body);
-            refs.into_iter().for_each(|symbol| reached.add(symbol));
+            let (function, referred) = func::lower(&cx, &mut locs, id, body);
+            referred.iter().for_each(|&symbol| reached.add(symbol));
+            refs.insert(id, referred);
             functions.insert(id, function);
         }
     }
     out.locs = locs.table;
     out.functions = functions.into_values().collect();
+    let order = order::order(module, &refs).into_iter();
+    out.order = order.map(|id| cx.symbol(SymbolRef::Global(id))).collect();
     out
 }
 

@@ -176,6 +176,19 @@ pub enum IntMode {
     Quad,
 }
 
+impl IntMode {
+    /// The signed and the unsigned type of the mode.
+    pub const fn kinds(self) -> (IntKind, IntKind) {
+        match self {
+            IntMode::Byte => (IntKind::SChar, IntKind::UChar),
+            IntMode::Half => (IntKind::Short, IntKind::UShort),
+            IntMode::Word => (IntKind::Int, IntKind::UInt),
+            IntMode::Double => (IntKind::Long, IntKind::ULong),
+            IntMode::Quad => (IntKind::Int128, IntKind::UInt128),
+        }
+    }
+}
+
 const MODES: &[(&str, IntMode)] = &[
     ("QI", IntMode::Byte),
     ("byte", IntMode::Byte),
@@ -368,13 +381,7 @@ impl Sema<'_, '_> {
             }
             return ty;
         };
-        let (signed, unsigned) = match mode {
-            IntMode::Byte => (IntKind::SChar, IntKind::UChar),
-            IntMode::Half => (IntKind::Short, IntKind::UShort),
-            IntMode::Word => (IntKind::Int, IntKind::UInt),
-            IntMode::Double => (IntKind::Long, IntKind::ULong),
-            IntMode::Quad => (IntKind::Int128, IntKind::UInt128),
-        };
+        let (signed, unsigned) = mode.kinds();
         let quals = self.types.quals(ty);
         let plain = TypeId::int(if kind.is_signed() { signed } else { unsigned });
         self.types.qualified(plain, quals)

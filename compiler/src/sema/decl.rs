@@ -321,6 +321,7 @@ impl Sema<'_, '_> {
             decl_tags: Vec::new(),
             param_tags: Vec::new(),
             span,
+            order: u32::MAX,
             body: None,
         });
         self.func_info.push(FuncInfo::default());
@@ -398,6 +399,7 @@ impl Sema<'_, '_> {
         }
         self.func_info[id.index()].definition = Some((body, at));
         let function = &mut self.functions[id.index()];
+        function.order = at;
         function.linkage = match function.linkage {
             Linkage::Extern => Linkage::Global,
             Linkage::ExternWeak => Linkage::Weak,
@@ -457,6 +459,7 @@ impl Sema<'_, '_> {
             init: None,
             decl_tags: Vec::new(),
             span,
+            order: u32::MAX,
         });
         self.global_info.push(GlobalInfo::default());
         id
@@ -513,6 +516,8 @@ impl Sema<'_, '_> {
         }
         if defines {
             global.span = span;
+            let first = global.order == u32::MAX;
+            global.order = if first || declaration.init.is_some() { declaration.at } else { global.order };
         }
         if twice {
             let message = format!("`{}` is initialised twice", self.globals[id.index()].name);

@@ -555,6 +555,8 @@ impl Sema<'_, '_> {
         }
         let repr = fixed.and_then(|ty| self.types.int_kind(ty));
         let values = self.types.enums[e.0 as usize].enumerators.iter().map(|&(_, value)| value);
+        // A machine mode makes it signed, whatever its values.
+        let repr = attrs.mode.map(|(mode, _)| mode.kinds().0).or(repr);
         let repr = repr.unwrap_or_else(|| smallest_repr(values, attrs.packed));
         let entry = &mut self.types.enums[e.0 as usize];
         entry.repr = Some(repr);

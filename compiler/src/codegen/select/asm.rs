@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use skep_stdlib::isa::Reg as Phys;
 
+use super::Selector;
 use super::constants::Constant;
-use super::{Form, Selector};
 use crate::codegen::asm::{Bound, Text, constant, registers};
 use crate::codegen::mir::{Op, Reg};
 use crate::ir::{Asm, AsmOperand, BlockCall, InstData, Intrinsic, Value};
@@ -89,7 +89,7 @@ impl Selector<'_> {
         Some((Text { asm: asm.clone(), operands }, sources))
     }
 
-    /// The move that fills the register of an operand; the upper bits are zero.
+    /// The move that fills the register of an operand. Only of constants are the upper bits zero.
     fn source(&mut self, dst: Reg, value: Value) -> Op {
         if let Some(number) = self.f.constant(self.value(value)) {
             return Constant::number(number, self.cpu).op(dst);
@@ -97,7 +97,7 @@ impl Selector<'_> {
         let root = self.facts.root(self.value(value));
         match self.constant(root) {
             Some(constant) => constant.op(dst),
-            None => Op::Mov { dst, src: self.reg_as(value, Form::Zext) },
+            None => Op::Mov { dst, src: self.reg(value) },
         }
     }
 

@@ -8,7 +8,7 @@ use skep_stdlib::isa::asm::Word;
 
 use crate::ir::{CoreId, SrcLoc, SymbolId};
 
-/// Code of all functions that are emitted, in order of definition.
+/// Code of all functions that are emitted, in the order of the object.
 #[derive(Clone, Debug, Default)]
 pub struct Code {
     /// Functions that survived inlining.

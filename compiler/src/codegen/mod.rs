@@ -21,10 +21,12 @@ mod tails;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use skep_stdlib::isa::Cpu;
 
 use self::code::Code;
-use crate::ir::{Function, Limit, Module, SrcLoc};
+use crate::ir::{Function, Limit, Module, SrcLoc, SymbolId};
 
 /// What the generated code may use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +48,8 @@ pub fn generate(module: &Module, options: &Options, limits: &mut Vec<Limit>) -> 
             code.functions.extend(emit::emit(&func, module, options.cpu, limits));
         }
     }
+    let places: BTreeMap<SymbolId, usize> = module.order.iter().copied().zip(0..).collect();
+    code.functions.sort_by_key(|func| places.get(&func.symbol).copied().unwrap_or(usize::MAX));
     code
 }
 

@@ -12,8 +12,8 @@ pub struct Module {
     pub symbols: Arena<SymbolId, Symbol>,
     /// Definitions, in order of their appearance in the source.
     pub functions: Vec<Function>,
-    /// Variables in the order in which they lie in the object, as far as it matters; not part of
-    /// the text form.
+    /// Symbols in the order in which they lie in the object, as far as it matters; not part of the
+    /// text form.
     pub order: Vec<SymbolId>,
     /// CO-RE relocations.
     pub cores: Arena<CoreId, Core>,

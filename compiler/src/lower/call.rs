@@ -1,11 +1,13 @@
 //! Calls: arguments, results, and the convention for records.
 
+use std::sync::Arc;
+
 use super::expr::Rvalue;
 use super::func::Lowering;
 use super::place::Target;
 use super::symbols::Kind;
 use crate::hir::{self, Expr, SymbolRef};
-use crate::ir::{Callee, InstData, Intrinsic, Signature, Type, Value};
+use crate::ir::{Asm, AsmOperand, Callee, InstData, Intrinsic, Signature, Type, Value};
 use crate::types::TypeId;
 
 impl Lowering<'_> {
@@ -13,6 +15,10 @@ impl Lowering<'_> {
         let (target, defined, noreturn) = match callee {
             hir::Callee::Direct(id) => {
                 let function = &self.cx.module.functions[id.index()];
+                if let ([packet, offset], Some(size)) = (args, packet_load(self.cx.names.name(function.name)))
+                {
+                    return self.packet_load(packet, offset, size, ty);
+                }
                 let symbol = self.symbol(SymbolRef::Func(*id));
                 let sig = function.body.is_some().then(|| self.cx.signature(function.ty));
                 (Callee::Func(symbol), sig, function.noreturn)
@@ -49,6 +55,19 @@ impl Lowering<'_> {
             (Rvalue::Memory(_), _) => result,
             _ => returned.map_or(Rvalue::Void, |value| Rvalue::One(self.narrow(value, kind))),
         }
+    }
+
+    /// The legacy load from a packet: its context is in `r6`, the value comes in `r0`.
+    fn packet_load(&mut self, packet: &Expr, offset: &Expr, size: &str, ty: TypeId) -> Rvalue {
+        let template = format!("r6 = %1\nr0 = *({size} *)skb[%2]\n%0 = r0");
+        let operands = vec![AsmOperand::Out(Type::I64), AsmOperand::Reg, AsmOperand::Any];
+        let asm = Asm { template, operands, clobbers: 0b111_1111, effects: true };
+        let packet = self.scalar(packet);
+        let offset = self.scalar(offset);
+        let offset = self.int_resize(offset, Type::I64, false);
+        let data = InstData::Asm { asm: Arc::new(asm), args: vec![packet, offset], targets: Vec::new() };
+        let value = self.value(data);
+        Rvalue::One(self.narrow(value, self.cx.kind(ty)))
     }
 
     fn emit_call(&mut self, callee: Callee, args: Vec<Value>, kind: Kind) -> Option<Value> {
@@ -102,5 +121,15 @@ impl Lowering<'_> {
             }
             _ => self.int_resize(value, ty, false),
         }
+    }
+}
+
+/// The access type of a load from a packet, by the name that programs give the function.
+fn packet_load(name: &str) -> Option<&'static str> {
+    match name {
+        "llvm.bpf.load.byte" => Some("u8"),
+        "llvm.bpf.load.half" => Some("u16"),
+        "llvm.bpf.load.word" => Some("u32"),
+        _ => None,
     }
 }

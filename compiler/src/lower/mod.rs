@@ -68,7 +68,7 @@ pub fn lower(module: &hir::Module, names: &Interner, options: Options) -> ir::Mo
     out.locs = locs.table;
     out.functions = functions.into_values().collect();
     let order = order::order(module, &refs).into_iter();
-    out.order = order.map(|id| cx.symbol(SymbolRef::Global(id))).collect();
+    out.order = order.map(|symbol| cx.symbol(symbol)).collect();
     out
 }
 

@@ -1,10 +1,10 @@
-//! The order of variables in the object, which is that of the members of a skeleton.
+//! The order of functions and variables in the object, which is that of the members of a skeleton.
 //!
-//! In: the symbols that each function refers to, in order. Out: variables in the order in which
-//! clang comes upon them, because people compare and exchange objects:
+//! In: the symbols that each function refers to, in order. Out: symbols in the order in which clang
+//! comes upon them, because people compare and exchange objects:
 //!
-//! 1. Functions and initialised variables that others may name, as they are defined: what each
-//!    refers to, then the variable itself.
+//! 1. Functions and initialised variables that others may name, as they are defined: the function
+//!    and then what it refers to; what the initialiser refers to and then the variable.
 //! 2. Variables that others may name and that are only declared, as they are declared.
 //! 3. Static functions and variables that were met, one after another, each followed by those that
 //!    it refers to first.
@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::hir::{FuncId, GlobalId, InitValue, Linkage, Module, SymbolRef};
 
-/// The variables that are referred to or that others may name.
-pub(super) fn order(module: &Module, refs: &BTreeMap<FuncId, Vec<SymbolRef>>) -> Vec<GlobalId> {
+/// The symbols that are referred to or that others may name.
+pub(super) fn order(module: &Module, refs: &BTreeMap<FuncId, Vec<SymbolRef>>) -> Vec<SymbolRef> {
     let mut walk = Walk { module, refs, order: Vec::new(), seen: BTreeSet::new(), waiting: Vec::new() };
     for &(_, symbol) in &events(module, true) {
         walk.emit(symbol);
@@ -51,7 +51,7 @@ fn is_visible(linkage: Linkage) -> bool {
 struct Walk<'a> {
     module: &'a Module,
     refs: &'a BTreeMap<FuncId, Vec<SymbolRef>>,
-    order: Vec<GlobalId>,
+    order: Vec<SymbolRef>,
     seen: BTreeSet<SymbolRef>,
     /// Static functions and variables that were met and not emitted, the next one last.
     waiting: Vec<SymbolRef>,
@@ -63,12 +63,10 @@ impl Walk<'_> {
         if !self.seen.insert(symbol) {
             return;
         }
+        self.order.push(symbol);
         let linkage = match symbol {
             SymbolRef::Func(id) => self.module.functions[id.index()].linkage,
-            SymbolRef::Global(id) => {
-                self.order.push(id);
-                self.module.globals[id.index()].linkage
-            }
+            SymbolRef::Global(id) => self.module.globals[id.index()].linkage,
         };
         if linkage == Linkage::Static {
             self.waiting.push(symbol);
@@ -79,7 +77,7 @@ impl Walk<'_> {
     fn emit(&mut self, symbol: SymbolRef) {
         match symbol {
             SymbolRef::Func(id) => {
-                self.seen.insert(symbol);
+                self.meet(symbol);
                 let refs = self.refs;
                 refs.get(&id).into_iter().flatten().for_each(|&symbol| self.meet(symbol));
             }

@@ -184,6 +184,7 @@ impl Walk<'_> {
             PtrKind::Map(_)
             | PtrKind::PacketEnd
             | PtrKind::Func(_)
+            | PtrKind::Iter { .. }
             | PtrKind::Socket(_)
             | PtrKind::FlowKeys => {
                 return Err(forbidden(&p, dst, "arithmetic"));

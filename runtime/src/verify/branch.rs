@@ -104,6 +104,7 @@ impl Walk<'_> {
             | PtrKind::PacketEnd
             | PtrKind::Btf { trusted: false, .. }
             | PtrKind::FlowKeys
+            | PtrKind::Iter { .. }
             | PtrKind::Func(_) => false,
         };
         Ok(never_null.then_some(cond == Cond::Ne))

@@ -73,6 +73,9 @@ impl Walk<'_> {
         }
         let helper = u32::try_from(id).ok().and_then(Helper::from_id).ok_or(Cause::UnknownHelper { id })?;
         self.check_allowed(helper)?;
+        if helper.sleeps && (!self.cx.program.sleepable || state.rcu > 0 || state.preempt > 0) {
+            return Err(Cause::Sleeps { callee: alloc::format!("bpf_{}", helper.name) });
+        }
         let args = helper.args_in(self.cx.prog_type);
         let mut call = Call::default();
         for (index, &arg) in args.iter().enumerate() {
@@ -101,14 +104,13 @@ impl Walk<'_> {
         }
         if helper.name == "tail_call" {
             no_references(state)?;
+            self.check_sections(state)?;
         }
         if moves_packet(helper) {
             self.forget_packet(state, slot);
         }
         let result = self.result(state, slot, helper, &call)?;
-        let regs = &mut state.frame_mut().regs;
-        regs[..=5].fill(Reg::Uninit);
-        regs[0] = result;
+        state.clobber(result);
         Ok(())
     }
 
@@ -340,7 +342,7 @@ impl Walk<'_> {
     }
 
     /// The reference is given back: nothing that holds it may be used any more.
-    fn release(&self, state: &mut State, slot: u32, reference: u32) {
+    pub(super) fn release(&self, state: &mut State, slot: u32, reference: u32) {
         let stale = self.cx.stale(slot);
         state.references.retain(|held| held.id != reference);
         state.for_each_reg(|reg| {
@@ -364,6 +366,7 @@ impl Walk<'_> {
             return Err(Cause::Unsupported { what });
         }
         no_references(state)?;
+        self.check_sections(state)?;
         match read(state, R::R6)? {
             Reg::Pointer(p) if p.kind == PtrKind::Ctx && p.off == 0 && p.is_fixed() => {}
             Reg::Pointer(Pointer { slot: born, .. }) | Reg::Scalar(Num { slot: born, .. }) => {
@@ -374,9 +377,7 @@ impl Walk<'_> {
         if let Some(index) = index {
             read(state, index)?;
         }
-        let regs = &mut state.frame_mut().regs;
-        regs[..=5].fill(Reg::Uninit);
-        regs[0] = Reg::unknown(slot);
+        state.clobber(Reg::unknown(slot));
         Ok(())
     }
 

@@ -51,6 +51,19 @@ impl State {
             })
     }
 
+    /// As [`State::covers`], of a state that is not clean: registers that are dead do not count,
+    /// every number does.
+    pub fn contains(&self, new: &State, live: impl Fn(usize, &Frame) -> u16, lenient: bool) -> bool {
+        let depths = self.frames.iter().enumerate().map(|(depth, frame)| live(depth, frame));
+        let mut live: Vec<u16> = depths.collect();
+        self.same_shape(new)
+            && Ids::default().all(self, new, |ids, old, new| {
+                let live = live.pop().unwrap_or(u16::MAX);
+                (0..10).all(|at| live & (1 << at) == 0 || ids.reg_covers(&old.regs[at], &new.regs[at]))
+                    && ids.stack_covers(&old.stack, &new.stack, lenient)
+            })
+    }
+
     /// Is there no difference at all, but for the numbers of ids?
     pub fn equals(&self, new: &State) -> bool {
         self.same_shape(new)
@@ -63,11 +76,17 @@ impl State {
     fn same_shape(&self, new: &State) -> bool {
         self.frames.len() == new.frames.len()
             && self.references.len() == new.references.len()
+            && (self.rcu, self.preempt) == (new.rcu, new.preempt)
             && self.frames.iter().zip(&new.frames).all(|(a, b)| a.start == b.start && a.call == b.call)
     }
 }
 
 impl StackSlot {
+    /// Does its register say what it holds?
+    fn holds_register(&self) -> bool {
+        self.bytes.iter().any(|byte| matches!(byte, Byte::Spilled | Byte::Iter))
+    }
+
     /// Only that bytes were written remains of a spilled number.
     pub fn forget_number(&mut self) {
         for byte in &mut self.bytes {
@@ -144,6 +163,10 @@ impl Ids {
             // More proven bytes are safe where fewer were.
             (PtrKind::Packet(old), PtrKind::Packet(new)) => old <= new,
             (PtrKind::PacketMeta(old), PtrKind::PacketMeta(new)) => old <= new,
+            // How often it was moved does not matter.
+            (PtrKind::Iter { ty, active, .. }, PtrKind::Iter { ty: new, active: still, .. }) => {
+                ty == new && active == still
+            }
             (old, new) => old == new,
         };
         kind && old.off == new.off
@@ -162,14 +185,16 @@ impl Ids {
     fn slot_covers(&mut self, old: &StackSlot, new: &StackSlot, lenient: bool) -> bool {
         let is_number = matches!(new.spilled, Reg::Scalar(_));
         let bytes = old.bytes.iter().zip(&new.bytes).all(|(old, byte)| match (old, byte) {
+            // An iterator may be found where nothing is read.
+            (Byte::Invalid | Byte::Misc, Byte::Iter) => false,
             (Byte::Invalid, _) => true,
             (Byte::Misc, Byte::Misc | Byte::Zero) => true,
             (Byte::Misc, Byte::Invalid) => lenient,
             (Byte::Misc, Byte::Spilled) => is_number,
-            (Byte::Zero, Byte::Zero) | (Byte::Spilled, Byte::Spilled) => true,
-            (Byte::Zero | Byte::Spilled, _) => false,
+            (Byte::Zero, Byte::Zero) | (Byte::Spilled, Byte::Spilled) | (Byte::Iter, Byte::Iter) => true,
+            (Byte::Zero | Byte::Spilled | Byte::Iter, _) => false,
         });
-        bytes && (!old.bytes.contains(&Byte::Spilled) || self.reg_covers(&old.spilled, &new.spilled))
+        bytes && (!old.holds_register() || self.reg_covers(&old.spilled, &new.spilled))
     }
 
     fn reg_equals(&mut self, old: &Reg, new: &Reg) -> bool {
@@ -188,8 +213,7 @@ impl Ids {
     fn stack_equals(&mut self, old: &[StackSlot], new: &[StackSlot]) -> bool {
         old.len() == new.len()
             && old.iter().zip(new).all(|(a, b)| {
-                a.bytes == b.bytes
-                    && (!a.bytes.contains(&Byte::Spilled) || self.reg_equals(&a.spilled, &b.spilled))
+                a.bytes == b.bytes && (!a.holds_register() || self.reg_equals(&a.spilled, &b.spilled))
             })
     }
 }

@@ -176,11 +176,14 @@ impl Walk<'_> {
                 Param::Kernel { ty, nullable } => pointer(PtrKind::Btf { ty, trusted: true }, nullable),
             };
         }
-        Ok(State { frames: alloc::vec![frame], references: Vec::new() })
+        Ok(State { frames: alloc::vec![frame], ..State::default() })
     }
 
     /// A call of a global function.
     pub(super) fn call_global(&mut self, state: &mut State, slot: u32, function: &Function) -> Check {
+        if state.preempt > 0 {
+            return Err(Cause::Sleeps { callee: function.name.clone() });
+        }
         let params = self.cx.parameters(function)?;
         let callee = Callee::Function(&function.name);
         let mut call = Call::default();
@@ -195,9 +198,7 @@ impl Walk<'_> {
         if self.moves_packet_in(function.start) {
             self.forget_packet(state, slot);
         }
-        let regs = &mut state.frame_mut().regs;
-        regs[..=5].fill(Reg::Uninit);
-        regs[0] = Reg::unknown(slot);
+        state.clobber(Reg::unknown(slot));
         Ok(())
     }
 

@@ -16,19 +16,28 @@ use crate::object::Program;
 pub struct Liveness {
     live: Vec<u16>,
     joins: Vec<bool>,
+    /// Calls that are gone round: of functions that move iterators.
+    loops: Vec<bool>,
 }
 
 impl Liveness {
     /// Computes both.
-    pub fn of(program: &Program) -> Liveness {
+    ///
+    /// `moves` tells whether the kernel function with this id moves an iterator.
+    pub fn of(program: &Program, moves: impl Fn(i32) -> bool) -> Liveness {
         let code = &program.code;
         let count = code.len() as usize;
         let mut joins = alloc::vec![false; count];
+        let mut loops = alloc::vec![false; count];
         for (slot, insn) in code.iter() {
             let compared = match insn {
                 Insn::Branch { .. } | Insn::MayGoto { .. } => slot,
                 Insn::Jump { .. } => successors(slot, insn)[0],
                 Insn::Call(CallTarget::Local(_)) => slot + 1,
+                Insn::Call(CallTarget::Kfunc { id, .. }) if moves(*id) => {
+                    loops[slot as usize] = true;
+                    slot
+                }
                 _ => continue,
             };
             if let Some(join) = joins.get_mut(compared as usize) {
@@ -55,7 +64,7 @@ impl Liveness {
                 live[slot as usize] = new;
             }
             if !changed {
-                return Liveness { live, joins };
+                return Liveness { live, joins, loops };
             }
         }
     }
@@ -63,6 +72,11 @@ impl Liveness {
     /// Registers live before the instruction at `slot`, a bit each.
     pub fn at(&self, slot: u32) -> u16 {
         self.live.get(slot as usize).copied().unwrap_or(0)
+    }
+
+    /// Is this a call that moves an iterator?
+    pub fn is_loop(&self, slot: u32) -> bool {
+        self.loops.get(slot as usize).copied().unwrap_or(false)
     }
 
     /// Are states compared before the instruction at `slot`?

@@ -75,6 +75,7 @@ impl Walk<'_> {
             | PtrKind::Ringbuf(_)
             | PtrKind::PacketEnd
             | PtrKind::FlowKeys
+            | PtrKind::Iter { .. }
             | PtrKind::Func(_) => {
                 self.check_access(pointer, access)?;
                 Ok(Reg::scalar(Scalar::of_bytes(access.size), slot))
@@ -192,6 +193,7 @@ impl Walk<'_> {
             | PtrKind::MapValue(_)
             | PtrKind::Mem { .. }
             | PtrKind::Ringbuf(_)
+            | PtrKind::Iter { .. }
             | PtrKind::Func(_) => {}
         }
         if !is_aligned(&pointer, &access) {
@@ -304,6 +306,7 @@ impl Walk<'_> {
             | PtrKind::PacketEnd
             | PtrKind::Btf { .. }
             | PtrKind::Socket(_)
+            | PtrKind::Iter { .. }
             | PtrKind::Func(_) => return Err(Cause::Opaque { access }),
         }
         Ok(())

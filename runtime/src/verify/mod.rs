@@ -13,6 +13,7 @@
 //! | `alu`, `branch`, `mem`, `stack`, `ctx`, `call` | one kind of instruction each |
 //! | `fields` | what in a map value belongs to the kernel |
 //! | `region` | memory that is handed to a callee |
+//! | `kfunc`, `iter` | kernel functions, iterators |
 //! | `global` | functions that are verified by their prototype |
 //! | `object` | sockets, maps and kernel structures |
 //! | `report` | the rules, their wordings |
@@ -27,6 +28,8 @@ mod ctx;
 mod depth;
 mod fields;
 mod global;
+mod iter;
+mod kfunc;
 mod liveness;
 mod marks;
 mod mem;
@@ -270,9 +273,11 @@ impl Walk<'_> {
         if let Some(reference) = state.references.first() {
             return Err(Cause::Leak { acquired: reference.slot });
         }
-        if state.frame().start != 0 {
+        if state.frames[0].start != 0 {
+            self.check_sections(state)?;
             return self.check_global_end(result);
         }
+        self.check_sections(state)?;
         let range = self.cx.prog_type.return_range(self.cx.section.section.attach);
         let value: Scalar = match result {
             Reg::Uninit => return Err(Cause::Uninit { reg: 0 }),
@@ -283,7 +288,9 @@ impl Walk<'_> {
             Reg::Scalar(num) => num.value,
         };
         let Some((min, max)) = range else { return Ok(()) };
-        self.need(state, R::R0);
+        if state.frames.len() == 1 {
+            self.need(state, R::R0);
+        }
         // A hook's result is an `int`; of all others the whole register counts.
         let range = if self.cx.prog_type == ProgType::Lsm { value.r32 } else { value.r64 };
         let (low, high) = (range.smin, range.smax);

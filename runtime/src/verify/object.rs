@@ -146,7 +146,7 @@ impl Walk<'_> {
 }
 
 /// Is the structure `name` at the start of this one, or this one itself?
-fn begins_with(btf: &Btf, mut ty: TypeId, name: &str) -> bool {
+pub fn begins_with(btf: &Btf, mut ty: TypeId, name: &str) -> bool {
     // Deeper nesting than this is a cycle in broken input.
     for _ in 0..32 {
         let Some(btf::Type::Struct(composite)) = btf.resolve(ty).and_then(|ty| btf.ty(ty)) else {

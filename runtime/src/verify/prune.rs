@@ -27,6 +27,8 @@ const KEEP_IN_LOOP: (u32, u32) = (20, 100);
 const KEEP_ALWAYS: u32 = 40;
 /// A state that covers nothing is dropped after this many comparisons, and as many for each hit.
 const PATIENCE: u32 = 3;
+/// The same where an iterator is moved.
+const PATIENCE_IN_ROUNDS: u32 = 64;
 
 /// A state kept for pruning.
 pub struct Kept {
@@ -43,6 +45,9 @@ pub struct Kept {
     reads: Marks,
     /// Places whose number mattered after it.
     precise: Marks,
+    /// A path from here ended because an open state covers it: not all is known of what is read
+    /// and matters after it.
+    exact: bool,
     /// Paths from here that are not finished.
     open: u32,
     misses: u32,
@@ -101,6 +106,33 @@ impl Store {
         }
     }
 
+    /// A path below `kept` goes on as one from `from`, an ancestor, does.
+    fn go_round(&mut self, mut kept: Option<u32>, from: u32) {
+        while let Some(index) = kept {
+            self.kept[index as usize].exact = true;
+            kept = self.kept[index as usize].parent.filter(|_| index != from);
+        }
+    }
+
+    /// The open state that was last kept at this instruction, and what mattered after it.
+    pub fn last_round(&self, slot: u32, state: &State) -> Option<(&State, Marks)> {
+        let same = |kept: &&Kept| {
+            kept.open > 0
+                && kept.state.frames.len() == state.frames.len()
+                && kept
+                    .state
+                    .frames
+                    .iter()
+                    .zip(&state.frames)
+                    .all(|(a, b)| a.call == b.call && a.start == b.start)
+        };
+        let known = self.by_slot.get(slot as usize)?.iter().rev();
+        // The newest is the state before this very call.
+        let mut open = known.map(|&index| &self.kept[index as usize]).filter(same);
+        open.next()?;
+        open.next().map(|kept| (&kept.state, kept.precise))
+    }
+
     /// Notes that the numbers in these places mattered after the kept state; what is left is what
     /// must be looked for before it.
     pub fn demand(&mut self, kept: u32, wanted: &mut Marks) {
@@ -118,19 +150,22 @@ impl Store {
 impl Kept {
     /// No path from here is open any more.
     fn finish(&mut self, live: &Liveness) {
-        let running = self.state.frames.len() - 1;
-        let slots: Vec<_> = self.state.frames.iter().skip(1).map(|frame| frame.call).collect();
-        let live_at = |depth: usize, _: &Frame| match slots.get(depth) {
-            // Where a caller goes on, with what the callee cannot change.
-            Some(call) if depth < running => live.at(call.map_or(0, |call| call + 1)) & SAVED,
-            _ => live.at(self.slot),
-        };
+        let live_at = live_at(&self.state, self.slot, live);
         if self.dropped {
             self.state = State::default();
-        } else {
+        } else if !self.exact {
             self.state.clean(live_at, &self.reads, &self.precise);
         }
     }
+}
+
+/// The registers of each frame that are live where the state was kept.
+fn live_at(state: &State, slot: u32, live: &Liveness) -> impl Fn(usize, &Frame) -> u16 + use<> {
+    // Where a caller goes on, with what the callee cannot change.
+    let calls = state.frames.iter().skip(1).map(|frame| frame.call.map_or(0, |call| call + 1));
+    let mut sets: Vec<u16> = calls.map(|after| live.at(after) & SAVED).collect();
+    sets.push(live.at(slot));
+    move |depth, _| sets.get(depth).copied().unwrap_or(u16::MAX)
 }
 
 impl State {
@@ -158,31 +193,48 @@ impl Walk<'_> {
         let jumps = self.store.jumps - self.store.last.0;
         let insns = self.stats.insns - self.store.last.1;
         let always = self.at.jumps > KEEP_ALWAYS;
-        let mut keep = always || (jumps >= KEEP_AFTER.0 && insns >= KEEP_AFTER.1);
+        let rounds = self.live.is_loop(slot);
+        let mut keep = always || rounds || (jumps >= KEEP_AFTER.0 && insns >= KEEP_AFTER.1);
         let lenient = self.cx.trust().uninit;
         let mut index = 0;
         while let Some(&known) = self.store.by_slot[slot as usize].get(index) {
             let kept = &mut self.store.kept[known as usize];
-            if kept.open > 0 {
+            let contains = |kept: &Kept, live: &Liveness| {
+                kept.state.contains(state, live_at(&kept.state, slot, live), lenient)
+            };
+            if kept.open > 0 && rounds {
+                if contains(kept, &self.live) {
+                    self.inherit(known, state);
+                    self.store.go_round(self.at.parent, known);
+                    return Ok(true);
+                }
+            } else if kept.open > 0 {
                 if kept.state.equals(state) {
                     return Err(Cause::EndlessLoop {});
                 }
                 if !always && jumps < KEEP_IN_LOOP.0 && insns < KEEP_IN_LOOP.1 {
                     keep = false;
                 }
-            } else if kept.state.covers(state, lenient) {
+            } else if kept.exact && contains(kept, &self.live) {
+                kept.hits += 1;
+                self.inherit(known, state);
+                // What is not known of that state is not known of this path's either.
+                self.store.go_round(self.at.parent, u32::MAX);
+                return Ok(true);
+            } else if !kept.exact && kept.state.covers(state, lenient) {
                 kept.hits += 1;
                 self.inherit(known, state);
                 return Ok(true);
             }
             let kept = &mut self.store.kept[known as usize];
             kept.misses += u32::from(keep);
-            if kept.misses > kept.hits * PATIENCE + PATIENCE {
+            let patience = if rounds && kept.open > 0 { PATIENCE_IN_ROUNDS } else { PATIENCE };
+            if kept.misses > kept.hits * patience + patience {
                 kept.dropped = true;
                 if kept.open == 0 {
                     kept.state = State::default();
                 }
-                self.store.by_slot[slot as usize].swap_remove(index);
+                self.store.by_slot[slot as usize].remove(index);
             } else {
                 index += 1;
             }
@@ -203,6 +255,7 @@ impl Walk<'_> {
             written: self.at.written,
             reads: Marks::default(),
             precise: Marks::default(),
+            exact: false,
             open: 1,
             misses: 0,
             hits: 0,

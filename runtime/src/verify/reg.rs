@@ -88,6 +88,15 @@ pub enum PtrKind {
     Socket(Sock),
     /// The keys that a flow dissector fills.
     FlowKeys,
+    /// Not an address: an iterator that lies in a stack slot.
+    Iter {
+        /// Its structure's type in the kernel's BTF.
+        ty: u32,
+        /// There may be more elements.
+        active: bool,
+        /// Elements that this path was given.
+        depth: u32,
+    },
 }
 
 /// What is known of a socket; each has a structure of its own in place of the kernel's.
@@ -199,6 +208,7 @@ impl PtrKind {
             | PtrKind::Mem { .. }
             | PtrKind::Ringbuf(_)
             | PtrKind::FlowKeys
+            | PtrKind::Iter { .. }
             | PtrKind::Func(_) => Way::Plain,
         }
     }
@@ -222,6 +232,7 @@ impl PtrKind {
             PtrKind::Socket(Sock::Tcp) => "tcp_sock",
             PtrKind::Socket(Sock::Xdp) => "xdp_sock",
             PtrKind::FlowKeys => "flow_keys",
+            PtrKind::Iter { .. } => "iter",
         }
     }
 
@@ -241,6 +252,7 @@ impl PtrKind {
             PtrKind::Func(_) => "a function",
             PtrKind::Socket(_) => "a socket",
             PtrKind::FlowKeys => "the flow keys",
+            PtrKind::Iter { .. } => "an iterator",
         }
     }
 }

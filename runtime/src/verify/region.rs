@@ -127,6 +127,7 @@ impl Walk<'_> {
             | PtrKind::Socket(_)
             | PtrKind::FlowKeys
             | PtrKind::Btf { .. }
+            | PtrKind::Iter { .. }
             | PtrKind::Func(_) => Err(callee.wrong(number, "a pointer to memory", &reg)),
         }
     }

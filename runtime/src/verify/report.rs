@@ -165,6 +165,12 @@ causes! {
     HelperTooNew { helper: &'static str, since: String }
     "V0308" "global function whose prototype the kernel does not take"
     Prototype { function: String, why: &'static str }
+    "V0309" "kernel function that this program type may not call"
+    KfuncNotAllowed { function: &'static str, program: &'static str }
+    "V0310" "kernel function that the target kernel does not have"
+    KfuncTooNew { function: &'static str, since: String }
+    "V0311" "call that may sleep where that is not allowed"
+    Sleeps { callee: String }
     "V0401" "return value out of range"
     ReturnRange { min: i32, max: i32, low: i64, high: i64 }
     "V0402" "reference that is not given back"
@@ -173,6 +179,8 @@ causes! {
     ReturnPointer { }
     "V0404" "return of an address of the function's own stack"
     StackReturned { }
+    "V0405" "section that is not entered or not left"
+    Unbalanced { what: &'static str }
     "V0501" "jump to where no instruction starts"
     BadJump { target: i64 }
     "V0502" "instructions that cannot be reached"
@@ -227,6 +235,12 @@ impl Cause {
             Cause::Prototype { function, why } => {
                 format!("the global function `{function}` cannot be verified on its own: {why}")
             }
+            Cause::KfuncNotAllowed { function, program } => {
+                format!("`{function}` cannot be called from a program of type `{program}`")
+            }
+            Cause::KfuncTooNew { function, since } => format!("`{function}` exists since Linux {since}"),
+            Cause::Sleeps { callee } => format!("`{callee}` may sleep, which is not allowed here"),
+            Cause::Unbalanced { what } => format!("{what} is entered without being left, or the reverse"),
             Cause::Uninit { reg } => format!("`r{reg}` is used but holds nothing"),
             Cause::PointerArithmetic { kind, why, .. } => format!("{why} on a pointer to {}", kind.noun()),
             Cause::UnboundedOffset { kind, .. } => {

@@ -132,7 +132,7 @@ fn smear(frame: &mut Frame, start: i32, end: i32, zero: bool) {
             // Not written for sure: it stays unreadable.
             Byte::Invalid => Byte::Invalid,
             Byte::Zero if zero => Byte::Zero,
-            Byte::Misc | Byte::Zero | Byte::Spilled => Byte::Misc,
+            Byte::Misc | Byte::Zero | Byte::Spilled | Byte::Iter => Byte::Misc,
         };
     }
 }
@@ -149,12 +149,9 @@ pub fn fill(state: &mut State, depth: u32, start: i32, end: i32) {
 
 /// Were all bytes from `start` to `end` written, or does it not matter?
 pub fn check_written(frame: &Frame, start: i32, end: i32, trust: Trust) -> Check {
-    if trust.uninit {
-        return Ok(());
-    }
     for offset in start..end {
         let byte = frame.slot(offset).map_or(Byte::Invalid, |stored| stored.bytes[byte_index(offset)]);
-        if byte == Byte::Invalid {
+        if byte == Byte::Iter || (byte == Byte::Invalid && !trust.uninit) {
             return Err(Cause::StackUninit { offset, start, size: (end - start) as u32 });
         }
     }

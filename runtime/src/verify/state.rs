@@ -25,6 +25,8 @@ pub enum Byte {
     Zero,
     /// Part of the register spilled to the slot.
     Spilled,
+    /// Part of an iterator, which is described by the slot's register.
+    Iter,
 }
 
 /// Eight bytes of stack.
@@ -66,6 +68,10 @@ pub struct State {
     pub frames: Vec<Frame>,
     /// What is held.
     pub references: Vec<Reference>,
+    /// RCU read sections that were entered.
+    pub rcu: u32,
+    /// Sections without preemption that were entered.
+    pub preempt: u32,
 }
 
 impl Frame {
@@ -102,6 +108,24 @@ impl State {
     pub fn frame_mut(&mut self) -> &mut Frame {
         let last = self.frames.len() - 1;
         &mut self.frames[last]
+    }
+
+    /// After a call: its result, and nothing in the other registers that it may change.
+    pub fn clobber(&mut self, result: Reg) {
+        let regs = &mut self.frame_mut().regs;
+        regs[..=5].fill(Reg::Uninit);
+        regs[0] = result;
+    }
+
+    /// What a place holds, if that is a register's content.
+    pub fn at(&self, place: Place) -> Option<&Reg> {
+        match place {
+            Place::Reg(depth, number) => self.frames.get(usize::from(depth))?.regs.get(usize::from(number)),
+            Place::Slot(depth, index) => {
+                let stored = self.frames.get(usize::from(depth))?.stack.get(usize::from(index))?;
+                stored.bytes.contains(&Byte::Spilled).then_some(&stored.spilled)
+            }
+        }
     }
 
     /// Calls `f` with every register and every spilled register, and where it is.

@@ -11,6 +11,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use skep_stdlib::isa::{CallTarget, Insn, Operand, Reg as R};
+use skep_stdlib::kfuncs::{Flags, Kfunc};
 
 use super::Context;
 use super::fields::{self, Special};
@@ -90,7 +91,7 @@ pub struct Walk<'a> {
     pub globals: BTreeSet<u32>,
     /// Fields of map values that may not be touched, by map.
     fields: BTreeMap<u32, Rc<[Special]>>,
-    live: Liveness,
+    pub(super) live: Liveness,
     paths: Vec<Path>,
     next_id: u32,
 }
@@ -109,7 +110,7 @@ impl<'a> Walk<'a> {
             ways: BTreeMap::new(),
             globals: BTreeSet::new(),
             fields: BTreeMap::new(),
-            live: Liveness::of(cx.program),
+            live: Liveness::of(cx.program, |id| is_next(&cx, id)),
             paths: Vec::new(),
             next_id: 0,
         }
@@ -125,7 +126,7 @@ impl<'a> Walk<'a> {
     pub fn run(&mut self) -> Result<(), Report> {
         let mut frame = Frame::new(0, 0, None);
         frame.regs[1] = self.cx.entry_register();
-        self.walk(State { frames: alloc::vec![frame], references: Vec::new() }, 0)?;
+        self.walk(State { frames: alloc::vec![frame], ..State::default() }, 0)?;
         let mut done = BTreeSet::new();
         while let Some(&start) = self.globals.difference(&done).next() {
             done.insert(start);
@@ -243,9 +244,7 @@ impl<'a> Walk<'a> {
             }
             Insn::Call(CallTarget::Local(off)) => return self.enter(state, slot, target(slot, off)),
             Insn::Call(CallTarget::Helper(id)) => self.call_helper(state, slot, id)?,
-            Insn::Call(CallTarget::Kfunc { .. }) => {
-                return Err(Cause::Unsupported { what: "a call of a kernel function".into() });
-            }
+            Insn::Call(CallTarget::Kfunc { id, .. }) => return self.call_kfunc(state, slot, id),
             Insn::Call(CallTarget::Reg(_)) => {
                 return Err(Cause::Unsupported { what: "a call through a register".into() });
             }
@@ -308,6 +307,12 @@ impl<'a> Walk<'a> {
         let used = self.depths.entry(start).or_default();
         *used = (*used).max(offset.unsigned_abs());
     }
+}
+
+/// Does the kernel function with this id move an iterator?
+fn is_next(cx: &Context<'_>, id: i32) -> bool {
+    let row = cx.image.kfuncs.get(&id).and_then(|name| Kfunc::from_name(name));
+    row.is_some_and(|row| row.flags.has(Flags::ITER_NEXT))
 }
 
 /// Does the kernel count it as a jump?

@@ -1,0 +1,344 @@
+//! Calls of kernel functions: arguments by the function's prototype in the target's BTF, by the
+//! suffixes of its parameters' names and by the flags in its row of the table.
+//!
+//! Functions without a row, and parameters of kinds that are not modelled (dynamic pointers, lists,
+//! trees, allocated objects), are refused as such.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use skep_stdlib::btf::{self, Btf, Kind, TypeId};
+use skep_stdlib::helpers::Access as MemAccess;
+use skep_stdlib::isa::Reg as R;
+use skep_stdlib::kfuncs::{Flags, Kfunc};
+use skep_stdlib::programs::Context as CtxKind;
+
+use super::call::Call;
+use super::object::begins_with;
+use super::reg::{Pointer, PtrKind, Reg};
+use super::region::{Callee, reg_of};
+use super::report::Cause;
+use super::stack;
+use super::state::{Reference, State};
+use super::walk::{Check, Next, Walk, read};
+
+/// Structures whose functions are not modelled.
+const NOT_MODELLED: &[&str] = &[
+    "bpf_dynptr",
+    "bpf_list_head",
+    "bpf_list_node",
+    "bpf_rb_root",
+    "bpf_rb_node",
+    "bpf_timer",
+    "bpf_wq",
+    "bpf_refcount",
+    "bpf_res_spin_lock",
+    "bpf_task_work",
+];
+
+/// A kernel function as the target declares it.
+struct Prototype<'a> {
+    btf: &'a Btf,
+    row: &'static Kfunc,
+    ret: TypeId,
+    params: Vec<btf::Param<'a>>,
+}
+
+impl Prototype<'_> {
+    fn has(&self, flag: Flags) -> bool {
+        self.row.flags.has(flag)
+    }
+
+    fn unsupported(&self, what: &str) -> Cause {
+        Cause::Unsupported { what: alloc::format!("{what} of `{}`", self.row.name) }
+    }
+}
+
+impl<'a> Walk<'a> {
+    /// The row of the kernel function with this id.
+    pub(super) fn kfunc(&self, id: i32) -> Option<&'static Kfunc> {
+        Kfunc::from_name(self.cx.image.kfuncs.get(&id)?)
+    }
+
+    /// A call.
+    pub(super) fn call_kfunc(&mut self, state: &mut State, slot: u32, id: i32) -> Check<Next> {
+        let proto = self.kfunc_prototype(id)?;
+        self.check_callable(state, &proto)?;
+        match proto.row.name {
+            "bpf_rcu_read_lock" => state.rcu += 1,
+            "bpf_rcu_read_unlock" => leave_rcu(state)?,
+            "bpf_preempt_disable" => state.preempt += 1,
+            "bpf_preempt_enable" => {
+                state.preempt = state.preempt.checked_sub(1).ok_or(Cause::Unbalanced { what: PREEMPT })?;
+            }
+            "bpf_throw" => {
+                // The program ends here, with this result.
+                let cookie = read(state, R::R1)?;
+                self.need(state, R::R1);
+                self.check_end(state, slot, &cookie)?;
+                return Ok(Next::Ended);
+            }
+            _ => return self.call_with_arguments(state, slot, &proto),
+        }
+        state.clobber(Reg::Uninit);
+        Ok(Next::To(slot + 1))
+    }
+
+    fn call_with_arguments(&mut self, state: &mut State, slot: u32, proto: &Prototype<'_>) -> Check<Next> {
+        let iterator = [Flags::ITER_NEW, Flags::ITER_NEXT, Flags::ITER_DESTROY];
+        let iterates = iterator.into_iter().any(|flag| proto.has(flag));
+        let mut call = Call::default();
+        for index in usize::from(iterates)..proto.params.len() {
+            self.check_parameter_of_kernel(state, proto, index, &mut call)?;
+        }
+        for &(depth, start, end) in &call.fills {
+            stack::fill(state, depth, start, end);
+        }
+        let result = |walk: &mut Self, state: &mut State| {
+            walk.kfunc_result(state, slot, proto.btf, proto.row, proto.ret)
+        };
+        if iterates {
+            let size = proto.params.first().and_then(|param| pointee(proto.btf, param.ty));
+            let (ty, size) =
+                size.and_then(|ty| Some((ty.0, proto.btf.size_of(ty)? as u32))).unwrap_or((0, 8));
+            let made = if proto.has(Flags::ITER_NEXT) { result(self, state)? } else { Reg::Uninit };
+            return self.iterate(state, slot, proto.row, ty, size, made);
+        }
+        if proto.has(Flags::RELEASE) {
+            if call.reference == 0 {
+                let reg = state.frame().regs[1];
+                return Err(Callee::Function(proto.row.name).wrong(1, "an object that was acquired", &reg));
+            }
+            self.release(state, slot, call.reference);
+        }
+        let made = result(self, state)?;
+        state.clobber(made);
+        Ok(Next::To(slot + 1))
+    }
+
+    fn kfunc_prototype(&self, id: i32) -> Check<Prototype<'a>> {
+        let name = self.cx.image.kfuncs.get(&id).map_or("", String::as_str);
+        let unsupported = |what: String| Cause::Unsupported { what };
+        let row =
+            self.kfunc(id).ok_or_else(|| unsupported(alloc::format!("the kernel function `{name}`")))?;
+        let btf = self
+            .cx
+            .btf
+            .ok_or_else(|| unsupported("a kernel function without the kernel's BTF".to_string()))?;
+        let proto = btf.find(name, Kind::Func).and_then(|func| btf.target(func)).and_then(|ty| btf.ty(ty));
+        match proto {
+            Some(btf::Type::FuncProto { ret, params }) if params.len() <= 5 => {
+                Ok(Prototype { btf, row, ret, params })
+            }
+            _ => Err(unsupported(alloc::format!("the prototype of `{name}`"))),
+        }
+    }
+
+    /// May this program call it here?
+    fn check_callable(&self, state: &State, proto: &Prototype<'_>) -> Check {
+        let row = proto.row;
+        if !row.programs.contains(self.cx.prog_type) {
+            let program = self.cx.prog_type.info().name;
+            return Err(Cause::KfuncNotAllowed { function: row.name, program });
+        }
+        if row.since > self.cx.target.kernel {
+            let since = alloc::format!("{}", row.since);
+            return Err(Cause::KfuncTooNew { function: row.name, since });
+        }
+        let sleeps = proto.has(Flags::SLEEPABLE);
+        if sleeps && (!self.cx.program.sleepable || state.rcu > 0 || state.preempt > 0) {
+            return Err(Cause::Sleeps { callee: row.name.to_string() });
+        }
+        if proto.has(Flags::RCU_PROTECTED) && self.cx.program.sleepable && state.rcu == 0 {
+            return Err(Cause::Unbalanced { what: RCU });
+        }
+        Ok(())
+    }
+
+    fn check_parameter_of_kernel(
+        &mut self,
+        state: &mut State,
+        proto: &Prototype<'_>,
+        index: usize,
+        call: &mut Call,
+    ) -> Check {
+        let param = proto.params[index];
+        let number = index as u8 + 1;
+        let callee = Callee::Function(proto.row.name);
+        let reg = state.frame().regs[usize::from(number)];
+        let wrong = |wanted: &'static str| callee.wrong(number, wanted, &reg);
+        if param.name.ends_with("__ign") {
+            return Ok(());
+        }
+        if reg == Reg::Uninit {
+            return Err(Cause::Uninit { reg: number });
+        }
+        let Some(target) = pointee(proto.btf, param.ty) else {
+            return self.check_number(state, proto, index, call);
+        };
+        let may_be_null = ["__opt", "__nullable"].into_iter().any(|suffix| param.name.ends_with(suffix));
+        if may_be_null && reg.value() == Some(0) {
+            self.need(state, reg_of(number));
+            return Ok(());
+        }
+        let name = proto.btf.name(target);
+        let sized = proto.params.get(index + 1).is_some_and(|next| next.name.contains("__sz"));
+        if NOT_MODELLED.contains(&name)
+            || ["__alloc", "__refcounted_kptr", "__uninit", "__str"]
+                .into_iter()
+                .any(|suffix| param.name.ends_with(suffix))
+        {
+            return Err(proto.unsupported("this parameter"));
+        }
+        if param.name.ends_with("__map") || name == "bpf_map" {
+            return match reg {
+                Reg::Pointer(Pointer { kind: PtrKind::Map(_), nullable: false, .. }) => Ok(()),
+                _ => Err(wrong("a map")),
+            };
+        }
+        if sized {
+            // Checked with the size that follows.
+            return match reg {
+                Reg::Pointer(_) => Ok(()),
+                _ => Err(wrong("a pointer to memory")),
+            };
+        }
+        let is_context =
+            matches!(self.cx.prog_type.info().context, CtxKind::Fields(context) if context == name);
+        if is_context {
+            return match reg {
+                Reg::Pointer(p) if p.kind == PtrKind::Ctx && p.off == 0 && p.is_fixed() => Ok(()),
+                _ => Err(wrong("the program's context, unmodified")),
+            };
+        }
+        match proto.btf.kind(target) {
+            Some(Kind::Struct) => self.check_kernel_object(proto, number, target, &reg, call),
+            _ => Err(proto.unsupported("this parameter")),
+        }
+    }
+
+    fn check_number(
+        &mut self,
+        state: &mut State,
+        proto: &Prototype<'_>,
+        index: usize,
+        call: &mut Call,
+    ) -> Check {
+        let param = proto.params[index];
+        let number = index as u8 + 1;
+        let callee = Callee::Function(proto.row.name);
+        let reg = state.frame().regs[usize::from(number)];
+        let Reg::Scalar(num) = reg else { return Err(callee.wrong(number, "a number", &reg)) };
+        let constant = ["__k", "__szk"].into_iter().any(|suffix| param.name.ends_with(suffix));
+        if constant || param.name.contains("__sz") {
+            self.need(state, reg_of(number));
+        }
+        if constant && num.value.value().is_none() {
+            return Err(callee.wrong(number, "a constant", &reg));
+        }
+        if param.name.contains("__sz") {
+            let memory = Some((MemAccess::ReadWrite, false));
+            return self.check_size(state, &callee, number, memory, true, call);
+        }
+        Ok(())
+    }
+
+    /// A trusted pointer to a kernel structure of this type.
+    fn check_kernel_object(
+        &self,
+        proto: &Prototype<'_>,
+        number: u8,
+        target: TypeId,
+        reg: &Reg,
+        call: &mut Call,
+    ) -> Check {
+        let wrong = || {
+            Callee::Function(proto.row.name).wrong(number, "a trusted pointer to this kernel structure", reg)
+        };
+        let Reg::Pointer(p) = reg else { return Err(wrong()) };
+        let PtrKind::Btf { ty, trusted: true } = p.kind else { return Err(wrong()) };
+        let exact = TypeId(ty) == target;
+        let same =
+            exact || !proto.has(Flags::RELEASE) && begins_with(proto.btf, TypeId(ty), proto.btf.name(target));
+        if !same || p.nullable || p.off != 0 || !p.is_fixed() {
+            return Err(wrong());
+        }
+        if p.reference != 0 {
+            call.reference = p.reference;
+        }
+        Ok(())
+    }
+
+    /// What the function leaves in r0.
+    fn kfunc_result(
+        &mut self,
+        state: &mut State,
+        slot: u32,
+        btf: &Btf,
+        row: &'static Kfunc,
+        ret: TypeId,
+    ) -> Check<Reg> {
+        let unsupported = || Cause::Unsupported { what: alloc::format!("the result of `{}`", row.name) };
+        if btf.resolve(ret) == Some(TypeId::VOID) {
+            return Ok(Reg::Uninit);
+        }
+        let Some(target) = pointee(btf, ret) else { return Ok(Reg::unknown(slot)) };
+        let held = row.flags.has(Flags::ACQUIRE);
+        let kind = match btf.kind(target) {
+            Some(Kind::Struct) => {
+                PtrKind::Btf { ty: target.0, trusted: held || row.flags.has(Flags::ITER_NEXT) }
+            }
+            Some(Kind::Int | Kind::Enum | Kind::Enum64) => {
+                let size = btf.size_of(target).ok_or_else(unsupported)? as u32;
+                PtrKind::Mem { size, writable: false }
+            }
+            _ => return Err(unsupported()),
+        };
+        let id = self.fresh_id();
+        if held {
+            state.references.push(Reference { id, slot });
+        }
+        let reference = if held { id } else { 0 };
+        Ok(match Reg::or_null(kind, id, reference, slot) {
+            Reg::Pointer(p) if !row.flags.has(Flags::RET_NULL) => {
+                Reg::Pointer(Pointer { nullable: false, ..p })
+            }
+            reg => reg,
+        })
+    }
+
+    /// Is every section left that was entered?
+    pub(super) fn check_sections(&self, state: &State) -> Check {
+        match (state.rcu, state.preempt) {
+            (0, 0) => Ok(()),
+            (0, _) => Err(Cause::Unbalanced { what: PREEMPT }),
+            _ => Err(Cause::Unbalanced { what: RCU }),
+        }
+    }
+}
+
+/// What is entered and left.
+const RCU: &str = "an RCU read section";
+const PREEMPT: &str = "a section without preemption";
+
+/// The end of a section in which kernel objects stay valid.
+fn leave_rcu(state: &mut State) -> Check {
+    state.rcu = state.rcu.checked_sub(1).ok_or(Cause::Unbalanced { what: RCU })?;
+    state.for_each_reg(|reg| {
+        // What the program got inside, and does not hold, may be gone.
+        if let Reg::Pointer(p) = reg
+            && let PtrKind::Btf { trusted, .. } = &mut p.kind
+            && p.reference == 0
+            && p.id != 0
+        {
+            *trusted = false;
+        }
+    });
+    Ok(())
+}
+
+/// What a pointer type points to, through typedefs and qualifiers.
+fn pointee(btf: &Btf, ty: TypeId) -> Option<TypeId> {
+    let pointer = btf.resolve(ty).filter(|&ty| btf.kind(ty) == Some(Kind::Ptr))?;
+    btf.resolve(btf.target(pointer)?)
+}

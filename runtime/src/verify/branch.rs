@@ -62,7 +62,11 @@ impl Walk<'_> {
             self.need_operand(state, src);
         }
         Ok(match (taken, not_taken) {
-            (true, true) => Next::Both(target, after, Box::new(other)),
+            (true, true) => {
+                // Like the kernel, first where the condition does not hold.
+                core::mem::swap(state, &mut other);
+                Next::Both(after, target, Box::new(other))
+            }
             (true, false) => Next::To(target),
             (false, _) => {
                 *state = other;

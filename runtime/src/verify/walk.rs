@@ -29,7 +29,7 @@ pub type Check<T = ()> = Result<T, Cause>;
 pub enum Next {
     /// To this slot.
     To(u32),
-    /// To both: the taken side first, each with its state.
+    /// To both: this one first, with the running state, then where a jump leads with its own.
     Both(u32, u32, alloc::boxed::Box<State>),
     /// This path has ended.
     Ended,
@@ -183,16 +183,16 @@ impl<'a> Walk<'a> {
             match self.step(&mut path.state, slot, &insn)? {
                 Next::To(next) => path.slot = next,
                 Next::Ended => return Ok(()),
-                Next::Both(taken, other, state) => {
+                Next::Both(first, taken, state) => {
                     let before = self.at;
                     let event = self.event;
-                    self.jumped(false);
+                    self.jumped(true);
                     self.at.tip = self.trace.push(self.at.tip, slot, self.event);
-                    self.paths.push(Path { state: *state, slot: other, at: self.at });
+                    self.paths.push(Path { state: *state, slot: taken, at: self.at });
                     self.store.open(self.at.parent);
                     (self.at, self.event) = (before, event);
-                    self.jumped(true);
-                    path.slot = taken;
+                    self.jumped(false);
+                    path.slot = first;
                 }
             }
             self.at.tip = self.trace.push(self.at.tip, slot, self.event);

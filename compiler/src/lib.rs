@@ -19,6 +19,7 @@
 pub mod btf;
 pub mod codegen;
 mod front;
+mod hash;
 pub mod hir;
 pub mod ir;
 mod limits;

@@ -9,8 +9,7 @@
 //! Sizes and offsets follow clang's BPF target: natural alignment, `__int128` aligned to 16,
 //! `long double` the same as `double`.
 
-use std::collections::HashMap;
-
+use crate::hash::LookupMap;
 use skep_syntax::intern::Symbol;
 use skep_syntax::source::Span;
 
@@ -241,7 +240,7 @@ pub struct Types {
     types: Vec<Type>,
     /// How many constructors deep each type is, counted through typedefs and not into records.
     depths: Vec<u16>,
-    ids: HashMap<Type, TypeId>,
+    ids: LookupMap<Type, TypeId>,
     /// Indexed by [`RecordId`].
     pub records: Vec<Record>,
     /// Indexed by [`EnumId`].
@@ -337,7 +336,7 @@ impl Types {
         let mut types = Types {
             types: Vec::new(),
             depths: Vec::new(),
-            ids: HashMap::new(),
+            ids: LookupMap::default(),
             records: Vec::new(),
             enums: Vec::new(),
             typedefs: Vec::new(),

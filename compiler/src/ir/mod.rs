@@ -24,7 +24,6 @@ mod asm;
 mod entities;
 pub mod flow;
 mod function;
-pub mod hash;
 mod inst;
 pub mod interp;
 mod limit;

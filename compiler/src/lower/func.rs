@@ -1,12 +1,13 @@
 //! One function: its slots, its blocks, and the instructions appended to the current one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use skep_syntax::source::Span;
 
 use super::place::{Base, Mem};
 use super::stmt::Scope;
 use super::symbols::{Context, Kind};
+use crate::hash::LookupMap;
 use crate::hir::{self, FuncId, LabelId, LocalId, SymbolRef};
 use crate::ir::{
     Arena, BinaryOp, Block, BlockCall, Compare, ConvertOp, Function, InstData, Intrinsic, LocData, SlotData,
@@ -17,14 +18,14 @@ use crate::types::{Layout, TypeId};
 /// Source locations of the module, one for each span.
 pub(super) struct Locs {
     pub table: Arena<SrcLoc, LocData>,
-    known: HashMap<Span, SrcLoc>,
+    known: LookupMap<Span, SrcLoc>,
 }
 
 impl Default for Locs {
     fn default() -> Self {
         let mut table = Arena::new();
         let none = table.push(LocData { span: Span::NONE, inlined_at: None });
-        Locs { table, known: HashMap::from([(Span::NONE, none)]) }
+        Locs { table, known: LookupMap::from_iter([(Span::NONE, none)]) }
     }
 }
 

@@ -24,8 +24,8 @@ use super::edit::resolve_operands;
 use super::mem2reg::cast;
 use super::simplify::rules::commutes;
 use super::{edit, slots};
+use crate::hash::LookupMap;
 use crate::ir::flow::{Flow, Loops};
-use crate::ir::hash::LookupMap;
 use crate::ir::{Arena, Block, Function, Inst, InstData, Intrinsic, Slot, Type, Value};
 
 /// Places that are remembered at once.

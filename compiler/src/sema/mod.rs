@@ -50,13 +50,14 @@ mod stmt;
 mod suggest;
 mod typename;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use skep_syntax::Session;
 use skep_syntax::ast::{self, Ast, DeclId, DeclKind, InitId, Storage, Unit};
 use skep_syntax::intern::Symbol;
 use skep_syntax::source::FileId;
 
+use crate::hash::LookupMap;
 use crate::hir::{self, CoreId, CoreReloc, FuncId, GlobalId};
 use crate::types::{EnumId, RecordId, TypeId, Types};
 
@@ -153,23 +154,23 @@ struct Sema<'a, 's> {
     globals: Vec<hir::Global>,
     global_info: Vec<GlobalInfo>,
     core_relocs: Vec<CoreReloc>,
-    core_ids: HashMap<(hir::CoreKind, TypeId, String), CoreId>,
+    core_ids: LookupMap<(hir::CoreKind, TypeId, String), CoreId>,
     index: FileIndex,
     /// Names of file scope that were looked up, with the index of their first declaration.
-    entities: HashMap<Symbol, (Binding, u32)>,
+    entities: LookupMap<Symbol, (Binding, u32)>,
     /// Tags of file scope that were looked up.
-    tags: HashMap<Symbol, Tag>,
+    tags: LookupMap<Symbol, Tag>,
     /// Specifiers with a body that were met.
-    record_ids: HashMap<ast::RecordId, RecordId>,
-    enum_ids: HashMap<ast::EnumId, EnumId>,
+    record_ids: LookupMap<ast::RecordId, RecordId>,
+    enum_ids: LookupMap<ast::EnumId, EnumId>,
     record_defs: Vec<Definition<ast::RecordId>>,
     enum_defs: Vec<Definition<ast::EnumId>>,
     /// String literals by their bytes and element type.
-    literals: HashMap<(Vec<u8>, TypeId), GlobalId>,
-    attr_kinds: HashMap<Symbol, Option<AttrKind>>,
-    builtin_rows: HashMap<Symbol, Option<&'static builtins::Row>>,
+    literals: LookupMap<(Vec<u8>, TypeId), GlobalId>,
+    attr_kinds: LookupMap<Symbol, Option<AttrKind>>,
+    builtin_rows: LookupMap<Symbol, Option<&'static builtins::Row>>,
     /// By file: declarations there are analysed on demand and do not cause warnings.
-    quiet_files: HashMap<FileId, bool>,
+    quiet_files: LookupMap<FileId, bool>,
     work: VecDeque<Work>,
     /// Tags of records that were to be completed and have no definition.
     missing: BTreeSet<Symbol>,
@@ -190,18 +191,18 @@ impl<'a, 's> Sema<'a, 's> {
             globals: Vec::new(),
             global_info: Vec::new(),
             core_relocs: Vec::new(),
-            core_ids: HashMap::new(),
+            core_ids: LookupMap::default(),
             index: FileIndex::new(unit, cx.names.len()),
-            entities: HashMap::new(),
-            tags: HashMap::new(),
-            record_ids: HashMap::new(),
-            enum_ids: HashMap::new(),
+            entities: LookupMap::default(),
+            tags: LookupMap::default(),
+            record_ids: LookupMap::default(),
+            enum_ids: LookupMap::default(),
             record_defs: Vec::new(),
             enum_defs: Vec::new(),
-            literals: HashMap::new(),
-            attr_kinds: HashMap::new(),
-            builtin_rows: HashMap::new(),
-            quiet_files: HashMap::new(),
+            literals: LookupMap::default(),
+            attr_kinds: LookupMap::default(),
+            builtin_rows: LookupMap::default(),
+            quiet_files: LookupMap::default(),
             work: VecDeque::new(),
             missing: BTreeSet::new(),
             ctx: Context { limit: u32::MAX, ..Context::default() },

@@ -6,11 +6,10 @@
 //! Invariant: a lookup sees the innermost binding; leaving a scope restores exactly what was
 //! visible before it.
 
-use std::collections::HashMap;
-
 use skep_syntax::ast::Unit;
 use skep_syntax::intern::Symbol;
 
+use crate::hash::LookupMap;
 use crate::hir::{FuncId, GlobalId, LocalId};
 use crate::types::{EnumId, RecordId, TypeId};
 
@@ -48,12 +47,12 @@ pub enum Tag {
 /// Names of nested block scopes.
 pub struct Table<T> {
     entries: Vec<(Symbol, T, Option<u32>)>,
-    heads: HashMap<Symbol, u32>,
+    heads: LookupMap<Symbol, u32>,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Table { entries: Vec::new(), heads: HashMap::new() }
+        Table { entries: Vec::new(), heads: LookupMap::default() }
     }
 }
 

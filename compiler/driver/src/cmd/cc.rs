@@ -4,6 +4,7 @@
 //! `-v -E -`, `-dM -E -`, `-mcpu=help`, dependency files. The exit code is 0 or, as with clang, 1,
 //! whatever is wrong.
 
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use skep_compiler::{Options, compile};
@@ -126,7 +127,8 @@ fn one(cx: &Invocation, levels: &Levels, input: &str, io: &mut Io<'_>) -> Result
     }
     let mut options = cx.pp.clone();
     options.text_only = matches!(cx.mode, Mode::Preprocess | Mode::Dependencies);
-    let mut session = Session::new(&files, options);
+    // The process ends with its work: taking names, trees and code apart would only cost time.
+    let mut session = ManuallyDrop::new(Session::new(&files, options));
     if let Some(limit) = cx.error_limit {
         session.diags = Diagnostics::new(limit);
     }
@@ -189,12 +191,16 @@ fn object(cx: &Invocation, input: &str, session: &mut Session<'_>, io: &mut Io<'
     };
     let compiled = compile(session, input, &options, &mut |_, _| {});
     report(cx, session, io)?;
-    let compiled = compiled.map_err(|_| Error::FINDINGS)?;
-    let (extension, bytes) = match cx.mode {
-        Mode::Assembly => ("s", crate::listing::assembly(&compiled, session).into_bytes()),
-        _ => ("o", compiled.object),
+    let compiled = ManuallyDrop::new(compiled.map_err(|_| Error::FINDINGS)?);
+    let listing = match cx.mode {
+        Mode::Assembly => Some(crate::listing::assembly(&compiled, session)),
+        _ => None,
+    };
+    let (extension, bytes) = match &listing {
+        Some(text) => ("s", text.as_bytes()),
+        None => ("o", compiled.object.as_slice()),
     };
     let output = cx.output.clone().unwrap_or_else(|| deps::in_current_directory(input, extension));
-    io.write(&output, &bytes)?;
+    io.write(&output, bytes)?;
     deps::write(cx, input, &compiled.deps, io)
 }

@@ -3,7 +3,7 @@
 use super::live::{LiveSet, Liveness};
 use super::{Generation, Work};
 use crate::codegen::mir::{Op, Reg, Role};
-use crate::ir::hash::LookupSet;
+use crate::hash::LookupSet;
 
 /// How many machine registers there are to allocate: `r0` to `r9`.
 pub const COLOURS: usize = 10;

@@ -134,30 +134,44 @@ impl Search {
         from: Start,
         here: Option<(&str, bool)>,
     ) -> Result<Option<Found>, (String, String)> {
-        let mut candidates: Vec<(String, Option<usize>, bool)> = Vec::new();
         if header.name.starts_with('/') {
-            candidates.push((header.name.clone(), None, false));
-        } else {
-            if let (Start::Normal, false, Some((dir, is_system))) = (&from, header.angled, here) {
-                candidates.push((join(dir, &header.name), None, is_system));
-            }
-            let first = match from {
-                Start::After(dir) => dir + 1,
-                Start::Normal if header.angled => self.angled,
-                Start::Normal => 0,
-            };
-            for (at, dir) in self.dirs.iter().enumerate().skip(first) {
-                candidates.push((join(&dir.path, &header.name), Some(at), dir.is_system));
+            return self.candidate(files, header.name.clone(), None, false);
+        }
+        if let (Start::Normal, false, Some((dir, is_system))) = (&from, header.angled, here) {
+            let found = self.candidate(files, join(dir, &header.name), None, is_system)?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
-        for (path, dir, is_system) in candidates {
-            match self.read(files, &path) {
-                Ok(known) => return Ok(Some(Found { path, known, dir, is_system })),
-                Err(ReadError::NotFound) => {}
-                Err(ReadError::Failed(why)) => return Err((path, why)),
+        let first = match from {
+            Start::After(dir) => dir + 1,
+            Start::Normal if header.angled => self.angled,
+            Start::Normal => 0,
+        };
+        for at in first..self.dirs.len() {
+            let Some(dir) = self.dirs.get(at) else { break };
+            let (path, is_system) = (join(&dir.path, &header.name), dir.is_system);
+            let found = self.candidate(files, path, Some(at), is_system)?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)
+    }
+
+    /// The file at `path`, if there is one; an error says which file cannot be read and why.
+    fn candidate(
+        &mut self,
+        files: &dyn Files,
+        path: String,
+        dir: Option<usize>,
+        is_system: bool,
+    ) -> Result<Option<Found>, (String, String)> {
+        match self.read(files, &path) {
+            Ok(known) => Ok(Some(Found { path, known, dir, is_system })),
+            Err(ReadError::NotFound) => Ok(None),
+            Err(ReadError::Failed(why)) => Err((path, why)),
+        }
     }
 }
 
@@ -188,8 +202,8 @@ fn unique(dirs: Vec<Dir>) -> Vec<Dir> {
 fn join(dir: &str, name: &str) -> String {
     match dir {
         "" => name.to_string(),
-        _ if dir.ends_with('/') => format!("{dir}{name}"),
-        _ => format!("{dir}/{name}"),
+        _ if dir.ends_with('/') => [dir, name].concat(),
+        _ => [dir, "/", name].concat(),
     }
 }
 

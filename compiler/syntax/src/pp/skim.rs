@@ -199,6 +199,9 @@ fn word_len(text: &[u8], at: usize) -> usize {
 
 /// Whether only blanks, and splices with blanks before them, stand before `at` on its line.
 fn starts_line(text: &[u8], at: usize) -> bool {
+    if at == 0 {
+        return true;
+    }
     let mut before = text.get(..at).unwrap_or(&[]);
     loop {
         before = trim_blanks(before);
@@ -210,8 +213,11 @@ fn starts_line(text: &[u8], at: usize) -> bool {
 
 /// Without the blanks at its end.
 fn trim_blanks(text: &[u8]) -> &[u8] {
-    let blanks = text.iter().rev().take_while(|b| matches!(b, b' ' | b'\t' | b'\r' | 0x0b | 0x0c)).count();
-    text.get(..text.len() - blanks).unwrap_or(&[])
+    let mut text = text;
+    while let [rest @ .., b' ' | b'\t' | b'\r' | 0x0b | 0x0c] = text {
+        text = rest;
+    }
+    text
 }
 
 /// Length of a backslash with the line end behind it; 0 if that is not what stands at `at`.

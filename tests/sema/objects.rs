@@ -204,3 +204,26 @@ fn compare(count: &mut Count, options: &skep_syntax::pp::Options, file: &Path, t
         Err(_) => count.failed.push(name),
     }
 }
+
+#[test]
+fn assembly_refers_to_symbols_by_name() {
+    let source = "#define SEC(x) __attribute__((section(x), used))\n\
+        extern int kf(int x) SEC(\".ksyms\");\n\
+        extern const int CONFIG_HZ SEC(\".kconfig\");\n\
+        int limit = 7;\n\
+        SEC(\"tc\") long f(void *ctx) {\n\
+            long a, b;\n\
+            asm volatile(\"%0 = limit ll\" : \"=r\"(a));\n\
+            asm volatile(\"%0 = CONFIG_HZ ll; %0 = *(u32 *)(%0 + 0)\" : \"=r\"(b));\n\
+            asm volatile(\"call kf\" ::: \"r0\", \"r1\", \"r2\", \"r3\", \"r4\", \"r5\");\n\
+            return a + b;\n\
+        }\n";
+    let mut files = skep_syntax::pp::MemoryFiles::new();
+    files.add("x.c", source);
+    let mut session = Session::new(&files, Default::default());
+    let compiled =
+        compile(&mut session, "x.c", &Options::default(), &mut |_, _| {}).expect("the program compiles");
+    let function = compiled.code.functions.first().expect("there is one function");
+    let symbols = function.relocs.iter().map(|reloc| compiled.ir.symbols[reloc.symbol].name.as_str());
+    assert_eq!(symbols.collect::<Vec<_>>(), ["limit", "CONFIG_HZ", "kf"]);
+}

@@ -122,8 +122,10 @@ impl Writer<'_> {
         let proto = match &function.body {
             Some(body) => {
                 let params = body.locals.iter().take(body.n_params as usize);
-                let names: Vec<_> = params.map(|local| local.name).collect();
-                self.types.prototype(function.ty, &names)
+                // The parameters of a function that is only assembly have no names, as in clang.
+                let name = |name| if function.naked { None } else { name };
+                let params: Vec<_> = params.map(|local| (name(local.name), local.ty)).collect();
+                self.types.prototype(function.ty, &params)
             }
             // What is only declared has no names of parameters, as any function type.
             None => self.types.full(self.input.module.types.canonical(function.ty)),

@@ -37,8 +37,8 @@ enum Task {
     /// Look at the members of a record from this one on, then describe the record.
     Members(RecordId, btf::TypeId, usize),
     /// Look at the result and the parameters of a function type from this one on, then describe the
-    /// type if it has an id.
-    Params(TypeId, Option<btf::TypeId>, usize),
+    /// type.
+    Params(TypeId, btf::TypeId, usize),
 }
 
 /// Writes types on demand, each once.
@@ -112,14 +112,20 @@ impl<'a> TypeWriter<'a> {
         self.full(ty)
     }
 
-    /// A FUNC_PROTO with these names of parameters; there are none but in definitions.
-    pub fn prototype(&mut self, ty: TypeId, names: &[Option<Symbol>]) -> btf::TypeId {
-        let ty = self.types.canonical(ty);
-        let Type::Function(function) = self.types.get(ty) else { return btf::TypeId::VOID };
+    /// The FUNC_PROTO of a definition: its parameters have names, and qualifiers of their own.
+    pub fn prototype(&mut self, ty: TypeId, params: &[(Option<Symbol>, TypeId)]) -> btf::TypeId {
+        let Type::Function(function) = self.types.shape(ty) else { return btf::TypeId::VOID };
         let id = self.builder.reserve();
-        self.work.push(Task::Params(ty, None, 0));
-        self.drain();
-        self.define_prototype(id, function, names);
+        let ret = self.full(function.ret);
+        let mut described = Vec::new();
+        for &(name, ty) in params {
+            let name = name.map_or("", |name| self.names.name(name));
+            described.push(Param { name, ty: self.full(ty) });
+        }
+        if function.variadic {
+            described.push(Param { name: "", ty: btf::TypeId::VOID });
+        }
+        self.builder.define(id, &btf::Type::FuncProto { ret, params: described });
         id
     }
 
@@ -253,7 +259,7 @@ impl<'a> TypeWriter<'a> {
                 let count = len.unwrap_or(0).try_into().unwrap_or(u32::MAX);
                 self.builder.define(id, &btf::Type::Array { elem, index, count });
             }
-            Type::Function(_) => self.work.push(Task::Params(ty, Some(id), 0)),
+            Type::Function(_) => self.work.push(Task::Params(ty, id, 0)),
             Type::Record(record) => self.work.push(Task::Members(*record, id, 0)),
             Type::Enum(e) => {
                 let e = &types.enums[e.0 as usize];
@@ -321,25 +327,23 @@ impl<'a> TypeWriter<'a> {
     }
 
     /// Result and parameters of a function type, one after another; then the type itself.
-    fn params(&mut self, ty: TypeId, id: Option<btf::TypeId>, at: usize) {
+    fn params(&mut self, ty: TypeId, id: btf::TypeId, at: usize) {
         let Type::Function(function) = self.types.get(ty) else { return };
         let next = at.checked_sub(1).map_or(Some(function.ret), |param| function.params.get(param).copied());
-        match (next, id) {
-            (Some(next), _) => {
+        match next {
+            Some(next) => {
                 self.work.push(Task::Params(ty, id, at + 1));
                 self.id_of(next, Route::Full);
             }
-            (None, Some(id)) => self.define_prototype(id, function, &[]),
-            (None, None) => {}
+            None => self.define_prototype(id, function),
         }
     }
 
     /// Describes a function type whose result and parameters are known.
-    fn define_prototype(&mut self, id: btf::TypeId, function: &FunctionType, names: &[Option<Symbol>]) {
+    fn define_prototype(&mut self, id: btf::TypeId, function: &FunctionType) {
         let mut params = Vec::new();
-        for (index, &param) in function.params.iter().enumerate() {
-            let name = names.get(index).copied().flatten().map_or("", |name| self.names.name(name));
-            params.push(Param { name, ty: self.id_of(param, Route::MemberPointer) });
+        for &param in &function.params {
+            params.push(Param { name: "", ty: self.id_of(param, Route::MemberPointer) });
         }
         if function.variadic {
             params.push(Param { name: "", ty: btf::TypeId::VOID });

@@ -11,6 +11,7 @@ use crate::hir::{Asm, AsmConstraint, AsmInput, AsmOutput, Expr, ExprKind, LabelI
 use super::Sema;
 use super::access::Operand;
 use super::consteval::truncate;
+use super::scope::Binding;
 
 /// What a template may refer to.
 struct Names {
@@ -52,6 +53,7 @@ impl Sema<'_, '_> {
             // Without operands there is nothing that `%` could introduce.
             template = template.replace('%', "%%");
         }
+        self.mention_symbols(&template);
         let volatile = asm.is_volatile || asm.is_goto || outputs.is_empty();
         let asm = Asm { template, volatile, outputs, inputs, clobbers, memory, labels: targets };
         out.push(Stmt { kind: StmtKind::Asm(Box::new(asm)), span });
@@ -59,6 +61,17 @@ impl Sema<'_, '_> {
 
     fn text(&self, id: StrId) -> String {
         String::from_utf8_lossy(self.ast.string_bytes(id)).into_owned()
+    }
+
+    /// Declares what the text of assembly names, so that the object has a symbol for it.
+    fn mention_symbols(&mut self, template: &str) {
+        for word in template.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+            if let Some(name) = self.cx.names.lookup(word.as_bytes())
+                && let Some((Binding::Func(func), _)) = self.entity(name)
+            {
+                self.queue_function(func);
+            }
+        }
     }
 
     fn asm_target(&mut self, name: Symbol, at: Span) -> LabelId {

@@ -14,7 +14,7 @@ use super::report::Cause;
 use super::scalar::Scalar;
 use super::stack;
 use super::state::State;
-use super::walk::{Check, Walk, read};
+use super::walk::{Check, Next, Walk, read};
 use crate::object::CORE_POISON;
 
 /// Helpers after which every pointer into the packet is stale (kernel
@@ -55,7 +55,10 @@ pub fn moves_packet(helper: &Helper) -> bool {
 /// What a call has learned of its arguments so far.
 #[derive(Default)]
 pub struct Call {
-    map: Option<u32>,
+    /// The map among the arguments.
+    pub map: Option<u32>,
+    /// The function that the helper calls.
+    callback: Option<u32>,
     /// The constant size to reserve.
     alloc: Option<u32>,
     /// The reference that an argument gives back.
@@ -67,7 +70,7 @@ pub struct Call {
 }
 
 impl Walk<'_> {
-    pub(super) fn call_helper(&mut self, state: &mut State, slot: u32, id: i32) -> Check {
+    pub(super) fn call_helper(&mut self, state: &mut State, slot: u32, id: i32) -> Check<Next> {
         if id == CORE_POISON {
             return Err(Cause::CorePoison {});
         }
@@ -109,9 +112,12 @@ impl Walk<'_> {
         if moves_packet(helper) {
             self.forget_packet(state, slot);
         }
+        if let Some(start) = call.callback {
+            return self.call_back(state, slot, helper, &call, start);
+        }
         let result = self.result(state, slot, helper, &call)?;
         state.clobber(result);
-        Ok(())
+        Ok(Next::To(slot + 1))
     }
 
     /// No pointer into the packet may be used any more.
@@ -285,9 +291,16 @@ impl Walk<'_> {
                 _ if matches!(arg, Arg::BtfOrNull(_)) && reg.value() == Some(0) => Ok(()),
                 _ => Err(wrong("a trusted pointer to a kernel structure")),
             },
-            Arg::StackOrNull
-            | Arg::Callback
-            | Arg::SpinLock
+            Arg::StackOrNull => match reg {
+                Reg::Pointer(Pointer { kind: PtrKind::Stack(_), .. }) => Ok(()),
+                _ if reg.value() == Some(0) => Ok(()),
+                _ => Err(wrong("a pointer to the stack or null")),
+            },
+            Arg::Callback => {
+                call.callback = Some(self.callback(&reg).ok_or_else(|| wrong("a function of the program"))?);
+                Ok(())
+            }
+            Arg::SpinLock
             | Arg::Timer
             | Arg::Dynptr
             | Arg::DynptrUninit

@@ -68,7 +68,8 @@ impl State {
     pub fn equals(&self, new: &State) -> bool {
         self.same_shape(new)
             && Ids::default().all(self, new, |ids, old, new| {
-                old.regs[..10].iter().zip(&new.regs).all(|(old, new)| ids.reg_equals(old, new))
+                old.rounds == new.rounds
+                    && old.regs[..10].iter().zip(&new.regs).all(|(old, new)| ids.reg_equals(old, new))
                     && ids.stack_equals(&old.stack, &new.stack)
             })
     }
@@ -77,7 +78,11 @@ impl State {
         self.frames.len() == new.frames.len()
             && self.references.len() == new.references.len()
             && (self.rcu, self.preempt) == (new.rcu, new.preempt)
-            && self.frames.iter().zip(&new.frames).all(|(a, b)| a.start == b.start && a.call == b.call)
+            && self
+                .frames
+                .iter()
+                .zip(&new.frames)
+                .all(|(a, b)| (a.start, a.call, a.callback) == (b.start, b.call, b.callback))
     }
 }
 

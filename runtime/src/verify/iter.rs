@@ -73,7 +73,8 @@ impl Walk<'_> {
         }
         let mut more = state.clone();
         self.set(&mut more, home, PtrKind::Iter { ty, active: true, depth: depth + 1 });
-        self.widen(&mut more, slot);
+        // The newest state kept here is the one before this very call.
+        self.widen(&mut more, slot, 1);
         more.clobber(match element {
             Reg::Pointer(p) => Reg::Pointer(Pointer { nullable: false, ..p }),
             other => other,
@@ -147,8 +148,8 @@ impl Walk<'_> {
     }
 
     /// Forgets the numbers that changed since the last round and did not matter.
-    fn widen(&mut self, state: &mut State, slot: u32) {
-        let Some((before, precise)) = self.store.last_round(slot, state) else { return };
+    pub(super) fn widen(&mut self, state: &mut State, slot: u32, newer: usize) {
+        let Some((before, precise)) = self.store.last_round(slot, state, newer) else { return };
         let mut changed = alloc::vec::Vec::new();
         state.each_place(|place, reg| {
             if let (Reg::Scalar(new), Some(Reg::Scalar(old))) = (reg, before.at(place))

@@ -72,7 +72,10 @@ impl<'a> Walk<'a> {
                 state.preempt = state.preempt.checked_sub(1).ok_or(Cause::Unbalanced { what: PREEMPT })?;
             }
             "bpf_throw" => {
-                // The program ends here, with this result.
+                // The program ends here, with this result, unless a helper would have to end too.
+                if state.frames.iter().any(|frame| frame.callback.is_some()) {
+                    return Err(Cause::ThrowInCallback {});
+                }
                 let cookie = read(state, R::R1)?;
                 self.need(state, R::R1);
                 self.check_end(state, slot, &cookie)?;

@@ -10,13 +10,14 @@ use alloc::vec::Vec;
 use skep_stdlib::helpers::Helper;
 use skep_stdlib::isa::{AluOp, AtomicOp, CallTarget, Insn, Operand, Reg};
 
+use super::callback::goes_round;
 use crate::object::Program;
 
 /// The results for one program.
 pub struct Liveness {
     live: Vec<u16>,
     joins: Vec<bool>,
-    /// Calls that are gone round: of functions that move iterators.
+    /// Calls that are gone round: of functions that move iterators or call back.
     loops: Vec<bool>,
 }
 
@@ -34,6 +35,10 @@ impl Liveness {
                 Insn::Branch { .. } | Insn::MayGoto { .. } => slot,
                 Insn::Jump { .. } => successors(slot, insn)[0],
                 Insn::Call(CallTarget::Local(_)) => slot + 1,
+                Insn::Call(CallTarget::Helper(id)) if goes_round(*id) => {
+                    loops[slot as usize] = true;
+                    slot
+                }
                 Insn::Call(CallTarget::Kfunc { id, .. }) if moves(*id) => {
                     loops[slot as usize] = true;
                     slot
@@ -74,7 +79,7 @@ impl Liveness {
         self.live.get(slot as usize).copied().unwrap_or(0)
     }
 
-    /// Is this a call that moves an iterator?
+    /// Is this a call that moves an iterator or calls back?
     pub fn is_loop(&self, slot: u32) -> bool {
         self.loops.get(slot as usize).copied().unwrap_or(false)
     }

@@ -13,6 +13,7 @@
 //! | `alu`, `branch`, `mem`, `stack`, `ctx`, `call` | one kind of instruction each |
 //! | `fields` | what in a map value belongs to the kernel |
 //! | `region` | memory that is handed to a callee |
+//! | `callback` | helpers that call functions of the program |
 //! | `kfunc`, `iter` | kernel functions, iterators |
 //! | `global` | functions that are verified by their prototype |
 //! | `object` | sockets, maps and kernel structures |
@@ -23,6 +24,7 @@
 mod alu;
 mod branch;
 mod call;
+mod callback;
 mod cover;
 mod ctx;
 mod depth;

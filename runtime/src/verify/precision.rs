@@ -11,6 +11,7 @@
 
 use skep_stdlib::isa::{AtomicOp, CallTarget, Insn, Operand, Reg as R};
 
+use super::callback::pointer_register;
 use super::marks::{Marks, Place};
 use super::reg::Reg;
 use super::state::State;
@@ -48,7 +49,7 @@ impl Walk<'_> {
         {
             match node.event {
                 Event::Kept(index) => self.store.demand(index, &mut wanted),
-                Event::Plain | Event::Stack(_) | Event::Jump(..) => {
+                Event::Plain | Event::Stack(_) | Event::Jump(..) | Event::Callback => {
                     if let Some(insn) = self.cx.program.code.at(node.slot) {
                         self.undo(insn, &node, &mut wanted, &mut depth);
                     }
@@ -136,9 +137,13 @@ impl Walk<'_> {
                     set.enter(depth);
                 }
             }
+            Insn::Call(CallTarget::Helper(id)) if matches!(node.event, Event::Callback) => {
+                set.enter_callback(depth, pointer_register(id));
+            }
             Insn::Call(CallTarget::Helper(_) | CallTarget::Kfunc { .. } | CallTarget::Reg(_)) => {
                 set.clobber();
             }
+            Insn::Exit if matches!(node.event, Event::Callback) => set.leave_callback(depth),
             Insn::Exit => set.leave(depth),
         }
     }
@@ -216,6 +221,31 @@ impl Frame<'_> {
         self.wanted.regs[self.depth] = 0;
         self.wanted.slots[self.depth] = 0;
         *depth = caller;
+    }
+
+    /// Back over the call of a function by a helper, into the caller, whose registers are as they
+    /// were; the caller's pointer was r3.
+    fn enter_callback(mut self, depth: &mut usize, pointer: u8) {
+        let Some(caller) = self.depth.checked_sub(1) else { return };
+        let wanted = self.wanted.contains(Place::Reg(self.depth as u8, pointer));
+        self.wanted.regs[self.depth] = 0;
+        self.wanted.slots[self.depth] = 0;
+        self.depth = caller;
+        if wanted {
+            self.add(R::R3);
+        }
+        *depth = caller;
+    }
+
+    /// Back over the return to a helper, into the function, from which nothing comes.
+    fn leave_callback(self, depth: &mut usize) {
+        let callee = self.depth + 1;
+        if callee >= self.wanted.regs.len() {
+            return;
+        }
+        self.wanted.regs[callee] = 0;
+        self.wanted.slots[callee] = 0;
+        *depth = callee;
     }
 
     /// Back over a return, into the callee: the result is its r0.

@@ -114,8 +114,9 @@ impl Store {
         }
     }
 
-    /// The open state that was last kept at this instruction, and what mattered after it.
-    pub fn last_round(&self, slot: u32, state: &State) -> Option<(&State, Marks)> {
+    /// The open state that was last kept at this instruction, but for `newer` ones, and what
+    /// mattered after it.
+    pub fn last_round(&self, slot: u32, state: &State, newer: usize) -> Option<(&State, Marks)> {
         let same = |kept: &&Kept| {
             kept.open > 0
                 && kept.state.frames.len() == state.frames.len()
@@ -127,10 +128,8 @@ impl Store {
                     .all(|(a, b)| a.call == b.call && a.start == b.start)
         };
         let known = self.by_slot.get(slot as usize)?.iter().rev();
-        // The newest is the state before this very call.
         let mut open = known.map(|&index| &self.kept[index as usize]).filter(same);
-        open.next()?;
-        open.next().map(|kept| (&kept.state, kept.precise))
+        open.nth(newer).map(|kept| (&kept.state, kept.precise))
     }
 
     /// Notes that the numbers in these places mattered after the kept state; what is left is what
@@ -162,8 +161,12 @@ impl Kept {
 /// The registers of each frame that are live where the state was kept.
 fn live_at(state: &State, slot: u32, live: &Liveness) -> impl Fn(usize, &Frame) -> u16 + use<> {
     // Where a caller goes on, with what the callee cannot change.
-    let calls = state.frames.iter().skip(1).map(|frame| frame.call.map_or(0, |call| call + 1));
-    let mut sets: Vec<u16> = calls.map(|after| live.at(after) & SAVED).collect();
+    let back = |frame: &Frame| match (frame.call, frame.callback) {
+        (Some(call), Some(_)) => live.at(call),
+        (Some(call), None) => live.at(call + 1) & SAVED,
+        (None, _) => u16::MAX,
+    };
+    let mut sets: Vec<u16> = state.frames.iter().skip(1).map(back).collect();
     sets.push(live.at(slot));
     move |depth, _| sets.get(depth).copied().unwrap_or(u16::MAX)
 }

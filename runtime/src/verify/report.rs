@@ -171,6 +171,8 @@ causes! {
     KfuncTooNew { function: &'static str, since: String }
     "V0311" "call that may sleep where that is not allowed"
     Sleeps { callee: String }
+    "V0312" "exception in a function that a helper calls"
+    ThrowInCallback { }
     "V0401" "return value out of range"
     ReturnRange { min: i32, max: i32, low: i64, high: i64 }
     "V0402" "reference that is not given back"
@@ -241,6 +243,7 @@ impl Cause {
             Cause::KfuncTooNew { function, since } => format!("`{function}` exists since Linux {since}"),
             Cause::Sleeps { callee } => format!("`{callee}` may sleep, which is not allowed here"),
             Cause::Unbalanced { what } => format!("{what} is entered without being left, or the reverse"),
+            Cause::ThrowInCallback {} => "an exception is thrown in a function that a helper calls".into(),
             Cause::Uninit { reg } => format!("`r{reg}` is used but holds nothing"),
             Cause::PointerArithmetic { kind, why, .. } => format!("{why} on a pointer to {}", kind.noun()),
             Cause::UnboundedOffset { kind, .. } => {

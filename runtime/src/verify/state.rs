@@ -50,6 +50,10 @@ pub struct Frame {
     pub start: u32,
     /// The slot of the call, to return after it.
     pub call: Option<u32>,
+    /// A helper called it, to return to the call itself; so many references were held then.
+    pub callback: Option<usize>,
+    /// How often the helper that is being called has called back.
+    pub rounds: u32,
 }
 
 /// A reference that must be given back.
@@ -79,7 +83,7 @@ impl Frame {
     pub fn new(depth: u32, start: u32, call: Option<u32>) -> Frame {
         let mut regs = [Reg::Uninit; 11];
         regs[10] = Reg::pointer(PtrKind::Stack(depth), start);
-        Frame { regs, stack: Vec::new(), start, call }
+        Frame { regs, stack: Vec::new(), start, call, callback: None, rounds: 0 }
     }
 
     /// The slot with the byte at `offset` from the frame pointer (negative), grown when needed.

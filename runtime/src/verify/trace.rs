@@ -22,6 +22,8 @@ pub enum Event {
     /// A conditional jump went this way, unless there was no choice; numbers in the groups with
     /// this index were narrowed together, if it is not 0.
     Jump(Option<bool>, u32),
+    /// A helper calls a function of the program, or that returns to the helper.
+    Callback,
     /// Not an instruction: before the next one, the state with this index was kept.
     Kept(u32),
 }

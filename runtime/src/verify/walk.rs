@@ -187,6 +187,10 @@ impl<'a> Walk<'a> {
                     let before = self.at;
                     let event = self.event;
                     self.jumped(true);
+                    if let Event::Callback = self.event {
+                        // Nothing of the new frame was there before.
+                        self.at.written[state.frames.len() - 1] = u64::MAX;
+                    }
                     self.at.tip = self.trace.push(self.at.tip, slot, self.event);
                     self.paths.push(Path { state: *state, slot: taken, at: self.at });
                     self.store.open(self.at.parent);
@@ -201,8 +205,11 @@ impl<'a> Walk<'a> {
 
     /// The running instruction, a conditional jump, went this way.
     fn jumped(&mut self, taken: bool) {
-        if let Event::Jump(went, _) = &mut self.event {
-            *went = Some(taken);
+        match &mut self.event {
+            Event::Jump(went, _) => *went = Some(taken),
+            // The helper is done without calling back.
+            Event::Callback if !taken => self.event = Event::Plain,
+            Event::Callback | Event::Plain | Event::Stack(_) | Event::Kept(_) => {}
         }
         self.at.jumps += 1;
     }
@@ -243,7 +250,7 @@ impl<'a> Walk<'a> {
                 return self.branch(state, slot, width, cond, dst, src, target(slot, off.into()));
             }
             Insn::Call(CallTarget::Local(off)) => return self.enter(state, slot, target(slot, off)),
-            Insn::Call(CallTarget::Helper(id)) => self.call_helper(state, slot, id)?,
+            Insn::Call(CallTarget::Helper(id)) => return self.call_helper(state, slot, id),
             Insn::Call(CallTarget::Kfunc { id, .. }) => return self.call_kfunc(state, slot, id),
             Insn::Call(CallTarget::Reg(_)) => {
                 return Err(Cause::Unsupported { what: "a call through a register".into() });
@@ -279,6 +286,9 @@ impl<'a> Walk<'a> {
             self.check_end(state, slot, &result)?;
             return Ok(Next::Ended);
         };
+        if let Some(held) = state.frame().callback {
+            return self.return_from_callback(state, call, held);
+        }
         let depth = state.frames.len() as u32 - 1;
         if let Reg::Pointer(pointer) = result
             && pointer.kind == PtrKind::Stack(depth)

@@ -30,6 +30,7 @@
 
 mod address;
 mod alias;
+mod arguments;
 pub mod bits;
 mod cfg;
 mod checks;
@@ -220,8 +221,10 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
     }
     work.immutable = globals::immutable(work.module);
     work.done.clear();
+    work.arguments();
     work.inline();
     globals::remove_dead_functions(work.module);
+    work.arguments();
     for index in 0..work.module.functions.len() {
         work.sequence(index, LOWER);
         work.repeat(index, SCALAR);
@@ -262,6 +265,17 @@ impl<'a, 'o> Work<'a, 'o> {
         let immutable = globals::immutable(module);
         let (changes, done) = Default::default();
         Work { module, options, immutable, limits: RefCell::default(), observer, late: false, changes, done }
+    }
+
+    /// Makes what every call passes alike known to the callees.
+    fn arguments(&mut self) {
+        if self.options.level > 0 {
+            for symbol in arguments::run(self.module) {
+                if let Some(index) = self.module.functions.iter().position(|f| f.symbol == symbol) {
+                    self.observe(index, "arguments");
+                }
+            }
+        }
     }
 
     /// Simplifies each function, inlines into it, and again as long as calls are found.

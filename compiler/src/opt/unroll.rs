@@ -8,7 +8,7 @@
 //!   jump block1(v4)
 //! ```
 //!
-//! Wished by a pragma, or small: at most [`SMALL_ROUNDS`] rounds of one block without branches. The
+//! Wished by a pragma, or small: at most [`SMALL_ROUNDS`] rounds without branches, or two longer ones. The
 //! number of rounds is found by evaluating the loop's conditions round by round. A loop that is
 //! wished to be unrolled `n` times and has more rounds, or an unknown number, gets `n` copies of its
 //! body with all their tests.
@@ -33,6 +33,11 @@ const FULL_SIZE: usize = 40_000;
 const SMALL_ROUNDS: usize = 8;
 /// Instructions of all its copies.
 const SMALL_SIZE: usize = 64;
+/// Rounds of a loop that is unrolled without being asked although its copies are not small: what is
+/// computed from the counter, and tested after the loop, becomes constant.
+const FEW_ROUNDS: usize = 2;
+/// Instructions of all its copies.
+const FEW_SIZE: usize = 240;
 
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
@@ -73,9 +78,10 @@ fn plan(f: &Function, cx: &Cx<'_>, flow: &Flow, l: &Loop) -> Option<Plan> {
     match wish {
         Unroll::Never => None,
         Unroll::Auto => {
-            let simple = cx.options.level >= 2 && branches(f, l) == 1 && size <= SMALL_SIZE;
-            let rounds = rounds().filter(|&n| simple && n <= SMALL_ROUNDS && (n + 1) * size <= SMALL_SIZE)?;
-            Some(Plan::Full(rounds))
+            let simple = cx.options.level >= 2 && branches(f, l) == 1 && size <= FEW_SIZE;
+            let small = |n: usize| n <= SMALL_ROUNDS && (n + 1) * size <= SMALL_SIZE;
+            let few = |n: usize| n <= FEW_ROUNDS && n * size <= FEW_SIZE;
+            simple.then(rounds)?.filter(|&n| small(n) || few(n)).map(Plan::Full)
         }
         Unroll::Full => Some(match rounds() {
             Some(n) if (n + 1).saturating_mul(size) <= FULL_SIZE => Plan::Full(n),

@@ -15,6 +15,7 @@ pub mod check;
 mod coalesce;
 mod commute;
 mod graph;
+mod late;
 mod live;
 mod spill;
 
@@ -64,6 +65,7 @@ pub fn prepare(func: &mut Func) {
     let mut work = Work::new(func);
     let live = live::Liveness::new(&work);
     commute::run(&mut work, &live);
+    late::run(&mut work, &live);
     work.write_back();
 }
 

@@ -9,7 +9,7 @@ use skep_stdlib::isa::{AluOp, Cpu, Endian, Width};
 use super::facts::width_of;
 use super::{Form, Selector};
 use crate::codegen::mir::{Op, Reg, Src};
-use crate::ir::{BinaryOp, InstData, Type, Value};
+use crate::ir::{BinaryOp, CoreId, InstData, Type, Value};
 
 impl Selector<'_> {
     pub(super) fn binary(&mut self, dst: Option<Reg>, op: BinaryOp, args: [Value; 2]) {
@@ -36,6 +36,12 @@ impl Selector<'_> {
             BinaryOp::Ashr => AluOp::Arsh,
         };
         let narrow = ty == Type::I32 && width == Width::W64;
+        if let Some((core, imm)) = self.core_operand(op, args[1])
+            && !narrow
+        {
+            self.set(dst, args[0]);
+            return self.emit_core(Op::Alu { width, op: machine, dst, src: Src::Imm(imm) }, Some(core));
+        }
         let (left, right) = if narrow { narrow_forms(op) } else { (Form::Any, Form::Any) };
         let src = self.right_operand(op, args[1], right, narrow);
         self.left_operand(dst, args[0], left);
@@ -48,6 +54,18 @@ impl Selector<'_> {
             matches!(op, BinaryOp::Add | BinaryOp::Mul | BinaryOp::And | BinaryOp::Or | BinaryOp::Xor);
         let [a, b] = [self.value(a), self.value(b)];
         if commutes && self.f.constant(a).is_some() && self.f.constant(b).is_none() { [b, a] } else { [a, b] }
+    }
+
+    /// The relocation that a right operand is, and its local value: the loader patches immediates of
+    /// arithmetic. Values of 64 bits may not fit one.
+    fn core_operand(&self, op: BinaryOp, value: Value) -> Option<(CoreId, i32)> {
+        let Some(&InstData::Core { ty: Type::I32, core }) = self.f.def(self.facts.root(value)) else {
+            return None;
+        };
+        let shift = matches!(op, BinaryOp::Shl | BinaryOp::Lshr | BinaryOp::Ashr);
+        let most = if shift { u64::from(self.ty(value).bits()) - 1 } else { i32::MAX as u64 };
+        let local = self.module.cores[core].local;
+        (local <= most).then_some((core, local as i32))
     }
 
     /// `dst` becomes the left operand.
@@ -129,7 +147,7 @@ impl Selector<'_> {
         let Some(dst) = dst else { return };
         let offset = self.value(offset);
         let (width, op) = (Width::W64, AluOp::Add);
-        if let Some(&InstData::Core { core, .. }) = self.f.def(offset)
+        if let Some(&InstData::Core { core, .. }) = self.f.def(self.facts.root(offset))
             && let Ok(imm) = i32::try_from(self.module.cores[core].local)
         {
             self.set(dst, base);

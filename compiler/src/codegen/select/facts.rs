@@ -313,6 +313,8 @@ impl Facts {
                 Some(&arg) => (of(arg), Some(f.resolve(arg))),
                 None => (Known::ANY, None),
             },
+            // Offsets, sizes, shifts, answers: small on every kernel.
+            InstData::Core { ty: Type::I32, .. } => (Known::zero_extended(31), None),
             InstData::SymbolAddr { .. }
             | InstData::SlotAddr { .. }
             | InstData::Core { .. }

@@ -551,3 +551,19 @@ fn the_checker_finds_wrong_allocations() {
     }
     assert!(wrong > 50 && passed <= 2, "{wrong} found, {passed} not");
 }
+
+#[test]
+fn small_relocations_are_immediates() {
+    let text = "core0 = 0 local 8 \"lshift_u64 a\"\nfunction @f(i64) -> i64 {\nblock0(v0: i64):\n\
+        v1 = core.i32 core0\n  v2 = zext.i64 v1\n  v3 = shl v0, v2\n  return v3\n}";
+    assert_eq!(asm(text, Cpu::V3), ["r0 = r1", "r0 <<= 8", "exit"]);
+}
+
+#[test]
+fn an_incremented_value_needs_no_copy() {
+    let text = "function @f(i64, i64) -> i64 {\nblock0(v0: i64, v1: i64):\n  v2 = iconst.i64 1\n  v3 = add v0, v2\n\
+        v4 = mul v1, v0\n  v5 = call helper 5(v4) -> i64\n  v6 = xor v5, v3\n  return v6\n}";
+    let out = asm(text, Cpu::V3);
+    assert_eq!(out.iter().filter(|line| line.as_str() == "r6 = r1").count(), 1, "{out:?}");
+    assert_eq!(out.len(), 7, "{out:?}");
+}

@@ -25,8 +25,8 @@ use crate::ir::{
     BinaryOp, Compare, ConvertOp, Function, Inst, InstData, Intrinsic, MemFlags, Preds, Type, UnaryOp, Value,
 };
 
-/// Copies of more pieces than this are refused, as by other compilers.
-const PIECES: usize = 128;
+/// Copies of more pieces than this are refused: two instructions each are enough.
+const PIECES: usize = 512;
 
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use super::asm::{AsmError, AsmErrorKind};
 use super::cursor::Cursor;
 
-/// The longest text that repetition may make.
+/// The longest text that repetition may make, each repetition counting for one byte more.
 const MAX_TEXT: usize = 16 << 20;
 
 /// How deep directives may be nested.
@@ -80,10 +80,10 @@ pub(super) fn expand(text: &str) -> Result<Cow<'_, str>, AsmError> {
         return Ok(Cow::Borrowed(text));
     }
     let statements: Vec<&str> = text.split_inclusive(['\n', ';']).collect();
-    let mut out = String::new();
+    let mut expansion = Expansion { out: String::new(), repeated: 0 };
     let error = |kind| AsmError { line: 1, column: 1, kind };
-    block(&statements, &mut out, 0).map_err(error)?;
-    Ok(Cow::Owned(out))
+    expansion.block(&statements, 0).map_err(error)?;
+    Ok(Cow::Owned(expansion.out))
 }
 
 /// The directive of a statement and its arguments.
@@ -92,50 +92,54 @@ fn directive(statement: &str) -> (&str, &str) {
     text.split_once(char::is_whitespace).unwrap_or((text, ""))
 }
 
-fn block(statements: &[&str], out: &mut String, depth: usize) -> Result<(), AsmErrorKind> {
-    if depth > MAX_DEPTH {
-        return Err(AsmErrorKind::Range);
+struct Expansion {
+    out: String,
+    repeated: usize,
+}
+
+impl Expansion {
+    fn block(&mut self, statements: &[&str], depth: usize) -> Result<(), AsmErrorKind> {
+        if depth > MAX_DEPTH {
+            return Err(AsmErrorKind::Range);
+        }
+        let mut at = 0;
+        while let Some(&statement) = statements.get(at) {
+            let (name, args) = directive(statement);
+            let (ends, count): (&[&str], usize) = match name {
+                ".rept" => (&[".endr"], Cursor { text: args, at: 0 }.narrow()?),
+                ".ifc" | ".ifnc" => {
+                    let (left, right) = args.split_once(',').ok_or(AsmErrorKind::Expected("two strings"))?;
+                    (&[".else", ".endif"], usize::from((left.trim() == right.trim()) == (name == ".ifc")))
+                }
+                _ => {
+                    self.out.push_str(statement);
+                    at += 1;
+                    continue;
+                }
+            };
+            let middle = end_of(statements, at + 1, ends)?;
+            for _ in 0..count {
+                self.block(&statements[at + 1..middle], depth + 1)?;
+                self.repeated += 1;
+                if self.out.len() + self.repeated > MAX_TEXT {
+                    return Err(AsmErrorKind::Range);
+                }
+            }
+            at = middle;
+            if directive(statements[middle]).0 == ".else" {
+                at = end_of(statements, middle + 1, &[".endif"])?;
+                if count == 0 {
+                    self.block(&statements[middle + 1..at], depth + 1)?;
+                }
+            }
+            // The end keeps its line.
+            if statements[at].ends_with('\n') {
+                self.out.push('\n');
+            }
+            at += 1;
+        }
+        Ok(())
     }
-    let mut at = 0;
-    while let Some(&statement) = statements.get(at) {
-        let (name, args) = directive(statement);
-        let (ends, count): (&[&str], usize) = match name {
-            ".rept" => {
-                let count = Cursor { text: args, at: 0 }.narrow()?;
-                (&[".endr"], count)
-            }
-            ".ifc" | ".ifnc" => {
-                let (left, right) = args.split_once(',').ok_or(AsmErrorKind::Expected("two strings"))?;
-                (&[".else", ".endif"], usize::from((left.trim() == right.trim()) == (name == ".ifc")))
-            }
-            _ => {
-                out.push_str(statement);
-                at += 1;
-                continue;
-            }
-        };
-        let middle = end_of(statements, at + 1, ends)?;
-        let body = &statements[at + 1..middle];
-        for _ in 0..count {
-            block(body, out, depth + 1)?;
-            if out.len() > MAX_TEXT {
-                return Err(AsmErrorKind::Range);
-            }
-        }
-        at = middle;
-        if directive(statements[middle]).0 == ".else" {
-            at = end_of(statements, middle + 1, &[".endif"])?;
-            if count == 0 {
-                block(&statements[middle + 1..at], out, depth + 1)?;
-            }
-        }
-        // The end keeps its line.
-        if statements[at].ends_with('\n') {
-            out.push('\n');
-        }
-        at += 1;
-    }
-    Ok(())
 }
 
 /// The statement that ends what is open from `start` on.
@@ -164,6 +168,7 @@ mod tests {
         assert!(matches!(expand("no directives"), Ok(Cow::Borrowed(_))));
         assert!(expand(".rept 2").is_err() && expand(".ifc a").is_err());
         assert!(expand(".rept 99999999\nxxxxxxxx\n.endr").is_err());
+        assert!(expand(&(".rept 99999999\n".repeat(9) + &".endr\n".repeat(9))).is_err());
         assert!(expand(&".rept 9\n".repeat(1000)).is_err());
     }
 

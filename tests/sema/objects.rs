@@ -61,9 +61,12 @@ impl Facts {
         functions
     }
 
-    /// Every type in words; types that have a name are named where others mention them.
+    /// Every type in words; types that have a name are named where others mention them. A record
+    /// that is only declared is like one that is described: which of the two is a matter of what
+    /// else is described.
     fn types(&self) -> BTreeSet<String> {
-        self.btf.ids().map(|id| describe(&self.btf, id, 0)).collect()
+        let ids = self.btf.ids().filter(|&id| self.btf.kind(id) != Some(Kind::Fwd));
+        ids.map(|id| describe(&self.btf, id, 0)).collect()
     }
 }
 
@@ -72,8 +75,13 @@ fn describe(btf: &Btf, id: TypeId, depth: u32) -> String {
     let Some(ty) = btf.ty(id) else { return "void".into() };
     let kind = btf.kind(id).unwrap_or(Kind::Void);
     let name = btf.name(id);
+    let word = match &ty {
+        Type::Fwd { union: true, .. } => Kind::Union.name(),
+        Type::Fwd { union: false, .. } => Kind::Struct.name(),
+        _ => kind.name(),
+    };
     if depth > 8 || depth > 0 && !name.is_empty() && kind != Kind::TypeTag {
-        return format!("{} {name}", kind.name());
+        return format!("{word} {name}");
     }
     let text = match ty {
         // Clang numbers static variables of one name by what else is in the module, and lays them
@@ -136,8 +144,14 @@ impl Count {
         if t.keys().eq(o.keys()) {
             self.comparable += 1;
             let (t, o) = (theirs.types(), ours.types());
-            if t != o {
-                let (less, more) = (t.difference(&o).next(), o.difference(&t).next());
+            // Clang describes more records in full than needed, and what only its own constants are.
+            let symbols = ["VAR ", "DATASEC ", "FUNC ", "DECL_TAG "];
+            let less = t.difference(&o).find(|ty| {
+                symbols.iter().any(|kind| ty.starts_with(kind))
+                    && !(ty.starts_with("DATASEC") && ty.ends_with("[]"))
+            });
+            let more = o.difference(&t).next();
+            if less.is_some() || more.is_some() {
                 self.types.push(format!("{name}: {less:?} / {more:?}"));
             }
         }
@@ -186,7 +200,7 @@ fn selftests_are_as_from_clang() {
     );
     assert!(count.wrong.is_empty(), "{:#?}", count.wrong);
     assert!(count.failed.len() * 50 <= count.files, "not compiled: {:#?}", count.failed);
-    assert!(count.types.len() * 10 <= count.comparable, "{:#?}", count.types);
+    assert!(count.types.len() * 50 <= count.comparable, "{:#?}", count.types);
 }
 
 fn compare(count: &mut Count, options: &skep_syntax::pp::Options, file: &Path, theirs: Vec<u8>) {

@@ -324,6 +324,18 @@ mod tests {
     }
 
     #[test]
+    fn assembly_survives() {
+        let text = "func @f(i64) -> i64 keep naked\n\nfunction @f(i64) -> i64 {\nblock0(v0: i64):\n  \
+            v1 = asm \"%0 = %2; %1 = %3\" [out.i64, early.i32, reg, tied.0](v0, v0) clobbers 48 effects\n  \
+            v2 = iconst.i32 1\n  v3 = asm_result(v1, v2) -> i32\n  \
+            asm \"if %0 == %1 goto %l0\" [any, imm](v0, v2) to block1, block2(v1)\n\
+            block1:\n  return v0\nblock2(v4: i64):\n  return v4\n}\n";
+        let module = parse(text).expect("the text parses");
+        assert_eq!(print_module(&module, true), text);
+        crate::ir::verify::verify_module(&module, Default::default()).expect("it is valid");
+    }
+
+    #[test]
     fn errors_name_the_place() {
         let cases = [
             ("bogus", "1:1: expected `func`, `data`, `function`, a location or a relocation, found `bogus`"),

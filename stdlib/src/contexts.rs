@@ -49,6 +49,8 @@ pub struct Field {
     pub narrow: bool,
     /// The smallest of them.
     pub least: u32,
+    /// Whether they must begin where the field does.
+    pub at_start: bool,
     /// Whether accesses of any size are allowed within the field, writes too.
     pub any_size: bool,
     /// Whether two elements may be accessed as one of 8 bytes.
@@ -114,7 +116,11 @@ pub fn access(
         || field.any_size
         || field.wide && size == 8
         || field.also_word && size == 4 && !write
-        || field.narrow && !write && size < field.unit && size >= field.least;
+        || field.narrow
+            && !write
+            && size < field.unit
+            && size >= field.least
+            && !(field.at_start && start != 0);
     // A narrow read stays within one element.
     let element = start / field.unit == (start + size - 1) / field.unit;
     if !fits || !(element || field.any_size || field.wide || field.also_word) {
@@ -148,6 +154,11 @@ impl Field {
 
     const fn narrow(self) -> Field {
         Field { narrow: true, ..self }
+    }
+
+    /// Smaller reads, but only of the first bytes.
+    const fn narrow_at_start(self) -> Field {
+        Field { narrow: true, at_start: true, ..self }
     }
 
     const fn at_least(self, least: u32) -> Field {
@@ -196,6 +207,7 @@ const fn array(name: &'static str, offset: u32, len: u32, unit: u32) -> Field {
         yields: Yield::Scalar,
         narrow: false,
         least: 1,
+        at_start: false,
         any_size: false,
         wide: false,
         also_word: false,
@@ -299,19 +311,19 @@ pub static CONTEXTS: &[ContextInfo] = &[
     ]),
     row("bpf_sock", 80, &[
         field("bound_dev_if", 0, 4).read_at(SOCK_MADE).write_at(SOCK_MADE),
-        field("family", 4, 4).narrow(),
-        field("type", 8, 4).narrow(),
-        field("protocol", 12, 4).narrow(),
+        field("family", 4, 4).narrow_at_start(),
+        field("type", 8, 4).narrow_at_start(),
+        field("protocol", 12, 4).narrow_at_start(),
         field("mark", 16, 4).read_at(SOCK_MADE).write_at(SOCK_MADE),
         field("priority", 20, 4).read_at(SOCK_MADE).write_at(SOCK_MADE),
         field("src_ip4", 24, 4).narrow().read_at(&[A::CgroupInet4PostBind]),
         array("src_ip6", 28, 16, 4).narrow().read_at(&[A::CgroupInet6PostBind]),
-        field("src_port", 44, 4).narrow().read_at(&[A::CgroupInet4PostBind, A::CgroupInet6PostBind]),
+        field("src_port", 44, 4).narrow_at_start().read_at(&[A::CgroupInet4PostBind, A::CgroupInet6PostBind]),
         field("dst_port", 48, 2).narrow().also_word(),
         field("dst_ip4", 52, 4).narrow(),
         array("dst_ip6", 56, 16, 4).narrow(),
-        field("state", 72, 4).narrow(),
-        field("rx_queue_mapping", 76, 4).narrow(),
+        field("state", 72, 4).narrow_at_start(),
+        field("rx_queue_mapping", 76, 4).narrow_at_start(),
     ]),
     row("bpf_sock_addr", 72, &[
         field("user_family", 0, 4),

@@ -5,6 +5,7 @@
 //! into the packet, and copied whole. Anything else makes them useless or is refused.
 
 use skep_stdlib::isa::{AluOp, Imm64, Operand, Reg as R, Width};
+use skep_stdlib::maps::MapType;
 
 use super::reg::{Num, Pointer, PtrKind, Reg};
 use super::report::Cause;
@@ -137,7 +138,11 @@ impl Walk<'_> {
                 let Reg::Pointer(mut pointer) = Reg::pointer(PtrKind::MapValue(index as u32), slot) else {
                     return Ok(());
                 };
-                let value_size = self.cx.map(index as u32).map_or(0, |def| def.value_size);
+                let def = self.cx.map(index as u32);
+                if def.is_some_and(|def| def.ty != MapType::Array || def.max_entries != 1) {
+                    return Err(Cause::DirectValue {});
+                }
+                let value_size = def.map_or(0, |def| def.value_size);
                 if offset >= value_size {
                     let kind = pointer.kind;
                     let (min, max) = (offset.into(), offset.into());

@@ -324,8 +324,6 @@ impl Walk<'_> {
     fn result(&mut self, state: &mut State, slot: u32, helper: &'static Helper, call: &Call) -> Check<Reg> {
         Ok(match helper.ret {
             Ret::Integer => Reg::Scalar(Num { value: self.integer_result(state, helper), id: 0, slot }),
-            // tail_call does not come back, unless it fails.
-            Ret::Void if helper.name == "tail_call" => Reg::unknown(slot),
             Ret::Void => Reg::Uninit,
             Ret::MapValue => Reg::pointer(PtrKind::MapValue(call.map.unwrap_or(u32::MAX)), slot),
             Ret::MapValueOrNull => self.element_or_null(state, slot, call.map.unwrap_or(u32::MAX)),

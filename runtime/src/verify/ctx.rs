@@ -30,6 +30,8 @@ impl Walk<'_> {
         let limit = match self.cx.prog_type.info().context {
             CtxKind::Fields(name) => return self.load_field(slot, name, &access, refused),
             CtxKind::Registers => PT_REGS_SIZE,
+            // The first bytes are the kernel's own.
+            CtxKind::Record if access.min < 8 => return Err(refused),
             CtxKind::Record => RECORD_SIZE,
             CtxKind::RawArguments => RAW_ARGS_SIZE,
             CtxKind::TypedArguments => return self.load_argument(slot, &access, refused),

@@ -16,6 +16,8 @@ use super::walk::{Check, Walk, read, write};
 
 /// Creation flag of maps that programs may only read (`BPF_F_RDONLY_PROG`).
 const READ_ONLY: u32 = 1 << 7;
+/// Variable offsets are smaller (kernel `BPF_MAX_VAR_OFF`).
+const MAX_VARIABLE: u64 = 1 << 29;
 /// Bytes of `struct bpf_flow_keys`.
 const FLOW_KEYS_SIZE: u32 = 56;
 /// Creation flag of maps that programs may only write (`BPF_F_WRONLY_PROG`).
@@ -210,6 +212,18 @@ impl Walk<'_> {
             }
             _ => self.check_access(&pointer, &access)?,
         }
+        let target = match op {
+            AtomicOp::CmpXchg => Some(R::R0),
+            AtomicOp::Xchg => Some(src),
+            AtomicOp::Add { fetch }
+            | AtomicOp::Or { fetch }
+            | AtomicOp::And { fetch }
+            | AtomicOp::Xor { fetch } => fetch.then_some(src),
+        };
+        if target == Some(base) {
+            // The kernel looks at the address again when the result has replaced it.
+            return Err(Cause::Misaligned { access });
+        }
         let fetched = old;
         match op {
             AtomicOp::CmpXchg => write(state, R::R0, fetched),
@@ -244,6 +258,13 @@ impl Walk<'_> {
         let access = *access;
         if pointer.nullable {
             return Err(Cause::MaybeNull { access });
+        }
+        let is_region =
+            matches!(pointer.kind, PtrKind::MapValue(_) | PtrKind::Mem { .. } | PtrKind::Ringbuf(_));
+        if is_region && pointer.var.r64.umax >= MAX_VARIABLE {
+            // Negative variable offsets are not followed, even where fixed ones make up for them.
+            let (min, max) = (pointer.var.r64.smin, pointer.var.r64.umax);
+            return Err(Cause::UnboundedOffset { reg: access.reg, kind: pointer.kind, min, max });
         }
         let outside = |limit: u32| access.min < 0 || access.end() > i64::from(limit);
         match pointer.kind {

@@ -133,6 +133,8 @@ causes! {
     SpecialField { access: Access, field: &'static str }
     "V0116" "read of memory that may only be written"
     WriteOnly { access: Access }
+    "V0117" "address of the value of a map that has no single one"
+    DirectValue { }
     "V0201" "register that holds nothing"
     Uninit { reg: u8 }
     "V0202" "arithmetic on a pointer that is not allowed"
@@ -244,6 +246,7 @@ impl Cause {
             Cause::Sleeps { callee } => format!("`{callee}` may sleep, which is not allowed here"),
             Cause::Unbalanced { what } => format!("{what} is entered without being left, or the reverse"),
             Cause::ThrowInCallback {} => "an exception is thrown in a function that a helper calls".into(),
+            Cause::DirectValue {} => "only an array of one entry has a value with a fixed address".into(),
             Cause::Uninit { reg } => format!("`r{reg}` is used but holds nothing"),
             Cause::PointerArithmetic { kind, why, .. } => format!("{why} on a pointer to {}", kind.noun()),
             Cause::UnboundedOffset { kind, .. } => {

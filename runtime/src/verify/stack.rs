@@ -21,7 +21,8 @@ pub struct Trust {
 
 /// Is the access inside the frame? Its offsets, as `i32`.
 pub fn bounds(access: &Access) -> Check<(i32, i32)> {
-    if access.min < i64::from(-STACK_SIZE) || access.end() > 0 {
+    // Even of no bytes the address must be one of the frame's.
+    if access.min < i64::from(-STACK_SIZE) || access.min >= 0 || access.end() > 0 {
         return Err(Cause::StackBounds { access: *access });
     }
     Ok((access.min as i32, access.end() as i32))

@@ -57,7 +57,11 @@ fn check_reached(program: &Program) -> Result<(), (u32, Cause)> {
         if let Insn::Call(CallTarget::Local(distance))
         | Insn::LoadImm64 { value: Imm64::Func(distance), .. } = insn
         {
-            work.extend(u32::try_from(i64::from(slot) + 1 + i64::from(*distance)));
+            let target = i64::from(slot) + 1 + i64::from(*distance);
+            if !program.functions.iter().any(|function| i64::from(function.start) == target) {
+                return Err((slot, Cause::BadJump { target }));
+            }
+            work.extend(u32::try_from(target));
         }
     }
     match program.code.iter().find(|(slot, _)| !reached[*slot as usize]) {

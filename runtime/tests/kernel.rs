@@ -65,6 +65,34 @@ fn the_kernel_accepts_the_seeds_and_refuses_the_unchecked_one() {
 
 /// Programs with real work, on pseudo-random input, against compiled code in the kernel.
 #[test]
+fn descriptors_that_are_not_the_programs_are_refused() {
+    use skep_stdlib::isa::{CallTarget, Imm64, Insn, Operand, Reg, Width};
+    if !kernel() {
+        return;
+    }
+    let source = "__attribute__((section(\"socket\"))) int f(void *ctx) { return 0; }";
+    let Some(bytes) = common::clang("foreign", source, &[]) else { return };
+    let load = |value| Insn::LoadImm64 { dst: Reg::R1, value };
+    let foreign = [
+        load(Imm64::MapIdx(0)),
+        load(Imm64::MapIdx(1_000_000)),
+        load(Imm64::MapIdx(-1)),
+        load(Imm64::MapIdxValue { index: 3, offset: 0 }),
+        load(Imm64::MapFd(1)),
+        load(Imm64::MapValue { fd: 1, offset: 0 }),
+        load(Imm64::BtfId { id: 1, module: 7 }),
+        Insn::Call(CallTarget::Kfunc { id: 1, module: 7 }),
+    ];
+    for insn in foreign {
+        let mut image = link(&bytes);
+        let zero = Insn::Mov { width: Width::W64, dst: Reg::R0, src: Operand::Imm(0) };
+        image.programs[0].code = skep_runtime::object::Code::new([insn, zero, Insn::Exit]);
+        let error = Kernel::load(&image).err().expect("it is refused");
+        assert!(error.to_string().contains("not the program's"), "{insn}: {error}");
+    }
+}
+
+#[test]
 fn workloads_give_the_same() {
     let Some(directory) = common::workloads().filter(|_| kernel()) else { return };
     let mut compared = 0;

@@ -4,21 +4,50 @@
 //! changing ids, into kinds it takes. Strings of line records are offsets into the object's BTF,
 //! which is loaded as it is otherwise.
 
+use std::format;
+use std::string::{String, ToString};
 use std::vec::Vec;
 
 use skep_stdlib::ByteOrder;
 use skep_stdlib::btf::{Btf, Kind};
-use skep_stdlib::isa::{EncodeError, encode};
+use skep_stdlib::isa::{CallTarget, Imm64, Insn, encode};
 
 use crate::object::Program;
 
-/// The instructions.
-pub(super) fn instructions(program: &Program) -> Result<Vec<u8>, EncodeError> {
+/// The instructions of a program that is loaded with so many maps.
+///
+/// The kernel reads descriptors from an array whose length it is not told: indices past its end, and
+/// descriptors that were not made for this program, are refused here.
+pub(super) fn instructions(program: &Program, maps: usize) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::with_capacity(program.code.len() as usize * 8);
-    for (_, insn) in program.code.iter() {
-        encode(insn, ByteOrder::HOST, &mut bytes)?;
+    for (slot, insn) in program.code.iter() {
+        if names_foreign_descriptor(insn, maps) {
+            return Err(format!(
+                "instruction {slot} (`{insn}`) names a descriptor that is not the program's"
+            ));
+        }
+        encode(insn, ByteOrder::HOST, &mut bytes).map_err(|error| error.to_string())?;
     }
     Ok(bytes)
+}
+
+fn names_foreign_descriptor(insn: &Insn, maps: usize) -> bool {
+    match *insn {
+        Insn::LoadImm64 { value, .. } => match value {
+            Imm64::MapIdx(index) | Imm64::MapIdxValue { index, .. } => {
+                usize::try_from(index).map_or(true, |index| index >= maps)
+            }
+            Imm64::MapFd(_) | Imm64::MapValue { .. } => true,
+            Imm64::BtfId { module, .. } => module != 0,
+            Imm64::Const(_) | Imm64::Func(_) => false,
+        },
+        Insn::Call(target) => match target {
+            CallTarget::Kfunc { module, .. } => module != 0,
+            CallTarget::Helper(_) | CallTarget::Local(_) | CallTarget::Reg(_) => false,
+        },
+        // No other instruction has a place for one.
+        _ => false,
+    }
 }
 
 /// `struct bpf_func_info` records; none unless every function has one, as the kernel asks.

@@ -12,7 +12,7 @@ use std::ffi::CString;
 use std::format;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::string::{String, ToString};
+use std::string::String;
 use std::vec::Vec;
 
 use skep_stdlib::btf::Kind;
@@ -125,8 +125,8 @@ impl Kernel {
         let refuse = |error: &io::Error, log: &[u8]| {
             KernelError::new(format!("program `{}`", program.name), error, text(log))
         };
-        let insns = encode::instructions(program)
-            .map_err(|error| refuse(&io::Error::other(error.to_string()), error.to_string().as_bytes()))?;
+        let insns = encode::instructions(program, self.maps.len())
+            .map_err(|error| refuse(&io::Error::other(error.as_str()), error.as_bytes()))?;
         let license = CString::new(self.image.license.as_bytes()).unwrap_or_default();
         let func_info = encode::func_info(program);
         let line_info = encode::line_info(program);

@@ -11,7 +11,8 @@
 //! - passes `&mut` slices wherever the kernel writes;
 //! - knows how much the kernel reads or writes where no length is told: map keys and values. A
 //!   [`MapFd`] remembers the sizes its map was created with (per-CPU values times the processors
-//!   that the system says are possible), and its functions refuse buffers of any other size.
+//!   that the system says are possible), and its functions refuse buffers of any other size. The
+//!   descriptors that instructions name by index are counted by `encode::instructions`.
 //!
 //! Descriptors that the kernel returns are new and owned by no one else, which is what
 //! [`OwnedFd`] asks for.

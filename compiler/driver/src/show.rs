@@ -4,7 +4,6 @@ use skep_runtime::Image;
 use skep_runtime::object::{MapRole, Program};
 use skep_runtime::vm::{MapContents, Outcome};
 use skep_stdlib::programs::ProgType;
-use skep_stdlib::programs::sections;
 
 use crate::error::Result;
 use crate::io::Io;
@@ -23,19 +22,15 @@ const TC_ACTIONS: [&str; 9] = [
     "TC_ACT_TRAP",
 ];
 
-fn prog_type(program: &Program) -> Option<ProgType> {
-    sections::find(&program.section).map(|found| found.section.ty)
-}
-
 /// The result by name where it has one, or the fault.
 pub fn verdict(program: &Program, outcome: &Outcome) -> String {
     let value = match &outcome.result {
         Err(fault) => return format!("fault: {fault}"),
         Ok(value) => *value,
     };
-    let names: &[&str] = match prog_type(program) {
-        Some(ProgType::Xdp) => &XDP_ACTIONS,
-        Some(ProgType::SchedCls | ProgType::SchedAct) => &TC_ACTIONS,
+    let names: &[&str] = match program.ty {
+        ProgType::Xdp => &XDP_ACTIONS,
+        ProgType::SchedCls | ProgType::SchedAct => &TC_ACTIONS,
         _ => &[],
     };
     match names.get(value as usize) {
@@ -46,22 +41,28 @@ pub fn verdict(program: &Program, outcome: &Outcome) -> String {
 
 /// Does the packet go on?
 pub fn passes(program: &Program, outcome: &Outcome) -> bool {
-    match (prog_type(program), &outcome.result) {
-        (Some(ProgType::Xdp), Ok(value)) => matches!(value, 2..=4),
-        (Some(ProgType::SchedCls | ProgType::SchedAct), Ok(value)) => *value != 2 && *value != 4,
+    match (program.ty, &outcome.result) {
+        (ProgType::Xdp, Ok(value)) => matches!(value, 2..=4),
+        (ProgType::SchedCls | ProgType::SchedAct, Ok(value)) => *value != 2 && *value != 4,
         (_, Ok(value)) => *value != 0,
         (_, Err(_)) => false,
     }
 }
 
-/// Result, trace lines, events.
-pub fn outcome(program: &Program, outcome: &Outcome, io: &mut Io<'_>) -> Result {
+/// Trace lines and events.
+pub fn effects(outcome: &Outcome, io: &mut Io<'_>) -> Result {
     for line in &outcome.trace {
         writeln!(io.out, "trace: {line}")?;
     }
     for event in &outcome.events {
         writeln!(io.out, "event {}: {}", event.map, hex(&event.data))?;
     }
+    Ok(())
+}
+
+/// All that a run did, and its result.
+pub fn outcome(program: &Program, outcome: &Outcome, io: &mut Io<'_>) -> Result {
+    effects(outcome, io)?;
     if let Some(redirect) = &outcome.redirect {
         let through = redirect.map.as_ref().map_or_else(String::new, |map| format!(" through {map}"));
         writeln!(io.out, "redirect{through}: {}", redirect.index)?;

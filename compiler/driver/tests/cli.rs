@@ -20,6 +20,9 @@ const GOOD: &[u8] = b"#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n\
 const UNSAFE: &[u8] = b"#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n\
     SEC(\"xdp\") int peek(struct xdp_md *ctx) { return *(char *)(long)ctx->data; }\n";
 
+const TRACED: &[u8] = b"#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n\
+    SEC(\"kprobe/f\") int traced(void *ctx) { return 0; }\n";
+
 const BROKEN: &[u8] = b"int f(void) { return nothing; }\n";
 
 /// GNU C that we do not compile.
@@ -30,6 +33,7 @@ fn place() -> Scratch {
         ("good.bpf.c", GOOD),
         ("unsafe.bpf.c", UNSAFE),
         ("broken.bpf.c", BROKEN),
+        ("traced.bpf.c", TRACED),
         ("unsupported.bpf.c", UNSUPPORTED),
         ("garbage", b"\x00\x01\x02garbage"),
         ("empty", b""),
@@ -119,6 +123,8 @@ const LINES: &[(&str, i32, &str)] = &[
     ("run good.bpf.c --prog pass --map hits", 2, "MAP:KEY=VALUE"),
     ("run good.bpf.c --prog pass --cpu-id 4294967295", 2, "0..8192"),
     ("run good.bpf.c --prog pass --repeat 0", 2, "--repeat"),
+    ("run good.bpf.c --prog pass --pcap garbage --repeat 2", 2, "cannot be used with"),
+    ("run traced.bpf.c --pkt 00", 2, "`traced` (kprobe/f) takes no packet"),
     ("dump missing.c", 2, "`missing.c`: no such file or directory"),
     ("dump sources", 2, "`sources`: is a directory"),
     ("dump good.bpf.c --what nope", 2, "possible values"),

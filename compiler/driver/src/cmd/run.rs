@@ -9,6 +9,7 @@ use skep_runtime::object::MapDef;
 use skep_runtime::pcap;
 use skep_runtime::vm::{Engine, Input, MapPreset, Value, Vm};
 use skep_runtime::{Image, Verified};
+use skep_stdlib::programs::Context;
 use skep_syntax::Session;
 
 use crate::compile::{CompileArgs, compile_file};
@@ -51,10 +52,10 @@ pub struct Args {
     #[arg(long)]
     dump_maps: bool,
     /// Show the packet afterwards
-    #[arg(long)]
+    #[arg(long, conflicts_with = "pcap")]
     dump_packet: bool,
     /// Run so many times
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "pcap", value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
     /// Nanoseconds since boot at the first reading of the clock
     #[arg(long, value_name = "NS", default_value_t = 1_000_000_000)]
@@ -106,6 +107,11 @@ pub fn run(args: Args, io: &mut Io<'_>) -> Result {
     for preset in &args.map {
         input.maps.push(map_preset(preset, verified.image())?);
     }
+    if (args.pkt.is_some() || args.pcap.is_some()) && !programs.iter().any(|&index| takes_packet(&verified, index)) {
+        let program = &verified.image().programs[programs[0]];
+        let help = "set its input with --ctx and --arg";
+        return Err(Error::usage(format!("`{}` ({}) takes no packet: {help}", program.name, program.section)));
+    }
     let mut vm = Vm::new(verified, Box::new(host(&args)?)).map_err(Error::usage)?;
     if let Some(path) = &args.pcap {
         return replay(&args, path, &mut vm, &programs, input, io);
@@ -134,6 +140,11 @@ pub fn run(args: Args, io: &mut Io<'_>) -> Result {
         }
     }
     if faulted { Err(Error::FINDINGS) } else { Ok(()) }
+}
+
+fn takes_packet(verified: &Verified, index: usize) -> bool {
+    let context = verified.image().programs[index].ty.info().context;
+    matches!(context, Context::Fields("xdp_md" | "__sk_buff" | "sk_reuseport_md" | "sk_msg_md"))
 }
 
 fn load_program(args: &Args, io: &mut Io<'_>) -> Result<Verified> {
@@ -230,6 +241,7 @@ fn replay(args: &Args, path: &str, vm: &mut Vm, programs: &[usize], mut input: I
         None => {}
     }
     let mut verdicts = std::collections::BTreeMap::<String, u64>::new();
+    let mut faulted = false;
     let mut passed = Vec::new();
     let mut maps = Vec::new();
     for packet in &capture.packets {
@@ -239,7 +251,8 @@ fn replay(args: &Args, path: &str, vm: &mut Vm, programs: &[usize], mut input: I
             input.maps.clear();
             let kind = &vm.image().programs[program];
             *verdicts.entry(show::verdict(kind, &outcome)).or_default() += 1;
-            outcome.trace.iter().try_for_each(|line| writeln!(io.out, "trace: {line}"))?;
+            show::effects(&outcome, io)?;
+            faulted |= outcome.result.is_err();
             if show::passes(kind, &outcome) {
                 passed.push(pcap::Packet { data: outcome.data, ..packet.clone() });
             }
@@ -256,5 +269,5 @@ fn replay(args: &Args, path: &str, vm: &mut Vm, programs: &[usize], mut input: I
     if args.dump_maps {
         show::maps(vm.image(), &maps, io)?;
     }
-    Ok(())
+    if faulted { Err(Error::FINDINGS) } else { Ok(()) }
 }

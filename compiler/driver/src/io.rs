@@ -11,8 +11,10 @@ use crate::error::{Error, Result};
 
 /// The directory name under which the embedded headers appear. No real directory is called that.
 pub const EMBEDDED: &str = "<skep>";
-/// The name of standard input as a file.
+/// The name of standard input on the command line.
 pub const STDIN: &str = "-";
+/// The name of standard input in messages and in `__FILE__`.
+pub const STDIN_FILE: &str = "<stdin>";
 /// Files above this size are refused before they are read.
 const MAX_FILE: u64 = 1 << 30;
 
@@ -34,7 +36,7 @@ impl Io<'_> {
         if path == STDIN {
             let mut bytes = Vec::new();
             let read = self.stdin.take(MAX_FILE).read_to_end(&mut bytes);
-            return read.map(|_| bytes).map_err(|error| Error::file("<stdin>", reason(&error)));
+            return read.map(|_| bytes).map_err(|error| Error::file(STDIN_FILE, reason(&error)));
         }
         read_file(path).map_err(|error| Error::file(path, reason(&error)))
     }
@@ -97,10 +99,11 @@ pub fn reason(error: &io::Error) -> String {
     }
 }
 
-/// Files of the disk, with the embedded headers below [`EMBEDDED`] and standard input as `-`.
+/// Files of the disk, with the embedded headers below [`EMBEDDED`] and standard input as
+/// [`STDIN_FILE`].
 #[derive(Default)]
 pub struct DiskFiles {
-    /// What standard input held, when the main file is `-`.
+    /// What standard input held, when it is the main file.
     pub stdin: Option<Vec<u8>>,
 }
 
@@ -110,7 +113,7 @@ impl Files for DiskFiles {
             let text = headers::get(name.trim_start_matches('/')).ok_or(ReadError::NotFound)?;
             return Ok(text.as_bytes().into());
         }
-        if let (STDIN, Some(bytes)) = (path, &self.stdin) {
+        if let (STDIN_FILE, Some(bytes)) = (path, &self.stdin) {
             return Ok(bytes.as_slice().into());
         }
         match read_shared(path) {

@@ -70,9 +70,9 @@ fn shown(document: &str, text: &str) -> Vec<Shown> {
             shown.output.push(line.trim_end().to_owned());
         } else if !in_block {
             for code in line.split('`').skip(1).step_by(2) {
-                // A command by its name alone, or with what is to be filled in, is not shown but named.
-                let words =
-                    code.strip_prefix("skep ").filter(|rest| rest.contains(' ') && !rest.contains("..."));
+                // Without a file, a command or flag is only named.
+                let has_file = |rest: &str| rest.split(' ').skip(1).any(|word| !word.starts_with('-'));
+                let words = code.strip_prefix("skep ").filter(|rest| has_file(rest) && !rest.contains("..."));
                 let output = Vec::new();
                 found.extend(words.map(|line| Shown {
                     document: document.into(),

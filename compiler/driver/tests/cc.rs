@@ -296,6 +296,16 @@ fn probes_of_build_systems_find_what_they_look_for() {
 }
 
 #[test]
+fn standard_input_is_called_as_clang_calls_it() {
+    let place = Scratch::new(FILES);
+    let done =
+        ours(&place, "-fno-caret-diagnostics -fsyntax-only -x c -", "int f(void) { return nothing; }\n");
+    assert!(done.err.starts_with("<stdin>:1:22: error"), "{}", done.err);
+    let done = ours(&place, "-E -P -", "__FILE__\n");
+    assert_eq!(done.out.trim(), "\"<stdin>\"");
+}
+
+#[test]
 fn what_cannot_be_done_names_what_can() {
     let place = Scratch::new(FILES);
     for (line, replacement) in [

@@ -4,7 +4,7 @@ use skep_syntax::pp::{self, Dep};
 
 use crate::cc::args::{Invocation, Mode};
 use crate::error::Result;
-use crate::io::{EMBEDDED, Io, STDIN};
+use crate::io::{EMBEDDED, Io, STDIN_FILE};
 
 /// `dir/x.bpf.c` becomes `x.bpf.o` in the current directory.
 pub fn in_current_directory(input: &str, extension: &str) -> String {
@@ -34,7 +34,7 @@ pub fn write(cx: &Invocation, input: &str, deps: &[Dep], io: &mut Io<'_>) -> Res
 /// A rule for make: the target, then every file that was read. The embedded headers cannot change,
 /// and standard input has no name.
 pub fn rule(cx: &Invocation, input: &str, deps: &[Dep]) -> String {
-    let on_disk = deps.iter().filter(|dep| !dep.path.starts_with(EMBEDDED) && dep.path != STDIN);
+    let on_disk = deps.iter().filter(|dep| !dep.path.starts_with(EMBEDDED) && dep.path != STDIN_FILE);
     let on_disk: Vec<Dep> = on_disk.cloned().collect();
     let targets = match (cx.deps.targets.as_slice(), &cx.output) {
         // The output names what is made, unless it is this very rule.

@@ -16,7 +16,7 @@ use crate::cc::warnings::{self, Levels};
 use crate::cc::{deps, info, response};
 use crate::compile::{HOST_DIRS, isa_cpu, readable};
 use crate::error::{Error, Result};
-use crate::io::{DiskFiles, EMBEDDED, Io, STDIN};
+use crate::io::{DiskFiles, EMBEDDED, Io, STDIN, STDIN_FILE};
 
 /// Everything after `cc`.
 #[derive(clap::Args)]
@@ -133,16 +133,17 @@ fn one(cx: &Invocation, levels: &Levels, input: &str, io: &mut Io<'_>) -> Result
         session.diags = Diagnostics::new(limit);
     }
     session.diags.set_levels(levels.codes.clone());
-    readable(&session, input)?;
+    let main = if input == STDIN { STDIN_FILE } else { input };
+    readable(&session, main)?;
     match cx.mode {
-        Mode::Preprocess | Mode::Dependencies => preprocess(cx, input, &mut session, io),
+        Mode::Preprocess | Mode::Dependencies => preprocess(cx, input, main, &mut session, io),
         Mode::SyntaxOnly => {
-            let tokens = pp::preprocess(&mut session, input);
+            let tokens = pp::preprocess(&mut session, main);
             let unit = parse::unit(&mut session, &tokens);
             skep_compiler::sema::analyze(&unit, &mut session);
             report(cx, &session, io)
         }
-        Mode::Object | Mode::Assembly | Mode::Link => object(cx, input, &mut session, io),
+        Mode::Object | Mode::Assembly | Mode::Link => object(cx, input, main, &mut session, io),
     }
 }
 
@@ -164,8 +165,8 @@ fn report(cx: &Invocation, session: &Session<'_>, io: &mut Io<'_>) -> Result {
     if session.diags.has_errors() { Err(Error::FINDINGS) } else { Ok(()) }
 }
 
-fn preprocess(cx: &Invocation, input: &str, session: &mut Session<'_>, io: &mut Io<'_>) -> Result {
-    let output = pp::run(session, input);
+fn preprocess(cx: &Invocation, input: &str, main: &str, session: &mut Session<'_>, io: &mut Io<'_>) -> Result {
+    let output = pp::run(session, main);
     report(cx, session, io)?;
     if cx.mode == Mode::Dependencies {
         let target = cx.deps.file.as_ref().or(cx.output.as_ref());
@@ -180,7 +181,7 @@ fn preprocess(cx: &Invocation, input: &str, session: &mut Session<'_>, io: &mut 
     deps::write(cx, input, &output.deps, io)
 }
 
-fn object(cx: &Invocation, input: &str, session: &mut Session<'_>, io: &mut Io<'_>) -> Result {
+fn object(cx: &Invocation, input: &str, main: &str, session: &mut Session<'_>, io: &mut Io<'_>) -> Result {
     let options = Options {
         level: cx.opt_level,
         no_inline: cx.no_inline,
@@ -189,7 +190,7 @@ fn object(cx: &Invocation, input: &str, session: &mut Session<'_>, io: &mut Io<'
         btf: cx.btf,
         check: false,
     };
-    let compiled = compile(session, input, &options, &mut |_, _| {});
+    let compiled = compile(session, main, &options, &mut |_, _| {});
     report(cx, session, io)?;
     let compiled = ManuallyDrop::new(compiled.map_err(|_| Error::FINDINGS)?);
     let listing = match cx.mode {

@@ -94,7 +94,10 @@ fn handle(bytes: &[u8]) {
     if let Ok(mut vm) = Vm::new(Verified::unchecked(image), Box::new(Deterministic::default())) {
         for program in 0..programs {
             // Whether the input suits the program is not the question here.
-            let _ = vm.run(program, &Input { data: vec![0; 64], budget: 10_000, ..Input::default() });
+            let _ = vm.run(
+                program,
+                &Input { data: vec![0; 64], budget: 10_000, list_maps: false, ..Input::default() },
+            );
         }
     }
 }

@@ -13,8 +13,10 @@
 //! wished to be unrolled `n` times and has more rounds, or an unknown number, gets `n` copies of its
 //! body with all their tests.
 //! Preserves: every round in order; all exits stay in the copies until they are folded.
+//! A loop that indexes into what a program is given is unrolled too if it can be, with branches and all:
+//! the kernel refuses a context pointer with anything added to it, so as a loop it could not be loaded.
 //! The kernel's verifier still accepts: the copies are the paths that it would walk. Loops with
-//! branches are unrolled on request only: each copy multiplies its paths.
+//! branches are else unrolled on request only: each copy multiplies its paths.
 //! Cost: the size of the copies, at most [`FULL_SIZE`] instructions for one loop.
 
 use std::collections::BTreeMap;
@@ -38,6 +40,11 @@ const SMALL_SIZE: usize = 64;
 const FEW_ROUNDS: usize = 2;
 /// Instructions of all its copies.
 const FEW_SIZE: usize = 240;
+
+/// Rounds of a loop that is unrolled because it indexes into the context.
+const CONTEXT_ROUNDS: usize = 32;
+/// Instructions of all its copies.
+const CONTEXT_SIZE: usize = 2000;
 
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
@@ -81,6 +88,10 @@ fn plan(f: &Function, cx: &Cx<'_>, flow: &Flow, l: &Loop) -> Option<Plan> {
             let simple = cx.options.level >= 2 && branches(f, l) == 1 && size <= FEW_SIZE;
             let small = |n: usize| n <= SMALL_ROUNDS && (n + 1) * size <= SMALL_SIZE;
             let few = |n: usize| n <= FEW_ROUNDS && n * size <= FEW_SIZE;
+            let needed = |n: usize| n <= CONTEXT_ROUNDS && (n + 1) * size <= CONTEXT_SIZE;
+            if cx.options.level >= 1 && size <= CONTEXT_SIZE && indexes_context(f, l) {
+                return rounds().filter(|&n| needed(n)).map(Plan::Full);
+            }
             simple.then(rounds)?.filter(|&n| small(n) || few(n)).map(Plan::Full)
         }
         Unroll::Full => Some(match rounds() {
@@ -104,6 +115,16 @@ fn weight(f: &Function, block: Block) -> usize {
 
 fn branches(f: &Function, l: &Loop) -> usize {
     l.blocks.iter().filter(|&&block| f.successors(block).len() > 1).count()
+}
+
+/// Whether the loop adds something that is not constant to the one argument of a program.
+fn indexes_context(f: &Function, l: &Loop) -> bool {
+    let [context] = f.blocks[f.entry()].params.as_slice() else { return false };
+    let adds = |data: &InstData| match data {
+        InstData::PtrAdd { base, offset } => base == context && f.constant(*offset).is_none(),
+        _ => false,
+    };
+    l.blocks.iter().flat_map(|&block| &f.blocks[block].insts).any(|&inst| adds(&f.insts[inst]))
 }
 
 /// How often the loop goes back to its header, if its conditions can be evaluated.
@@ -257,6 +278,17 @@ mod tests {
     fn a_wish_for_a_few_copies_keeps_the_loop() {
         let out = after_pass("unroll", &SUM.replace(" unroll:", " unroll 2:"));
         assert_eq!(out.matches("load.i8").count(), 2, "{out}");
+    }
+
+    #[test]
+    fn a_loop_over_the_context_is_unrolled_unasked() {
+        // Ten rounds are more than a small loop may have.
+        let text = SUM.replace(" unroll:", ":").replace("iconst.i32 5", "iconst.i32 10");
+        let out = after_pass("unroll", &text);
+        assert!(out.matches("load.i8").count() >= 10, "{out}");
+        let two = text.replace("(ptr)", "(ptr, i32)").replace("block0(v0: ptr)", "block0(v0: ptr, v90: i32)");
+        let out = after_pass("unroll", &two);
+        assert_eq!(out.matches("load.i8").count(), 1, "{out}");
     }
 
     #[test]

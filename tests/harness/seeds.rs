@@ -108,6 +108,8 @@ pub fn trials() -> Vec<Trial> {
     }
     trials.push(trial("seeds::unchecked_is_an_error".into(), &[Need::Seeds], unchecked_is_an_error));
     trials.push(trial("seeds::same_bytes_in_any_directory".into(), &[Need::Seeds], same_bytes));
+    let short = [Need::Seeds, Need::Clang];
+    trials.push(trial("seeds::filter_is_no_longer_than_clangs".into(), &short, short_filter));
     let real = [Need::Seeds, Need::Clang, Need::Bpftool, Need::Libbpf, Need::Kernel];
     for &seed in SEEDS {
         trials.push(trial(format!("seeds::kernel::{seed}"), &real, move || kernel_takes_it(seed, false)));
@@ -188,6 +190,42 @@ fn same_bytes() -> Result<(), String> {
         objects.push(std::fs::read(output).map_err(|error| error.to_string())?);
     }
     if objects[0] == objects[1] { Ok(()) } else { Err("the objects differ".into()) }
+}
+
+/// drop_icmp without map and message: at most 20 instructions, and no more than clang's, for every cpu.
+fn short_filter() -> Result<(), String> {
+    let text = std::fs::read_to_string(source("drop_icmp")).map_err(|error| error.to_string())?;
+    let (head, rest) = text.split_once("struct {").ok_or("no map")?;
+    let (_, code) = rest.split_once("SEC(\".maps\");").ok_or("no end of the map")?;
+    let dropped = ["fmt", "count", "int key"];
+    let kept = code.lines().filter(|line| !dropped.iter().any(|word| line.contains(word)));
+    let input = scratch("filter.bpf.c").to_string_lossy().into_owned();
+    std::fs::write(&input, format!("{head}{}", kept.collect::<Vec<_>>().join("\n")))
+        .map_err(|error| error.to_string())?;
+    for cpu in ["v1", "v2", "v3", "v4"] {
+        let object = |name: &str| scratch(&format!("filter-{name}-{cpu}.o")).to_string_lossy().into_owned();
+        let (ours, clang) = (object("ours"), object("clang"));
+        build(&["--no-verify", "--cpu", cpu, &input, "-o", &ours])?;
+        let status = Command::new(tools::CLANG)
+            .args(["-target", "bpf", &format!("-mcpu={cpu}"), "-O2", "-g", "-w"])
+            .args(["-I", "/usr/include/x86_64-linux-gnu", "-c", &input, "-o", &clang])
+            .status();
+        if !status.is_ok_and(|status| status.success()) {
+            return Err("clang fails".into());
+        }
+        let (ours, clang) = (slots(&ours)?, slots(&clang)?);
+        if ours == 0 || ours > clang.min(20) {
+            return Err(format!("{ours} instructions at {cpu}, clang has {clang}"));
+        }
+    }
+    Ok(())
+}
+
+/// Instructions of the section `xdp`.
+fn slots(object: &str) -> Result<usize, String> {
+    let bytes = std::fs::read(object).map_err(|error| error.to_string())?;
+    let object = skep_runtime::Object::parse(&bytes).map_err(|error| error.to_string())?;
+    Ok(object.section_bytes("xdp").map_or(0, |code| code.len() / 8))
 }
 
 fn build(args: &[&str]) -> Result<Done, String> {

@@ -6,18 +6,7 @@ use skep_runtime::verify::{Cause, Options, verdicts};
 
 #[test]
 fn the_seeds_are_safe_but_for_the_unchecked_one() {
-    let names = [
-        "drop_icmp",
-        "drop_icmp_unchecked",
-        "execve_count",
-        "execve_perf",
-        "hash_values",
-        "kprobe_blk",
-        "sched_tracer",
-        "tp_openat_args",
-        "trace_openat",
-    ];
-    for name in names {
+    for name in common::tools::SEEDS {
         let Some(bytes) = common::seed(&format!("{name}.bpf.c")) else { return };
         let image = common::link(&bytes);
         for verdict in verdicts(&image, &Options { btf: common::vmlinux(), ..Options::default() }) {

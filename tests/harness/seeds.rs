@@ -86,19 +86,6 @@ const RUNS: &[Run] = &[
     },
 ];
 
-/// All seeds in libbpf's dialect.
-const SEEDS: &[&str] = &[
-    "drop_icmp",
-    "drop_icmp_unchecked",
-    "execve_count",
-    "execve_perf",
-    "hash_values",
-    "kprobe_blk",
-    "sched_tracer",
-    "tp_openat_args",
-    "trace_openat",
-];
-
 /// All trials; without the seeds they are skipped by name.
 pub fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -111,14 +98,14 @@ pub fn trials() -> Vec<Trial> {
     let short = [Need::Seeds, Need::Clang];
     trials.push(trial("seeds::filter_is_no_longer_than_clangs".into(), &short, short_filter));
     let real = [Need::Seeds, Need::Clang, Need::Bpftool, Need::Libbpf, Need::Kernel];
-    for &seed in SEEDS {
+    for seed in tools::SEEDS {
         trials.push(trial(format!("seeds::kernel::{seed}"), &real, move || kernel_takes_it(seed, false)));
         trials.push(trial(format!("seeds::kernel_host_headers::{seed}"), &real, move || {
             kernel_takes_it(seed, true)
         }));
     }
     let tools = [Need::Seeds, Need::Bpftool, Need::Objdump];
-    for &seed in SEEDS {
+    for seed in tools::SEEDS {
         trials.push(trial(format!("seeds::tools::{seed}"), &tools, move || tools_read_it(seed)));
     }
     trials

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use skep_stdlib::btf::Btf;
 use skep_stdlib::btf::ext::Ext;
-use skep_tests::tools::{self, Need, check};
+use skep_tests::tools::{Need, check};
 
 use super::layout::section;
-use super::{analyse, clang, options, scratch, skipped, vmlinux};
+use super::{analyse, clang, options, scratch, selftests, skipped, vmlinux};
 
 /// Kind, type, access string.
 type Access = (u32, String, String);
@@ -83,12 +83,7 @@ fn selftests_have_the_access_strings_of_clang() {
         return skipped("clang, kernel tree or libbpf");
     }
     let Some(vmlinux) = vmlinux() else { return skipped("vmlinux.h") };
-    let tree = tools::kernel_tree().expect("checked");
-    let selftests = tree.join("tools/testing/selftests");
-    let mut options = options(Some(&vmlinux));
-    for dir in [selftests.join("bpf"), tree.join("tools/lib"), tree.join("tools/include/uapi")] {
-        options.include_dirs.push(dir.display().to_string());
-    }
+    let (selftests, options) = selftests(&vmlinux);
     let dir = scratch("core-selftests");
     let names = [
         "bpf_iter_task_btf.c",

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use skep_tests::tools::{self, Need, check};
 
-use super::{analyse, clang, options, skipped, vmlinux};
+use super::{analyse, clang, options, selftests, skipped, vmlinux};
 
 /// C files of a directory, in order.
 pub fn programs(dir: &Path) -> Vec<PathBuf> {
@@ -44,15 +44,7 @@ fn selftests_have_the_errors_that_clang_sees() {
         return skipped("kernel tree, libbpf or clang");
     }
     let Some(vmlinux) = vmlinux() else { return skipped("vmlinux.h") };
-    let tree = tools::kernel_tree().expect("checked");
-    let selftests = tree.join("tools/testing/selftests");
-    let mut options = options(Some(&vmlinux));
-    // bpf_helper_defs.h is generated in the kernel tree; libbpf's packaged copy stands in for it.
-    for dir in
-        [selftests.join("bpf"), tree.join("tools/lib"), tree.join("tools/include/uapi"), selftests.clone()]
-    {
-        options.include_dirs.push(dir.display().to_string());
-    }
+    let (selftests, options) = selftests(&vmlinux);
     let step = if std::env::var_os("SKEP_FULL").is_some() { 1 } else { 20 };
     let all = programs(&selftests.join("bpf/progs"));
     let list: Vec<&PathBuf> = all.iter().step_by(step).collect();

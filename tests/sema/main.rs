@@ -69,6 +69,20 @@ pub fn options(vmlinux: Option<&Path>) -> Options {
     }
 }
 
+/// The directory of the kernel's selftests, and the options that its programs are compiled with.
+pub fn selftests(vmlinux: &Path) -> (PathBuf, Options) {
+    let tree = tools::kernel_tree().expect("checked");
+    let selftests = tree.join("tools/testing/selftests");
+    let mut options = options(Some(vmlinux));
+    // bpf_helper_defs.h is generated in the kernel tree; libbpf's packaged copy stands in for it.
+    for dir in
+        [selftests.join("bpf"), tree.join("tools/lib"), tree.join("tools/include/uapi"), selftests.clone()]
+    {
+        options.include_dirs.push(dir.display().to_string());
+    }
+    (selftests, options)
+}
+
 /// clang with the same options.
 pub fn clang(options: &Options, more: &[&str], file: &Path) -> Output {
     let mut command = Command::new("clang-19");

@@ -12,11 +12,11 @@ use skep_compiler::{Compiled, Options, compile};
 use skep_stdlib::btf::ext::Ext;
 use skep_stdlib::btf::{Btf, Kind, Linkage, Type, TypeId};
 use skep_syntax::Session;
-use skep_tests::tools::{self, Need, check};
+use skep_tests::tools::{Need, check};
 
 use super::corpus::programs;
 use super::layout::section;
-use super::{Disk, clang, options, scratch, skipped, vmlinux};
+use super::{Disk, clang, scratch, selftests, skipped, vmlinux};
 
 /// What consumers of an object read beside its code.
 struct Facts {
@@ -174,14 +174,7 @@ fn selftests_are_as_from_clang() {
         return skipped("clang, kernel tree or libbpf");
     }
     let Some(vmlinux) = vmlinux() else { return skipped("vmlinux.h") };
-    let tree = tools::kernel_tree().expect("checked");
-    let selftests = tree.join("tools/testing/selftests");
-    let mut options = options(Some(&vmlinux));
-    for dir in
-        [selftests.join("bpf"), tree.join("tools/lib"), tree.join("tools/include/uapi"), selftests.clone()]
-    {
-        options.include_dirs.push(dir.display().to_string());
-    }
+    let (selftests, options) = selftests(&vmlinux);
     let object = scratch("objects").join("clang.o");
     let step = if std::env::var_os("SKEP_FULL").is_some() { 1 } else { 20 };
     let mut count = Count::default();

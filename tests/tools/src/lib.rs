@@ -132,6 +132,19 @@ pub fn clang_headers() -> Option<PathBuf> {
     output.status.success().then(|| Path::new(&directory).join("include"))
 }
 
+/// The seed programs in libbpf's dialect.
+pub const SEEDS: [&str; 9] = [
+    "drop_icmp",
+    "drop_icmp_unchecked",
+    "execve_count",
+    "execve_perf",
+    "hash_values",
+    "kprobe_blk",
+    "sched_tracer",
+    "tp_openat_args",
+    "trace_openat",
+];
+
 /// The directory of the seed programs.
 pub fn seeds() -> Option<PathBuf> {
     place("SKEP_SEEDS", &["../shared/seeds", "../../shared/seeds"])

@@ -9,11 +9,10 @@ mod objects;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
 
 use skep_compiler::{hir, sema};
 use skep_syntax::diag::Style;
-use skep_syntax::pp::{Files, MacroOption, Options, ReadError};
+use skep_syntax::pp::{Files, MacroOption, Options, ReadError, Text};
 use skep_syntax::{Session, parse, pp};
 use skep_tests::tools;
 
@@ -21,7 +20,7 @@ use skep_tests::tools;
 pub struct Disk;
 
 impl Files for Disk {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
+    fn read(&self, path: &str) -> Result<Text, ReadError> {
         std::fs::read(path).map(Into::into).map_err(|_| ReadError::NotFound)
     }
 

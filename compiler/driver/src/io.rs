@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use skep_stdlib::headers;
-use skep_syntax::pp::{Files, ReadError};
+use skep_syntax::pp::{Files, ReadError, Text};
 
 use crate::error::{Error, Result};
 
@@ -108,16 +108,16 @@ pub struct DiskFiles {
 }
 
 impl Files for DiskFiles {
-    fn read(&self, path: &str) -> std::result::Result<Arc<[u8]>, ReadError> {
+    fn read(&self, path: &str) -> std::result::Result<Text, ReadError> {
         if let Some(name) = path.strip_prefix(EMBEDDED) {
             let text = headers::get(name.trim_start_matches('/')).ok_or(ReadError::NotFound)?;
-            return Ok(text.as_bytes().into());
+            return Ok(Text::Embedded(text.as_bytes()));
         }
         if let (STDIN_FILE, Some(bytes)) = (path, &self.stdin) {
             return Ok(bytes.as_slice().into());
         }
         match read_shared(path) {
-            Ok(text) => Ok(text),
+            Ok(text) => Ok(text.into()),
             Err(error) => Err(match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
                     ReadError::NotFound

@@ -87,6 +87,7 @@ fn report_bug(info: &std::panic::PanicHookInfo<'_>) {
     if std::env::var_os("RUST_BACKTRACE").is_some() {
         eprintln!("{}", std::backtrace::Backtrace::force_capture());
     }
+    std::process::exit(101);
 }
 
 /// Runs one command line, program name first; returns the exit code.

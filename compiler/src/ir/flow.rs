@@ -137,7 +137,8 @@ impl Flow {
     fn number_tree(&mut self) {
         let Some(&entry) = self.rpo.first() else { return };
         let mut time = 0;
-        let mut stack = vec![(entry, 0)];
+        let mut stack = Vec::with_capacity(self.rpo.len());
+        stack.push((entry, 0));
         while let Some((block, next)) = stack.pop() {
             let Some(node) = &mut self.nodes[block] else { continue };
             if next == 0 {
@@ -161,7 +162,8 @@ pub fn reverse_post_order(f: &Function) -> Vec<Block> {
     let mut post = Vec::with_capacity(f.order.len());
     // Blocks that are entered, each with how many of its jumps are still to be followed: from last
     // to first, since what finishes last comes first in the reversed order.
-    let mut stack = vec![(f.entry(), f.successors(f.entry()).len())];
+    let mut stack = Vec::with_capacity(f.order.len());
+    stack.push((f.entry(), f.successors(f.entry()).len()));
     seen[f.entry()] = true;
     while let Some((block, left)) = stack.last_mut() {
         if *left == 0 {

@@ -621,6 +621,7 @@ impl InstData {
     }
 
     /// Calls `f` with every operand, block arguments included, in order.
+    #[inline]
     pub fn for_each_operand(&self, mut f: impl FnMut(Value)) {
         let mut one = |v: &Value| f(*v);
         operands!(self, one, iter);

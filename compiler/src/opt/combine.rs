@@ -42,6 +42,9 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
             changed = true;
         }
     }
+    if changed {
+        super::dce::remove_unused(f);
+    }
     changed
 }
 

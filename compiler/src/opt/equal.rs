@@ -16,6 +16,7 @@
 use std::collections::BTreeMap;
 
 use super::Cx;
+use super::edit::use_counts;
 use crate::ir::flow::Flow;
 use crate::ir::{Block, Compare, ConvertOp, Function, InstData, SrcLoc, Value};
 
@@ -25,13 +26,15 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     let flow = Flow::new(f);
     // What is known at the start of each block, beyond what its dominators know.
     let mut known: BTreeMap<Block, Vec<(Value, u64)>> = BTreeMap::new();
+    let uses = use_counts(f);
     for &block in &flow.rpo {
         let Some(last) = f.terminator(block) else { continue };
         for (target, value, bits) in equalities(f, &f.insts[last]) {
             if flow.preds[target].len() == 1 && target != f.entry() {
                 let facts = known.entry(target).or_default();
-                facts.push((value, bits));
-                facts.extend(source(f, value, bits));
+                // The comparison itself is a use.
+                let facts_here = [Some((value, bits)), source(f, value, bits)];
+                facts.extend(facts_here.into_iter().flatten().filter(|(value, _)| uses[*value] > 1));
             }
         }
     }

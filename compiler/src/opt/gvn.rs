@@ -31,9 +31,24 @@ use crate::ir::{Arena, Block, Function, Inst, InstData, Intrinsic, Slot, Type, V
 /// Places that are remembered at once.
 const PLACES: usize = 64;
 
+/// Times that a function with loops is looked at: what a loop hands to its next round is seen late.
+const ROUNDS: u32 = 3;
+
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
-    let changed = super::cfg::remove_unreachable(f);
+    let mut changed = super::cfg::remove_unreachable(f);
+    for _ in 0..ROUNDS {
+        let (changed_here, loops) = walk(f, cx);
+        changed |= changed_here;
+        if !changed_here || !loops {
+            break;
+        }
+    }
+    changed
+}
+
+/// Goes over the blocks once. Whether anything changed, and whether there are loops.
+fn walk(f: &mut Function, cx: &Cx<'_>) -> (bool, bool) {
     let flow = Flow::new(f);
     let loops = Loops::new(f, &flow);
     let mut pass = Pass {
@@ -41,7 +56,7 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
         known: LookupMap::default(),
         values: Vec::new(),
         out: Arena::filled(&f.blocks, None),
-        changed,
+        changed: false,
     };
     for &block in &flow.rpo {
         let mut memory = pass.memory_at(f, &flow, &loops, block);
@@ -51,7 +66,7 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     if pass.changed {
         f.resolve_aliases();
     }
-    pass.changed
+    (pass.changed, !loops.loops.is_empty())
 }
 
 /// What a place holds.

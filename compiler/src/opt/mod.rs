@@ -179,8 +179,13 @@ pub fn pass(name: &str) -> Option<&'static Pass> {
 }
 
 /// Passes that leave nothing for a second run of theirs to do.
-const SETTLING: &[&str] =
-    &["sroa", "mem2reg", "simplify", "cfg", "sccp", "unroll", "widen", "memops", "switches", "legal", "dce"];
+const SETTLING: &[&str] = &[
+    "sroa", "mem2reg", "simplify", "cfg", "sccp", "gvn", "unroll", "widen", "memops", "switches", "legal",
+    "dce",
+];
+
+/// Passes that may find more to do in the same function when [`Cx`] says more: `late`, `immutable`.
+const LEARNING: &[&str] = &["simplify", "gvn"];
 
 /// Is shown the name of a pass and the function after it, for `--print-after`.
 pub type Observer<'a> = dyn FnMut(&'static str, &Module, &Function) + 'a;
@@ -220,7 +225,7 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
         work.sequence(index, EARLY);
     }
     work.immutable = globals::immutable(work.module);
-    work.done.clear();
+    work.learned();
     work.arguments();
     work.inline();
     globals::remove_dead_functions(work.module);
@@ -230,7 +235,7 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
         work.repeat(index, SCALAR);
     }
     work.late = true;
-    work.done.clear();
+    work.learned();
     for index in 0..work.module.functions.len() {
         work.sequence(index, LATE);
         work.repeat(index, SCALAR);
@@ -265,6 +270,11 @@ impl<'a, 'o> Work<'a, 'o> {
         let immutable = globals::immutable(module);
         let (changes, done) = Default::default();
         Work { module, options, immutable, limits: RefCell::default(), observer, late: false, changes, done }
+    }
+
+    /// What passes may know has changed.
+    fn learned(&mut self) {
+        self.done.retain(|(_, row), _| !LEARNING.contains(&PASSES[*row].name));
     }
 
     /// Makes what every call passes alike known to the callees.
@@ -374,7 +384,7 @@ mod tests {
 
     #[test]
     fn pipelines_name_passes() {
-        for name in [EARLY, SCALAR, LOOPS, LOWER, LATE, LAST, SETTLING].concat() {
+        for name in [EARLY, SCALAR, LOOPS, LOWER, LATE, LAST, SETTLING, LEARNING].concat() {
             assert!(pass(name).is_some(), "{name}");
         }
     }

@@ -67,21 +67,16 @@ pub fn usage(f: &Function) -> BTreeMap<Slot, Usage> {
             if let InstData::SlotAddr { slot, .. } = data {
                 all.entry(*slot).or_default();
             }
-            let mut names = false;
-            data.for_each_operand(|v| names |= slot_of(f, v).is_some());
-            if !names {
-                continue;
-            }
-            let mut listed = Vec::new();
-            for access in accesses(f, inst, data) {
-                all.entry(access.0).or_default().accesses.push(access.1);
-                listed.push(access.2);
-            }
+            let mut found = None;
             data.for_each_operand(|v| {
-                if let Some(at) = listed.iter().position(|&l| l == v) {
-                    listed.remove(at);
-                } else if let Some((slot, _)) = slot_of(f, v) {
-                    all.entry(slot).or_default().escapes = true;
+                let Some((slot, _)) = slot_of(f, v) else { return };
+                let found = found.get_or_insert_with(|| accesses(f, inst, data));
+                let through = |found: &mut Option<Found>| found.take_if(|(_, address)| *address == v);
+                let usage = all.entry(slot).or_default();
+                // An operand that no access goes through lets the address out.
+                match found.iter_mut().find_map(through) {
+                    Some((access, _)) => usage.accesses.push(access),
+                    None => usage.escapes = true,
                 }
             });
         }
@@ -185,37 +180,37 @@ pub fn slot_of(f: &Function, value: Value) -> Option<(Slot, i64)> {
     }
 }
 
-/// Accesses of one instruction to slots, with the operand that names the slot.
-fn accesses(f: &Function, inst: Inst, data: &InstData) -> Vec<(Slot, Access, Value)> {
-    let mut found = Vec::new();
-    let mut push = |address: Value, by: i64, kind: AccessKind, size: i64, reads: bool, volatile: bool| {
-        if let Some((slot, at)) = slot_of(f, address) {
-            let access = Access { inst, kind, start: at.saturating_add(by), size, reads, volatile };
-            found.push((slot, access, address));
-        }
+/// An access to a slot, and the operand that names the slot.
+type Found = (Access, Value);
+
+/// Accesses of one instruction to slots.
+fn accesses(f: &Function, inst: Inst, data: &InstData) -> [Option<Found>; 2] {
+    let access = |address: Value, by: i64, kind: AccessKind, size: i64, reads: bool, volatile: bool| {
+        let (_, at) = slot_of(f, address)?;
+        Some((Access { inst, kind, start: at.saturating_add(by), size, reads, volatile }, address))
     };
     match data {
         InstData::Load { ty, base, offset, flags } => {
-            push(*base, (*offset).into(), AccessKind::Load(*ty), ty.bytes().into(), true, flags.volatile);
+            let size = ty.bytes().into();
+            [access(*base, (*offset).into(), AccessKind::Load(*ty), size, true, flags.volatile), None]
         }
         InstData::Store { value, base, offset, flags } => {
             let ty = f.ty(*value);
-            push(*base, (*offset).into(), AccessKind::Store(ty), ty.bytes().into(), false, flags.volatile);
+            let size = ty.bytes().into();
+            [access(*base, (*offset).into(), AccessKind::Store(ty), size, false, flags.volatile), None]
         }
         InstData::Intrinsic { op: Intrinsic::Memcpy | Intrinsic::Memmove, args, .. } => {
-            if let Some(size) = constant_size(f, args) {
-                push(args[0], 0, AccessKind::Copy, size, false, false);
-                push(args[1], 0, AccessKind::Copy, size, true, false);
-            }
+            constant_size(f, args).map_or([None, None], |size| {
+                let side = |at: usize, reads| access(args[at], 0, AccessKind::Copy, size, reads, false);
+                [side(0, false), side(1, true)]
+            })
         }
         InstData::Intrinsic { op: Intrinsic::Memset, args, .. } => {
-            if let Some(size) = constant_size(f, args) {
-                push(args[0], 0, AccessKind::Set, size, false, false);
-            }
+            let size = constant_size(f, args);
+            [size.and_then(|size| access(args[0], 0, AccessKind::Set, size, false, false)), None]
         }
-        _ => {}
+        _ => [None, None],
     }
-    found
 }
 
 /// The constant third operand of a memory intrinsic.

@@ -208,8 +208,9 @@ impl Interner {
         }
         let id = self.names.len() as u32;
         let (off, len) = (self.text.len() as u32, text.len() as u32);
-        self.text.extend_from_slice(text);
-        self.text.resize(self.text.len().next_multiple_of(8), 0);
+        for at in (0..text.len()).step_by(8) {
+            self.text.extend_from_slice(&tail(text, at, (text.len() - at).min(8)).to_le_bytes());
+        }
         self.names.push((off, len));
         self.class.push(Cell::new(0));
         if let Some(slot) = self.table.get_mut(slot) {

@@ -140,9 +140,36 @@ struct LineMark {
     name: Option<Arc<str>>,
 }
 
+/// The bytes of a file, which many may hold.
+#[derive(Clone, Debug)]
+pub enum Text {
+    /// Part of the program.
+    Embedded(&'static [u8]),
+    /// Read.
+    Shared(Arc<[u8]>),
+}
+
+impl std::ops::Deref for Text {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Text::Embedded(bytes) => bytes,
+            Text::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl<T: Into<Arc<[u8]>>> From<T> for Text {
+    fn from(bytes: T) -> Text {
+        Text::Shared(bytes.into())
+    }
+}
+
 struct SourceFile {
     name: Arc<str>,
-    text: Arc<[u8]>,
+    text: Text,
     base: u32,
     room: u32,
     included_from: Loc,
@@ -192,7 +219,7 @@ impl SourceMap {
     pub fn add_file(
         &mut self,
         name: &str,
-        text: Arc<[u8]>,
+        text: Text,
         included_from: Loc,
         is_system: bool,
     ) -> Option<FileId> {
@@ -401,8 +428,8 @@ impl SourceMap {
     }
 
     /// The text of a file, to keep.
-    pub(crate) fn shared_text(&self, file: FileId) -> Arc<[u8]> {
-        self.files.get(file.0 as usize).map_or_else(|| Arc::from([]), |f| f.text.clone())
+    pub(crate) fn shared_text(&self, file: FileId) -> Text {
+        self.files.get(file.0 as usize).map_or(Text::Embedded(&[]), |f| f.text.clone())
     }
 
     /// Whether the file comes from a system directory.

@@ -6,8 +6,6 @@
 
 mod bytecode;
 
-use std::sync::Arc;
-
 use skep_compiler::{Options, compile as compile_unit};
 use skep_driver::io::EMBEDDED;
 use skep_runtime::host::Deterministic;
@@ -18,7 +16,7 @@ use skep_runtime::{Image, Object};
 use skep_stdlib::btf::{Btf, print_c};
 use skep_stdlib::headers;
 use skep_syntax::diag::Style;
-use skep_syntax::pp::{self, Files, ReadError};
+use skep_syntax::pp::{self, Files, ReadError, Text};
 use skep_syntax::{Session, parse as parser, print};
 
 pub use bytecode::{accept_and_run, accepted_never_faults};
@@ -42,13 +40,13 @@ struct OneFile<'a>(&'a [u8]);
 const MAIN: &str = "main.c";
 
 impl Files for OneFile<'_> {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
+    fn read(&self, path: &str) -> Result<Text, ReadError> {
         if path == MAIN {
             return Ok(self.0.into());
         }
         let embedded =
             path.strip_prefix(EMBEDDED).and_then(|name| headers::get(name.trim_start_matches('/')));
-        Ok(embedded.ok_or(ReadError::NotFound)?.as_bytes().into())
+        Ok(Text::Embedded(embedded.ok_or(ReadError::NotFound)?.as_bytes()))
     }
 }
 

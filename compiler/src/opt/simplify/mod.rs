@@ -51,6 +51,16 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
 }
 
 fn instruction(ed: &mut Editor<'_>, cx: &Cx<'_>, uses: &Arena<Value, u32>, inst: Inst) -> Edit {
+    // Most instructions are as simple as they can be.
+    if let InstData::Const { .. }
+    | InstData::SlotAddr { .. }
+    | InstData::SymbolAddr { .. }
+    | InstData::Jump { .. }
+    | InstData::Return { .. }
+    | InstData::Unreachable = ed.f.insts[inst]
+    {
+        return Edit::Keep;
+    }
     for _ in 0..STEPS {
         let data = ed.f.insts[inst].clone();
         if let InstData::Intrinsic {
@@ -210,7 +220,7 @@ fn reshape(ed: &mut Editor<'_>, cx: &Cx<'_>, data: &InstData) -> Option<InstData
             let (base, offset, _) = address(ed, cx, *base, *offset, flags);
             Some(InstData::AtomicRmw { op: *op, base, offset, value: *value })
         }
-        InstData::Branch { cond, then, els } => Some(branch(ed, *cond, then, els)),
+        InstData::Branch { cond, then, els } => branch(ed, *cond, then, els),
         InstData::Call { callee: Callee::Indirect(pointer), args, ret } => {
             let callee = callee(ed, cx, *pointer, args, *ret)?;
             Some(InstData::Call { callee, args: args.clone(), ret: *ret })
@@ -222,12 +232,12 @@ fn reshape(ed: &mut Editor<'_>, cx: &Cx<'_>, data: &InstData) -> Option<InstData
     }
 }
 
-fn branch(ed: &Editor<'_>, cond: Value, then: &BlockCall, els: &BlockCall) -> InstData {
-    match ed.f.def(cond) {
-        Some(InstData::Unary { op: UnaryOp::Not, arg }) => {
-            InstData::Branch { cond: *arg, then: els.clone(), els: then.clone() }
+fn branch(ed: &Editor<'_>, cond: Value, then: &BlockCall, els: &BlockCall) -> Option<InstData> {
+    match ed.f.def(cond)? {
+        InstData::Unary { op: UnaryOp::Not, arg } => {
+            Some(InstData::Branch { cond: *arg, then: els.clone(), els: then.clone() })
         }
-        _ => InstData::Branch { cond, then: then.clone(), els: els.clone() },
+        _ => None,
     }
 }
 

@@ -10,12 +10,11 @@
 use super::Pp;
 use super::macros::{Kind, Unread};
 use super::skim::{self, Next, Outline, Space, Storage};
-use super::stream::Guard;
+use super::stream::{FileFrame, Guard};
 use crate::intern::{self, Symbol, class, kw};
-use crate::source::FileId;
+use crate::source::{FileId, Text};
 use crate::token::TokenKind;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// How many macros deep an attribute may hide.
 const MACRO_DEPTH: u32 = 8;
@@ -49,7 +48,7 @@ pub(super) struct Declared {
 }
 
 /// All that waits.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub(super) struct Later {
     pub(super) chunks: Vec<Chunk>,
     /// What they declare, in order.
@@ -59,6 +58,14 @@ pub(super) struct Later {
     /// Tokens looked at for brackets, and how many are open there.
     counted: usize,
     open: i64,
+}
+
+impl Default for Later {
+    fn default() -> Later {
+        // As much as the usual headers hold: memory that is not used costs nothing, moving it does.
+        let (chunks, names) = (Vec::with_capacity(1 << 10), Vec::with_capacity(1 << 12));
+        Later { chunks, names, outline: Outline::default(), counted: 0, open: 0 }
+    }
 }
 
 impl Pp<'_, '_> {
@@ -89,8 +96,9 @@ impl Pp<'_, '_> {
 
     /// Where a skimmed file waits: passes over what can wait, and opens what cannot for reading.
     pub(super) fn skim(&mut self) {
+        let Some((_, text)) = self.waiting_file() else { return };
         let Some(mut later) = self.later.take() else { return };
-        while let Some((at, text)) = self.waiting_file() {
+        while let Some(at) = self.files.last().and_then(FileFrame::waits_at) {
             let cut = self.files.last().is_some_and(|f| f.inside.is_some());
             match skim::next(&text, at, cut) {
                 Next::End => self.read_next(at, text.len(), true),
@@ -131,7 +139,7 @@ impl Pp<'_, '_> {
         }
     }
 
-    fn waiting_file(&self) -> Option<(usize, Arc<[u8]>)> {
+    fn waiting_file(&self) -> Option<(usize, Text)> {
         let frame = self.files.last().filter(|_| !self.stopped)?;
         Some((frame.waits_at()?, frame.text.clone()))
     }

@@ -9,10 +9,9 @@ use super::directive::After;
 use super::{Files, Options, Pp, ReadError};
 use crate::diag::{Diag, codes};
 use crate::intern::{Symbol, sym};
-use crate::source::{Loc, Span};
+use crate::source::{Loc, Span, Text};
 use crate::token::{Token, TokenKind};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// How deeply files may include files.
 const DEPTH_LIMIT: usize = 200;
@@ -27,7 +26,7 @@ struct Dir {
 
 /// A file that was read.
 struct Known {
-    text: Arc<[u8]>,
+    text: Text,
     /// The macro that guards it, once known.
     guard: Option<Symbol>,
     once: bool,
@@ -337,7 +336,7 @@ impl Pp<'_, '_> {
     }
 
     /// The text of a known file.
-    pub(super) fn known_text(&self, known: usize) -> Option<Arc<[u8]>> {
+    pub(super) fn known_text(&self, known: usize) -> Option<Text> {
         self.search.known.get(known).map(|k| k.text.clone())
     }
 

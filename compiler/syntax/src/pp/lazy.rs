@@ -29,6 +29,8 @@ pub struct Program {
     index: Index,
     /// By symbol: what is known about it, as bits.
     known: Vec<u8>,
+    /// Buffers for reading, used again and again.
+    spare: Vec<Vec<Token>>,
     /// Chunks that are wanted and not read yet.
     wanted: BTreeSet<u32>,
     /// What was read of each chunk: ranges of `pool`.
@@ -83,6 +85,7 @@ pub fn run_lazily(cx: &mut Session<'_>, main: &str) -> Program {
     pp.later = Some(Later::default());
     pp.everything(main);
     let later = pp.later.take().unwrap_or_default();
+    let spare = pp.spare;
     let (read, macros, search, counter, budget) = (pp.out, pp.macros, pp.search, pp.counter, pp.budget);
     Program {
         main: main.to_string(),
@@ -94,6 +97,7 @@ pub fn run_lazily(cx: &mut Session<'_>, main: &str) -> Program {
         taken: vec![None; later.chunks.len()],
         chunks: later.chunks,
         index: Index::new(later.names),
+        spare,
         known: vec![0; cx.names.len()],
         wanted: BTreeSet::new(),
         pool: Tokens::default(),
@@ -195,9 +199,10 @@ impl Program {
         let (macros, search) = (std::mem::take(&mut self.macros), std::mem::take(&mut self.search));
         let mut pp = Pp::resume(cx, &self.main, macros, search);
         (pp.out, pp.counter, pp.budget) = (std::mem::take(&mut self.pool), self.counter, self.budget);
+        pp.spare = std::mem::take(&mut self.spare);
         pp.push_part(chunk.file, chunk.text.0, chunk.text.1, chunk.bol);
         pp.drain();
-        (self.macros, self.search) = (pp.macros, pp.search);
+        (self.macros, self.search, self.spare) = (pp.macros, pp.search, pp.spare);
         (self.pool, self.counter, self.budget) = (pp.out, pp.counter, pp.budget);
         let end = (self.pool.toks.len(), self.pool.pragmas.len());
         if let Some(slot) = self.taken.get_mut(at) {

@@ -30,13 +30,14 @@ pub use macros::Macros;
 pub use options::{Cpu, Files, MacroOption, MemoryFiles, OptLevel, Options, ReadError, Std, normalize};
 pub use print::{make_rule, print};
 
+pub use crate::source::Text;
+
 use crate::Session;
 use crate::diag::codes;
 use crate::source::{Loc, Span};
 use crate::token::{TokFlags, Token, TokenKind, Tokens};
 use defer::Later;
 use include::Search;
-use std::sync::Arc;
 use stream::{ExpFrame, FileFrame};
 
 /// Tokens (and text, by weight) macros may make in one compilation.
@@ -154,7 +155,7 @@ impl<'s, 'f> Pp<'s, 'f> {
     }
 
     fn made_up_file(&mut self, name: &str, text: &str) {
-        let text: Arc<[u8]> = text.as_bytes().into();
+        let text = Text::from(text.as_bytes());
         if let Some(file) = self.cx.source.add_file(name, text.clone(), Loc::NONE, true) {
             self.push_file(file, text, None, None);
             self.drain();

@@ -3,7 +3,8 @@
 //! Invariant: nothing here does IO; [`Files`] is the only door.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+
+use crate::source::Text;
 
 /// Why a file could not be read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,7 +18,7 @@ pub enum ReadError {
 /// Where `#include` finds files: a disk, a memory, the embedded headers, or several in turn.
 pub trait Files {
     /// The bytes of the file at `path` (a search directory, `/`, and the name as written).
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError>;
+    fn read(&self, path: &str) -> Result<Text, ReadError>;
 
     /// A name equal for all paths of one file; `#pragma once` goes by it.
     fn identity(&self, path: &str) -> String {
@@ -28,7 +29,7 @@ pub trait Files {
 /// Files held in memory.
 #[derive(Clone, Default, Debug)]
 pub struct MemoryFiles {
-    files: BTreeMap<String, Arc<[u8]>>,
+    files: BTreeMap<String, Text>,
 }
 
 impl MemoryFiles {
@@ -39,12 +40,12 @@ impl MemoryFiles {
 
     /// Adds or replaces a file.
     pub fn add(&mut self, path: &str, text: impl AsRef<[u8]>) {
-        self.files.insert(normalize(path), text.as_ref().into());
+        self.files.insert(normalize(path), text.as_ref().to_vec().into());
     }
 }
 
 impl Files for MemoryFiles {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
+    fn read(&self, path: &str) -> Result<Text, ReadError> {
         self.files.get(&normalize(path)).cloned().ok_or(ReadError::NotFound)
     }
 }

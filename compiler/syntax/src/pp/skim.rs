@@ -111,19 +111,16 @@ pub(super) fn line_end(text: &[u8], at: usize) -> usize {
     let mut at = at;
     loop {
         let rest = text.get(at..).unwrap_or(&[]);
-        let Some(len) = memchr::memchr(b'\n', rest) else { return text.len() };
-        let line = rest.get(..len).unwrap_or(&[]);
-        let Some(n) =
-            memchr::memchr3(b'\\', b'/', b'"', line).into_iter().chain(memchr::memchr(b'\'', line)).min()
-        else {
-            return at + len + 1;
-        };
-        at += n;
-        at = match text.get(at) {
-            Some(b'\\') => at + splice_len(text, at).max(1),
-            Some(b'/') => comment_end(text, at).unwrap_or(at + 1),
-            Some(&quote) => literal_end(text, at, quote),
-            None => return text.len(),
+        // Quotes matter only where one of these may stand between them.
+        let Some(n) = memchr::memchr3(b'\n', b'\\', b'/', rest) else { return text.len() };
+        if rest.get(n) == Some(&b'\n') {
+            return at + n + 1;
+        }
+        let before = rest.get(..n).unwrap_or(&[]);
+        at = match memchr::memchr2(b'"', b'\'', before) {
+            Some(quote) => literal_end(text, at + quote, before.get(quote).copied().unwrap_or(b'"')),
+            None if rest.get(n) == Some(&b'/') => comment_end(text, at + n).unwrap_or(at + n + 1),
+            None => at + n + splice_len(text, at + n).max(1),
         };
     }
 }
@@ -172,7 +169,7 @@ pub(super) fn words<'t>(text: &'t [u8], range: &Range<usize>) -> impl Iterator<I
 }
 
 /// The bytes that identifiers and numbers are made of.
-const WORD: [bool; 256] = {
+static WORD: [bool; 256] = {
     let mut table = [false; 256];
     let mut b = 0;
     while b < 256 {
@@ -181,6 +178,22 @@ const WORD: [bool; 256] = {
     }
     table
 };
+
+/// White space inside a line.
+static BLANK: [bool; 256] = of(b" \t\r\x0b\x0c");
+
+/// What may be white space of another kind: line ends, comments, splices.
+static BREAK: [bool; 256] = of(b"\n/\\");
+
+const fn of(bytes: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < bytes.len() {
+        table[bytes[at] as usize] = true;
+        at += 1;
+    }
+    table
+}
 
 fn is_word(b: u8) -> bool {
     WORD[usize::from(b)]
@@ -276,14 +289,29 @@ struct Reader<'t> {
 
 impl Reader<'_> {
     /// The next byte that is neither white space nor part of a comment.
+    #[inline]
     fn peek(&mut self) -> Option<u8> {
+        loop {
+            let b = *self.text.get(self.at)?;
+            if BREAK[usize::from(b)] {
+                return self.peek_past();
+            }
+            if !BLANK[usize::from(b)] {
+                return Some(b);
+            }
+            self.at += 1;
+        }
+    }
+
+    /// The same from a byte on that may end a line or start a comment.
+    fn peek_past(&mut self) -> Option<u8> {
         loop {
             match *self.text.get(self.at)? {
                 b'\n' => {
                     self.bol = true;
                     self.at += 1;
                 }
-                b' ' | b'\t' | b'\r' | 0x0b | 0x0c => self.at += 1,
+                b if BLANK[usize::from(b)] => self.at += 1,
                 b'/' => match comment_end(self.text, self.at) {
                     Some(end) => self.at = end,
                     None => return Some(b'/'),

@@ -12,9 +12,8 @@ use crate::Session;
 use crate::diag::{Code, Diag, Severity, codes};
 use crate::intern::Symbol;
 use crate::lexer::{self, Cursor};
-use crate::source::{ExpId, FileId, Loc, Span};
+use crate::source::{ExpId, FileId, Loc, Span, Text};
 use crate::token::{TokFlags, Token, TokenKind};
-use std::sync::Arc;
 
 /// Tokens lexed at once; a buffer of them stays in the first-level cache.
 const CHUNK: usize = 1024;
@@ -44,7 +43,7 @@ pub(super) enum Guard {
 /// One open file.
 pub(super) struct FileFrame {
     pub(super) file: FileId,
-    pub(super) text: Arc<[u8]>,
+    pub(super) text: Text,
     base: Loc,
     cursor: Cursor,
     buf: Vec<Token>,
@@ -165,13 +164,7 @@ pub(super) struct ExpFrame {
 
 impl Pp<'_, '_> {
     /// Opens a file that was already added to the source map.
-    pub(super) fn push_file(
-        &mut self,
-        file: FileId,
-        text: Arc<[u8]>,
-        dir: Option<usize>,
-        known: Option<usize>,
-    ) {
+    pub(super) fn push_file(&mut self, file: FileId, text: Text, dir: Option<usize>, known: Option<usize>) {
         let base = self.cx.source.loc(file, 0);
         let lazy = self.later.is_some() && self.may_wait();
         if text.len() > LARGE && !lazy {

@@ -4,16 +4,15 @@
 //! selftests instead of a sample.
 #![allow(dead_code, unused_imports)]
 
-use skep_syntax::pp::{Files, MacroOption, Options, ReadError};
+use skep_syntax::pp::{Files, MacroOption, Options, ReadError, Text};
 pub use skep_test_tools::{self as tools, CLANG, Need, have};
 use std::path::Path;
-use std::sync::Arc;
 
 /// The disk.
 pub struct Disk;
 
 impl Files for Disk {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
+    fn read(&self, path: &str) -> Result<Text, ReadError> {
         match std::fs::read(path) {
             Ok(text) => Ok(text.into()),
             Err(_) => Err(ReadError::NotFound),

@@ -113,11 +113,9 @@ struct Entry {
     hash: u32,
     /// The symbol; 0 marks a free slot (the empty spelling is never looked up here).
     id: u32,
-    off: u32,
-    len: u32,
 }
 
-const FREE: Entry = Entry { hash: 0, id: 0, off: 0, len: 0 };
+const FREE: Entry = Entry { hash: 0, id: 0 };
 
 /// The table of all spellings of one compilation.
 pub struct Interner {
@@ -175,7 +173,7 @@ impl Interner {
             if e.id == 0 {
                 return self.insert(text.get(at..at + len).unwrap_or(&[]), hash, slot);
             }
-            if e.hash == hash && e.len as usize == len && self.same(e, text, at) {
+            if e.hash == hash && self.same(e.id, text, at, len) {
                 return Symbol(e.id);
             }
             slot = (slot + 1) & mask;
@@ -185,13 +183,16 @@ impl Interner {
     /// Loads what a lookup of `hash` will need, so that the misses of many lookups overlap.
     #[inline]
     pub(crate) fn touch(&self, hash: u32) -> u32 {
-        self.table.get(hash as usize & (self.table.len() - 1)).map_or(0, |e| e.off)
+        self.table.get(hash as usize & (self.table.len() - 1)).map_or(0, |e| e.id)
     }
 
-    /// Whether the spelling of `e` stands at `text[at..]`; a word at a time, as spellings are padded.
+    /// Whether the spelling of `id` is `text[at..at + len]`; a word at a time, as spellings are padded.
     #[inline]
-    fn same(&self, e: Entry, text: &[u8], at: usize) -> bool {
-        let (mut len, mut off, mut at) = (e.len as usize, e.off as usize, at);
+    fn same(&self, id: u32, text: &[u8], at: usize, len: usize) -> bool {
+        let Some(&(off, _)) = self.names.get(id as usize).filter(|(_, own)| *own as usize == len) else {
+            return false;
+        };
+        let (mut len, mut off, mut at) = (len, off as usize, at);
         while len > 8 {
             if word(text, at) != word(&self.text, off) {
                 return false;
@@ -214,7 +215,7 @@ impl Interner {
         self.names.push((off, len));
         self.class.push(Cell::new(0));
         if let Some(slot) = self.table.get_mut(slot) {
-            *slot = Entry { hash, id, off, len };
+            *slot = Entry { hash, id };
         }
         if self.names.len() * 2 > self.table.len() {
             self.grow(self.table.len() * 2);
@@ -251,7 +252,7 @@ impl Interner {
             if e.id == 0 {
                 return None;
             }
-            if e.hash == hash && e.len as usize == len && self.same(*e, text, at) {
+            if e.hash == hash && self.same(e.id, text, at, len) {
                 return Some(Symbol(e.id));
             }
             slot = (slot + 1) & mask;

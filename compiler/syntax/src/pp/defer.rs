@@ -8,7 +8,7 @@
 //! Invariant: reading every chunk at its place gives the token stream that reading in order gives.
 
 use super::Pp;
-use super::macros::{Kind, Unread};
+use super::macros::Kind;
 use super::skim::{self, Next, Outline, Space, Storage};
 use super::stream::{FileFrame, Guard};
 use crate::intern::{self, Symbol, class, kw};
@@ -170,7 +170,7 @@ impl Pp<'_, '_> {
             return false;
         }
         let def = self.cx.source.loc(file, name.start);
-        self.macros.insert_unread(&self.cx.names, sym, def, Unread { file, start: name.start, end });
+        self.macros.insert_unread(&self.cx.names, sym, def);
         self.pass(end);
         true
     }

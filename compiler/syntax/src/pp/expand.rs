@@ -103,7 +103,7 @@ impl Pp<'_, '_> {
             Kind::Builtin(builtin) => self.guarded_builtin(builtin, tok),
             Kind::Object => self.expand_object(id, &m, tok),
             // `definition_of` has read it.
-            Kind::Unread(_) => false,
+            Kind::Unread => false,
             Kind::Function { variadic } => self.expand_function(id, &m, variadic, tok),
         }
     }

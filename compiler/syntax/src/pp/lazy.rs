@@ -13,7 +13,7 @@ use super::{Dep, Macros, Pp};
 use crate::Session;
 use crate::intern::{self, Symbol, kw};
 use crate::token::{Pragma, Token, TokenKind, Tokens};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const NONE: u32 = u32::MAX;
 
@@ -33,8 +33,8 @@ pub struct Program {
     spare: Vec<Vec<Token>>,
     /// Chunks that are wanted and not read yet.
     wanted: BTreeSet<u32>,
-    /// What was read of each chunk: ranges of `pool`.
-    taken: Vec<Option<Taken>>,
+    /// The chunks that were read: ranges of `pool`.
+    taken: BTreeMap<u32, Taken>,
     pool: Tokens,
 }
 
@@ -94,7 +94,7 @@ pub fn run_lazily(cx: &mut Session<'_>, main: &str) -> Program {
         search,
         counter,
         budget,
-        taken: vec![None; later.chunks.len()],
+        taken: BTreeMap::new(),
         chunks: later.chunks,
         index: Index::new(later.names),
         spare,
@@ -112,7 +112,7 @@ impl Program {
 
     /// Whether anything of the headers is left out.
     pub fn is_partial(&self) -> bool {
-        self.taken.iter().any(Option::is_none)
+        self.taken.len() < self.chunks.len()
     }
 
     /// The program as far as it was read.
@@ -120,8 +120,8 @@ impl Program {
         let mut out = Tokens::default();
         out.toks.reserve(self.read.toks.len() + self.pool.toks.len());
         let (mut toks, mut pragmas) = (0, 0);
-        for (chunk, taken) in self.chunks.iter().zip(&self.taken) {
-            let Some(taken) = taken else { continue };
+        for (&at, taken) in &self.taken {
+            let Some(chunk) = self.chunks.get(at as usize) else { continue };
             append(&mut out, &self.read, (toks, chunk.index), (pragmas, chunk.pragmas));
             (toks, pragmas) = (chunk.index, chunk.pragmas);
             append(&mut out, &self.pool, taken.toks, taken.pragmas);
@@ -151,7 +151,7 @@ impl Program {
     /// Reads everything, in order.
     pub fn want_all(&mut self, cx: &mut Session<'_>) {
         self.pool = Tokens::default();
-        self.taken.iter_mut().for_each(|taken| *taken = None);
+        self.taken.clear();
         self.wanted = (0..self.chunks.len() as u32).collect();
         self.take_wanted(cx);
     }
@@ -172,7 +172,7 @@ impl Program {
             let Some(chunk) = self.chunks.get(at) else { continue };
             let start = declared.start as usize;
             let same = cx.source.text(chunk.file).get(start..start + declared.len as usize) == Some(text);
-            if same && self.taken.get(at).is_some_and(Option::is_none) {
+            if same && !self.taken.contains_key(&declared.chunk) {
                 self.wanted.insert(declared.chunk);
             }
         }
@@ -187,13 +187,13 @@ impl Program {
             let Some(&chunk) = self.wanted.range(at..).next().or(self.wanted.first()) else { break };
             self.wanted.remove(&chunk);
             at = chunk;
-            self.take(cx, chunk as usize);
+            self.take(cx, chunk);
         }
         self.macros.travel(&cx.names, end);
     }
 
-    fn take(&mut self, cx: &mut Session<'_>, at: usize) {
-        let Some(&chunk) = self.chunks.get(at) else { return };
+    fn take(&mut self, cx: &mut Session<'_>, at: u32) {
+        let Some(&chunk) = self.chunks.get(at as usize) else { return };
         self.macros.travel(&cx.names, chunk.time);
         let start = (self.pool.toks.len(), self.pool.pragmas.len());
         let (macros, search) = (std::mem::take(&mut self.macros), std::mem::take(&mut self.search));
@@ -205,9 +205,8 @@ impl Program {
         (self.macros, self.search, self.spare) = (pp.macros, pp.search, pp.spare);
         (self.pool, self.counter, self.budget) = (pp.out, pp.counter, pp.budget);
         let end = (self.pool.toks.len(), self.pool.pragmas.len());
-        if let Some(slot) = self.taken.get_mut(at) {
-            *slot = Some(Taken { toks: (start.0, end.0), pragmas: (start.1, end.1) });
-        }
+        let taken = Taken { toks: (start.0, end.0), pragmas: (start.1, end.1) };
+        self.taken.insert(at, taken);
         let pool = std::mem::take(&mut self.pool);
         self.mentions(cx, pool.toks.get(start.0..end.0).unwrap_or(&[]), chunk.body);
         self.pool = pool;

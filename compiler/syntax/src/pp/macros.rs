@@ -6,10 +6,11 @@
 
 use super::Pp;
 use super::builtin::{BUILTINS, Builtin};
+use super::skim;
 use crate::Session;
 use crate::diag::{Diag, codes};
 use crate::intern::{Interner, Symbol, class, sym};
-use crate::source::{FileId, Loc, SourceMap, Span};
+use crate::source::{Loc, SourceMap, Span};
 use crate::token::{self, TokFlags, Token, TokenKind};
 use std::collections::BTreeMap;
 
@@ -26,17 +27,8 @@ pub(super) enum Kind {
         variadic: bool,
     },
     Builtin(Builtin),
-    /// Defined in a header; nothing has needed its body yet. The row of [`Macros::unread`].
-    Unread(u32),
-}
-
-/// A definition that was not read yet.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Unread {
-    pub(super) file: FileId,
-    /// From the name to the end of the line.
-    pub(super) start: usize,
-    pub(super) end: usize,
+    /// Defined in a header; nothing has needed its body yet.
+    Unread,
 }
 
 /// A change of the table, to go back and forth in time.
@@ -83,7 +75,6 @@ pub struct Macros {
     pub(super) bodies: Vec<Token>,
     params: Vec<Symbol>,
     saved: BTreeMap<Symbol, Vec<Option<MacroId>>>,
-    unread: Vec<Unread>,
     /// All changes so far, and how many of them are in effect.
     events: Vec<Event>,
     now: usize,
@@ -133,10 +124,8 @@ impl Macros {
     }
 
     /// Adds a definition whose body is read when it is needed.
-    pub(super) fn insert_unread(&mut self, names: &Interner, name: Symbol, def: Loc, text: Unread) {
-        let row = self.unread.len() as u32;
-        self.unread.push(text);
-        self.insert(names, Macro::new(name, def, Kind::Unread(row)));
+    pub(super) fn insert_unread(&mut self, names: &Interner, name: Symbol, def: Loc) {
+        self.insert(names, Macro::new(name, def, Kind::Unread));
     }
 
     fn bind(&mut self, names: &Interner, name: Symbol, id: Option<MacroId>) {
@@ -205,7 +194,7 @@ impl Macros {
             .by_name
             .iter()
             .filter_map(|&id| self.list.get(id as usize))
-            .filter(|m| !matches!(m.kind, Kind::Builtin(_) | Kind::Unread(_)))
+            .filter(|m| !matches!(m.kind, Kind::Builtin(_) | Kind::Unread))
             .map(|m| self.print_one(m, source, names))
             .collect();
         lines.sort();
@@ -328,10 +317,13 @@ impl Pp<'_, '_> {
     /// The definition in this row, read now if that has not been done.
     pub(super) fn definition_of(&mut self, id: MacroId) -> Option<Macro> {
         let m = self.macros.get(id).copied()?;
-        let Kind::Unread(row) = m.kind else { return Some(m) };
-        let unread = self.macros.unread.get(row as usize).copied()?;
+        if m.kind != Kind::Unread {
+            return Some(m);
+        }
+        let (file, start) = self.cx.source.offset(m.def)?;
+        let end = skim::line_end(self.cx.source.text(file), start);
         let (in_directive, last_loc) = (std::mem::replace(&mut self.in_directive, true), self.last_loc);
-        self.push_part(unread.file, unread.start, unread.end, false);
+        self.push_part(file, start, end, false);
         let read = self.definition();
         self.pop_file();
         (self.in_directive, self.last_loc) = (in_directive, last_loc);

@@ -143,19 +143,18 @@ impl<'s, 'f> Pp<'s, 'f> {
     /// The built-in definitions, then `-D`, `-U` and `-include`.
     fn predefine(&mut self) {
         if !self.cx.options.undef {
-            let text = predef::text(&self.cx.options);
-            self.made_up_file("<built-in>", &text);
+            self.made_up_file("<built-in>", Text::Embedded(predef::ALWAYS.as_bytes()));
+            self.made_up_file("<built-in>", predef::text(&self.cx.options).into_bytes().into());
         }
         let text = predef::command_line(&self.cx.options);
         if !text.is_empty() {
             self.at_command_line = true;
-            self.made_up_file("<command line>", &text);
+            self.made_up_file("<command line>", text.into_bytes().into());
             self.at_command_line = false;
         }
     }
 
-    fn made_up_file(&mut self, name: &str, text: &str) {
-        let text = Text::from(text.as_bytes());
+    fn made_up_file(&mut self, name: &str, text: Text) {
         if let Some(file) = self.cx.source.add_file(name, text.clone(), Loc::NONE, true) {
             self.push_file(file, text, None, None);
             self.drain();

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 const VERSION: &str = "19.1.7";
 
 /// The same for all options, in the order of `clang -dM`.
-const ALWAYS: &str = r#"#define _LP64 1
+pub(super) const ALWAYS: &str = r#"#define _LP64 1
 #define __ATOMIC_ACQUIRE 2
 #define __ATOMIC_ACQ_REL 4
 #define __ATOMIC_CONSUME 1
@@ -384,10 +384,9 @@ const BINARY_FORMATS: &[(&str, &str)] = &[
     ("UINT_LEAST64", "l"),
 ];
 
-/// The definitions in force for `options`.
+/// The definitions that depend on `options`.
 pub(super) fn text(options: &Options) -> String {
-    let mut out = String::with_capacity(16 << 10);
-    out.push_str(ALWAYS);
+    let mut out = String::new();
     let mut def = |name: &str, value: &str| {
         let _ = writeln!(out, "#define {name} {value}");
     };

@@ -200,14 +200,11 @@ fn is_word(b: u8) -> bool {
 }
 
 fn word_len(text: &[u8], at: usize) -> usize {
-    if text.get(at).is_none_or(|b| b.is_ascii_digit()) {
+    let rest = text.get(at..).unwrap_or(&[]);
+    if rest.first().is_none_or(u8::is_ascii_digit) {
         return 0;
     }
-    let mut end = at;
-    while text.get(end).is_some_and(|b| WORD[usize::from(*b)]) {
-        end += 1;
-    }
-    end - at
+    rest.iter().position(|b| !is_word(*b)).unwrap_or(rest.len())
 }
 
 /// Whether only blanks, and splices with blanks before them, stand before `at` on its line.

@@ -12,6 +12,7 @@ use object::read::elf::ElfFile64;
 use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, SymbolKind};
 use skep_stdlib::ByteOrder;
 use skep_stdlib::isa::{self, AluOp, Insn, Operand, Reg};
+use skep_tests::bench::{binary, report};
 use skep_tests::tools::{self, Need};
 
 /// Every so many of the kernel's selftests are measured; `SKEP_FULL=1` measures all.
@@ -61,20 +62,6 @@ fn main() {
     let _ = std::fs::remove_dir_all(scratch);
 }
 
-#[allow(clippy::print_stdout)]
-fn report(line: &str) {
-    println!("{line}");
-}
-
-/// The release binary, built beside this benchmark.
-fn binary() -> PathBuf {
-    let own = std::env::current_exe().expect("this program has a path");
-    let folder = own.parent().and_then(Path::parent).expect("a target directory");
-    let binary = folder.join("skep");
-    assert!(binary.exists(), "build it first: cargo build --release");
-    binary
-}
-
 /// The corpora that are here, by name.
 fn corpora() -> Vec<(&'static str, Vec<Source>)> {
     let include = |dirs: &[PathBuf]| -> Vec<String> {
@@ -84,31 +71,28 @@ fn corpora() -> Vec<(&'static str, Vec<Source>)> {
         tools::vmlinux().and_then(|file| Some(file.parent()?.to_path_buf())).into_iter().collect();
     let mut found = Vec::new();
     if let Some(dir) = tools::seeds() {
-        found.push(("seeds", sources(&dir, ".bpf.c", 1, &include(&vmlinux))));
+        found.push(("seeds", sources(&dir, ".bpf.c", &include(&vmlinux))));
     }
     if let Some(dir) = tools::workloads() {
         let mut flags = include(std::slice::from_ref(&dir));
         flags.push("-DTARGET_XDP".into());
-        found.push(("workloads", sources(&dir, ".c", 1, &flags)));
+        found.push(("workloads", sources(&dir, ".c", &flags)));
     }
-    if let Some(tree) = tools::kernel_tree() {
-        let selftests = tree.join("tools/testing/selftests");
-        let mut dirs = vmlinux.clone();
-        dirs.extend([selftests.join("bpf"), tree.join("tools/lib"), tree.join("tools/include/uapi")]);
-        dirs.extend([selftests.clone(), "/usr/include/bpf".into()]);
+    if let Some((files, flags)) = tools::selftests() {
         let step = if std::env::var_os("SKEP_FULL").is_some() { 1 } else { STEP };
-        found.push(("selftests", sources(&selftests.join("bpf/progs"), ".c", step, &include(&dirs))));
+        let source = |path| Source { path, flags: flags.clone() };
+        found.push(("selftests", files.into_iter().step_by(step).map(source).collect()));
     }
     found
 }
 
-/// Every so many files of a directory whose names end like this, in order.
-fn sources(dir: &Path, end: &str, step: usize, flags: &[String]) -> Vec<Source> {
+/// The files of a directory whose names end like this, in order.
+fn sources(dir: &Path, end: &str, flags: &[String]) -> Vec<Source> {
     let entries = std::fs::read_dir(dir).expect("the corpus can be read");
     let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.retain(|path| path.to_string_lossy().ends_with(end));
     files.sort();
-    files.into_iter().step_by(step).map(|path| Source { path, flags: flags.to_vec() }).collect()
+    files.into_iter().map(|path| Source { path, flags: flags.to_vec() }).collect()
 }
 
 /// The functions that a compiler makes of a source; `None` when it makes none.

@@ -3,9 +3,10 @@
 //! Prints ratios only: the machine may be slow or busy, both compilers suffer alike. Times are user
 //! plus system time of the child processes, measured in interleaved rounds.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use skep_tests::bench::{binary, report};
 use skep_tests::tools::{self, Need};
 
 /// Rounds, each of which runs every command some times.
@@ -29,7 +30,7 @@ const CASES: &[Case] = &[
         repeat: 5,
         goal: 5.0,
     },
-    Case { name: "drop_icmp.bpf.c", seed: "drop_icmp", full_vmlinux: false, repeat: 50, goal: 20.0 },
+    Case { name: "drop_icmp.bpf.c", seed: "drop_icmp", full_vmlinux: false, repeat: 200, goal: 20.0 },
 ];
 
 fn main() {
@@ -63,26 +64,6 @@ fn main() {
     }
     // The scratch directory is below the system's temporary one; leaving it behind is no failure.
     let _ = std::fs::remove_dir_all(scratch);
-}
-
-#[allow(clippy::print_stdout)]
-fn report(line: &str) {
-    println!("{line}");
-}
-
-/// The binary to ship (`cargo static`) if it was built, else the one that `cargo build --release` made.
-fn binary() -> PathBuf {
-    let own = std::env::current_exe().expect("this program has a path");
-    let release = own.parent().and_then(Path::parent).expect("a target directory");
-    let shipped = format!("{}-unknown-linux-gnu/release/skep", std::env::consts::ARCH);
-    let found = [release.parent().expect("a target directory").join(shipped), release.join("skep")];
-    let binary = found.into_iter().find(|binary| binary.exists());
-    let binary = binary.expect("build it first: `cargo static` or `cargo build --release`");
-    report(&format!(
-        "measuring {}",
-        binary.strip_prefix(release.parent().expect("a target directory")).unwrap_or(&binary).display()
-    ));
-    binary
 }
 
 fn clang(case: &Case, source: &Path, scratch: &Path) -> Vec<String> {

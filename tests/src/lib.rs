@@ -1,5 +1,6 @@
 //! What the test suites share: finding tools and corpora, and the cases in files.
 
+pub mod bench;
 pub mod case;
 pub mod check;
 pub mod generate;

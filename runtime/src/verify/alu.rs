@@ -190,6 +190,7 @@ impl Walk<'_> {
             | PtrKind::PacketEnd
             | PtrKind::Func(_)
             | PtrKind::Iter { .. }
+            | PtrKind::Dynptr(_)
             | PtrKind::Socket(_)
             | PtrKind::FlowKeys => {
                 return Err(forbidden(&p, dst, "arithmetic"));

@@ -109,6 +109,7 @@ impl Walk<'_> {
             | PtrKind::Btf { trusted: false, .. }
             | PtrKind::FlowKeys
             | PtrKind::Iter { .. }
+            | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => false,
         };
         Ok(never_null.then_some(cond == Cond::Ne))

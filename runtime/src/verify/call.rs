@@ -8,6 +8,7 @@ use skep_stdlib::isa::Reg as R;
 use skep_stdlib::maps::MapType;
 use skep_stdlib::programs::{AttachType, ProgType};
 
+use super::dynptr::{self, Dynptr};
 use super::reg::{Num, Pointer, PtrKind, Reg, Sock};
 use super::region::{Callee, reg_of};
 use super::report::Cause;
@@ -61,10 +62,16 @@ pub struct Call {
     callback: Option<u32>,
     /// The constant size to reserve.
     alloc: Option<u32>,
+    /// The constant size of memory among the arguments.
+    pub size: Option<u32>,
     /// The reference that an argument gives back.
     release: Option<u32>,
     /// The reference that the first object among the arguments holds.
     pub reference: u32,
+    /// The first dynamic pointer among the arguments.
+    pub dynptr: Option<Dynptr>,
+    /// The argument in which one is made.
+    pub makes: Option<u8>,
     /// Stack bytes that the helper writes: depth, start, end.
     pub fills: alloc::vec::Vec<(u32, i32, i32)>,
 }
@@ -105,6 +112,7 @@ impl Walk<'_> {
         if let Some(reference) = call.release {
             self.release(state, slot, reference);
         }
+        self.use_dynptrs(state, slot, helper, &call)?;
         if helper.name == "tail_call" {
             no_references(state)?;
             self.check_sections(state)?;
@@ -120,12 +128,39 @@ impl Walk<'_> {
         Ok(Next::To(slot + 1))
     }
 
+    /// What the helper does with dynamic pointers.
+    fn use_dynptrs(&mut self, state: &mut State, slot: u32, helper: &'static Helper, call: &Call) -> Check {
+        let callee = Callee::of(helper);
+        if let Some(number) = call.makes {
+            let memory = state.frame().regs[1];
+            let in_map = matches!(memory, Reg::Pointer(p) if matches!(p.kind, PtrKind::MapValue(_)));
+            let behind = dynptr::made_by(helper.name)
+                .ok_or_else(|| Cause::Unsupported { what: alloc::format!("`bpf_{}`", helper.name) })?;
+            if behind == dynptr::Behind::Local && !in_map {
+                return Err(callee.wrong(1, "memory in a map value", &memory));
+            }
+            return self.make_dynptr(state, slot, &callee, number, behind, None);
+        }
+        let Some(dynptr) = &call.dynptr else { return Ok(()) };
+        if helper.args.contains(&Arg::DynptrRelease) {
+            self.release_dynptr(state, slot, dynptr);
+        } else if helper.name == "dynptr_write" && dynptr.behind == dynptr::Behind::Skb {
+            // What is written may be in another place than before.
+            self.forget_packet(state, slot);
+        }
+        Ok(())
+    }
+
     /// No pointer into the packet may be used any more.
     pub(super) fn forget_packet(&self, state: &mut State, slot: u32) {
         let stale = self.cx.stale(slot);
         state.for_each_reg(|reg| {
             if let Reg::Pointer(pointer) = reg
-                && matches!(pointer.kind, PtrKind::Packet(_) | PtrKind::PacketMeta(_) | PtrKind::PacketEnd)
+                && (pointer.in_packet
+                    || matches!(
+                        pointer.kind,
+                        PtrKind::Packet(_) | PtrKind::PacketMeta(_) | PtrKind::PacketEnd
+                    ))
             {
                 *reg = stale;
             }
@@ -300,14 +335,25 @@ impl Walk<'_> {
                 call.callback = Some(self.callback(&reg).ok_or_else(|| wrong("a function of the program"))?);
                 Ok(())
             }
-            Arg::SpinLock
-            | Arg::Timer
-            | Arg::Dynptr
-            | Arg::DynptrUninit
-            | Arg::DynptrRelease
-            | Arg::PercpuVar
-            | Arg::KptrSlot
-            | Arg::KptrOrNull => Err(Cause::Unsupported { what: alloc::format!("`bpf_{}`", helper.name) }),
+            Arg::Dynptr => {
+                call.dynptr = Some(self.dynptr(state, &callee, number)?);
+                Ok(())
+            }
+            Arg::DynptrUninit => {
+                call.makes = Some(number);
+                Ok(())
+            }
+            Arg::DynptrRelease => {
+                let dynptr = self.dynptr(state, &callee, number)?;
+                if dynptr.reference == 0 {
+                    return Err(wrong("a dynamic pointer to a reserved record"));
+                }
+                call.dynptr = Some(dynptr);
+                Ok(())
+            }
+            Arg::SpinLock | Arg::Timer | Arg::PercpuVar | Arg::KptrSlot | Arg::KptrOrNull => {
+                Err(Cause::Unsupported { what: alloc::format!("`bpf_{}`", helper.name) })
+            }
         }
     }
 
@@ -344,7 +390,11 @@ impl Walk<'_> {
                 let kind = self.kernel_structure(name)?;
                 self.object_or_null(state, slot, helper, call, kind)
             }
-            Ret::DynptrMemOrNull | Ret::PercpuVar | Ret::PercpuVarOrNull | Ret::KptrOrNull => {
+            Ret::DynptrMemOrNull => match &call.dynptr {
+                Some(dynptr) => self.slice_or_null(slot, dynptr, call.alloc.unwrap_or(0), true),
+                None => Reg::unknown(slot),
+            },
+            Ret::PercpuVar | Ret::PercpuVarOrNull | Ret::KptrOrNull => {
                 return Err(Cause::Unsupported {
                     what: alloc::format!("the result of `bpf_{}`", helper.name),
                 });

@@ -1,5 +1,4 @@
-//! Helpers that call a function of the program again and again: `bpf_loop`,
-//! `bpf_for_each_map_elem`.
+//! Helpers that call a function of the program again and again, before they return.
 //!
 //! At the call two things may happen: the helper is done, and control goes on after it; or the
 //! function is entered once more. When that returns, control is at the call again, so that the
@@ -25,22 +24,41 @@ enum Hands {
     Round,
     /// The map, a key, the value, and the caller's pointer.
     Element,
+    /// A dynamic pointer, and the caller's pointer.
+    Record,
+    /// A task, an area of its memory, and the caller's pointer.
+    Area,
 }
 
-/// Helpers whose functions are followed, with the register of the caller's pointer in each.
-const CALLERS: &[(&str, Hands, u8)] = &[("loop", Hands::Round, 2), ("for_each_map_elem", Hands::Element, 4)];
+/// A helper whose function is followed.
+struct Caller {
+    helper: &'static str,
+    hands: Hands,
+    /// The argument of the helper with the caller's pointer, and the function's.
+    pointer: (u8, u8),
+}
+
+const CALLERS: &[Caller] = &[
+    Caller { helper: "loop", hands: Hands::Round, pointer: (3, 2) },
+    Caller { helper: "for_each_map_elem", hands: Hands::Element, pointer: (3, 4) },
+    Caller { helper: "user_ringbuf_drain", hands: Hands::Record, pointer: (3, 2) },
+    Caller { helper: "find_vma", hands: Hands::Area, pointer: (4, 3) },
+];
+
+/// The row of the helper with this number.
+fn caller(id: i32) -> Option<&'static Caller> {
+    let helper = u32::try_from(id).ok().and_then(Helper::from_id)?;
+    CALLERS.iter().find(|row| row.helper == helper.name)
+}
 
 /// Is this a call that may enter the same function again and again?
 pub fn goes_round(id: i32) -> bool {
-    let helper = u32::try_from(id).ok().and_then(Helper::from_id);
-    helper.is_some_and(|helper| CALLERS.iter().any(|row| row.0 == helper.name))
+    caller(id).is_some()
 }
 
-/// The register of the function in which the caller's pointer is: where r3 of the call goes.
-pub fn pointer_register(id: i32) -> u8 {
-    let helper = u32::try_from(id).ok().and_then(Helper::from_id);
-    let row = helper.and_then(|helper| CALLERS.iter().find(|row| row.0 == helper.name));
-    row.map_or(0, |row| row.2)
+/// The registers of the caller's pointer: at the call, and in the function.
+pub fn pointer_registers(id: i32) -> (u8, u8) {
+    caller(id).map_or((0, 0), |row| row.pointer)
 }
 
 impl Walk<'_> {
@@ -54,7 +72,7 @@ impl Walk<'_> {
         start: u32,
     ) -> Check<Next> {
         let unsupported = || Cause::Unsupported { what: alloc::format!("`bpf_{}`", helper.name) };
-        let row = CALLERS.iter().find(|row| row.0 == helper.name).ok_or_else(unsupported)?;
+        let row = caller(helper.id as i32).ok_or_else(unsupported)?;
         if self.cx.program.is_global(start) {
             return Err(Cause::Unsupported { what: "a global function as callback".into() });
         }
@@ -62,7 +80,7 @@ impl Walk<'_> {
             return Err(Cause::CallDepth {});
         }
         let after = Next::To(slot + 1);
-        if matches!(row.1, Hands::Round) {
+        if matches!(row.hands, Hands::Round) {
             // The number of rounds bounds how often the function is entered.
             self.need(state, R::R1);
             let most = state.frame().regs[1].as_scalar().map_or(u64::MAX, |num| num.value.r64.umax);
@@ -76,8 +94,8 @@ impl Walk<'_> {
         entered.frame_mut().rounds += 1;
         let mut frame = Frame::new(state.frames.len() as u32, start, Some(slot));
         frame.callback = Some(state.references.len());
-        frame.regs[usize::from(row.2)] = state.frame().regs[3];
-        match row.1 {
+        frame.regs[usize::from(row.pointer.1)] = state.frame().regs[usize::from(row.pointer.0)];
+        match row.hands {
             Hands::Round => frame.regs[1] = Reg::unknown(slot),
             Hands::Element => {
                 let map = call.map.unwrap_or(u32::MAX);
@@ -85,6 +103,11 @@ impl Walk<'_> {
                 frame.regs[1] = Reg::pointer(PtrKind::Map(map), slot);
                 frame.regs[2] = Reg::pointer(PtrKind::Mem { size, writable: false }, slot);
                 frame.regs[3] = Reg::pointer(PtrKind::MapValue(map), slot);
+            }
+            Hands::Record => frame.regs[1] = self.const_dynptr(slot),
+            Hands::Area => {
+                frame.regs[1] = Reg::pointer(self.kernel_structure("task_struct")?, slot);
+                frame.regs[2] = Reg::pointer(self.kernel_structure("vm_area_struct")?, slot);
             }
         }
         entered.frames.push(frame);

@@ -67,6 +67,7 @@ impl State {
     /// Is there no difference at all, but for the numbers of ids?
     pub fn equals(&self, new: &State) -> bool {
         self.same_shape(new)
+            && self.rounds == new.rounds
             && Ids::default().all(self, new, |ids, old, new| {
                 old.rounds == new.rounds
                     && old.regs[..10].iter().zip(&new.regs).all(|(old, new)| ids.reg_equals(old, new))
@@ -78,18 +79,17 @@ impl State {
         self.frames.len() == new.frames.len()
             && self.references.len() == new.references.len()
             && (self.rcu, self.preempt) == (new.rcu, new.preempt)
-            && self
-                .frames
-                .iter()
-                .zip(&new.frames)
-                .all(|(a, b)| (a.start, a.call, a.callback) == (b.start, b.call, b.callback))
+            && self.frames.iter().zip(&new.frames).all(|(a, b)| {
+                // A helper that called back less often may do so more often from now on.
+                (a.start, a.call, a.callback) == (b.start, b.call, b.callback) && a.rounds <= b.rounds
+            })
     }
 }
 
 impl StackSlot {
     /// Does its register say what it holds?
     fn holds_register(&self) -> bool {
-        self.bytes.iter().any(|byte| matches!(byte, Byte::Spilled | Byte::Iter))
+        self.bytes.iter().any(|byte| matches!(byte, Byte::Spilled | Byte::Iter | Byte::Dynptr))
     }
 
     /// Only that bytes were written remains of a spilled number.
@@ -179,6 +179,8 @@ impl Ids {
             && old.var.includes(&new.var)
             && self.same(old.id, new.id)
             && self.same(old.reference, new.reference)
+            && self.same(old.owner, new.owner)
+            && old.in_packet == new.in_packet
     }
 
     fn stack_covers(&mut self, old: &[StackSlot], new: &[StackSlot], lenient: bool) -> bool {
@@ -189,15 +191,18 @@ impl Ids {
 
     fn slot_covers(&mut self, old: &StackSlot, new: &StackSlot, lenient: bool) -> bool {
         let is_number = matches!(new.spilled, Reg::Scalar(_));
+        let held = new.spilled.as_pointer().is_some_and(|p| p.reference != 0);
         let bytes = old.bytes.iter().zip(&new.bytes).all(|(old, byte)| match (old, byte) {
-            // An iterator may be found where nothing is read.
-            (Byte::Invalid | Byte::Misc, Byte::Iter) => false,
+            // An iterator or what must be given back may be found where nothing is read.
+            (Byte::Invalid | Byte::Misc, Byte::Iter) | (Byte::Misc, Byte::Dynptr) => false,
+            (Byte::Invalid, Byte::Dynptr) => !held,
             (Byte::Invalid, _) => true,
             (Byte::Misc, Byte::Misc | Byte::Zero) => true,
             (Byte::Misc, Byte::Invalid) => lenient,
             (Byte::Misc, Byte::Spilled) => is_number,
-            (Byte::Zero, Byte::Zero) | (Byte::Spilled, Byte::Spilled) | (Byte::Iter, Byte::Iter) => true,
-            (Byte::Zero | Byte::Spilled | Byte::Iter, _) => false,
+            (Byte::Zero, Byte::Zero) | (Byte::Spilled, Byte::Spilled) => true,
+            (Byte::Iter, Byte::Iter) | (Byte::Dynptr, Byte::Dynptr) => true,
+            (Byte::Zero | Byte::Spilled | Byte::Iter | Byte::Dynptr, _) => false,
         });
         bytes && (!old.holds_register() || self.reg_covers(&old.spilled, &new.spilled))
     }
@@ -207,8 +212,10 @@ impl Ids {
             (Reg::Uninit, Reg::Uninit) => true,
             (Reg::Scalar(a), Reg::Scalar(b)) => a.value == b.value && self.same(a.id, b.id),
             (Reg::Pointer(a), Reg::Pointer(b)) => {
-                (a.kind, a.off, a.var, a.nullable) == (b.kind, b.off, b.var, b.nullable)
+                (a.kind, a.off, a.var, a.nullable, a.in_packet)
+                    == (b.kind, b.off, b.var, b.nullable, b.in_packet)
                     && self.same(a.id, b.id)
+                    && self.same(a.owner, b.owner)
                     && self.same(a.reference, b.reference)
             }
             (Reg::Uninit | Reg::Scalar(_) | Reg::Pointer(_), _) => false,

@@ -37,6 +37,8 @@ pub enum Param {
         /// It may be null.
         nullable: bool,
     },
+    /// A dynamic pointer, which the function cannot change.
+    Dynptr,
     /// A trusted pointer to the kernel structure with this type.
     Kernel {
         /// Its type in the kernel's BTF.
@@ -102,7 +104,7 @@ impl Context<'_> {
         let resolved = btf.resolve(target).ok_or(Ok("a parameter's type is incomplete"))?;
         let name = btf.name(resolved);
         if name == "bpf_dynptr" {
-            return Err(Err("a parameter that is a dynamic pointer"));
+            return Ok(Param::Dynptr);
         }
         if tags.trusted {
             let name = btf::essential_name(name);
@@ -172,6 +174,7 @@ impl Walk<'_> {
             frame.regs[number] = match *param {
                 Param::Number => Reg::scalar(Scalar::UNKNOWN, function.start),
                 Param::Ctx => Reg::pointer(PtrKind::Ctx, function.start),
+                Param::Dynptr => self.const_dynptr(function.start),
                 Param::Memory { size, nullable } => pointer(PtrKind::Mem { size, writable: true }, nullable),
                 Param::Kernel { ty, nullable } => pointer(PtrKind::Btf { ty, trusted: true }, nullable),
             };
@@ -224,6 +227,7 @@ impl Walk<'_> {
                 Reg::Pointer(p) if p.kind == PtrKind::Ctx && p.off == 0 && p.is_fixed() => Ok(()),
                 _ => Err(callee.wrong(number, "the program's context, unmodified", &reg)),
             },
+            Param::Dynptr => self.dynptr(state, callee, number).map(|_| ()),
             Param::Memory { nullable: true, .. } | Param::Kernel { nullable: true, .. }
                 if reg.value() == Some(0) =>
             {

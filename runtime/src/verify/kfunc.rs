@@ -14,6 +14,7 @@ use skep_stdlib::kfuncs::{Flags, Kfunc};
 use skep_stdlib::programs::Context as CtxKind;
 
 use super::call::Call;
+use super::dynptr;
 use super::object::begins_with;
 use super::reg::{Pointer, PtrKind, Reg};
 use super::region::{Callee, reg_of};
@@ -24,7 +25,6 @@ use super::walk::{Check, Next, Walk, read};
 
 /// Structures whose functions are not modelled.
 const NOT_MODELLED: &[&str] = &[
-    "bpf_dynptr",
     "bpf_list_head",
     "bpf_list_node",
     "bpf_rb_root",
@@ -35,6 +35,9 @@ const NOT_MODELLED: &[&str] = &[
     "bpf_res_spin_lock",
     "bpf_task_work",
 ];
+
+/// Functions that give a slice of a dynamic pointer, and whether it may be written.
+const SLICES: &[(&str, bool)] = &[("bpf_dynptr_slice", false), ("bpf_dynptr_slice_rdwr", true)];
 
 /// A kernel function as the target declares it.
 struct Prototype<'a> {
@@ -97,8 +100,16 @@ impl<'a> Walk<'a> {
         for &(depth, start, end) in &call.fills {
             stack::fill(state, depth, start, end);
         }
+        let callee = Callee::Function(proto.row.name);
+        if let Some(number) = call.makes {
+            let copied = call.dynptr.filter(|_| proto.row.name == "bpf_dynptr_clone");
+            let behind = copied.map(|dynptr| dynptr.behind).or_else(|| dynptr::made_by(proto.row.name));
+            let behind = behind.ok_or_else(|| proto.unsupported("this parameter"))?;
+            let reference = copied.map(|dynptr| dynptr.reference);
+            self.make_dynptr(state, slot, &callee, number, behind, reference)?;
+        }
         let result = |walk: &mut Self, state: &mut State| {
-            walk.kfunc_result(state, slot, proto.btf, proto.row, proto.ret)
+            walk.kfunc_result(state, slot, proto.btf, proto.row, proto.ret, &call)
         };
         if iterates {
             let size = proto.params.first().and_then(|param| pointee(proto.btf, param.ty));
@@ -185,6 +196,16 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let name = proto.btf.name(target);
+        if name == "bpf_dynptr" {
+            match param.name.ends_with("__uninit") {
+                true => call.makes = Some(number),
+                false => {
+                    let dynptr = self.dynptr(state, &callee, number)?;
+                    call.dynptr.get_or_insert(dynptr);
+                }
+            }
+            return Ok(());
+        }
         let sized = proto.params.get(index + 1).is_some_and(|next| next.name.contains("__sz"));
         if NOT_MODELLED.contains(&name)
             || ["__alloc", "__refcounted_kptr", "__uninit", "__str"]
@@ -240,7 +261,11 @@ impl<'a> Walk<'a> {
             return Err(callee.wrong(number, "a constant", &reg));
         }
         if param.name.contains("__sz") {
-            let memory = Some((MemAccess::ReadWrite, false));
+            call.size = num.value.value().and_then(|size| u32::try_from(size).ok());
+            let before = index.checked_sub(1).map(|index| proto.params[index].name);
+            let optional = before.is_some_and(|name| name.ends_with("__opt"));
+            let absent = optional && state.frame().regs[index].value() == Some(0);
+            let memory = (!absent).then_some((MemAccess::ReadWrite, false));
             return self.check_size(state, &callee, number, memory, true, call);
         }
         Ok(())
@@ -280,8 +305,18 @@ impl<'a> Walk<'a> {
         btf: &Btf,
         row: &'static Kfunc,
         ret: TypeId,
+        call: &Call,
     ) -> Check<Reg> {
         let unsupported = || Cause::Unsupported { what: alloc::format!("the result of `{}`", row.name) };
+        if let (Some((_, writable)), Some(dynptr)) =
+            (SLICES.iter().find(|slice| slice.0 == row.name), &call.dynptr)
+        {
+            if *writable && !self.cx.may_write_packet() {
+                let program = self.cx.prog_type.info().name;
+                return Err(Cause::KfuncNotAllowed { function: row.name, program });
+            }
+            return Ok(self.slice_or_null(slot, dynptr, call.size.unwrap_or(0), *writable));
+        }
         if btf.resolve(ret) == Some(TypeId::VOID) {
             return Ok(Reg::Uninit);
         }

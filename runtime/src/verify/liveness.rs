@@ -11,14 +11,15 @@ use skep_stdlib::helpers::Helper;
 use skep_stdlib::isa::{AluOp, AtomicOp, CallTarget, Insn, Operand, Reg};
 
 use super::callback::goes_round;
+use super::rounds::Bound;
 use crate::object::Program;
 
 /// The results for one program.
 pub struct Liveness {
     live: Vec<u16>,
     joins: Vec<bool>,
-    /// Calls that are gone round: of functions that move iterators or call back.
-    loops: Vec<bool>,
+    /// What bounds the loops that an instruction is the head of.
+    loops: Vec<Option<Bound>>,
 }
 
 impl Liveness {
@@ -29,18 +30,22 @@ impl Liveness {
         let code = &program.code;
         let count = code.len() as usize;
         let mut joins = alloc::vec![false; count];
-        let mut loops = alloc::vec![false; count];
+        let mut loops = alloc::vec![None; count];
         for (slot, insn) in code.iter() {
             let compared = match insn {
-                Insn::Branch { .. } | Insn::MayGoto { .. } => slot,
+                Insn::Branch { .. } => slot,
+                Insn::MayGoto { .. } => {
+                    loops[slot as usize] = Some(Bound::Counter);
+                    slot
+                }
                 Insn::Jump { .. } => successors(slot, insn)[0],
                 Insn::Call(CallTarget::Local(_)) => slot + 1,
                 Insn::Call(CallTarget::Helper(id)) if goes_round(*id) => {
-                    loops[slot as usize] = true;
+                    loops[slot as usize] = Some(Bound::Callback);
                     slot
                 }
                 Insn::Call(CallTarget::Kfunc { id, .. }) if moves(*id) => {
-                    loops[slot as usize] = true;
+                    loops[slot as usize] = Some(Bound::Iterator);
                     slot
                 }
                 _ => continue,
@@ -79,9 +84,9 @@ impl Liveness {
         self.live.get(slot as usize).copied().unwrap_or(0)
     }
 
-    /// Is this a call that moves an iterator or calls back?
-    pub fn is_loop(&self, slot: u32) -> bool {
-        self.loops.get(slot as usize).copied().unwrap_or(false)
+    /// What bounds the rounds of the loop that this instruction is the head of.
+    pub fn bound(&self, slot: u32) -> Option<Bound> {
+        self.loops.get(slot as usize).copied().flatten()
     }
 
     /// Are states compared before the instruction at `slot`?

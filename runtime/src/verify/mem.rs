@@ -78,6 +78,7 @@ impl Walk<'_> {
             | PtrKind::PacketEnd
             | PtrKind::FlowKeys
             | PtrKind::Iter { .. }
+            | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => {
                 self.check_access(pointer, access)?;
                 Ok(Reg::scalar(Scalar::of_bytes(access.size), slot))
@@ -100,7 +101,7 @@ impl Walk<'_> {
         self.check_way(slot, &access)?;
         self.check_alignment(&pointer, &access)?;
         if let PtrKind::Stack(depth) = pointer.kind {
-            return self.store_stack(state, depth, &access, value, src);
+            return self.store_stack(state, slot, depth, &access, value, src);
         }
         if let Reg::Pointer(_) = value {
             let reg = match src {
@@ -118,9 +119,11 @@ impl Walk<'_> {
         }
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn store_stack(
         &mut self,
         state: &mut State,
+        slot: u32,
         depth: u32,
         access: &Access,
         mut value: Reg,
@@ -136,6 +139,7 @@ impl Walk<'_> {
             return Err(Cause::PointerLeak { reg: reg.number() });
         }
         let exact = access.min == access.max;
+        self.destroy_dynptrs(state, slot, depth, start, end)?;
         if !exact {
             // What is there decides what is there afterwards.
             self.read_stack(depth, start, end);
@@ -196,6 +200,7 @@ impl Walk<'_> {
             | PtrKind::Mem { .. }
             | PtrKind::Ringbuf(_)
             | PtrKind::Iter { .. }
+            | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => {}
         }
         if !is_aligned(&pointer, &access) {
@@ -328,6 +333,7 @@ impl Walk<'_> {
             | PtrKind::Btf { .. }
             | PtrKind::Socket(_)
             | PtrKind::Iter { .. }
+            | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => return Err(Cause::Opaque { access }),
         }
         Ok(())

@@ -14,7 +14,9 @@
 //! | `fields` | what in a map value belongs to the kernel |
 //! | `region` | memory that is handed to a callee |
 //! | `callback` | helpers that call functions of the program |
+//! | `rounds` | loops that are bounded from outside |
 //! | `kfunc`, `iter` | kernel functions, iterators |
+//! | `home`, `dynptr` | objects in the program's stack, dynamic pointers |
 //! | `global` | functions that are verified by their prototype |
 //! | `object` | sockets, maps and kernel structures |
 //! | `report` | the rules, their wordings |
@@ -28,8 +30,10 @@ mod callback;
 mod cover;
 mod ctx;
 mod depth;
+mod dynptr;
 mod fields;
 mod global;
+mod home;
 mod iter;
 mod kfunc;
 mod liveness;
@@ -41,6 +45,7 @@ mod prune;
 pub mod reg;
 mod region;
 pub mod report;
+mod rounds;
 pub mod scalar;
 mod stack;
 mod state;

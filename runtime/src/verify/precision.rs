@@ -11,9 +11,10 @@
 
 use skep_stdlib::isa::{AtomicOp, CallTarget, Insn, Operand, Reg as R};
 
-use super::callback::pointer_register;
+use super::callback::pointer_registers;
 use super::marks::{Marks, Place};
 use super::reg::Reg;
+use super::region::reg_of;
 use super::state::State;
 use super::trace::{Event, Groups, Node};
 use super::walk::Walk;
@@ -138,7 +139,7 @@ impl Walk<'_> {
                 }
             }
             Insn::Call(CallTarget::Helper(id)) if matches!(node.event, Event::Callback) => {
-                set.enter_callback(depth, pointer_register(id));
+                set.enter_callback(depth, pointer_registers(id));
             }
             Insn::Call(CallTarget::Helper(_) | CallTarget::Kfunc { .. } | CallTarget::Reg(_)) => {
                 set.clobber();
@@ -224,15 +225,15 @@ impl Frame<'_> {
     }
 
     /// Back over the call of a function by a helper, into the caller, whose registers are as they
-    /// were; the caller's pointer was r3.
-    fn enter_callback(mut self, depth: &mut usize, pointer: u8) {
+    /// were; the caller's pointer was handed on.
+    fn enter_callback(mut self, depth: &mut usize, (from, to): (u8, u8)) {
         let Some(caller) = self.depth.checked_sub(1) else { return };
-        let wanted = self.wanted.contains(Place::Reg(self.depth as u8, pointer));
+        let wanted = self.wanted.contains(Place::Reg(self.depth as u8, to));
         self.wanted.regs[self.depth] = 0;
         self.wanted.slots[self.depth] = 0;
         self.depth = caller;
         if wanted {
-            self.add(R::R3);
+            self.add(reg_of(from));
         }
         *depth = caller;
     }

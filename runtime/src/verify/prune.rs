@@ -13,6 +13,7 @@ use super::liveness::Liveness;
 use super::marks::{Marks, Place, bits};
 use super::reg::Reg;
 use super::report::Cause;
+use super::rounds::Bound;
 use super::state::{Byte, Frame, MAX_FRAMES, State};
 use super::trace::Event;
 use super::walk::{Check, Walk};
@@ -196,7 +197,8 @@ impl Walk<'_> {
         let jumps = self.store.jumps - self.store.last.0;
         let insns = self.stats.insns - self.store.last.1;
         let always = self.at.jumps > KEEP_ALWAYS;
-        let rounds = self.live.is_loop(slot);
+        let bound = self.live.bound(slot);
+        let rounds = bound.is_some();
         let mut keep = always || rounds || (jumps >= KEEP_AFTER.0 && insns >= KEEP_AFTER.1);
         let lenient = self.cx.trust().uninit;
         let mut index = 0;
@@ -205,17 +207,16 @@ impl Walk<'_> {
             let contains = |kept: &Kept, live: &Liveness| {
                 kept.state.contains(state, live_at(&kept.state, slot, live), lenient)
             };
-            if kept.open > 0 && rounds {
-                if contains(kept, &self.live) {
+            if kept.open > 0 {
+                if bound.is_some_and(|bound| bound.holds(&kept.state, state)) && contains(kept, &self.live) {
                     self.inherit(known, state);
                     self.store.go_round(self.at.parent, known);
                     return Ok(true);
                 }
-            } else if kept.open > 0 {
-                if kept.state.equals(state) {
+                if bound.is_none_or(Bound::is_endless_if_equal) && kept.state.equals(state) {
                     return Err(Cause::EndlessLoop {});
                 }
-                if !always && jumps < KEEP_IN_LOOP.0 && insns < KEEP_IN_LOOP.1 {
+                if !rounds && !always && jumps < KEEP_IN_LOOP.0 && insns < KEEP_IN_LOOP.1 {
                     keep = false;
                 }
             } else if kept.exact && contains(kept, &self.live) {

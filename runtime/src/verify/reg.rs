@@ -5,6 +5,7 @@
 //! share an id, so that a bound proven on one holds for all; pointers that came from one
 //! instruction share an id, so that a null check or a packet bound proven on one holds for all.
 
+use super::dynptr::Behind;
 use super::scalar::Scalar;
 
 /// What a register holds.
@@ -45,6 +46,10 @@ pub struct Pointer {
     pub reference: u32,
     /// May be null: must be compared before use.
     pub nullable: bool,
+    /// The number of the thing without which it is of no use, 0 for none.
+    pub owner: u32,
+    /// What it points to is a part of the packet, and stale when that is moved.
+    pub in_packet: bool,
     /// The instruction that made it.
     pub slot: u32,
 }
@@ -97,6 +102,9 @@ pub enum PtrKind {
         /// Elements that this path was given.
         depth: u32,
     },
+    /// A dynamic pointer: one that was handed in, or, in a stack slot, not an address but the slot
+    /// itself, the offset being its number among the slots.
+    Dynptr(Behind),
 }
 
 /// What is known of a socket; each has a structure of its own in place of the kernel's.
@@ -140,6 +148,8 @@ impl Reg {
             id: 0,
             reference: 0,
             nullable: false,
+            owner: 0,
+            in_packet: false,
             slot,
         })
     }
@@ -147,7 +157,8 @@ impl Reg {
     /// A pointer that may be null, with its id and the reference that it holds.
     pub const fn or_null(kind: PtrKind, id: u32, reference: u32, slot: u32) -> Reg {
         let var = Scalar::constant(0);
-        Reg::Pointer(Pointer { kind, off: 0, var, id, reference, nullable: true, slot })
+        let (owner, in_packet) = (0, false);
+        Reg::Pointer(Pointer { kind, off: 0, var, id, reference, nullable: true, owner, in_packet, slot })
     }
 
     /// The number in it.
@@ -209,6 +220,7 @@ impl PtrKind {
             | PtrKind::Ringbuf(_)
             | PtrKind::FlowKeys
             | PtrKind::Iter { .. }
+            | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => Way::Plain,
         }
     }
@@ -233,6 +245,7 @@ impl PtrKind {
             PtrKind::Socket(Sock::Xdp) => "xdp_sock",
             PtrKind::FlowKeys => "flow_keys",
             PtrKind::Iter { .. } => "iter",
+            PtrKind::Dynptr(_) => "dynptr_ptr",
         }
     }
 
@@ -253,6 +266,7 @@ impl PtrKind {
             PtrKind::Socket(_) => "a socket",
             PtrKind::FlowKeys => "the flow keys",
             PtrKind::Iter { .. } => "an iterator",
+            PtrKind::Dynptr(_) => "a dynamic pointer",
         }
     }
 }

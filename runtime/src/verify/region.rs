@@ -128,6 +128,7 @@ impl Walk<'_> {
             | PtrKind::FlowKeys
             | PtrKind::Btf { .. }
             | PtrKind::Iter { .. }
+            | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => Err(callee.wrong(number, "a pointer to memory", &reg)),
         }
     }
@@ -165,7 +166,11 @@ impl Walk<'_> {
         let frame = &state.frames[depth as usize];
         let exact = access.min == access.max;
         match wanted {
-            MemAccess::Uninit if exact => call.fills.push((depth, start, end)),
+            MemAccess::Uninit if exact => {
+                // The callee may read a dynamic pointer there after it has written to it.
+                stack::check_no_dynptr(frame, start, end)?;
+                call.fills.push((depth, start, end));
+            }
             MemAccess::Read | MemAccess::ReadWrite | MemAccess::Write | MemAccess::Uninit => {
                 self.read_stack(depth, start, end);
                 stack::check_written(frame, start, end, self.cx.trust())?;

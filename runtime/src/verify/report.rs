@@ -135,6 +135,9 @@ causes! {
     WriteOnly { access: Access }
     "V0117" "address of the value of a map that has no single one"
     DirectValue { }
+    "V0118" "store over a dynamic pointer that holds a record"
+    /// It was made at this instruction.
+    DynptrOverwritten { made: u32 }
     "V0201" "register that holds nothing"
     Uninit { reg: u8 }
     "V0202" "arithmetic on a pointer that is not allowed"
@@ -247,6 +250,9 @@ impl Cause {
             Cause::Unbalanced { what } => format!("{what} is entered without being left, or the reverse"),
             Cause::ThrowInCallback {} => "an exception is thrown in a function that a helper calls".into(),
             Cause::DirectValue {} => "only an array of one entry has a value with a fixed address".into(),
+            Cause::DynptrOverwritten { .. } => {
+                "a dynamic pointer that holds a record is overwritten before it is given back".into()
+            }
             Cause::Uninit { reg } => format!("`r{reg}` is used but holds nothing"),
             Cause::PointerArithmetic { kind, why, .. } => format!("{why} on a pointer to {}", kind.noun()),
             Cause::UnboundedOffset { kind, .. } => {
@@ -330,6 +336,7 @@ impl Cause {
             | Cause::Opaque { access } => born(access.born, "the pointer comes from here".into()),
             Cause::NotAPointer { born: slot, .. } => born(*slot, "the number comes from here".into()),
             Cause::Argument { born: slot, .. } => born(*slot, "the argument comes from here".into()),
+            Cause::DynptrOverwritten { made } => born(*made, "the dynamic pointer is made here".into()),
             Cause::Leak { acquired } => born(*acquired, "the reference is acquired here".into()),
             _ => Vec::new(),
         }
@@ -418,6 +425,7 @@ impl Cause {
             Cause::SpecialField { field, .. } => {
                 one(format!("{field} cannot be accessed directly by load/store"))
             }
+            Cause::DynptrOverwritten { .. } => one("cannot overwrite referenced dynptr".into()),
             Cause::StackReturned {} => one("cannot return stack pointer to the caller".into()),
             Cause::Leak { acquired } => one(format!("Unreleased reference alloc_insn={acquired}")),
             Cause::EndlessLoop {} => one("infinite loop detected".into()),

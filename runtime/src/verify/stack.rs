@@ -133,7 +133,7 @@ fn smear(frame: &mut Frame, start: i32, end: i32, zero: bool) {
             // Not written for sure: it stays unreadable.
             Byte::Invalid => Byte::Invalid,
             Byte::Zero if zero => Byte::Zero,
-            Byte::Misc | Byte::Zero | Byte::Spilled | Byte::Iter => Byte::Misc,
+            Byte::Misc | Byte::Zero | Byte::Spilled | Byte::Iter | Byte::Dynptr => Byte::Misc,
         };
     }
 }
@@ -152,11 +152,23 @@ pub fn fill(state: &mut State, depth: u32, start: i32, end: i32) {
 pub fn check_written(frame: &Frame, start: i32, end: i32, trust: Trust) -> Check {
     for offset in start..end {
         let byte = frame.slot(offset).map_or(Byte::Invalid, |stored| stored.bytes[byte_index(offset)]);
-        if byte == Byte::Iter || (byte == Byte::Invalid && !trust.uninit) {
+        let object = matches!(byte, Byte::Iter | Byte::Dynptr);
+        if object || (byte == Byte::Invalid && !trust.uninit) {
             return Err(Cause::StackUninit { offset, start, size: (end - start) as u32 });
         }
     }
     Ok(())
+}
+
+/// Is no byte from `start` to `end` part of a dynamic pointer?
+pub fn check_no_dynptr(frame: &Frame, start: i32, end: i32) -> Check {
+    let dynptr = |&offset: &i32| {
+        frame.slot(offset).is_some_and(|stored| stored.bytes[byte_index(offset)] == Byte::Dynptr)
+    };
+    match (start..end).find(dynptr) {
+        Some(offset) => Err(Cause::StackUninit { offset, start, size: (end - start) as u32 }),
+        None => Ok(()),
+    }
 }
 
 /// Is a byte of a spilled pointer between `start` and `end`?

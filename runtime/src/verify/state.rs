@@ -27,6 +27,8 @@ pub enum Byte {
     Spilled,
     /// Part of an iterator, which is described by the slot's register.
     Iter,
+    /// Part of a dynamic pointer, in the same way.
+    Dynptr,
 }
 
 /// Eight bytes of stack.
@@ -76,6 +78,8 @@ pub struct State {
     pub rcu: u32,
     /// Sections without preemption that were entered.
     pub preempt: u32,
+    /// How often this path went on at a `may_goto` instead of leaving the loop.
+    pub rounds: u32,
 }
 
 impl Frame {

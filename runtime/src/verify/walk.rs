@@ -245,7 +245,7 @@ impl<'a> Walk<'a> {
                 return Err(Cause::Unsupported { what: "a cast between address spaces".into() });
             }
             Insn::Jump { off, .. } => return Ok(Next::To(target(slot, off))),
-            Insn::MayGoto { .. } => return Err(Cause::Unsupported { what: "`may_goto`".into() }),
+            Insn::MayGoto { off } => return self.may_goto(state, slot, target(slot, off.into())),
             Insn::Branch { width, cond, dst, src, off } => {
                 return self.branch(state, slot, width, cond, dst, src, target(slot, off.into()));
             }

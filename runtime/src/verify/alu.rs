@@ -133,11 +133,15 @@ impl Walk<'_> {
     pub(super) fn load_imm64(&mut self, state: &mut State, slot: u32, dst: R, value: Imm64) -> Check {
         let value = match value {
             Imm64::Const(value) => Reg::constant(value, slot),
-            Imm64::MapIdx(index) => Reg::pointer(PtrKind::Map(index as u32), slot),
+            Imm64::MapIdx(index) => {
+                self.check_map_fields(index as u32)?;
+                Reg::pointer(PtrKind::Map(index as u32), slot)
+            }
             Imm64::MapIdxValue { index, offset } => {
                 let Reg::Pointer(mut pointer) = Reg::pointer(PtrKind::MapValue(index as u32), slot) else {
                     return Ok(());
                 };
+                self.check_map_fields(index as u32)?;
                 let def = self.cx.map(index as u32);
                 if def.is_some_and(|def| def.ty != MapType::Array || def.max_entries != 1) {
                     return Err(Cause::DirectValue {});
@@ -202,6 +206,7 @@ impl Walk<'_> {
             | PtrKind::PacketMeta(_)
             | PtrKind::Mem { .. }
             | PtrKind::Ringbuf(_)
+            | PtrKind::Object { .. }
             | PtrKind::Btf { .. } => {}
         }
         let negative = match op {

@@ -9,7 +9,7 @@ use alloc::boxed::Box;
 
 use skep_stdlib::isa::{Cond, Operand, Reg as R, Width};
 
-use super::reg::{Num, Pointer, PtrKind, Reg};
+use super::reg::{Hold, Num, Pointer, PtrKind, Reg};
 use super::report::Cause;
 use super::scalar::{self, Scalar};
 use super::state::State;
@@ -100,6 +100,7 @@ impl Walk<'_> {
             | PtrKind::Mem { .. }
             | PtrKind::Ringbuf(_)
             | PtrKind::Socket(_)
+            | PtrKind::Object { hold: Hold::Owned, .. }
             | PtrKind::Btf { trusted: true, .. } => !p.nullable,
             PtrKind::Ctx
             | PtrKind::Stack(_)
@@ -107,6 +108,7 @@ impl Walk<'_> {
             | PtrKind::PacketMeta(_)
             | PtrKind::PacketEnd
             | PtrKind::Btf { trusted: false, .. }
+            | PtrKind::Object { hold: Hold::Borrowed | Hold::Rcu | Hold::Untrusted, .. }
             | PtrKind::FlowKeys
             | PtrKind::Iter { .. }
             | PtrKind::Dynptr(_)

@@ -9,6 +9,9 @@ use skep_stdlib::maps::MapType;
 use skep_stdlib::programs::{AttachType, ProgType};
 
 use super::dynptr::{self, Dynptr};
+use super::fields::Field;
+use super::later;
+use super::lock::Lock;
 use super::reg::{Num, Pointer, PtrKind, Reg, Sock};
 use super::region::{Callee, reg_of};
 use super::report::Cause;
@@ -59,7 +62,12 @@ pub struct Call {
     /// The map among the arguments.
     pub map: Option<u32>,
     /// The function that the helper calls.
-    callback: Option<u32>,
+    pub callback: Option<u32>,
+    /// The spin lock among the arguments.
+    pub lock: Option<Lock>,
+    /// The map of the value with the timer or work among the arguments, and the number of an inner
+    /// map.
+    pub deferred: Option<(u32, u32)>,
     /// The constant size to reserve.
     alloc: Option<u32>,
     /// The constant size of memory among the arguments.
@@ -83,13 +91,14 @@ impl Walk<'_> {
         }
         let helper = u32::try_from(id).ok().and_then(Helper::from_id).ok_or(Cause::UnknownHelper { id })?;
         self.check_allowed(helper)?;
-        if helper.sleeps && (!self.cx.program.sleepable || state.rcu > 0 || state.preempt > 0) {
+        self.check_unlocked(state, &alloc::format!("bpf_{}", helper.name))?;
+        if helper.sleeps && !state.may_sleep() {
             return Err(Cause::Sleeps { callee: alloc::format!("bpf_{}", helper.name) });
         }
         let args = helper.args_in(self.cx.prog_type);
         let mut call = Call::default();
         for (index, &arg) in args.iter().enumerate() {
-            self.check_argument(state, helper, args, index, arg, &mut call)?;
+            self.check_argument(state, slot, helper, args, index, arg, &mut call)?;
         }
         if let (Some(map), true) = (call.map, args.contains(&Arg::Map)) {
             let ty = self.map_type(map);
@@ -113,6 +122,7 @@ impl Walk<'_> {
             self.release(state, slot, reference);
         }
         self.use_dynptrs(state, slot, helper, &call)?;
+        self.use_lock(state, slot, helper.name, &call)?;
         if helper.name == "tail_call" {
             no_references(state)?;
             self.check_sections(state)?;
@@ -121,6 +131,11 @@ impl Walk<'_> {
             self.forget_packet(state, slot);
         }
         if let Some(start) = call.callback {
+            if later::sets(helper.name).is_some() {
+                self.call_later(helper.name, start, &call)?;
+                state.clobber(Reg::unknown(slot));
+                return Ok(Next::To(slot + 1));
+            }
             return self.call_back(state, slot, helper, &call, start);
         }
         let result = self.result(state, slot, helper, &call)?;
@@ -209,9 +224,11 @@ impl Walk<'_> {
         Some(self.cx.map(map)?.ty)
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn check_argument(
         &mut self,
         state: &mut State,
+        slot: u32,
         helper: &'static Helper,
         args: &[Arg],
         index: usize,
@@ -241,6 +258,7 @@ impl Walk<'_> {
             },
             Arg::Map => match reg {
                 Reg::Pointer(Pointer { kind: PtrKind::Map(map), nullable: false, .. }) => {
+                    Self::check_same_map(&callee, number, &reg, call)?;
                     call.map = Some(map);
                     Ok(())
                 }
@@ -351,7 +369,15 @@ impl Walk<'_> {
                 call.dynptr = Some(dynptr);
                 Ok(())
             }
-            Arg::SpinLock | Arg::Timer | Arg::PercpuVar | Arg::KptrSlot | Arg::KptrOrNull => {
+            Arg::SpinLock => {
+                call.lock = Some(self.lock(state, slot, &callee, number)?);
+                Ok(())
+            }
+            Arg::Timer => {
+                call.deferred = Some(self.deferred(state, &callee, number, Field::Timer)?);
+                Ok(())
+            }
+            Arg::PercpuVar | Arg::KptrSlot | Arg::KptrOrNull => {
                 Err(Cause::Unsupported { what: alloc::format!("`bpf_{}`", helper.name) })
             }
         }

@@ -78,7 +78,9 @@ impl State {
     fn same_shape(&self, new: &State) -> bool {
         self.frames.len() == new.frames.len()
             && self.references.len() == new.references.len()
-            && (self.rcu, self.preempt) == (new.rcu, new.preempt)
+            && (self.rcu, self.preempt, self.sleepable) == (new.rcu, new.preempt, new.sleepable)
+            && self.role == new.role
+            && self.lock.map(|lock| lock.guards) == new.lock.map(|lock| lock.guards)
             && self.frames.iter().zip(&new.frames).all(|(a, b)| {
                 // A helper that called back less often may do so more often from now on.
                 (a.start, a.call, a.callback) == (b.start, b.call, b.callback) && a.rounds <= b.rounds
@@ -121,6 +123,7 @@ impl Ids {
     ) -> bool {
         old.frames.iter().zip(&new.frames).rev().all(|(old, new)| frame(&mut self, old, new))
             && old.references.iter().zip(&new.references).all(|(old, new)| self.same(old.id, new.id))
+            && old.lock.iter().zip(&new.lock).all(|(old, new)| self.same(old.id, new.id))
     }
 
     /// Do the ids correspond? 0 only corresponds to 0.

@@ -1,93 +1,201 @@
-//! Fields of map values that belong to the kernel: locks, timers, list heads, pointers to kernel
-//! objects. Programs reach them through helpers only.
+//! Fields of map values and of allocated objects that belong to the kernel: locks, timers, list
+//! heads, pointers to kernel objects. Programs reach them through functions only.
 //!
-//! In: the value's type in the object's BTF. Out: where such fields are.
+//! In: the type in the object's BTF. Out: where such fields are, and what each may refer to.
 
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use skep_stdlib::btf::{self, Btf, TypeId};
+use skep_stdlib::btf::{self, Btf, Kind, TypeId};
 
-/// A field that loads and stores may not touch.
+/// What a field is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Field {
+    /// A lock that is held for a few instructions.
+    SpinLock,
+    /// A timer.
+    Timer,
+    /// Work for later.
+    Work,
+    /// The head of a list of objects.
+    ListHead,
+    /// What links an object into a list.
+    ListNode,
+    /// The root of a tree of objects.
+    TreeRoot,
+    /// What links an object into a tree.
+    TreeNode,
+    /// The number of references to the object.
+    Refcount,
+    /// A pointer to an object.
+    Pointer(Keeps),
+    /// One of a kind that is not modelled.
+    Other,
+}
+
+/// How a field keeps the object that it points to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keeps {
+    /// Not at all.
+    Nothing,
+    /// It owns a reference.
+    Reference,
+    /// The same to an object of each processor.
+    PerCpu,
+    /// It is memory of the user's.
+    User,
+}
+
+/// A field that loads and stores may not touch, but for some pointers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Special {
     /// Bytes from the start of the value.
     pub offset: u32,
     /// Bytes.
     pub size: u32,
-    /// What it is: the structure's name, or `kptr`.
+    /// What it is: the structure's name, or the pointer's tag.
     pub name: &'static str,
+    /// The same for the rules.
+    pub field: Field,
+    /// The type, in the object's BTF, of what a pointer points to or what a head or root holds.
+    pub ty: TypeId,
+    /// The offset in that type of the node by which it is held.
+    pub node: u32,
+}
+
+impl Special {
+    /// The structure that a field of this kind is.
+    fn of_structure(row: &(&'static str, Field), offset: u32, size: u32) -> Special {
+        Special { offset, size, name: row.0, field: row.1, ty: TypeId::VOID, node: 0 }
+    }
+
+    /// Does it overlap the bytes from `start` to `end`?
+    pub fn overlaps(&self, start: i64, end: i64) -> bool {
+        start < i64::from(self.offset + self.size) && i64::from(self.offset) < end
+    }
 }
 
 /// Structures that are such fields.
-const STRUCTURES: &[&str] = &[
-    "bpf_spin_lock",
-    "bpf_res_spin_lock",
-    "bpf_timer",
-    "bpf_wq",
-    "bpf_task_work",
-    "bpf_list_head",
-    "bpf_list_node",
-    "bpf_rb_root",
-    "bpf_rb_node",
-    "bpf_refcount",
+const STRUCTURES: &[(&str, Field)] = &[
+    ("bpf_spin_lock", Field::SpinLock),
+    ("bpf_res_spin_lock", Field::Other),
+    ("bpf_timer", Field::Timer),
+    ("bpf_wq", Field::Work),
+    ("bpf_task_work", Field::Other),
+    ("bpf_list_head", Field::ListHead),
+    ("bpf_list_node", Field::ListNode),
+    ("bpf_rb_root", Field::TreeRoot),
+    ("bpf_rb_node", Field::TreeNode),
+    ("bpf_refcount", Field::Refcount),
 ];
 /// Tags of pointers to kernel objects.
-const POINTER_TAGS: &[&str] = &["kptr", "kptr_untrusted", "percpu_kptr", "uptr"];
+const POINTER_TAGS: &[(&str, Keeps)] = &[
+    ("kptr_untrusted", Keeps::Nothing),
+    ("kptr", Keeps::Reference),
+    ("percpu_kptr", Keeps::PerCpu),
+    ("uptr", Keeps::User),
+];
 /// Fields of nested structures are looked for this deep.
 const MAX_DEPTH: u32 = 16;
 /// More fields than this no value of the kernel's may have.
 const MAX_FIELDS: usize = 64;
 
+/// Tags that say what a head or root holds (`contains:TYPE:NODE`), by the structure's member or the
+/// variable that they stand at.
+type Contains = BTreeMap<(TypeId, Option<u32>), String>;
+
+/// The search for fields in one type.
+struct Search<'a> {
+    btf: &'a Btf,
+    contains: Contains,
+    found: Vec<Special>,
+}
+
 /// The special fields of a value of this type.
 pub fn special(btf: &Btf, ty: TypeId) -> Vec<Special> {
-    let mut found = Vec::new();
-    collect(btf, ty, 0, MAX_DEPTH, &mut found);
-    found
+    let tag = |id| match btf.ty(id) {
+        Some(btf::Type::DeclTag { name, ty, component }) => {
+            name.strip_prefix("contains:").map(|held| ((ty, component), held.to_string()))
+        }
+        _ => None,
+    };
+    let contains = btf.ids().filter(|&id| btf.kind(id) == Some(Kind::DeclTag)).filter_map(tag).collect();
+    let mut search = Search { btf, contains, found: Vec::new() };
+    search.collect(ty, 0, MAX_DEPTH, None);
+    search.found
 }
 
-fn collect(btf: &Btf, ty: TypeId, offset: u32, depth: u32, found: &mut Vec<Special>) {
-    let Some(resolved) = btf.resolve(ty) else { return };
-    let Some(depth) = depth.checked_sub(1) else { return };
-    if found.len() >= MAX_FIELDS {
-        return;
-    }
-    match btf.ty(resolved) {
-        Some(btf::Type::Struct(composite)) => {
-            if let Some(&name) = STRUCTURES.iter().find(|&&name| name == composite.name) {
-                found.push(Special { offset, size: composite.size, name });
-                return;
-            }
-            for member in &composite.members {
-                if let (Some(start), None) = (member.byte_offset(), member.bit_size) {
-                    collect(btf, member.ty, offset + start, depth, found);
-                }
-            }
+impl Search<'_> {
+    /// Looks into a type at this offset; `declared` is where its declaration has tags.
+    fn collect(&mut self, ty: TypeId, offset: u32, depth: u32, declared: Option<(TypeId, Option<u32>)>) {
+        let btf = self.btf;
+        let Some(resolved) = btf.resolve(ty) else { return };
+        let Some(depth) = depth.checked_sub(1) else { return };
+        if self.found.len() >= MAX_FIELDS {
+            return;
         }
-        Some(btf::Type::Array { elem, count, .. }) => {
-            let Some(size) = btf.size_of(elem).and_then(|size| u32::try_from(size).ok()) else { return };
-            for index in 0..count {
-                let before = found.len();
-                collect(btf, elem, offset + index * size, depth, found);
-                if found.len() == before {
+        match btf.ty(resolved) {
+            Some(btf::Type::Struct(composite)) => {
+                if let Some(row) = STRUCTURES.iter().find(|row| row.0 == composite.name) {
+                    let special = Special::of_structure(row, offset, composite.size);
+                    self.found.push(self.with_contents(special, declared));
                     return;
                 }
-            }
-        }
-        Some(btf::Type::Datasec { vars, .. }) => {
-            for var in vars {
-                if let Some(ty) = btf.target(var.ty) {
-                    collect(btf, ty, offset + var.offset, depth, found);
+                for (index, member) in (0..).zip(&composite.members) {
+                    if let (Some(start), None) = (member.byte_offset(), member.bit_size) {
+                        let declared = Some((resolved, Some(index)));
+                        self.collect(member.ty, offset.saturating_add(start), depth, declared);
+                    }
                 }
             }
+            Some(btf::Type::Array { elem, count, .. }) => {
+                let Some(size) = btf.size_of(elem).and_then(|size| u32::try_from(size).ok()) else { return };
+                for index in 0..count {
+                    let before = self.found.len();
+                    let offset = offset.saturating_add(index.saturating_mul(size));
+                    self.collect(elem, offset, depth, declared);
+                    if self.found.len() == before {
+                        return;
+                    }
+                }
+            }
+            Some(btf::Type::Datasec { vars, .. }) => {
+                for var in vars {
+                    if let Some(ty) = btf.target(var.ty) {
+                        self.collect(ty, offset.saturating_add(var.offset), depth, Some((var.ty, None)));
+                    }
+                }
+            }
+            Some(btf::Type::Ptr(target)) => self.found.extend(pointer(btf, target, offset)),
+            _ => {}
         }
-        Some(btf::Type::Ptr(target)) if is_tagged(btf, target) => {
-            found.push(Special { offset, size: 8, name: "kptr" });
+    }
+
+    /// A head or root with what its declaration says that it holds.
+    fn with_contents(&self, special: Special, declared: Option<(TypeId, Option<u32>)>) -> Special {
+        let wanted = match special.field {
+            Field::ListHead => "bpf_list_node",
+            Field::TreeRoot => "bpf_rb_node",
+            _ => return special,
+        };
+        let held = declared.and_then(|at| self.contains.get(&at)).and_then(|tag| tag.split_once(':'));
+        let Some((ty, node)) = held else { return special };
+        let Some(ty) = self.btf.find(ty, Kind::Struct) else { return special };
+        let member = self.btf.members(ty).find(|member| member.name == node);
+        let member =
+            member.filter(|member| self.btf.resolve(member.ty).is_some_and(|ty| self.btf.name(ty) == wanted));
+        match member.and_then(|member| member.byte_offset()) {
+            Some(node) => Special { ty, node, ..special },
+            None => special,
         }
-        _ => {}
     }
 }
 
-/// Does the type that a pointer points to have a tag of kernel pointers?
-fn is_tagged(btf: &Btf, ty: TypeId) -> bool {
-    matches!(btf.ty(ty), Some(btf::Type::TypeTag { name, .. }) if POINTER_TAGS.contains(&name))
+/// The pointer field whose target is `target`, if that has a tag of kernel pointers.
+fn pointer(btf: &Btf, target: TypeId, offset: u32) -> Option<Special> {
+    let Some(btf::Type::TypeTag { name, ty }) = btf.ty(target) else { return None };
+    let &(name, keeps) = POINTER_TAGS.iter().find(|row| row.0 == name)?;
+    let ty = btf.resolve(ty)?;
+    Some(Special { offset, size: 8, name, field: Field::Pointer(keeps), ty, node: 0 })
 }

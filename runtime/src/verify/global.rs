@@ -19,7 +19,7 @@ use super::region::{Callee, reg_of};
 use super::report::Cause;
 use super::scalar::Scalar;
 use super::stack;
-use super::state::{Frame, State};
+use super::state::{Frame, Role, State};
 use super::walk::{Check, Walk};
 use crate::object::Function;
 
@@ -179,11 +179,13 @@ impl Walk<'_> {
                 Param::Kernel { ty, nullable } => pointer(PtrKind::Btf { ty, trusted: true }, nullable),
             };
         }
-        Ok(State { frames: alloc::vec![frame], ..State::default() })
+        let sleepable = self.cx.program.sleepable;
+        Ok(State { frames: alloc::vec![frame], sleepable, role: Role::Global, ..State::default() })
     }
 
     /// A call of a global function.
     pub(super) fn call_global(&mut self, state: &mut State, slot: u32, function: &Function) -> Check {
+        self.check_unlocked(state, &function.name)?;
         if state.preempt > 0 {
             return Err(Cause::Sleeps { callee: function.name.clone() });
         }

@@ -15,12 +15,15 @@ use skep_stdlib::programs::Context as CtxKind;
 
 use super::call::Call;
 use super::dynptr;
+use super::fields::Field;
+use super::later;
+use super::lock::LOCK;
 use super::object::begins_with;
 use super::reg::{Pointer, PtrKind, Reg};
 use super::region::{Callee, reg_of};
 use super::report::Cause;
 use super::stack;
-use super::state::{Reference, State};
+use super::state::{Reference, Role, State};
 use super::walk::{Check, Next, Walk, read};
 
 /// Structures whose functions are not modelled.
@@ -30,7 +33,6 @@ const NOT_MODELLED: &[&str] = &[
     "bpf_rb_root",
     "bpf_rb_node",
     "bpf_timer",
-    "bpf_wq",
     "bpf_refcount",
     "bpf_res_spin_lock",
     "bpf_task_work",
@@ -76,7 +78,8 @@ impl<'a> Walk<'a> {
             }
             "bpf_throw" => {
                 // The program ends here, with this result, unless a helper would have to end too.
-                if state.frames.iter().any(|frame| frame.callback.is_some()) {
+                let called = state.frames.iter().any(|frame| frame.callback.is_some());
+                if called || state.role == Role::Later {
                     return Err(Cause::ThrowInCallback {});
                 }
                 let cookie = read(state, R::R1)?;
@@ -99,6 +102,12 @@ impl<'a> Walk<'a> {
         }
         for &(depth, start, end) in &call.fills {
             stack::fill(state, depth, start, end);
+        }
+        if let Some(start) = call.callback {
+            match later::sets(proto.row.name) {
+                Some(_) => self.call_later(proto.row.name, start, &call)?,
+                None => return Err(proto.unsupported("the function argument")),
+            }
         }
         let callee = Callee::Function(proto.row.name);
         if let Some(number) = call.makes {
@@ -151,6 +160,7 @@ impl<'a> Walk<'a> {
     /// May this program call it here?
     fn check_callable(&self, state: &State, proto: &Prototype<'_>) -> Check {
         let row = proto.row;
+        self.check_unlocked(state, row.name)?;
         if !row.programs.contains(self.cx.prog_type) {
             let program = self.cx.prog_type.info().name;
             return Err(Cause::KfuncNotAllowed { function: row.name, program });
@@ -160,10 +170,10 @@ impl<'a> Walk<'a> {
             return Err(Cause::KfuncTooNew { function: row.name, since });
         }
         let sleeps = proto.has(Flags::SLEEPABLE);
-        if sleeps && (!self.cx.program.sleepable || state.rcu > 0 || state.preempt > 0) {
+        if sleeps && !state.may_sleep() {
             return Err(Cause::Sleeps { callee: row.name.to_string() });
         }
-        if proto.has(Flags::RCU_PROTECTED) && self.cx.program.sleepable && state.rcu == 0 {
+        if proto.has(Flags::RCU_PROTECTED) && state.sleepable && state.rcu == 0 {
             return Err(Cause::Unbalanced { what: RCU });
         }
         Ok(())
@@ -206,6 +216,14 @@ impl<'a> Walk<'a> {
             }
             return Ok(());
         }
+        if name == "bpf_wq" {
+            call.deferred = Some(self.deferred(state, &callee, number, Field::Work)?);
+            return Ok(());
+        }
+        if proto.btf.kind(target) == Some(Kind::FuncProto) {
+            call.callback = Some(self.callback(&reg).ok_or_else(|| wrong("a function of the program"))?);
+            return Ok(());
+        }
         let sized = proto.params.get(index + 1).is_some_and(|next| next.name.contains("__sz"));
         if NOT_MODELLED.contains(&name)
             || ["__alloc", "__refcounted_kptr", "__uninit", "__str"]
@@ -216,7 +234,9 @@ impl<'a> Walk<'a> {
         }
         if param.name.ends_with("__map") || name == "bpf_map" {
             return match reg {
-                Reg::Pointer(Pointer { kind: PtrKind::Map(_), nullable: false, .. }) => Ok(()),
+                Reg::Pointer(Pointer { kind: PtrKind::Map(_), nullable: false, .. }) => {
+                    Self::check_same_map(&callee, number, &reg, call)
+                }
                 _ => Err(wrong("a map")),
             };
         }
@@ -348,6 +368,7 @@ impl<'a> Walk<'a> {
     /// Is every section left that was entered?
     pub(super) fn check_sections(&self, state: &State) -> Check {
         match (state.rcu, state.preempt) {
+            _ if state.lock.is_some() => Err(Cause::Unbalanced { what: LOCK }),
             (0, 0) => Ok(()),
             (0, _) => Err(Cause::Unbalanced { what: PREEMPT }),
             _ => Err(Cause::Unbalanced { what: RCU }),

@@ -5,7 +5,6 @@
 
 use skep_stdlib::isa::{AtomicOp, Operand, Reg as R, Size, Width};
 
-use super::fields::Special;
 use super::reg::{Num, Pointer, PtrKind, Reg};
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
@@ -62,6 +61,10 @@ impl Walk<'_> {
             }
             PtrKind::Ctx => self.load_context(slot, pointer, access),
             PtrKind::Btf { ty, trusted } => self.load_btf(slot, pointer, ty, trusted, access),
+            PtrKind::Object { .. } => {
+                self.check_object(pointer, access)?;
+                Ok(Reg::scalar(Scalar::of_bytes(access.size), slot))
+            }
             PtrKind::Map(map) => self.load_map(slot, pointer, map, access),
             PtrKind::Socket(sock) => self.load_socket(slot, pointer, sock, access),
             PtrKind::MapValue(map) => {
@@ -115,6 +118,7 @@ impl Walk<'_> {
         }
         match pointer.kind {
             PtrKind::Ctx => self.store_context(&pointer, &access),
+            PtrKind::Object { .. } => self.check_object(&pointer, &access),
             _ => self.check_access(&pointer, &access),
         }
     }
@@ -191,6 +195,7 @@ impl Walk<'_> {
             | PtrKind::PacketEnd
             | PtrKind::Socket(_)
             | PtrKind::FlowKeys
+            | PtrKind::Object { .. }
             | PtrKind::Btf { .. } => {
                 return Err(Cause::Opaque { access });
             }
@@ -279,12 +284,9 @@ impl Walk<'_> {
                 if outside(value_size) {
                     return Err(Cause::MapValueBounds { access, map, value_size });
                 }
-                let touched = |field: &Special| {
-                    access.min < i64::from(field.offset + field.size)
-                        && i64::from(field.offset) < access.end()
-                };
                 if access.size > 0
-                    && let Some(field) = self.special_fields(map).iter().find(|field| touched(field))
+                    && let Some(field) =
+                        self.special_fields(map).iter().find(|field| field.overlaps(access.min, access.end()))
                 {
                     return Err(Cause::SpecialField { access, field: field.name });
                 }
@@ -331,6 +333,7 @@ impl Walk<'_> {
             | PtrKind::Map(_)
             | PtrKind::PacketEnd
             | PtrKind::Btf { .. }
+            | PtrKind::Object { .. }
             | PtrKind::Socket(_)
             | PtrKind::Iter { .. }
             | PtrKind::Dynptr(_)

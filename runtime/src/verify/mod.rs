@@ -16,6 +16,7 @@
 //! | `callback` | helpers that call functions of the program |
 //! | `rounds` | loops that are bounded from outside |
 //! | `kfunc`, `iter` | kernel functions, iterators |
+//! | `lock`, `later` | spin locks, timers and work queues |
 //! | `home`, `dynptr` | objects in the program's stack, dynamic pointers |
 //! | `global` | functions that are verified by their prototype |
 //! | `object` | sockets, maps and kernel structures |
@@ -36,10 +37,13 @@ mod global;
 mod home;
 mod iter;
 mod kfunc;
+mod later;
 mod liveness;
+mod lock;
 mod marks;
 mod mem;
 mod object;
+mod objects;
 mod precision;
 mod prune;
 pub mod reg;
@@ -68,7 +72,7 @@ use crate::object::{Image, MapDef, Program};
 use reg::{PtrKind, Reg};
 pub use report::{Access, Cause, Note, RULES, Report, Rule, Step};
 use scalar::Scalar;
-use state::State;
+use state::{Role, State};
 pub use walk::Stats;
 use walk::{Check, Walk};
 
@@ -280,12 +284,12 @@ impl Walk<'_> {
         if let Some(reference) = state.references.first() {
             return Err(Cause::Leak { acquired: reference.slot });
         }
-        if state.frames[0].start != 0 {
-            self.check_sections(state)?;
-            return self.check_global_end(result);
-        }
         self.check_sections(state)?;
-        let range = self.cx.prog_type.return_range(self.cx.section.section.attach);
+        let range = match state.role {
+            Role::Global => return self.check_global_end(result),
+            Role::Program => self.cx.prog_type.return_range(self.cx.section.section.attach),
+            Role::Later => Some((0, 0)),
+        };
         let value: Scalar = match result {
             Reg::Uninit => return Err(Cause::Uninit { reg: 0 }),
             Reg::Pointer(_) if !self.cx.privileged || range.is_some() => {
@@ -299,7 +303,8 @@ impl Walk<'_> {
             self.need(state, R::R0);
         }
         // A hook's result is an `int`; of all others the whole register counts.
-        let range = if self.cx.prog_type == ProgType::Lsm { value.r32 } else { value.r64 };
+        let hook = self.cx.prog_type == ProgType::Lsm && state.role == Role::Program;
+        let range = if hook { value.r32 } else { value.r64 };
         let (low, high) = (range.smin, range.smax);
         match low >= i64::from(min) && high <= i64::from(max) {
             true => Ok(()),

@@ -123,6 +123,7 @@ impl Walk<'_> {
 
     /// What looking up an element of a map gives, if not its value.
     pub(super) fn element_or_null(&mut self, state: &mut State, slot: u32, map: u32) -> Reg {
+        let inside = state.frame().regs[1].as_pointer().map_or(0, |p| p.owner);
         let id = self.fresh_id();
         let (kind, reference) = match self.cx.map(map).map(|def| def.ty) {
             Some(MapType::ArrayOfMaps | MapType::HashOfMaps) => (PtrKind::Map(map | super::reg::INNER), 0),
@@ -133,7 +134,15 @@ impl Walk<'_> {
             }
             _ => (PtrKind::MapValue(map), 0),
         };
-        Reg::or_null(kind, id, reference, slot)
+        let owner = match kind {
+            // Which of the maps inside it is: its values belong to that one.
+            PtrKind::Map(_) => id,
+            _ => inside,
+        };
+        match Reg::or_null(kind, id, reference, slot) {
+            Reg::Pointer(p) => Reg::Pointer(Pointer { owner, ..p }),
+            other => other,
+        }
     }
 
     /// A pointer to the kernel structure with this name.

@@ -87,6 +87,15 @@ pub enum PtrKind {
         /// May be passed to functions that want a valid object.
         trusted: bool,
     },
+    /// An object that was allocated by the program, of a type of its own.
+    Object {
+        /// Its type in the object file's BTF.
+        ty: u32,
+        /// What keeps it alive.
+        hold: Hold,
+        /// There is one for each processor.
+        percpu: bool,
+    },
     /// A function of the program, by its first slot.
     Func(u32),
     /// A socket.
@@ -105,6 +114,19 @@ pub enum PtrKind {
     /// A dynamic pointer: one that was handed in, or, in a stack slot, not an address but the slot
     /// itself, the offset being its number among the slots.
     Dynptr(Behind),
+}
+
+/// What keeps an allocated object alive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hold {
+    /// A reference of the program's.
+    Owned,
+    /// The lock of the list or tree that it is in.
+    Borrowed,
+    /// A section of RCU.
+    Rcu,
+    /// Nothing: it may be gone.
+    Untrusted,
 }
 
 /// What is known of a socket; each has a structure of its own in place of the kernel's.
@@ -208,7 +230,7 @@ impl PtrKind {
     pub const fn way(self) -> Way {
         match self {
             PtrKind::Ctx => Way::Context,
-            PtrKind::Btf { .. } => Way::Kernel,
+            PtrKind::Btf { .. } | PtrKind::Object { .. } => Way::Kernel,
             PtrKind::Socket(sock) => Way::Socket(sock),
             PtrKind::Stack(_)
             | PtrKind::Map(_)
@@ -237,7 +259,7 @@ impl PtrKind {
             PtrKind::PacketEnd => "pkt_end",
             PtrKind::Mem { .. } => "mem",
             PtrKind::Ringbuf(_) => "ringbuf_mem",
-            PtrKind::Btf { .. } => "ptr_",
+            PtrKind::Btf { .. } | PtrKind::Object { .. } => "ptr_",
             PtrKind::Func(_) => "func",
             PtrKind::Socket(Sock::Common) => "sock_common",
             PtrKind::Socket(Sock::Full) => "sock",
@@ -262,6 +284,7 @@ impl PtrKind {
             PtrKind::Mem { .. } => "a block of memory",
             PtrKind::Ringbuf(_) => "a ring buffer record",
             PtrKind::Btf { .. } => "a kernel structure",
+            PtrKind::Object { .. } => "an allocated object",
             PtrKind::Func(_) => "a function",
             PtrKind::Socket(_) => "a socket",
             PtrKind::FlowKeys => "the flow keys",

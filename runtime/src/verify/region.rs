@@ -127,6 +127,7 @@ impl Walk<'_> {
             | PtrKind::Socket(_)
             | PtrKind::FlowKeys
             | PtrKind::Btf { .. }
+            | PtrKind::Object { .. }
             | PtrKind::Iter { .. }
             | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => Err(callee.wrong(number, "a pointer to memory", &reg)),

@@ -178,6 +178,11 @@ causes! {
     Sleeps { callee: String }
     "V0312" "exception in a function that a helper calls"
     ThrowInCallback { }
+    "V0313" "call while a spin lock is held"
+    /// It was taken at this instruction.
+    Locked { taken: u32, callee: String }
+    "V0314" "map with a field that this program type may not use"
+    MapField { map: u32, field: &'static str, program: &'static str }
     "V0401" "return value out of range"
     ReturnRange { min: i32, max: i32, low: i64, high: i64 }
     "V0402" "reference that is not given back"
@@ -278,6 +283,10 @@ impl Cause {
                 format!("argument {argument} of `{callee}`, a size, is out of range")
             }
             Cause::HelperTooNew { helper, since } => format!("`bpf_{helper}` exists since Linux {since}"),
+            Cause::Locked { callee, .. } => format!("`{callee}` is called while a spin lock is held"),
+            Cause::MapField { field, program, .. } => {
+                format!("a program of type `{program}` cannot use a map whose value has a `{field}`")
+            }
             Cause::ReturnRange { min, max, .. } => format!("the program must return {min} to {max}"),
             Cause::Leak { .. } => "a reference is still held when the program ends".into(),
             Cause::ReturnPointer {} => "the program returns an address".into(),
@@ -337,6 +346,7 @@ impl Cause {
             Cause::NotAPointer { born: slot, .. } => born(*slot, "the number comes from here".into()),
             Cause::Argument { born: slot, .. } => born(*slot, "the argument comes from here".into()),
             Cause::DynptrOverwritten { made } => born(*made, "the dynamic pointer is made here".into()),
+            Cause::Locked { taken, .. } => born(*taken, "the lock is taken here".into()),
             Cause::Leak { acquired } => born(*acquired, "the reference is acquired here".into()),
             _ => Vec::new(),
         }
@@ -425,6 +435,8 @@ impl Cause {
             Cause::SpecialField { field, .. } => {
                 one(format!("{field} cannot be accessed directly by load/store"))
             }
+            Cause::MapField { field, .. } => one(format!("tracing progs cannot use {field} yet")),
+            Cause::Locked { .. } => one("function calls are not allowed while holding a lock".into()),
             Cause::DynptrOverwritten { .. } => one("cannot overwrite referenced dynptr".into()),
             Cause::StackReturned {} => one("cannot return stack pointer to the caller".into()),
             Cause::Leak { acquired } => one(format!("Unreleased reference alloc_insn={acquired}")),

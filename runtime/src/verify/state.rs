@@ -5,6 +5,7 @@
 
 use alloc::vec::Vec;
 
+use super::lock::Lock;
 use super::marks::Place;
 use super::reg::{PtrKind, Reg};
 
@@ -58,6 +59,18 @@ pub struct Frame {
     pub rounds: u32,
 }
 
+/// What the function is that a path began with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Role {
+    /// The program.
+    #[default]
+    Program,
+    /// A global function, verified on its own.
+    Global,
+    /// A function that the kernel calls later.
+    Later,
+}
+
 /// A reference that must be given back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Reference {
@@ -80,6 +93,12 @@ pub struct State {
     pub preempt: u32,
     /// How often this path went on at a `may_goto` instead of leaving the loop.
     pub rounds: u32,
+    /// The spin lock that is held.
+    pub lock: Option<Lock>,
+    /// May what is running sleep, as far as it goes by how it was entered?
+    pub sleepable: bool,
+    /// What the first frame is.
+    pub role: Role,
 }
 
 impl Frame {
@@ -116,6 +135,11 @@ impl State {
     pub fn frame_mut(&mut self) -> &mut Frame {
         let last = self.frames.len() - 1;
         &mut self.frames[last]
+    }
+
+    /// May the program sleep here?
+    pub fn may_sleep(&self) -> bool {
+        self.sleepable && self.rcu == 0 && self.preempt == 0 && self.lock.is_none()
     }
 
     /// After a call: its result, and nothing in the other registers that it may change.

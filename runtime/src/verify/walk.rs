@@ -10,14 +10,16 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
+use skep_stdlib::btf::TypeId;
 use skep_stdlib::isa::{CallTarget, Insn, Operand, Reg as R};
 use skep_stdlib::kfuncs::{Flags, Kfunc};
 
 use super::Context;
 use super::fields::{self, Special};
+use super::later::Later;
 use super::liveness::Liveness;
 use super::prune::Store;
-use super::reg::{PtrKind, Reg, Way};
+use super::reg::{Pointer, PtrKind, Reg, Way};
 use super::report::{Cause, Report};
 use super::state::{Frame, MAX_FRAMES, State};
 use super::trace::{self, Event, Trace};
@@ -89,8 +91,12 @@ pub struct Walk<'a> {
     pub ways: BTreeMap<u32, Way>,
     /// Global functions that were called.
     pub globals: BTreeSet<u32>,
+    /// Functions that the kernel will call.
+    pub later: BTreeSet<Later>,
     /// Fields of map values that may not be touched, by map.
     fields: BTreeMap<u32, Rc<[Special]>>,
+    /// The same of allocated objects, by type.
+    object_fields: BTreeMap<u32, Rc<[Special]>>,
     pub(super) live: Liveness,
     paths: Vec<Path>,
     next_id: u32,
@@ -109,7 +115,9 @@ impl<'a> Walk<'a> {
             depths: BTreeMap::new(),
             ways: BTreeMap::new(),
             globals: BTreeSet::new(),
+            later: BTreeSet::new(),
             fields: BTreeMap::new(),
+            object_fields: BTreeMap::new(),
             live: Liveness::of(cx.program, |id| is_next(&cx, id)),
             paths: Vec::new(),
             next_id: 0,
@@ -126,20 +134,11 @@ impl<'a> Walk<'a> {
     pub fn run(&mut self) -> Result<(), Report> {
         let mut frame = Frame::new(0, 0, None);
         frame.regs[1] = self.cx.entry_register();
-        self.walk(State { frames: alloc::vec![frame], ..State::default() }, 0)?;
-        let mut done = BTreeSet::new();
-        while let Some(&start) = self.globals.difference(&done).next() {
-            done.insert(start);
-            self.at = START;
-            let function = self.cx.program.function_at(start);
-            let state = function.map(|function| self.global_state(function));
-            match state {
-                Some(Ok(state)) => self.walk(state, start)?,
-                Some(Err(cause)) => return Err(self.report(start, cause)),
-                None => {}
-            }
-        }
-        let depth = super::depth::check(self.cx.program, &self.depths);
+        let sleepable = self.cx.program.sleepable;
+        self.walk(State { frames: alloc::vec![frame], sleepable, ..State::default() }, 0)?;
+        self.walk_others()?;
+        let later = self.later.iter().map(|later| later.start).collect();
+        let depth = super::depth::check(self.cx.program, &self.depths, &later);
         self.stats.stack = depth.map_err(|(slot, cause)| Report {
             program: self.cx.index,
             slot,
@@ -147,6 +146,29 @@ impl<'a> Walk<'a> {
             path: Vec::new(),
         })?;
         Ok(())
+    }
+
+    /// Walks the functions that are verified apart from the program: those found while walking.
+    fn walk_others(&mut self) -> Result<(), Report> {
+        let (mut globals, mut later) = (BTreeSet::new(), BTreeSet::new());
+        loop {
+            self.at = START;
+            if let Some(&start) = self.globals.difference(&globals).next() {
+                globals.insert(start);
+                let function = self.cx.program.function_at(start);
+                match function.map(|function| self.global_state(function)) {
+                    Some(Ok(state)) => self.walk(state, start)?,
+                    Some(Err(cause)) => return Err(self.report(start, cause)),
+                    None => {}
+                }
+            } else if let Some(&next) = self.later.difference(&later).next() {
+                later.insert(next);
+                let state = self.later_state(next);
+                self.walk(state, next.start)?;
+            } else {
+                return Ok(());
+            }
+        }
     }
 
     /// Walks all paths from this state.
@@ -309,6 +331,22 @@ impl<'a> Walk<'a> {
             _ => Rc::from([]),
         };
         self.fields.entry(map).or_insert_with(find).clone()
+    }
+
+    /// The fields that may not be touched of what a pointer points to.
+    pub(super) fn fields_behind(&mut self, pointer: &Pointer) -> Rc<[Special]> {
+        match pointer.kind {
+            PtrKind::MapValue(map) => self.special_fields(map),
+            PtrKind::Object { ty, .. } => {
+                let btf = self.cx.image.btf.as_deref();
+                let find = || match btf {
+                    Some(btf) => fields::special(btf, TypeId(ty)).into(),
+                    None => Rc::from([]),
+                };
+                self.object_fields.entry(ty).or_insert_with(find).clone()
+            }
+            _ => Rc::from([]),
+        }
     }
 
     /// The running path uses the stack of a frame down to this offset.

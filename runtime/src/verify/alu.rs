@@ -7,7 +7,7 @@
 use skep_stdlib::isa::{AluOp, Imm64, Operand, Reg as R, Width};
 use skep_stdlib::maps::MapType;
 
-use super::reg::{Num, Pointer, PtrKind, Reg};
+use super::reg::{Num, Pointer, PtrKind, Reg, Trust};
 use super::report::Cause;
 use super::scalar::Scalar;
 use super::state::State;
@@ -159,7 +159,9 @@ impl Walk<'_> {
                 let start = i64::from(slot) + 2 + i64::from(distance) - 1;
                 Reg::pointer(PtrKind::Func(start as u32), slot)
             }
-            Imm64::BtfId { id, .. } => Reg::pointer(PtrKind::Btf { ty: id as u32, trusted: false }, slot),
+            Imm64::BtfId { id, .. } => {
+                Reg::pointer(PtrKind::Btf { ty: id as u32, trust: Trust::Plain }, slot)
+            }
             Imm64::MapFd(_) | Imm64::MapValue { .. } => {
                 return Err(Cause::Unsupported { what: "a map by file descriptor".into() });
             }

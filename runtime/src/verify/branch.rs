@@ -9,7 +9,7 @@ use alloc::boxed::Box;
 
 use skep_stdlib::isa::{Cond, Operand, Reg as R, Width};
 
-use super::reg::{Hold, Num, Pointer, PtrKind, Reg};
+use super::reg::{Hold, Num, Pointer, PtrKind, Reg, Trust};
 use super::report::Cause;
 use super::scalar::{self, Scalar};
 use super::state::State;
@@ -101,13 +101,13 @@ impl Walk<'_> {
             | PtrKind::Ringbuf(_)
             | PtrKind::Socket(_)
             | PtrKind::Object { hold: Hold::Owned, .. }
-            | PtrKind::Btf { trusted: true, .. } => !p.nullable,
+            | PtrKind::Btf { trust: Trust::Trusted, .. } => !p.nullable,
             PtrKind::Ctx
             | PtrKind::Stack(_)
             | PtrKind::Packet(_)
             | PtrKind::PacketMeta(_)
             | PtrKind::PacketEnd
-            | PtrKind::Btf { trusted: false, .. }
+            | PtrKind::Btf { trust: Trust::Rcu | Trust::Plain | Trust::Untrusted, .. }
             | PtrKind::Object { hold: Hold::Borrowed | Hold::Rcu | Hold::Untrusted, .. }
             | PtrKind::FlowKeys
             | PtrKind::Iter { .. }

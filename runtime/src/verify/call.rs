@@ -9,10 +9,10 @@ use skep_stdlib::maps::MapType;
 use skep_stdlib::programs::{AttachType, ProgType};
 
 use super::dynptr::{self, Dynptr};
-use super::fields::Field;
+use super::fields::{Field, Special};
 use super::later;
 use super::lock::Lock;
-use super::reg::{Num, Pointer, PtrKind, Reg, Sock};
+use super::reg::{Num, Pointer, PtrKind, Reg, Sock, Trust};
 use super::region::{Callee, reg_of};
 use super::report::Cause;
 use super::scalar::Scalar;
@@ -70,10 +70,16 @@ pub struct Call {
     pub deferred: Option<(u32, u32)>,
     /// The constant size to reserve.
     alloc: Option<u32>,
-    /// The constant size of memory among the arguments.
-    pub size: Option<u32>,
+    /// The constant among the arguments: a size of memory, the number of a type.
+    pub constant: Option<u32>,
+    /// The head of a list or root of a tree among the arguments.
+    pub root: Option<Special>,
+    /// The allocated object among the arguments.
+    pub object: Option<Pointer>,
+    /// The place for a pointer to a kernel object among the arguments.
+    pub kptr: Option<Special>,
     /// The reference that an argument gives back.
-    release: Option<u32>,
+    pub release: Option<u32>,
     /// The reference that the first object among the arguments holds.
     pub reference: u32,
     /// The first dynamic pointer among the arguments.
@@ -339,7 +345,9 @@ impl Walk<'_> {
             }
             Arg::Btf(_) | Arg::BtfOrNull(_) => match reg {
                 Reg::Pointer(Pointer {
-                    kind: PtrKind::Btf { trusted: true, .. }, nullable: false, ..
+                    kind: PtrKind::Btf { trust: Trust::Trusted | Trust::Rcu, .. },
+                    nullable: false,
+                    ..
                 }) => Ok(()),
                 _ if matches!(arg, Arg::BtfOrNull(_)) && reg.value() == Some(0) => Ok(()),
                 _ => Err(wrong("a trusted pointer to a kernel structure")),
@@ -377,9 +385,12 @@ impl Walk<'_> {
                 call.deferred = Some(self.deferred(state, &callee, number, Field::Timer)?);
                 Ok(())
             }
-            Arg::PercpuVar | Arg::KptrSlot | Arg::KptrOrNull => {
-                Err(Cause::Unsupported { what: alloc::format!("`bpf_{}`", helper.name) })
+            Arg::KptrSlot => {
+                call.kptr = Some(self.kptr_slot(state, &callee, number)?);
+                Ok(())
             }
+            Arg::KptrOrNull => self.kptr_given(state, &callee, number, call),
+            Arg::PercpuVar => Err(Cause::Unsupported { what: alloc::format!("`bpf_{}`", helper.name) }),
         }
     }
 
@@ -409,7 +420,7 @@ impl Walk<'_> {
             }
             Ret::TcpSockOrNull => self.object_or_null(state, slot, helper, call, PtrKind::Socket(Sock::Tcp)),
             Ret::Btf("task_struct") => {
-                Reg::pointer(PtrKind::Btf { ty: self.cx.task_type(), trusted: true }, slot)
+                Reg::pointer(PtrKind::Btf { ty: self.cx.task_type(), trust: Trust::Trusted }, slot)
             }
             Ret::Btf(name) => Reg::pointer(self.kernel_structure(name)?, slot),
             Ret::BtfOrNull(name) => {
@@ -420,7 +431,11 @@ impl Walk<'_> {
                 Some(dynptr) => self.slice_or_null(slot, dynptr, call.alloc.unwrap_or(0), true),
                 None => Reg::unknown(slot),
             },
-            Ret::PercpuVar | Ret::PercpuVarOrNull | Ret::KptrOrNull => {
+            Ret::KptrOrNull => match &call.kptr {
+                Some(field) => self.kptr_taken(state, slot, field)?,
+                None => Reg::unknown(slot),
+            },
+            Ret::PercpuVar | Ret::PercpuVarOrNull => {
                 return Err(Cause::Unsupported {
                     what: alloc::format!("the result of `bpf_{}`", helper.name),
                 });

@@ -8,7 +8,7 @@
 use alloc::boxed::Box;
 
 use skep_stdlib::helpers::Helper;
-use skep_stdlib::isa::Reg as R;
+use skep_stdlib::isa::{CallTarget, Insn, Reg as R};
 
 use super::call::Call;
 use super::reg::{Pointer, PtrKind, Reg};
@@ -57,8 +57,8 @@ pub fn goes_round(id: i32) -> bool {
 }
 
 /// The registers of the caller's pointer: at the call, and in the function.
-pub fn pointer_registers(id: i32) -> (u8, u8) {
-    caller(id).map_or((0, 0), |row| row.pointer)
+pub fn pointer_registers(id: i32) -> Option<(u8, u8)> {
+    caller(id).map(|row| row.pointer)
 }
 
 impl Walk<'_> {
@@ -136,6 +136,9 @@ impl Walk<'_> {
             return Err(Cause::Leak { acquired: reference.slot });
         }
         state.frames.pop();
+        if let Some(Insn::Call(CallTarget::Kfunc { .. })) = self.cx.program.code.at(call) {
+            state.comparing = state.comparing.saturating_sub(1);
+        }
         self.event = Event::Callback;
         self.widen(state, call, 0);
         Ok(Next::To(call))

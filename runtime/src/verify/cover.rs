@@ -79,7 +79,7 @@ impl State {
         self.frames.len() == new.frames.len()
             && self.references.len() == new.references.len()
             && (self.rcu, self.preempt, self.sleepable) == (new.rcu, new.preempt, new.sleepable)
-            && self.role == new.role
+            && (self.role, self.comparing) == (new.role, new.comparing)
             && self.lock.map(|lock| lock.guards) == new.lock.map(|lock| lock.guards)
             && self.frames.iter().zip(&new.frames).all(|(a, b)| {
                 // A helper that called back less often may do so more often from now on.

@@ -4,7 +4,7 @@ use skep_stdlib::btf::{self, Btf, TypeId};
 use skep_stdlib::contexts::{self, Yield};
 use skep_stdlib::programs::{Context as CtxKind, ProgType};
 
-use super::reg::{Pointer, PtrKind, Reg, Sock};
+use super::reg::{Pointer, PtrKind, Reg, Sock, Trust};
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
 use super::walk::{Check, Walk};
@@ -105,7 +105,7 @@ impl Walk<'_> {
             None => return Err(refused),
         };
         Ok(match struct_behind(btf, ty) {
-            Some(ty) => Reg::pointer(PtrKind::Btf { ty: ty.0, trusted: true }, slot),
+            Some(ty) => Reg::pointer(PtrKind::Btf { ty: ty.0, trust: Trust::Trusted }, slot),
             None => Reg::unknown(slot),
         })
     }
@@ -116,11 +116,11 @@ impl Walk<'_> {
         slot: u32,
         pointer: &Pointer,
         ty: u32,
-        trusted: bool,
+        trust: Trust,
         access: &Access,
     ) -> Check<Reg> {
         let access = *access;
-        if pointer.nullable && trusted {
+        if pointer.nullable {
             return Err(Cause::MaybeNull { access });
         }
         let Some(btf) = self.cx.btf else {
@@ -130,9 +130,13 @@ impl Walk<'_> {
         if access.min != access.max || access.min < 0 || access.end() > i64::from(size) {
             return Err(Cause::BtfBounds { access, size });
         }
+        let walked = match trust {
+            Trust::Untrusted => Trust::Untrusted,
+            Trust::Trusted | Trust::Rcu | Trust::Plain => Trust::Plain,
+        };
         let member = (access.size == 8).then(|| member_at(btf, TypeId(ty), access.min as u32)).flatten();
         Ok(match member.and_then(|member| struct_behind(btf, member)) {
-            Some(ty) => Reg::pointer(PtrKind::Btf { ty: ty.0, trusted: false }, slot),
+            Some(ty) => Reg::pointer(PtrKind::Btf { ty: ty.0, trust: walked }, slot),
             None => Reg::scalar(Scalar::of_bytes(access.size), slot),
         })
     }

@@ -98,8 +98,10 @@ const POINTER_TAGS: &[(&str, Keeps)] = &[
 ];
 /// Fields of nested structures are looked for this deep.
 const MAX_DEPTH: u32 = 16;
-/// More fields than this no value of the kernel's may have.
-const MAX_FIELDS: usize = 64;
+/// Of a value with more fields than this the kernel knows none (`BTF_FIELDS_MAX`).
+const MAX_FIELDS: usize = 11;
+/// Fields of which a value has one at most.
+const UNIQUE: &[Field] = &[Field::SpinLock, Field::Timer, Field::Work, Field::Refcount];
 
 /// Tags that say what a head or root holds (`contains:TYPE:NODE`), by the structure's member or the
 /// variable that they stand at.
@@ -123,7 +125,13 @@ pub fn special(btf: &Btf, ty: TypeId) -> Vec<Special> {
     let contains = btf.ids().filter(|&id| btf.kind(id) == Some(Kind::DeclTag)).filter_map(tag).collect();
     let mut search = Search { btf, contains, found: Vec::new() };
     search.collect(ty, 0, MAX_DEPTH, None);
-    search.found
+    let mut found = search.found;
+    let many = |wanted: &Field| found.iter().filter(|special| special.field == *wanted).count() > 1;
+    if found.len() > MAX_FIELDS || UNIQUE.iter().any(many) {
+        // They may not be touched, nor used as what they are.
+        found.iter_mut().for_each(|special| special.field = Field::Other);
+    }
+    found
 }
 
 impl Search<'_> {
@@ -132,7 +140,7 @@ impl Search<'_> {
         let btf = self.btf;
         let Some(resolved) = btf.resolve(ty) else { return };
         let Some(depth) = depth.checked_sub(1) else { return };
-        if self.found.len() >= MAX_FIELDS {
+        if self.found.len() > MAX_FIELDS {
             return;
         }
         match btf.ty(resolved) {

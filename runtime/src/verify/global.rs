@@ -14,7 +14,7 @@ use skep_stdlib::programs::Context as CtxKind;
 
 use super::Context;
 use super::call::{Call, moves_packet};
-use super::reg::{PtrKind, Reg};
+use super::reg::{PtrKind, Reg, Trust};
 use super::region::{Callee, reg_of};
 use super::report::Cause;
 use super::scalar::Scalar;
@@ -176,7 +176,9 @@ impl Walk<'_> {
                 Param::Ctx => Reg::pointer(PtrKind::Ctx, function.start),
                 Param::Dynptr => self.const_dynptr(function.start),
                 Param::Memory { size, nullable } => pointer(PtrKind::Mem { size, writable: true }, nullable),
-                Param::Kernel { ty, nullable } => pointer(PtrKind::Btf { ty, trusted: true }, nullable),
+                Param::Kernel { ty, nullable } => {
+                    pointer(PtrKind::Btf { ty, trust: Trust::Trusted }, nullable)
+                }
             };
         }
         let sleepable = self.cx.program.sleepable;
@@ -250,7 +252,7 @@ impl Walk<'_> {
             }
             Param::Kernel { ty, nullable: may_be_null } => match reg {
                 Reg::Pointer(p)
-                    if p.kind == (PtrKind::Btf { ty, trusted: true })
+                    if p.kind == (PtrKind::Btf { ty, trust: Trust::Trusted })
                         && p.off == 0
                         && (may_be_null || !p.nullable) =>
                 {

@@ -16,10 +16,11 @@ use skep_stdlib::programs::Context as CtxKind;
 use super::call::Call;
 use super::dynptr;
 use super::fields::Field;
+use super::graph;
 use super::later;
 use super::lock::LOCK;
 use super::object::begins_with;
-use super::reg::{Pointer, PtrKind, Reg};
+use super::reg::{Hold, Pointer, PtrKind, Reg, Trust};
 use super::region::{Callee, reg_of};
 use super::report::Cause;
 use super::stack;
@@ -27,16 +28,7 @@ use super::state::{Reference, Role, State};
 use super::walk::{Check, Next, Walk, read};
 
 /// Structures whose functions are not modelled.
-const NOT_MODELLED: &[&str] = &[
-    "bpf_list_head",
-    "bpf_list_node",
-    "bpf_rb_root",
-    "bpf_rb_node",
-    "bpf_timer",
-    "bpf_refcount",
-    "bpf_res_spin_lock",
-    "bpf_task_work",
-];
+const NOT_MODELLED: &[&str] = &["bpf_timer", "bpf_res_spin_lock", "bpf_task_work"];
 
 /// Functions that give a slice of a dynamic pointer, and whether it may be written.
 const SLICES: &[(&str, bool)] = &[("bpf_dynptr_slice", false), ("bpf_dynptr_slice_rdwr", true)];
@@ -106,6 +98,9 @@ impl<'a> Walk<'a> {
         if let Some(start) = call.callback {
             match later::sets(proto.row.name) {
                 Some(_) => self.call_later(proto.row.name, start, &call)?,
+                None if graph::compares(proto.row.name) => {
+                    return self.compare_nodes(state, slot, proto.row.name, &call, start);
+                }
                 None => return Err(proto.unsupported("the function argument")),
             }
         }
@@ -216,6 +211,15 @@ impl<'a> Walk<'a> {
             }
             return Ok(());
         }
+        if param.name.ends_with("__alloc") {
+            return self.dropped(state, proto.row.name, number, call);
+        }
+        if param.name.ends_with("__refcounted_kptr") {
+            return self.counted(state, proto.row.name, number, call);
+        }
+        if let Some(field) = graph::field_of(name) {
+            return self.graph_argument(state, proto.row.name, number, field, call);
+        }
         if name == "bpf_wq" {
             call.deferred = Some(self.deferred(state, &callee, number, Field::Work)?);
             return Ok(());
@@ -226,9 +230,7 @@ impl<'a> Walk<'a> {
         }
         let sized = proto.params.get(index + 1).is_some_and(|next| next.name.contains("__sz"));
         if NOT_MODELLED.contains(&name)
-            || ["__alloc", "__refcounted_kptr", "__uninit", "__str"]
-                .into_iter()
-                .any(|suffix| param.name.ends_with(suffix))
+            || ["__uninit", "__str"].into_iter().any(|suffix| param.name.ends_with(suffix))
         {
             return Err(proto.unsupported("this parameter"));
         }
@@ -277,11 +279,14 @@ impl<'a> Walk<'a> {
         if constant || param.name.contains("__sz") {
             self.need(state, reg_of(number));
         }
+        if constant {
+            call.constant = num.value.value().and_then(|value| u32::try_from(value).ok());
+        }
         if constant && num.value.value().is_none() {
             return Err(callee.wrong(number, "a constant", &reg));
         }
         if param.name.contains("__sz") {
-            call.size = num.value.value().and_then(|size| u32::try_from(size).ok());
+            call.constant = num.value.value().and_then(|size| u32::try_from(size).ok());
             let before = index.checked_sub(1).map(|index| proto.params[index].name);
             let optional = before.is_some_and(|name| name.ends_with("__opt"));
             let absent = optional && state.frame().regs[index].value() == Some(0);
@@ -304,7 +309,15 @@ impl<'a> Walk<'a> {
             Callee::Function(proto.row.name).wrong(number, "a trusted pointer to this kernel structure", reg)
         };
         let Reg::Pointer(p) = reg else { return Err(wrong()) };
-        let PtrKind::Btf { ty, trusted: true } = p.kind else { return Err(wrong()) };
+        let PtrKind::Btf { ty, trust } = p.kind else { return Err(wrong()) };
+        let valid = match trust {
+            Trust::Trusted => true,
+            Trust::Rcu => proto.has(Flags::RCU),
+            Trust::Plain | Trust::Untrusted => false,
+        };
+        if !valid {
+            return Err(wrong());
+        }
         let exact = TypeId(ty) == target;
         let same =
             exact || !proto.has(Flags::RELEASE) && begins_with(proto.btf, TypeId(ty), proto.btf.name(target));
@@ -335,7 +348,13 @@ impl<'a> Walk<'a> {
                 let program = self.cx.prog_type.info().name;
                 return Err(Cause::KfuncNotAllowed { function: row.name, program });
             }
-            return Ok(self.slice_or_null(slot, dynptr, call.size.unwrap_or(0), *writable));
+            return Ok(self.slice_or_null(slot, dynptr, call.constant.unwrap_or(0), *writable));
+        }
+        if let Some(reg) = self.graph_result(state, slot, row.name, call) {
+            return Ok(reg);
+        }
+        if let Some(reg) = self.object_result(state, slot, row.name, call)? {
+            return Ok(reg);
         }
         if btf.resolve(ret) == Some(TypeId::VOID) {
             return Ok(Reg::Uninit);
@@ -344,7 +363,8 @@ impl<'a> Walk<'a> {
         let held = row.flags.has(Flags::ACQUIRE);
         let kind = match btf.kind(target) {
             Some(Kind::Struct) => {
-                PtrKind::Btf { ty: target.0, trusted: held || row.flags.has(Flags::ITER_NEXT) }
+                let valid = held || row.flags.has(Flags::ITER_NEXT);
+                PtrKind::Btf { ty: target.0, trust: if valid { Trust::Trusted } else { Trust::Plain } }
             }
             Some(Kind::Int | Kind::Enum | Kind::Enum64) => {
                 let size = btf.size_of(target).ok_or_else(unsupported)? as u32;
@@ -386,11 +406,21 @@ fn leave_rcu(state: &mut State) -> Check {
     state.for_each_reg(|reg| {
         // What the program got inside, and does not hold, may be gone.
         if let Reg::Pointer(p) = reg
-            && let PtrKind::Btf { trusted, .. } = &mut p.kind
             && p.reference == 0
-            && p.id != 0
         {
-            *trusted = false;
+            match &mut p.kind {
+                // What an iterator of the section gave.
+                PtrKind::Btf { trust: trust @ Trust::Trusted, .. } if p.id != 0 => *trust = Trust::Untrusted,
+                PtrKind::Btf { trust: trust @ Trust::Rcu, .. } => {
+                    *trust = Trust::Untrusted;
+                    p.nullable = false;
+                }
+                PtrKind::Object { hold: hold @ Hold::Rcu, .. } => {
+                    *hold = Hold::Untrusted;
+                    p.nullable = false;
+                }
+                _ => {}
+            }
         }
     });
     Ok(())

@@ -25,8 +25,8 @@ pub struct Liveness {
 impl Liveness {
     /// Computes both.
     ///
-    /// `moves` tells whether the kernel function with this id moves an iterator.
-    pub fn of(program: &Program, moves: impl Fn(i32) -> bool) -> Liveness {
+    /// `bound` tells what bounds the rounds of calls of the kernel function with this id.
+    pub fn of(program: &Program, bound: impl Fn(i32) -> Option<Bound>) -> Liveness {
         let code = &program.code;
         let count = code.len() as usize;
         let mut joins = alloc::vec![false; count];
@@ -44,10 +44,13 @@ impl Liveness {
                     loops[slot as usize] = Some(Bound::Callback);
                     slot
                 }
-                Insn::Call(CallTarget::Kfunc { id, .. }) if moves(*id) => {
-                    loops[slot as usize] = Some(Bound::Iterator);
-                    slot
-                }
+                Insn::Call(CallTarget::Kfunc { id, .. }) => match bound(*id) {
+                    Some(bound) => {
+                        loops[slot as usize] = Some(bound);
+                        slot
+                    }
+                    None => continue,
+                },
                 _ => continue,
             };
             if let Some(join) = joins.get_mut(compared as usize) {

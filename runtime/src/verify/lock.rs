@@ -115,6 +115,10 @@ impl Walk<'_> {
     /// May this be called now?
     pub(super) fn check_unlocked(&self, state: &State, callee: &str) -> Check {
         match state.lock {
+            // The tree is being changed.
+            Some(lock) if state.comparing > 0 => {
+                Err(Cause::Locked { taken: lock.slot, callee: callee.into() })
+            }
             Some(lock) if !ALLOWED.contains(&callee) && callee != "bpf_spin_unlock" => {
                 Err(Cause::Locked { taken: lock.slot, callee: callee.into() })
             }

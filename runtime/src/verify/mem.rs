@@ -60,7 +60,7 @@ impl Walk<'_> {
                 Ok(value)
             }
             PtrKind::Ctx => self.load_context(slot, pointer, access),
-            PtrKind::Btf { ty, trusted } => self.load_btf(slot, pointer, ty, trusted, access),
+            PtrKind::Btf { ty, trust } => self.load_btf(slot, pointer, ty, trust, access),
             PtrKind::Object { .. } => {
                 self.check_object(pointer, access)?;
                 Ok(Reg::scalar(Scalar::of_bytes(access.size), slot))
@@ -68,6 +68,9 @@ impl Walk<'_> {
             PtrKind::Map(map) => self.load_map(slot, pointer, map, access),
             PtrKind::Socket(sock) => self.load_socket(slot, pointer, sock, access),
             PtrKind::MapValue(map) => {
+                if let Some(kept) = self.load_kptr(state, slot, pointer, access)? {
+                    return Ok(kept);
+                }
                 self.check_access(pointer, access)?;
                 Ok(match self.frozen_value(map, access) {
                     Some(value) => Reg::constant(value, slot),
@@ -119,6 +122,10 @@ impl Walk<'_> {
         match pointer.kind {
             PtrKind::Ctx => self.store_context(&pointer, &access),
             PtrKind::Object { .. } => self.check_object(&pointer, &access),
+            PtrKind::MapValue(_) if self.store_kptr(&pointer, &access, &value)? => {
+                self.need_operand(state, src);
+                Ok(())
+            }
             _ => self.check_access(&pointer, &access),
         }
     }

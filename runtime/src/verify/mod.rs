@@ -17,6 +17,7 @@
 //! | `rounds` | loops that are bounded from outside |
 //! | `kfunc`, `iter` | kernel functions, iterators |
 //! | `lock`, `later` | spin locks, timers and work queues |
+//! | `objects`, `graph`, `kptr` | allocated objects, lists and trees of them, pointers kept in maps |
 //! | `home`, `dynptr` | objects in the program's stack, dynamic pointers |
 //! | `global` | functions that are verified by their prototype |
 //! | `object` | sockets, maps and kernel structures |
@@ -34,9 +35,11 @@ mod depth;
 mod dynptr;
 mod fields;
 mod global;
+mod graph;
 mod home;
 mod iter;
 mod kfunc;
+mod kptr;
 mod later;
 mod liveness;
 mod lock;

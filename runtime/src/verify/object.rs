@@ -9,7 +9,7 @@ use skep_stdlib::helpers::Helper;
 use skep_stdlib::maps::MapType;
 
 use super::call::Call;
-use super::reg::{Pointer, PtrKind, Reg, Sock};
+use super::reg::{Pointer, PtrKind, Reg, Sock, Trust};
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
 use super::state::{Reference, State};
@@ -83,7 +83,7 @@ impl Walk<'_> {
         let row = def.and_then(|def| MAP_STRUCTURES.iter().find(|row| row.0 == def.ty));
         let (Some(btf), Some(row)) = (self.cx.btf, row) else { return Err(refused) };
         let ty = btf.find(row.1, Kind::Struct).ok_or(refused)?;
-        self.load_btf(slot, pointer, ty.0, false, access)
+        self.load_btf(slot, pointer, ty.0, Trust::Plain, access)
     }
 
     /// Is it a socket; one by its kernel type too?
@@ -91,7 +91,7 @@ impl Walk<'_> {
         match reg {
             Reg::Pointer(Pointer { kind: PtrKind::Socket(_), nullable: false, .. }) => true,
             Reg::Pointer(Pointer {
-                kind: PtrKind::Btf { ty, trusted: true },
+                kind: PtrKind::Btf { ty, trust: Trust::Trusted },
                 nullable: false,
                 off: 0,
                 ..
@@ -150,7 +150,7 @@ impl Walk<'_> {
         let what = || alloc::format!("`struct {name}` without the kernel's BTF");
         let ty = self.cx.btf.and_then(|btf| btf.find(name, Kind::Struct));
         let ty = ty.ok_or_else(|| Cause::Unsupported { what: what() })?;
-        Ok(PtrKind::Btf { ty: ty.0, trusted: true })
+        Ok(PtrKind::Btf { ty: ty.0, trust: Trust::Trusted })
     }
 }
 

@@ -1,9 +1,23 @@
-//! Objects that a program allocates, of types of its own: what it may read and write there.
+//! Objects that a program allocates, of types of its own: made, read and written, given back
+//! (kernel `bpf_obj_new`, `bpf_obj_drop`, `bpf_refcount_acquire`).
 
-use super::reg::{Pointer, PtrKind};
+use skep_stdlib::btf::{self, Btf, Kind, TypeId};
+
+use super::call::Call;
+use super::fields::Field;
+use super::reg::{Hold, Pointer, PtrKind, Reg};
+use super::region::Callee;
 use super::report::{Access, Cause};
+use super::state::{Reference, State};
 use super::walk::{Check, Walk};
-use skep_stdlib::btf::TypeId;
+
+/// Most bytes of an object of which there is one for each processor.
+const MAX_PERCPU: u64 = 512;
+/// Structures of scalars are nested this deep at most.
+const MAX_DEPTH: u32 = 4;
+
+/// Functions that make an object of a type of the program's, and whether for each processor.
+const MAKERS: &[(&str, bool)] = &[("bpf_obj_new_impl", false), ("bpf_percpu_obj_new_impl", true)];
 
 impl Walk<'_> {
     /// May these bytes of an allocated object be accessed?
@@ -12,16 +26,169 @@ impl Walk<'_> {
         if pointer.nullable {
             return Err(Cause::MaybeNull { access });
         }
-        let PtrKind::Object { ty, .. } = pointer.kind else { return Err(Cause::Opaque { access }) };
+        let PtrKind::Object { ty, hold, percpu } = pointer.kind else { return Err(Cause::Opaque { access }) };
+        if percpu {
+            return Err(Cause::Opaque { access });
+        }
+        if access.write && hold == Hold::Untrusted {
+            return Err(Cause::ReadOnly { access });
+        }
         let btf = self.cx.image.btf.as_deref();
         let size = btf.and_then(|btf| btf.size_of(TypeId(ty))).unwrap_or(0) as u32;
         if access.min != access.max || access.min < 0 || access.end() > i64::from(size) {
             return Err(Cause::MemBounds { access, limit: size });
         }
         let fields = self.fields_behind(pointer);
-        match fields.iter().find(|field| field.overlaps(access.min, access.end())) {
-            Some(field) => Err(Cause::SpecialField { access, field: field.name }),
-            None => Ok(()),
+        if let Some(field) = fields.iter().find(|field| field.overlaps(access.min, access.end())) {
+            return Err(Cause::SpecialField { access, field: field.name });
+        }
+        match btf.is_some_and(|btf| is_inside_member(btf, TypeId(ty), access.min as u32, access.size)) {
+            true => Ok(()),
+            false => Err(Cause::MemBounds { access, limit: size }),
         }
     }
+
+    /// An argument that gives an object back.
+    pub(super) fn dropped(&self, state: &State, name: &str, number: u8, call: &mut Call) -> Check {
+        let reg = state.frame().regs[usize::from(number)];
+        let wanted = name.contains("percpu");
+        match reg {
+            Reg::Pointer(p)
+                if matches!(p.kind, PtrKind::Object { hold: Hold::Owned, percpu, .. } if percpu == wanted)
+                    && p.is_fixed()
+                    && p.off == 0
+                    && !p.nullable
+                    && p.reference != 0 =>
+            {
+                call.reference = p.reference;
+                Ok(())
+            }
+            _ => Err(Callee::Function(name).wrong(number, "an object that the program allocated", &reg)),
+        }
+    }
+
+    /// An argument of which one more reference is taken.
+    pub(super) fn counted(&mut self, state: &State, name: &str, number: u8, call: &mut Call) -> Check {
+        let reg = state.frame().regs[usize::from(number)];
+        let wrong = || Callee::Function(name).wrong(number, "an object that counts its references", &reg);
+        let Reg::Pointer(p) = reg else { return Err(wrong()) };
+        let PtrKind::Object { hold, percpu: false, .. } = p.kind else { return Err(wrong()) };
+        let alive = match hold {
+            Hold::Owned | Hold::Borrowed | Hold::Rcu => true,
+            Hold::Untrusted => false,
+        };
+        let counts = self.fields_behind(&p).iter().any(|field| field.field == Field::Refcount);
+        if !alive || !counts || p.nullable || p.off != 0 || !p.is_fixed() {
+            return Err(wrong());
+        }
+        call.object = Some(p);
+        Ok(())
+    }
+
+    /// The object that such a function returns; none if it is another function.
+    pub(super) fn object_result(
+        &mut self,
+        state: &mut State,
+        slot: u32,
+        name: &str,
+        call: &Call,
+    ) -> Check<Option<Reg>> {
+        if let Some(row) = MAKERS.iter().find(|row| row.0 == name) {
+            let ty = self.new_type(row.1, call)?;
+            let kind = PtrKind::Object { ty, hold: Hold::Owned, percpu: row.1 };
+            return Ok(Some(self.acquired(state, slot, kind, 0, true)));
+        }
+        let Some(p) = call.object else { return Ok(None) };
+        let PtrKind::Object { ty, hold, .. } = p.kind else { return Ok(None) };
+        let kind = PtrKind::Object { ty, hold: Hold::Owned, percpu: false };
+        // One that is held cannot be on its way out.
+        Ok(Some(self.acquired(state, slot, kind, 0, hold != Hold::Owned)))
+    }
+
+    /// The type of a new object, given by its number.
+    fn new_type(&mut self, percpu: bool, call: &Call) -> Check<u32> {
+        let refused = |why: &str| Cause::ObjectType { why: why.into() };
+        let btf = self.cx.image.btf.as_deref().ok_or_else(|| refused("the program has no types"))?;
+        let ty = TypeId(call.constant.ok_or_else(|| refused("its number is not a constant"))?);
+        if btf.kind(ty) != Some(Kind::Struct) {
+            return Err(refused("it is not a structure"));
+        }
+        if percpu {
+            let kind = PtrKind::Object { ty: ty.0, hold: Hold::Owned, percpu };
+            let Reg::Pointer(p) = Reg::pointer(kind, 0) else { return Ok(ty.0) };
+            if btf.size_of(ty).is_none_or(|size| size > MAX_PERCPU) {
+                return Err(refused("it is too large for one for each processor"));
+            }
+            if !self.fields_behind(&p).is_empty() || !is_of_scalars(btf, ty, MAX_DEPTH) {
+                return Err(refused("one for each processor may hold numbers only"));
+            }
+        }
+        Ok(ty.0)
+    }
+
+    /// A new reference to an object, with this offset into it.
+    pub(super) fn acquired(
+        &mut self,
+        state: &mut State,
+        slot: u32,
+        kind: PtrKind,
+        off: i32,
+        nullable: bool,
+    ) -> Reg {
+        let id = self.fresh_id();
+        state.references.push(Reference { id, slot });
+        match Reg::or_null(kind, id, id, slot) {
+            Reg::Pointer(p) => Reg::Pointer(Pointer { off, nullable, ..p }),
+            other => other,
+        }
+    }
+}
+
+/// Is a structure made of numbers, arrays of them and such structures?
+fn is_of_scalars(btf: &Btf, ty: TypeId, depth: u32) -> bool {
+    btf.members(ty).all(|member| {
+        let mut inner = btf.resolve(member.ty);
+        while let Some(btf::Type::Array { elem, .. }) = inner.and_then(|ty| btf.ty(ty)) {
+            inner = btf.resolve(elem);
+        }
+        match inner.and_then(|ty| btf.kind(ty)) {
+            Some(Kind::Int | Kind::Enum | Kind::Enum64) => true,
+            Some(Kind::Struct) => depth > 0 && inner.is_some_and(|ty| is_of_scalars(btf, ty, depth - 1)),
+            _ => false,
+        }
+    })
+}
+
+/// Do these bytes of a structure lie inside one member of it that is a number or a pointer?
+pub fn is_inside_member(btf: &Btf, ty: TypeId, offset: u32, size: u32) -> bool {
+    let mut place = Some((ty, offset));
+    // Deeper nesting than this is a cycle in broken input.
+    for _ in 0..32 {
+        let Some((ty, offset)) = place.and_then(|(ty, offset)| Some((btf.resolve(ty)?, offset))) else {
+            return false;
+        };
+        let end = offset.saturating_add(size);
+        place = match btf.ty(ty) {
+            Some(btf::Type::Struct(composite) | btf::Type::Union(composite)) => {
+                composite.members.iter().find_map(|member| {
+                    let start = member.byte_offset()?;
+                    let bytes = btf.size_of(member.ty)? as u32;
+                    let inside = start <= offset && end <= start.saturating_add(bytes);
+                    inside.then_some((member.ty, offset - start))
+                })
+            }
+            Some(btf::Type::Array { elem, .. }) => match btf.resolve(elem).and_then(|ty| btf.kind(ty)) {
+                // An array of numbers is scratch space.
+                Some(Kind::Struct | Kind::Union | Kind::Array | Kind::Ptr) => {
+                    let bytes = btf.size_of(elem).unwrap_or(0) as u32;
+                    offset.checked_rem(bytes).map(|offset| (elem, offset))
+                }
+                _ => return true,
+            },
+            Some(btf::Type::Ptr(_)) => return offset == 0 && size == 8,
+            Some(_) => return btf.size_of(ty).is_some_and(|bytes| u64::from(end) <= bytes),
+            None => return false,
+        };
+    }
+    false
 }

@@ -141,6 +141,9 @@ impl Walk<'_> {
             Insn::Call(CallTarget::Helper(id)) if matches!(node.event, Event::Callback) => {
                 set.enter_callback(depth, pointer_registers(id));
             }
+            Insn::Call(CallTarget::Kfunc { .. }) if matches!(node.event, Event::Callback) => {
+                set.enter_callback(depth, None);
+            }
             Insn::Call(CallTarget::Helper(_) | CallTarget::Kfunc { .. } | CallTarget::Reg(_)) => {
                 set.clobber();
             }
@@ -226,13 +229,13 @@ impl Frame<'_> {
 
     /// Back over the call of a function by a helper, into the caller, whose registers are as they
     /// were; the caller's pointer was handed on.
-    fn enter_callback(mut self, depth: &mut usize, (from, to): (u8, u8)) {
+    fn enter_callback(mut self, depth: &mut usize, pointer: Option<(u8, u8)>) {
         let Some(caller) = self.depth.checked_sub(1) else { return };
-        let wanted = self.wanted.contains(Place::Reg(self.depth as u8, to));
+        let wanted = pointer.filter(|&(_, to)| self.wanted.contains(Place::Reg(self.depth as u8, to)));
         self.wanted.regs[self.depth] = 0;
         self.wanted.slots[self.depth] = 0;
         self.depth = caller;
-        if wanted {
+        if let Some((from, _)) = wanted {
             self.add(reg_of(from));
         }
         *depth = caller;

@@ -84,8 +84,8 @@ pub enum PtrKind {
     Btf {
         /// Its type.
         ty: u32,
-        /// May be passed to functions that want a valid object.
-        trusted: bool,
+        /// Whether it is sure to be there.
+        trust: Trust,
     },
     /// An object that was allocated by the program, of a type of its own.
     Object {
@@ -114,6 +114,19 @@ pub enum PtrKind {
     /// A dynamic pointer: one that was handed in, or, in a stack slot, not an address but the slot
     /// itself, the offset being its number among the slots.
     Dynptr(Behind),
+}
+
+/// Whether what a pointer to a kernel structure points to is sure to be there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trust {
+    /// It is: functions take it.
+    Trusted,
+    /// It is inside the section of RCU: functions that say so take it.
+    Rcu,
+    /// It was followed from another structure. Only old helpers would take it.
+    Plain,
+    /// It may be gone.
+    Untrusted,
 }
 
 /// What keeps an allocated object alive.

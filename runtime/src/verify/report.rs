@@ -183,6 +183,10 @@ causes! {
     Locked { taken: u32, callee: String }
     "V0314" "map with a field that this program type may not use"
     MapField { map: u32, field: &'static str, program: &'static str }
+    "V0315" "list or tree whose lock is not held"
+    Unlocked { callee: String }
+    "V0316" "type of which no object can be allocated"
+    ObjectType { why: String }
     "V0401" "return value out of range"
     ReturnRange { min: i32, max: i32, low: i64, high: i64 }
     "V0402" "reference that is not given back"
@@ -287,6 +291,10 @@ impl Cause {
             Cause::MapField { field, program, .. } => {
                 format!("a program of type `{program}` cannot use a map whose value has a `{field}`")
             }
+            Cause::Unlocked { callee } => {
+                format!("`{callee}` is called without holding the lock of the list or tree")
+            }
+            Cause::ObjectType { why } => format!("no object of this type can be allocated: {why}"),
             Cause::ReturnRange { min, max, .. } => format!("the program must return {min} to {max}"),
             Cause::Leak { .. } => "a reference is still held when the program ends".into(),
             Cause::ReturnPointer {} => "the program returns an address".into(),

@@ -93,6 +93,8 @@ pub struct State {
     pub preempt: u32,
     /// How often this path went on at a `may_goto` instead of leaving the loop.
     pub rounds: u32,
+    /// Functions that compare objects of a tree, and are running.
+    pub comparing: u32,
     /// The spin lock that is held.
     pub lock: Option<Lock>,
     /// May what is running sleep, as far as it goes by how it was entered?
@@ -140,6 +142,11 @@ impl State {
     /// May the program sleep here?
     pub fn may_sleep(&self) -> bool {
         self.sleepable && self.rcu == 0 && self.preempt == 0 && self.lock.is_none()
+    }
+
+    /// Is what RCU protects safe here?
+    pub fn in_rcu(&self) -> bool {
+        self.rcu > 0 || self.lock.is_some() || !self.sleepable
     }
 
     /// After a call: its result, and nothing in the other registers that it may change.

@@ -16,11 +16,13 @@ use skep_stdlib::kfuncs::{Flags, Kfunc};
 
 use super::Context;
 use super::fields::{self, Special};
+use super::graph;
 use super::later::Later;
 use super::liveness::Liveness;
 use super::prune::Store;
 use super::reg::{Pointer, PtrKind, Reg, Way};
 use super::report::{Cause, Report};
+use super::rounds::Bound;
 use super::state::{Frame, MAX_FRAMES, State};
 use super::trace::{self, Event, Trace};
 
@@ -118,7 +120,7 @@ impl<'a> Walk<'a> {
             later: BTreeSet::new(),
             fields: BTreeMap::new(),
             object_fields: BTreeMap::new(),
-            live: Liveness::of(cx.program, |id| is_next(&cx, id)),
+            live: Liveness::of(cx.program, |id| bound(&cx, id)),
             paths: Vec::new(),
             next_id: 0,
         }
@@ -357,10 +359,13 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Does the kernel function with this id move an iterator?
-fn is_next(cx: &Context<'_>, id: i32) -> bool {
-    let row = cx.image.kfuncs.get(&id).and_then(|name| Kfunc::from_name(name));
-    row.is_some_and(|row| row.flags.has(Flags::ITER_NEXT))
+/// What bounds the rounds of calls of the kernel function with this id?
+fn bound(cx: &Context<'_>, id: i32) -> Option<Bound> {
+    let row = cx.image.kfuncs.get(&id).and_then(|name| Kfunc::from_name(name))?;
+    if row.flags.has(Flags::ITER_NEXT) {
+        return Some(Bound::Iterator);
+    }
+    graph::compares(row.name).then_some(Bound::Callback)
 }
 
 /// Does the kernel count it as a jump?

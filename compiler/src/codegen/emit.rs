@@ -1,7 +1,8 @@
 //! Machine IR with registers, frame and layout to instructions with resolved jumps.
 //!
 //! A jump to the next block is no instruction; a conditional jump is turned around when its target
-//! is the next block. Positions are slots of 8 bytes.
+//! is the next block. Positions are slots of 8 bytes. What to do about jumps that are too far is up to
+//! [`relax`](super::relax).
 
 use skep_stdlib::isa::{CallTarget, Cpu, Imm64, Insn, Operand, Reg as Phys, Width};
 
@@ -9,10 +10,28 @@ use super::code::{FuncCode, Reloc, RelocKind};
 use super::frame;
 use super::layout::negated;
 use super::mir::{Addr, AsmId, Base, Block, Callee, Func, Inst, Object, Op, Reg, Src};
-use crate::ir::{Arena, Limit, Module, SrcLoc, SymbolId};
+use crate::ir::{Arena, Entity, Limit, Module, SrcLoc, SymbolId};
 
-/// Emits a function; `None` when a jump is too far.
-pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> Option<FuncCode> {
+/// What became of a function.
+pub enum Emitted {
+    /// Its code.
+    Code(FuncCode),
+    /// Some jumps do not reach their targets.
+    Far(Far),
+    /// Its inline assembly is wrong, and that was reported.
+    Wrong,
+}
+
+/// Jumps that do not reach, and where everything is.
+pub struct Far {
+    /// The block that jumps, the slot of its jump, and the block that is too far.
+    pub jumps: Vec<(Block, u32, Block)>,
+    /// The first slot of each block.
+    pub starts: Arena<Block, u32>,
+}
+
+/// Emits a function.
+pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> Emitted {
     let mut emitter = Emitter {
         func,
         module,
@@ -20,6 +39,7 @@ pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> 
         cpu,
         slot: 0,
         starts: Arena::filled(&func.blocks, 0),
+        block: func.order.first().copied().unwrap_or(Block::new(0)),
         jumps: Vec::new(),
         code: FuncCode {
             symbol: func.symbol,
@@ -33,6 +53,7 @@ pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> 
     };
     for (index, &block) in func.order.iter().enumerate() {
         emitter.starts[block] = emitter.slot;
+        emitter.block = block;
         let next = func.order.get(index + 1).copied();
         for inst in &func.blocks[block].insts {
             emitter.inst(inst, next);
@@ -41,9 +62,9 @@ pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> 
     let wrong = std::mem::take(&mut emitter.wrong);
     if !wrong.is_empty() {
         limits.extend(wrong.into_iter().map(|(loc, message)| Limit::new(loc, message)));
-        return None;
+        return Emitted::Wrong;
     }
-    emitter.finish(module, limits)
+    emitter.finish()
 }
 
 struct Emitter<'a> {
@@ -55,9 +76,20 @@ struct Emitter<'a> {
     slot: u32,
     /// The first slot of each block.
     starts: Arena<Block, u32>,
-    /// Jumps to resolve: index of the instruction, its slot, target, location.
-    jumps: Vec<(usize, u32, Block, SrcLoc)>,
+    /// The block that is being emitted.
+    block: Block,
+    /// Jumps to resolve.
+    jumps: Vec<Jump>,
     code: FuncCode,
+}
+
+/// A jump to resolve.
+struct Jump {
+    /// Its position among the instructions.
+    index: usize,
+    slot: u32,
+    from: Block,
+    to: Block,
 }
 
 impl Emitter<'_> {
@@ -125,8 +157,14 @@ impl Emitter<'_> {
         }
     }
 
+    /// Notes that the instruction so many instructions and slots from here jumps.
+    fn resolve_later(&mut self, index: usize, slots: u32, to: Block) {
+        let (index, slot) = (self.code.insns.len() + index, self.slot + slots);
+        self.jumps.push(Jump { index, slot, from: self.block, to });
+    }
+
     fn jump(&mut self, to: Block, loc: SrcLoc) {
-        self.jumps.push((self.code.insns.len(), self.slot, to, loc));
+        self.resolve_later(0, 0, to);
         self.push(Insn::Jump { off: 0, long: false }, loc);
     }
 
@@ -139,7 +177,7 @@ impl Emitter<'_> {
         for &(index, _) in &expanded.jumps {
             let slots: usize = expanded.insns.iter().take(index).map(Insn::slots).sum();
             if let Some(to) = to {
-                self.jumps.push((self.code.insns.len() + index, self.slot + slots as u32, to, loc));
+                self.resolve_later(index, slots as u32, to);
             }
         }
         self.code.append(expanded, &mut self.slot, loc);
@@ -153,7 +191,7 @@ impl Emitter<'_> {
             (Some((cond, _)), _) => (cond, dst, src, els, then),
             (None, _) => (cond, dst, src, then, els),
         };
-        self.jumps.push((self.code.insns.len(), self.slot, to, inst.loc));
+        self.resolve_later(0, 0, to);
         self.push(Insn::Branch { width, cond, dst: phys(dst), src: operand(src), off: 0 }, inst.loc);
         if Some(rest) != next {
             self.jump(rest, inst.loc);
@@ -217,34 +255,34 @@ impl Emitter<'_> {
         })
     }
 
-    fn finish(mut self, module: &Module, limits: &mut Vec<Limit>) -> Option<FuncCode> {
-        let mut near = true;
-        for (index, slot, to, loc) in std::mem::take(&mut self.jumps) {
+    fn finish(mut self) -> Emitted {
+        let mut far = Vec::new();
+        for Jump { index, slot, from, to } in std::mem::take(&mut self.jumps) {
             let distance = i64::from(self.starts[to]) - i64::from(slot) - 1;
             let fits = i16::try_from(distance).is_ok();
-            match &mut self.code.insns[index] {
+            let reaches = match &mut self.code.insns[index] {
                 Insn::Jump { off, long } => {
                     *off = distance as i32;
                     *long = !fits && self.cpu >= Cpu::V4;
-                    near &= fits || *long;
+                    fits || *long
                 }
                 Insn::Branch { off, .. } | Insn::MayGoto { off } => {
                     *off = distance as i16;
-                    near &= fits;
+                    fits
                 }
-                _ => {}
+                _ => true,
+            };
+            if !reaches {
+                far.push((from, slot, to));
             }
-            if !near {
-                let name = &module.symbols[self.func.symbol].name;
-                let message = format!("a jump in `{name}` is farther than 32767 instructions");
-                limits.push(Limit::new(loc, message));
-                return None;
-            }
+        }
+        if !far.is_empty() {
+            return Emitted::Far(Far { jumps: far, starts: self.starts });
         }
         if self.code.lines.is_empty() {
             self.code.lines.push((0, SrcLoc::NONE));
         }
-        Some(self.code)
+        Emitted::Code(self.code)
     }
 }
 

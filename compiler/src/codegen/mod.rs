@@ -2,7 +2,7 @@
 //!
 //! For each function: [`select`] makes machine IR over virtual registers, [`regs`] gives them
 //! machine registers, [`frame`] lays out the stack, [`layout`] orders the blocks, [`emit`] resolves
-//! jumps and writes down what the object needs to know.
+//! jumps and writes down what the object needs to know, with the help of [`relax`] where they are far.
 //!
 //! Selection accepts every IR; what the machine or the kernel cannot do becomes a [`Limit`].
 
@@ -16,6 +16,7 @@ mod layout;
 pub mod mir;
 mod peephole;
 mod regs;
+mod relax;
 mod select;
 mod tails;
 #[cfg(test)]
@@ -45,7 +46,7 @@ pub fn generate(module: &Module, options: &Options, limits: &mut Vec<Limit>) -> 
     let mut code = Code::default();
     for f in &module.functions {
         if let Some(func) = machine_function(f, module, options, limits) {
-            code.functions.extend(emit::emit(&func, module, options.cpu, limits));
+            code.functions.extend(relax::emit(func, module, options.cpu, limits));
         }
     }
     let places: BTreeMap<SymbolId, usize> = module.order.iter().copied().zip(0..).collect();

@@ -424,6 +424,38 @@ block0(v0: ptr, v1: i32):
     assert_eq!(limits(text, Cpu::V3).len(), 0);
 }
 
+/// A loop of some rounds around so many additions, which one branch skips and one leaves.
+fn long_loop(additions: usize) -> String {
+    let mut text = String::from(
+        "function @f(i64, i64) -> i64 {\nblock0(v0: i64, v1: i64):\n  v2 = iconst.i64 0\n  v3 = iconst.i64 1\n  \
+         jump block1(v2, v0)\nblock1(v4: i64, v5: i64):\n  v6 = and v5, v3\n  v7 = icmp eq v6, v2\n  \
+         br v7, block2, block3(v5)\nblock2:\n  v10 = add v5, v4\n",
+    );
+    for value in 11..11 + additions {
+        text += &format!("  v{value} = {} v{}, v1\n", ["add", "xor"][value % 2], value - 1);
+    }
+    let last = 10 + additions;
+    let [round, next, over] = [last + 2, last + 3, last + 4];
+    text += &format!(
+        "  v{} = icmp eq v{last}, v1\n  br v{}, block4(v{last}), block3(v{last})\nblock3(v{round}: i64):\n  \
+         v{next} = add v4, v3\n  v{over} = icmp ugt v{next}, v3\n  \
+         br v{over}, block4(v{round}), block1(v{next}, v{round})\nblock4(v{}: i64):\n  return v{}\n}}\n",
+        last + 1,
+        last + 1,
+        last + 5,
+        last + 5,
+    );
+    text
+}
+
+#[test]
+fn jumps_reach_as_far_as_they_must() {
+    for additions in [100, 50_000] {
+        let module = module(&long_loop(additions));
+        agree(&module, &[vec![2, 5], vec![1, 7]]);
+    }
+}
+
 fn random_run(seed: u64, shape: random::Shape) {
     let module = random::module(seed, shape);
     verify::verify_module(&module, verify::Options::default()).unwrap_or_else(|e| panic!("seed {seed}: {e}"));

@@ -8,12 +8,13 @@
 //!
 //! Branches on constants become jumps; unreachable blocks go; a block and its only successor merge;
 //! jumps to a block that only jumps go straight on; parameters that are always the same value go;
-//! a branch whose two edges do the same becomes a jump; nothing follows a call that never returns.
+//! a branch whose two edges do the same becomes a jump; blocks that only return the same constant are
+//! one; nothing follows a call that never returns.
 //! Preserves: the sequence of effects on every path. Wishes for unrolling stay with their header.
 //! The kernel's verifier still accepts: only paths that no execution takes disappear.
 //! Cost: linear for each round, few rounds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Cx;
 use super::mem2reg::drop_param;
@@ -31,6 +32,7 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
         here |= remove_unreachable(f);
         here |= remove_params(f);
         here |= skip_empty_blocks(f);
+        here |= share_returns(f);
         here |= remove_unreachable(f);
         here |= merge_chains(f);
         here |= same_condition(f);
@@ -89,7 +91,7 @@ fn fold_terminators(f: &mut Function) -> bool {
                 Some(bit) => {
                     Some(InstData::Jump { target: if bit & 1 == 1 { then.clone() } else { els.clone() } })
                 }
-                None if then == els || dead(f, els) => Some(InstData::Jump { target: then.clone() }),
+                None if alike(f, then, els) || dead(f, els) => Some(InstData::Jump { target: then.clone() }),
                 None if dead(f, then) => Some(InstData::Jump { target: els.clone() }),
                 None => None,
             },
@@ -116,6 +118,53 @@ fn fold_terminators(f: &mut Function) -> bool {
         }
     }
     changed
+}
+
+/// Do two edges lead to the same block with the same values?
+fn alike(f: &Function, a: &BlockCall, b: &BlockCall) -> bool {
+    let same = |(&x, &y): (&Value, &Value)| x == y || f.constant(x).is_some_and(|c| f.constant(y) == Some(c));
+    a.block == b.block && a.args.iter().zip(&b.args).all(same)
+}
+
+/// Leads all edges to blocks that only return the same constant to one of them.
+fn share_returns(f: &mut Function) -> bool {
+    let mut first: BTreeMap<Option<u64>, Block> = BTreeMap::new();
+    let mut twin: BTreeMap<Block, Block> = BTreeMap::new();
+    for &block in f.order.iter().skip(1) {
+        let data = &f.blocks[block];
+        let (Some((&last, others)), []) = (data.insts.split_last(), &data.params[..]) else { continue };
+        let InstData::Return { value } = &f.insts[last] else { continue };
+        let constant = value.and_then(|v| f.constant(v));
+        if constant.is_some() == value.is_some()
+            && others.iter().all(|&inst| matches!(f.insts[inst], InstData::Const { .. }))
+        {
+            let kept = *first.entry(constant).or_insert(block);
+            if kept != block {
+                twin.insert(block, kept);
+            }
+        }
+    }
+    if twin.is_empty() {
+        return false;
+    }
+    // The constant may come from a block that is not on the way from all of them.
+    for (constant, block) in first {
+        let Some(last) = f.terminator(block) else { continue };
+        if let (Some(constant), InstData::Return { value: Some(value) }) = (constant, &f.insts[last]) {
+            let data = InstData::Const { ty: f.ty(*value), value: constant };
+            let own = f.make_inst(data, f.locs[last]);
+            f.set_inst(last, InstData::Return { value: f.result(own) });
+            f.blocks[block].insts = vec![own, last];
+        }
+    }
+    for block in f.order.clone() {
+        if let Some(last) = f.terminator(block) {
+            for call in f.insts[last].targets_mut() {
+                call.block = twin.get(&call.block).copied().unwrap_or(call.block);
+            }
+        }
+    }
+    true
 }
 
 /// Replaces parameters to which all edges pass the same value, and equal parameters of a block.
@@ -329,5 +378,21 @@ fn implied(known: Compare, asked: Compare) -> Option<bool> {
             Some(false)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::opt::testing::after_pass;
+
+    #[test]
+    fn blocks_that_return_the_same_are_one() {
+        let text = "function @f(i32) -> i32 {\nblock0(v0: i32):\n  v1 = iconst.i32 3\n  v2 = icmp ult v0, v1\n  \
+            br v2, block1, block2\nblock1:\n  v3 = iconst.i32 1\n  return v3\nblock2:\n  v4 = iconst.i32 1\n  \
+            return v4\n}";
+        let out = after_pass("cfg", text);
+        assert!(!out.contains("br v2") && out.matches("return").count() == 1, "{out}");
+        let out = after_pass("cfg", &text.replace("v4 = iconst.i32 1", "v4 = iconst.i32 2"));
+        assert_eq!(out.matches("return").count(), 2, "{out}");
     }
 }

@@ -150,31 +150,28 @@ fn compare(
     let Some(pieces) = pieces(size, &sides) else { return too_large(ed, cx, Intrinsic::Memcmp) };
     let widest = if pieces.iter().any(|&(_, ty, _)| ty == Type::I64) { Type::I64 } else { Type::I32 };
     let equality = ed.f.result(inst).is_some_and(|result| tested.contains(&result));
-    let mut pairs = Vec::new();
-    for (at, ty, align) in pieces {
+    let mut sum = None;
+    // Each piece is combined with the others as soon as it is read, so that few values live at a time;
+    // of those in order the last comes first, as those before it decide.
+    let in_turn: Vec<_> = if equality { pieces } else { pieces.into_iter().rev().collect() };
+    for (at, ty, align) in in_turn {
         let pair = [args[0], args[1]].map(|base| {
             let value = load(ed, ty, base, at, align);
-            if equality || cx.options.big_endian || ty == Type::I8 {
-                value
-            } else {
-                ed.unary(UnaryOp::Bswap, value)
+            let as_number = equality || cx.options.big_endian || ty == Type::I8;
+            let value = if as_number { value } else { ed.unary(UnaryOp::Bswap, value) };
+            ed.convert(ConvertOp::Zext, widest, value)
+        });
+        let here = if equality { difference(ed, pair) } else { order(ed, pair) };
+        sum = Some(match sum {
+            None => here,
+            Some(sum) if equality => ed.binary(BinaryOp::Or, sum, here),
+            Some(sum) => {
+                let cond = ed.compare(Compare::Ne, pair[0], pair[1]);
+                ed.emit(InstData::Select { cond, args: [here, sum] })
             }
         });
-        pairs.push(pair.map(|value| ed.convert(ConvertOp::Zext, widest, value)));
     }
-    let Some(mut sum) = pairs.pop().map(|pair| if equality { difference(ed, pair) } else { order(ed, pair) })
-    else {
-        return Edit::Replace(ed.iconst(Type::I32, 0));
-    };
-    while let Some(pair) = pairs.pop() {
-        sum = if equality {
-            let here = difference(ed, pair);
-            ed.binary(BinaryOp::Or, here, sum)
-        } else {
-            let (cond, here) = (ed.compare(Compare::Ne, pair[0], pair[1]), order(ed, pair));
-            ed.emit(InstData::Select { cond, args: [here, sum] })
-        };
-    }
+    let Some(mut sum) = sum else { return Edit::Replace(ed.iconst(Type::I32, 0)) };
     if equality {
         let zero = ed.iconst(widest, 0);
         let differs = ed.compare(Compare::Ne, sum, zero);

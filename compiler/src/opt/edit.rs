@@ -182,3 +182,31 @@ pub fn inst_blocks(f: &Function) -> Arena<Inst, Option<Block>> {
 pub fn size(f: &Function) -> usize {
     f.order.iter().map(|&block| f.blocks[block].insts.len()).sum()
 }
+
+/// How many instructions of the machine it becomes, roughly.
+pub fn cost(data: &InstData) -> usize {
+    match data {
+        InstData::Const { .. }
+        | InstData::SymbolAddr { .. }
+        | InstData::SlotAddr { .. }
+        | InstData::Convert { .. }
+        | InstData::Jump { .. }
+        | InstData::Unreachable => 0,
+        InstData::Call { args, .. } => 2 + args.len(),
+        InstData::Switch { cases, .. } => 1 + cases.len(),
+        InstData::Asm { asm, .. } => asm.template.lines().count(),
+        InstData::Core { .. }
+        | InstData::Unary { .. }
+        | InstData::Binary { .. }
+        | InstData::PtrAdd { .. }
+        | InstData::Compare { .. }
+        | InstData::Select { .. }
+        | InstData::Load { .. }
+        | InstData::Store { .. }
+        | InstData::AtomicRmw { .. }
+        | InstData::AtomicCmpXchg { .. }
+        | InstData::Intrinsic { .. }
+        | InstData::Branch { .. }
+        | InstData::Return { .. } => 1,
+    }
+}

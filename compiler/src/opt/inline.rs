@@ -122,31 +122,7 @@ fn wanted(
 
 /// How many instructions become code, roughly.
 fn weight(f: &Function) -> usize {
-    let counts = |data: &InstData| match data {
-        InstData::Const { .. }
-        | InstData::SymbolAddr { .. }
-        | InstData::SlotAddr { .. }
-        | InstData::Convert { .. }
-        | InstData::Jump { .. }
-        | InstData::Unreachable => 0,
-        InstData::Call { args, .. } => 2 + args.len(),
-        InstData::Switch { cases, .. } => 1 + cases.len(),
-        InstData::Asm { asm, .. } => asm.template.lines().count(),
-        InstData::Core { .. }
-        | InstData::Unary { .. }
-        | InstData::Binary { .. }
-        | InstData::PtrAdd { .. }
-        | InstData::Compare { .. }
-        | InstData::Select { .. }
-        | InstData::Load { .. }
-        | InstData::Store { .. }
-        | InstData::AtomicRmw { .. }
-        | InstData::AtomicCmpXchg { .. }
-        | InstData::Intrinsic { .. }
-        | InstData::Branch { .. }
-        | InstData::Return { .. } => 1,
-    };
-    f.order.iter().flat_map(|&block| &f.blocks[block].insts).map(|&inst| counts(&f.insts[inst])).sum()
+    f.order.iter().flat_map(|&block| &f.blocks[block].insts).map(|&inst| edit::cost(&f.insts[inst])).sum()
 }
 
 /// Ids of the callee's entities in the caller.

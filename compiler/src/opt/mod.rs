@@ -49,6 +49,7 @@ mod memops;
 mod range;
 mod sccp;
 pub mod simplify;
+mod sink;
 mod slots;
 mod sroa;
 mod switches;
@@ -162,6 +163,7 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "gvn", about: "what is known is not computed again", run: gvn::run, level: 1 },
     Pass { name: "dse", about: "stores that are overwritten go", run: dse::run, level: 1 },
     Pass { name: "unroll", about: "loops become straight code where wished", run: unroll::run, level: 1 },
+    Pass { name: "sink", about: "blocks that end alike share the end", run: sink::run, level: 1 },
     Pass { name: "widen", about: "loop counters get 64 bits", run: widen::run, level: 1 },
     Pass { name: "address", about: "constant parts of addresses move outward", run: address::run, level: 1 },
     Pass { name: "range", about: "signed operations become unsigned", run: range::run, level: 1 },
@@ -210,7 +212,7 @@ const LOWER: &[&str] = &["memops"];
 
 /// What was not a constant so far will not be one.
 const LATE: &[&str] = &[
-    "simplify", "cfg", "dce", "widen", "range", "simplify", "address", "simplify", "combine", "dse",
+    "simplify", "cfg", "dce", "sink", "widen", "range", "simplify", "address", "simplify", "combine", "dse",
     "combine", "switches", "legal",
 ];
 

@@ -12,6 +12,10 @@ use super::layout::negated;
 use super::mir::{Addr, AsmId, Base, Block, Callee, Func, Inst, Object, Op, Reg, Src};
 use crate::ir::{Arena, Entity, Limit, Module, SrcLoc, SymbolId};
 
+/// How far a jump with 16 bits may lead. The kernel puts instructions in place of some calls and
+/// accesses when it loads a program, and refuses it when a jump does not reach any more.
+const REACH: i64 = 20_000;
+
 /// What became of a function.
 pub enum Emitted {
     /// Its code.
@@ -259,7 +263,7 @@ impl Emitter<'_> {
         let mut far = Vec::new();
         for Jump { index, slot, from, to } in std::mem::take(&mut self.jumps) {
             let distance = i64::from(self.starts[to]) - i64::from(slot) - 1;
-            let fits = i16::try_from(distance).is_ok();
+            let fits = (-REACH..REACH).contains(&distance);
             let reaches = match &mut self.code.insns[index] {
                 Insn::Jump { off, long } => {
                     *off = distance as i32;

@@ -106,8 +106,9 @@ fn placement(func: &Func, cpu: Cpu) -> Vec<Block> {
 
 /// A jump that could be saved by putting one block after another.
 struct Link {
-    /// Useful links first: not to a lone end; often executed; unconditional; without competition for the target; in
-    /// the order of the blocks.
+    /// Useful links first: not to a lone end; often executed; unconditional; into code of its own rather than
+    /// to where paths meet, so that what a check guards follows the check, and the kernel's verifier sees
+    /// it with the check passed first; in the order of the blocks.
     rank: (bool, std::cmp::Reverse<u32>, bool, bool, usize, bool),
     from: Block,
     to: Block,
@@ -123,7 +124,8 @@ fn links(func: &Func, flow: &Flow, cpu: Cpu) -> Vec<Link> {
             let often = std::cmp::Reverse(flow.depth(from).min(flow.depth(to)));
             // Before a lone end of the function little is saved: the end itself can replace the jump.
             let end = ends(func, to);
-            (end, often, conditional, preds[to].len() > 1, position, second)
+            let meets = preds[to].len() > 1 || passes_by(func, to).is_some_and(|on| preds[on].len() > 1);
+            (end, often, conditional, meets, position, second)
         };
         match op {
             Op::Jump { to } => links.push(Link { rank: rank(to, false, false), from, to }),
@@ -141,6 +143,14 @@ fn links(func: &Func, flow: &Flow, cpu: Cpu) -> Vec<Link> {
     }
     links.retain(|link| Some(link.to) != entry);
     links
+}
+
+/// Where a block leads that only moves values for the blocks that it leads to.
+fn passes_by(func: &Func, block: Block) -> Option<Block> {
+    let (last, moves) = func.blocks[block].insts.split_last()?;
+    let Op::Jump { to } = last.op else { return None };
+    let is_move = |op: &Op| matches!(op, Op::Mov { .. } | Op::MovImm { .. } | Op::Zext { .. });
+    moves.iter().all(|inst| is_move(&inst.op)).then_some(to)
 }
 
 /// Does the block only end the function?

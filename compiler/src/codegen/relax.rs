@@ -24,10 +24,10 @@ use super::mir::{Block, Func, Inst, Op};
 use crate::ir::{Limit, Module, SrcLoc};
 
 /// How far a bridge is from the jump: what is inserted in between must not bring it out of reach.
-const STEP: u32 = 24_000;
+const STEP: u32 = 16_000;
 
 /// Instructions of a block, so that there is a place for bridges on the way.
-const PIECE: usize = 8_000;
+const PIECE: usize = 6_000;
 
 /// How often what was inserted may bring other jumps out of reach.
 const ROUNDS: usize = 64;

@@ -23,8 +23,17 @@ use crate::ir::{
     Arena, Block, BlockCall, Callee, Function, Inst, InstData, LocData, Module, Slot, SrcLoc, SymbolId, Value,
 };
 
-/// A callee of at most this many instructions that become code is small.
+/// A static callee of at most this many instructions that become code is small.
 const SMALL: usize = 30;
+
+/// The same for functions with external linkage, what a call costs included: where clang draws the line. The
+/// kernel verifies such a function on its own, where it knows nothing of the arguments, and may take
+/// only its inlined copies.
+const SMALL_GLOBAL: usize = 50;
+
+/// What a call costs besides its arguments in a function with external linkage: it destroys six
+/// registers.
+const CALL: usize = 5;
 
 /// The only call of a static function is inlined up to this size.
 const SINGLE: usize = 5_000;
@@ -116,13 +125,21 @@ fn wanted(
         return false;
     }
     let once = func.local && !func.keep && decision.references.get(&symbol) == Some(&1);
-    let weight = weight(callee);
-    weight <= SMALL || (once && weight <= SINGLE)
+    let small = if func.local {
+        weight(callee, 2) <= SMALL
+    } else {
+        weight(callee, CALL) <= SMALL_GLOBAL + callee.sig.params.len()
+    };
+    small || (once && weight(callee, 2) <= SINGLE)
 }
 
-/// How many instructions become code, roughly.
-fn weight(f: &Function) -> usize {
-    f.order.iter().flat_map(|&block| &f.blocks[block].insts).map(|&inst| edit::cost(&f.insts[inst])).sum()
+/// How many instructions become code, roughly, when a call counts as `call` more than its arguments.
+fn weight(f: &Function, call: usize) -> usize {
+    let weight = |data: &InstData| match data {
+        InstData::Call { args, .. } => call + args.len(),
+        other => edit::cost(other),
+    };
+    f.order.iter().flat_map(|&block| &f.blocks[block].insts).map(|&inst| weight(&f.insts[inst])).sum()
 }
 
 /// Ids of the callee's entities in the caller.

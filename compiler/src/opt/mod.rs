@@ -44,6 +44,7 @@ mod globals;
 mod gvn;
 mod inline;
 mod legal;
+mod licm;
 mod mem2reg;
 mod memops;
 mod range;
@@ -169,6 +170,7 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "range", about: "signed operations become unsigned", run: range::run, level: 1 },
     Pass { name: "memops", about: "copies become loads and stores", run: memops::run, level: 0 },
     Pass { name: "combine", about: "neighbouring stores become wide ones", run: combine::run, level: 1 },
+    Pass { name: "licm", about: "what every round computes is computed once", run: licm::run, level: 1 },
     Pass { name: "switches", about: "switches become comparisons", run: switches::run, level: 0 },
     Pass { name: "legal", about: "operations the target lacks are expanded", run: legal::run, level: 0 },
     Pass { name: "checks", about: "what cannot become code is reported", run: checks::run, level: 0 },
@@ -213,7 +215,7 @@ const LOWER: &[&str] = &["memops"];
 /// What was not a constant so far will not be one.
 const LATE: &[&str] = &[
     "simplify", "cfg", "dce", "sink", "widen", "range", "simplify", "address", "simplify", "combine", "dse",
-    "combine", "switches", "legal",
+    "combine", "licm", "switches", "legal",
 ];
 
 /// Nothing follows but code generation.

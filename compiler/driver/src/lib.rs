@@ -14,6 +14,7 @@ mod load;
 mod locate;
 mod rejection;
 mod show;
+mod skel;
 mod values;
 
 use std::io::IsTerminal;
@@ -54,6 +55,8 @@ subcommands! {
     verify Verify;
     /// Run a program without a kernel
     run Run;
+    /// Write what a loader includes to use an object: a skeleton in C, Rust or Go
+    skel Skel;
     /// Show what is inside: instructions, IR, BTF, sections
     dump Dump;
 }

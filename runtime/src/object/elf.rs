@@ -60,6 +60,8 @@ pub(super) struct Symbol {
     pub name: String,
     pub kind: SymbolKind,
     pub bind: Bind,
+    /// Not seen outside of the file that it is linked into.
+    pub hidden: bool,
     pub home: Home,
     pub value: u64,
     pub size: u64,
@@ -232,8 +234,9 @@ fn read_symbols(
             elf::STB_WEAK => Bind::Weak,
             _ => Bind::Global,
         };
+        let hidden = matches!(sym.st_visibility(), elf::STV_HIDDEN | elf::STV_INTERNAL);
         let (value, size) = (sym.st_value(endian), sym.st_size(endian));
-        symbols.push(Symbol { name: utf8(name, at)?, kind, bind, home, value, size });
+        symbols.push(Symbol { name: utf8(name, at)?, kind, bind, hidden, home, value, size });
     }
     Ok(symbols)
 }

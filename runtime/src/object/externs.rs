@@ -8,15 +8,17 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
-use skep_stdlib::btf::{Btf, Kind, Linkage, Type, TypeId, essential_name};
+use skep_stdlib::btf::{Btf, Kind, Linkage, SecVar, Type, TypeId, essential_name};
+use skep_stdlib::elf::{KCONFIG, KSYMS};
 use skep_stdlib::features::Kernel;
 use skep_stdlib::isa::Imm64;
 use skep_stdlib::maps::MapType;
 
 use super::elf::{Bind, Home, Object};
 use super::maps::{Maps, RDONLY_PROG, blank};
-use super::{LinkOptions, LoadError, MapRole, Place};
+use super::{LinkOptions, LoadError, MapRole, Place, Variable};
 
 /// What an extern stands for.
 #[derive(Clone, PartialEq, Debug)]
@@ -67,29 +69,52 @@ pub(super) fn resolve(
     let Some(btf) = btf else { return Ok(externs) };
     for id in btf.ids() {
         let Some(Type::Datasec { name, vars, .. }) = btf.ty(id) else { continue };
-        if name != ".kconfig" && name != ".ksyms" {
-            continue;
-        }
-        let mut declared = Vec::new();
-        for var in vars {
-            let (name, ty, linkage) = match btf.ty(var.ty) {
-                Some(Type::Var { name, ty, linkage }) => (name, ty, linkage),
-                Some(Type::Func { name, proto, linkage }) => (name, proto, linkage),
-                _ => continue,
-            };
-            if linkage == Linkage::Extern {
-                declared.push(Extern { name, ty, weak: is_weak(object, name) });
+        match name {
+            KCONFIG => kconfig(&declared(object, btf, &vars), id, btf, options, maps, &mut externs)?,
+            KSYMS => {
+                for symbol in &declared(object, btf, &vars) {
+                    ksym(symbol, btf, options, &mut externs)?;
+                }
             }
-        }
-        if name == ".kconfig" {
-            kconfig(&declared, id, btf, options, maps, &mut externs)?;
-        } else {
-            for symbol in &declared {
-                ksym(symbol, btf, options, &mut externs)?;
-            }
+            _ => {}
         }
     }
     Ok(externs)
+}
+
+/// The variables of `.kconfig` where libbpf places them, and the section's type.
+pub(super) fn kconfig_variables(
+    object: &Object,
+    btf: &Btf,
+) -> Result<Option<(TypeId, Vec<Variable>)>, LoadError> {
+    for id in btf.ids() {
+        let Some(Type::Datasec { name: KCONFIG, vars, .. }) = btf.ty(id) else { continue };
+        let declared = declared(object, btf, &vars);
+        let variable = |&(offset, size, symbol): &(usize, usize, &Extern<'_>)| Variable {
+            name: symbol.name.to_string(),
+            ty: symbol.ty,
+            offset: offset as u32,
+            size: size as u32,
+        };
+        return Ok(Some((id, lay_out(&declared, btf)?.iter().map(variable).collect())));
+    }
+    Ok(None)
+}
+
+/// The externs that a section lists.
+fn declared<'a>(object: &Object, btf: &'a Btf, vars: &[SecVar]) -> Vec<Extern<'a>> {
+    let mut declared = Vec::new();
+    for var in vars {
+        let (name, ty, linkage) = match btf.ty(var.ty) {
+            Some(Type::Var { name, ty, linkage }) => (name, ty, linkage),
+            Some(Type::Func { name, proto, linkage }) => (name, proto, linkage),
+            _ => continue,
+        };
+        if linkage == Linkage::Extern {
+            declared.push(Extern { name, ty, weak: is_weak(object, name) });
+        }
+    }
+    declared
 }
 
 fn is_weak(object: &Object, name: &str) -> bool {
@@ -142,15 +167,12 @@ fn known(name: &str, kernel: Kernel) -> Option<String> {
     }
 }
 
-/// Lays the variables out by falling alignment, as libbpf does, and fills in their values.
-fn kconfig(
-    declared: &[Extern<'_>],
-    datasec: TypeId,
+/// Gives each variable its offset and size, as libbpf does: by falling alignment, then rising size,
+/// then by name.
+fn lay_out<'e, 'a>(
+    declared: &'e [Extern<'a>],
     btf: &Btf,
-    options: &LinkOptions,
-    maps: &mut Maps,
-    externs: &mut Externs,
-) -> Result<(), LoadError> {
+) -> Result<Vec<(usize, usize, &'e Extern<'a>)>, LoadError> {
     let mut sized = Vec::new();
     for symbol in declared {
         let size = btf.size_of(symbol.ty).and_then(|size| usize::try_from(size).ok());
@@ -159,11 +181,28 @@ fn kconfig(
         };
         sized.push((btf.align_of(symbol.ty).max(1) as usize, size, symbol));
     }
-    sized.sort_by(|a, b| b.0.cmp(&a.0).then(a.2.name.cmp(b.2.name)));
+    sized.sort_by_key(|&(align, size, symbol)| (Reverse(align), size, symbol.name));
+    let mut end = 0usize;
+    let place = |(align, size, symbol): (usize, usize, &'e Extern<'a>)| {
+        let offset = end.next_multiple_of(align);
+        end = offset + size;
+        (offset, size, symbol)
+    };
+    Ok(sized.into_iter().map(place).collect())
+}
+
+/// Lays the variables out and fills in their values.
+fn kconfig(
+    declared: &[Extern<'_>],
+    datasec: TypeId,
+    btf: &Btf,
+    options: &LinkOptions,
+    maps: &mut Maps,
+    externs: &mut Externs,
+) -> Result<(), LoadError> {
     let index = maps.defs.len() as i32;
     let mut contents: Vec<u8> = Vec::new();
-    for (align, size, symbol) in sized {
-        let offset = contents.len().next_multiple_of(align);
+    for (offset, size, symbol) in lay_out(declared, btf)? {
         contents.resize(offset + size, 0);
         let given = options.kconfig.get(symbol.name).cloned().or_else(|| known(symbol.name, options.kernel));
         let resolved = match &given {
@@ -179,7 +218,7 @@ fn kconfig(
         };
         externs.by_name.insert(symbol.name.to_string(), resolved);
     }
-    let mut def = blank(".kconfig".to_string(), MapRole::Kconfig);
+    let mut def = blank(KCONFIG.to_string(), MapRole::Kconfig);
     def.ty = MapType::Array;
     def.key_size = 4;
     def.value_size = contents.len() as u32;

@@ -4,6 +4,7 @@
 //! - [`maps`]: the maps that sections and BTF declare. - [`externs`]: what the kernel provides.
 //! - [`functions`]: code with references resolved. - [`core`]: CO-RE relocations.
 //! - [`link`]: the order of these steps; programs with their subprograms.
+//! - [`outline`]: what the object offers to its loader, before any of this.
 //! - [`image`]: the linked form. - [`error`]: why an object cannot be loaded.
 
 mod btf_fix;
@@ -15,8 +16,10 @@ mod functions;
 mod image;
 mod link;
 mod maps;
+mod outline;
 
 pub use elf::Object;
 pub use error::{LoadError, LoadErrorKind, Place};
 pub use image::{CORE_POISON, Code, Function, Image, KFUNC_POISON, Line, MapDef, MapRole, Program, Slot};
 pub use link::LinkOptions;
+pub use outline::{Entry, Outline, OutlineMap, Variable};

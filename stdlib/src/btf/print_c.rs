@@ -62,6 +62,14 @@ pub fn declaration(btf: &Btf, id: TypeId, name: &str) -> String {
     Printer::new(btf).declare(id, name.into(), 0, 0)
 }
 
+/// The same inside of something that is indented `level` tabs, and without `const`, `volatile` and
+/// `restrict`: for whoever shares memory with a program and may write what the program may not.
+pub fn plain_declaration(btf: &Btf, id: TypeId, name: &str, level: usize) -> String {
+    let mut printer = Printer::new(btf);
+    printer.plain = true;
+    printer.declare(id, name.into(), level, 0)
+}
+
 /// How much of a type has been written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -90,6 +98,8 @@ struct Printer<'a> {
     /// Bodies of anonymous types that may still be written. They are written wherever they are
     /// used, so a malformed file of a few lines could ask for any amount of text.
     fuel: u32,
+    /// Leave qualifiers out.
+    plain: bool,
 }
 
 impl<'a> Printer<'a> {
@@ -127,6 +137,7 @@ impl<'a> Printer<'a> {
             identifiers: BTreeMap::new(),
             contained,
             fuel: btf.len().saturating_mul(4),
+            plain: false,
         }
     }
 
@@ -319,6 +330,9 @@ impl<'a> Printer<'a> {
         for _ in 0..MAX_DEPTH {
             let Some(ty) = btf.ty(id) else { break };
             match ty {
+                Type::Const(target) | Type::Volatile(target) | Type::Restrict(target) if self.plain => {
+                    id = target;
+                }
                 Type::Const(target) => {
                     qualify(&mut qualifiers, "const ");
                     id = target;

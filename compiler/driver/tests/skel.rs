@@ -65,7 +65,9 @@ fn uses(header: &str) -> BTreeSet<String> {
             uses.insert(line.into());
         } else if let Some(name) = value(".name = ").or(value("map->name = ")) {
             map = name;
-        } else if let Some(place) = ["map = ", "mmaped = ", "prog = ", "link = "].iter().find_map(|m| value(m)) {
+        } else if let Some(place) =
+            ["map = ", "mmaped = ", "prog = ", "link = "].iter().find_map(|m| value(m))
+        {
             let field = place.rsplit("obj->").next().unwrap_or_default();
             if place.contains("obj->") && !unseen.contains(field) {
                 uses.insert(format!("{map} is {place}"));
@@ -77,7 +79,8 @@ fn uses(header: &str) -> BTreeSet<String> {
 
 fn compare(name: &str, ours: &str, theirs: &str) {
     let (ours, theirs) = (uses(ours), uses(theirs));
-    let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>().join("\n");
+    let only =
+        |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>().join("\n");
     assert!(
         ours == theirs,
         "{name}: only ours:\n{}\nonly bpftool's:\n{}",
@@ -94,7 +97,8 @@ fn headers_offer_what_bpftools_offer() {
     let place = place();
     compare("counter", &place.skep(&["skel", "counter.o"]).out, &bpftool(&place, "counter"));
     let examples = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    let mut sources: Vec<PathBuf> = std::fs::read_dir(examples).expect("readable").flatten().map(|e| e.path()).collect();
+    let mut sources: Vec<PathBuf> =
+        std::fs::read_dir(examples).expect("readable").flatten().map(|e| e.path()).collect();
     if let Some(seeds) = tools::seeds() {
         sources.extend(tools::SEEDS.map(|name| seeds.join(format!("{name}.bpf.c"))));
     }
@@ -136,7 +140,8 @@ fn a_loader_in_c_does_the_same_with_either_header() {
     if !tools::have(&[Need::Kernel]) {
         return;
     }
-    let [theirs, ours] = ["theirs", "ours"].map(|name| place.run(&place.0.join(name).to_string_lossy(), &[], b""));
+    let [theirs, ours] =
+        ["theirs", "ours"].map(|name| place.run(&place.0.join(name).to_string_lossy(), &[], b""));
     assert_eq!((ours.code, ours.out.as_str()), (Some(0), theirs.out.as_str()), "{}", ours.err);
     // Three runs: a step of 5 each; 100 + 1000 + 9 + 7 each on top of 7; `'A' + TWO`.
     assert!(ours.out.contains("\n2 15 3355 1 66 1\n"), "{}", ours.out);

@@ -95,9 +95,10 @@ impl Object {
             if !section.executable || section.name == TEXT {
                 continue;
             }
-            let here = self.symbols.iter().filter(|symbol| {
-                symbol.home == Home::Section(index) && symbol.kind == SymbolKind::Function
-            });
+            let here = self
+                .symbols
+                .iter()
+                .filter(|symbol| symbol.home == Home::Section(index) && symbol.kind == SymbolKind::Function);
             entries.extend(
                 here.map(|symbol| Entry { name: symbol.name.clone(), section: section.name.clone() }),
             );

@@ -23,6 +23,7 @@ mod hash;
 pub mod hir;
 pub mod ir;
 mod limits;
+pub mod link;
 pub mod lower;
 pub mod object;
 pub mod opt;

@@ -4,8 +4,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use libtest_mimic::{Failed, Trial};
-use skep_compiler::{Options, compile};
+use skep_compiler::{Options, compile, link as linker};
 use skep_driver::io::{DiskFiles, EMBEDDED};
+use skep_driver::skel;
 use skep_runtime::host::Deterministic;
 use skep_runtime::kernel::Kernel;
 use skep_runtime::object::LinkOptions;
@@ -87,6 +88,19 @@ fn kernel_equals_interpreter(name: &str) -> Result<(), String> {
 
 /// Parses, links, verifies and runs whatever it is; errors are fine.
 fn handle(bytes: &[u8]) {
+    let input = linker::Input { name: "x", bytes };
+    if let Ok(linked) = linker::link(&[input, input]) {
+        // What we wrote ourselves is an object.
+        Object::parse(&linked).expect("a linked object is one");
+    }
+    // Whether it can be stripped is not the question here.
+    let _ = linker::strip(&input);
+    if let Ok(outline) = Object::parse(bytes).and_then(|object| object.outline()) {
+        let model = skel::Model::new(None, "x.o", &outline, bytes);
+        let texts =
+            [skel::c::header(&model), skel::rust::module(&model), skel::go::file(&model, "p", "x.o", false)];
+        assert!(texts.iter().all(|text| !text.is_empty()));
+    }
     let Ok(image) = link(bytes) else { return };
     let options = verify::Options { limit: 10_000, ..verify::Options::default() };
     verify::verdicts(&image, &options);

@@ -14,7 +14,7 @@ mod load;
 mod locate;
 mod rejection;
 mod show;
-mod skel;
+pub mod skel;
 mod values;
 
 use std::io::IsTerminal;
@@ -55,6 +55,10 @@ subcommands! {
     verify Verify;
     /// Run a program without a kernel
     run Run;
+    /// Link objects into one, like `bpftool gen object`
+    link Link;
+    /// Remove what only debuggers read, like `llvm-strip -g`
+    strip Strip;
     /// Write what a loader includes to use an object: a skeleton in C, Rust or Go
     skel Skel;
     /// Show what is inside: instructions, IR, BTF, sections

@@ -34,6 +34,11 @@ fn place() -> Scratch {
     let example = |name: &str| std::fs::read(root().join(name)).expect("readable");
     files.push(("no_ping.bpf.c".into(), example("tests/suite/book/no_ping.bpf.c")));
     files.push(("x.bpf.c".into(), example("examples/drop_udp.bpf.c")));
+    files.push(("lib.bpf.c".into(), b"int shared;\n".to_vec()));
+    files.push((
+        "other.bpf.c".into(),
+        b"__attribute__((section(\"xdp\"))) int drop_udp(void *c) { return 1; }\n".to_vec(),
+    ));
     files.push(("prog.bpf.c".into(), example("examples/hello.bpf.c")));
     files.push(("FILE".into(), example("examples/drop_udp.in.hex")));
     files.push(("traffic.pcap".into(), capture()));
@@ -41,6 +46,9 @@ fn place() -> Scratch {
         files.iter().map(|(name, text)| (name.as_str(), text.as_slice())).collect();
     let place = Scratch::new(&files);
     assert_eq!(place.skep(&["build", "x.bpf.c"]).code, Some(0));
+    for name in ["lib", "other"] {
+        assert_eq!(place.skep(&["build", &format!("{name}.bpf.c")]).code, Some(0));
+    }
     place
 }
 

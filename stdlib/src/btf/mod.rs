@@ -3,9 +3,11 @@
 //! - [`Type`]: one type, what the reader gives and the writer takes.
 //! - [`Btf`]: reads bytes; types are decoded when asked for, so the kernel's 5 MB cost little.
 //! - [`Builder`]: writes bytes.
+//! - [`dedup`]: makes equal types one.
 //! - [`ext`]: `.BTF.ext`, what ties types, lines and CO-RE relocations to instructions.
 //! - [`print_c`], [`print_raw`]: types as a C header, and as a listing.
 
+pub mod dedup;
 pub mod ext;
 pub mod print_c;
 pub mod print_raw;

@@ -306,6 +306,32 @@ impl<'a> Type<'a> {
         }
     }
 
+    /// The type with other ids in it, asked for one by one in the order of the record.
+    pub fn map_ids(mut self, new: &mut impl FnMut(TypeId) -> TypeId) -> Type<'a> {
+        match &mut self {
+            Type::Void | Type::Int { .. } | Type::Enum(_) | Type::Fwd { .. } | Type::Float { .. } => {}
+            Type::Ptr(ty)
+            | Type::Typedef { ty, .. }
+            | Type::Volatile(ty)
+            | Type::Const(ty)
+            | Type::Restrict(ty)
+            | Type::Func { proto: ty, .. }
+            | Type::Var { ty, .. }
+            | Type::DeclTag { ty, .. }
+            | Type::TypeTag { ty, .. } => *ty = new(*ty),
+            Type::Array { elem, index, .. } => (*elem, *index) = (new(*elem), new(*index)),
+            Type::Struct(layout) | Type::Union(layout) => {
+                layout.members.iter_mut().for_each(|member| member.ty = new(member.ty));
+            }
+            Type::FuncProto { ret, params } => {
+                *ret = new(*ret);
+                params.iter_mut().for_each(|param| param.ty = new(param.ty));
+            }
+            Type::Datasec { vars, .. } => vars.iter_mut().for_each(|var| var.ty = new(var.ty)),
+        }
+        self
+    }
+
     /// The name in the record; empty if it has none.
     pub fn name(&self) -> &'a str {
         match *self {

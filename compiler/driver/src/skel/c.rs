@@ -16,6 +16,7 @@ use skep_runtime::object::{MapRole, OutlineMap};
 use skep_stdlib::btf::{Btf, Type, print_c};
 use skep_stdlib::maps::MapType;
 
+use super::types::round_up;
 use super::{Model, Slot, data_identifier, identifier, map_identifier, slot};
 
 /// The header.
@@ -164,7 +165,7 @@ fn section(model: &Model<'_>, btf: &Btf, map: &OutlineMap, out: &mut String) {
     for variable in &map.variables {
         // Machines of 32 bits align nothing to more than 4 bytes; what others need besides is there by itself.
         let align = btf.align_of(variable.ty).clamp(1, 4);
-        if end.next_multiple_of(align) != variable.offset && variable.offset > end {
+        if round_up(end, align) != variable.offset && variable.offset > end {
             let _ = writeln!(out, "\t\tchar __pad{pads}[{}];", variable.offset - end);
             pads += 1;
         }
@@ -174,7 +175,7 @@ fn section(model: &Model<'_>, btf: &Btf, map: &OutlineMap, out: &mut String) {
             _ => print_c::plain_declaration(btf, variable.ty, &name, 2),
         };
         let _ = writeln!(out, "\t\t{declaration};");
-        end = variable.offset + variable.size;
+        end = variable.offset.saturating_add(variable.size);
     }
     let _ = writeln!(out, "\t}} *{section};");
 }
@@ -202,7 +203,7 @@ fn interfaces(model: &Model<'_>, btf: &Btf, out: &mut String) {
                 Slot::Opaque => format!("char __unsupported_{index}[{size}]"),
             };
             let _ = writeln!(all, "\t\t\t{text};");
-            end = offset + size;
+            end = offset.saturating_add(size);
         }
         if end < layout.size {
             let _ = writeln!(all, "\t\t\tchar __padding_end[{}];", layout.size - end);

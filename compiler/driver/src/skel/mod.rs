@@ -5,6 +5,9 @@
 //! variables can be read and written.
 
 pub mod c;
+pub mod go;
+pub mod rust;
+mod types;
 
 use skep_runtime::object::{MapRole, Outline, OutlineMap};
 use skep_stdlib::btf::{Btf, Type, TypeId};

@@ -72,11 +72,11 @@ impl<'a> All<'a> {
             let Some(ty) = btf.ty(id) else { continue };
             match &ty {
                 Type::Datasec { .. } => continue,
-                Type::DeclTag { ty, .. } if map.get(ty.index()).copied().flatten().is_none() => {
-                    // What it is about was left out, if it is not still to come.
-                    if ty.index() < id.index() {
-                        continue;
-                    }
+                // What it is about was left out, if it is not still to come.
+                Type::DeclTag { ty, .. }
+                    if ty.index() < id.index() && map.get(ty.index()).copied().flatten().is_none() =>
+                {
+                    continue;
                 }
                 Type::Var { name, linkage, .. } | Type::Func { name, linkage, .. }
                     if *linkage != Linkage::Static =>

@@ -159,6 +159,8 @@ enum Key<'a> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
     use crate::btf::{Composite, Encoding, Member};
 

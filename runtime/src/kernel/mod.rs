@@ -327,7 +327,14 @@ impl Engine for Kernel {
             ProgType::RawTracepoint => (Vec::new(), raw_arguments(input)?),
             _ => (Vec::new(), input.data.clone()),
         };
-        let run = sys::prog_test_run(fd, &data, &context, ROOM)
+        let run = match chosen.ty {
+            ProgType::Syscall => {
+                let mut context = context;
+                sys::prog_call(fd, &mut context).map(|retval| sys::TestRun { retval, data, context })
+            }
+            _ => sys::prog_test_run(fd, &data, &context, ROOM),
+        };
+        let run = run
             .map_err(|error| RunError::new(format!("the kernel does not run `{}`: {error}", chosen.name)))?;
         Ok(Outcome {
             result: Ok(u64::from(run.retval)),

@@ -288,3 +288,10 @@ pub(super) fn prog_test_run(prog: &OwnedFd, data: &[u8], context: &[u8], room: u
     context_out.truncate(attr.read_u32(44) as usize);
     Ok(TestRun { retval: attr.read_u32(4), data: data_out, context: context_out })
 }
+
+/// Runs a program that system calls are made from; it works on the context in place.
+pub(super) fn prog_call(prog: &OwnedFd, context: &mut [u8]) -> io::Result<u32> {
+    let mut attr = Attr::new().fd(0, prog).u32(40, context.len() as u32).output(48, context);
+    call(Command::ProgTestRun, &mut attr)?;
+    Ok(attr.read_u32(4))
+}

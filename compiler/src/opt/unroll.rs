@@ -15,6 +15,7 @@
 //! Preserves: every round in order; all exits stay in the copies until they are folded.
 //! A loop that indexes into what a program is given is unrolled too if it can be, with branches and all:
 //! the kernel refuses a context pointer with anything added to it, so as a loop it could not be loaded.
+//! So is one that ends when two addresses meet: the kernel does not know how they compare, and walks on.
 //! The kernel's verifier still accepts: the copies are the paths that it would walk. Loops with
 //! branches are else unrolled on request only: each copy multiplies its paths.
 //! Cost: the size of the copies, at most [`FULL_SIZE`] instructions for one loop.
@@ -25,7 +26,7 @@ use super::Cx;
 use super::clone;
 use super::simplify::evaluate;
 use crate::ir::flow::{Flow, Loop, Loops};
-use crate::ir::{Block, Function, InstData, Unroll, Value};
+use crate::ir::{Block, Function, InstData, Type, Unroll, Value};
 
 /// Rounds that are evaluated.
 const ROUNDS: usize = 4096;
@@ -41,10 +42,10 @@ const FEW_ROUNDS: usize = 2;
 /// Instructions of all its copies.
 const FEW_SIZE: usize = 240;
 
-/// Rounds of a loop that is unrolled because it indexes into the context.
-const CONTEXT_ROUNDS: usize = 32;
+/// Rounds of a loop that is unrolled because the kernel would not take it.
+const NEEDED_ROUNDS: usize = 32;
 /// Instructions of all its copies.
-const CONTEXT_SIZE: usize = 2000;
+const NEEDED_SIZE: usize = 2000;
 
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
@@ -88,8 +89,9 @@ fn plan(f: &Function, cx: &Cx<'_>, flow: &Flow, l: &Loop) -> Option<Plan> {
             let simple = cx.options.level >= 2 && branches(f, l) == 1 && size <= FEW_SIZE;
             let small = |n: usize| n <= SMALL_ROUNDS && (n + 1) * size <= SMALL_SIZE;
             let few = |n: usize| n <= FEW_ROUNDS && n * size <= FEW_SIZE;
-            let needed = |n: usize| n <= CONTEXT_ROUNDS && (n + 1) * size <= CONTEXT_SIZE;
-            if cx.options.level >= 1 && size <= CONTEXT_SIZE && indexes_context(f, l) {
+            let needed = |n: usize| n <= NEEDED_ROUNDS && (n + 1) * size <= NEEDED_SIZE;
+            let refused = || indexes_context(f, l) || compares_addresses(f, l);
+            if cx.options.level >= 1 && size <= NEEDED_SIZE && refused() {
                 return rounds().filter(|&n| needed(n)).map(Plan::Full);
             }
             simple.then(rounds)?.filter(|&n| small(n) || few(n)).map(Plan::Full)
@@ -127,6 +129,39 @@ fn indexes_context(f: &Function, l: &Loop) -> bool {
     l.blocks.iter().flat_map(|&block| &f.blocks[block].insts).any(|&inst| adds(&f.insts[inst]))
 }
 
+/// Whether the loop is left when two addresses compare in some way.
+fn compares_addresses(f: &Function, l: &Loop) -> bool {
+    let test = |&block: &Block| match f.insts[f.terminator(block)?] {
+        InstData::Branch { cond, .. } => Some(cond),
+        _ => None,
+    };
+    let leaves = |block: &&Block| f.successors(**block).any(|call| !l.blocks.contains(&call.block));
+    let of_addresses = |cond| match f.def(cond) {
+        Some(InstData::Compare { args: [a, b], .. }) => {
+            f.ty(*a) == Type::Ptr && f.constant(*a).is_none() && f.constant(*b).is_none()
+        }
+        _ => false,
+    };
+    l.blocks.iter().filter(leaves).filter_map(test).any(of_addresses)
+}
+
+/// The value of a constant. An address in an object of our own has one to count with: the objects
+/// are far from each other.
+fn known(f: &Function, value: Value) -> Option<u64> {
+    const APART: u64 = 1 << 32;
+    match f.def(value)? {
+        InstData::Const { ty, value } => Some(value & ty.mask()),
+        InstData::SlotAddr { slot, offset } => {
+            Some((slot.index() as u64 + 1).wrapping_mul(APART).wrapping_add_signed((*offset).into()))
+        }
+        InstData::PtrAdd { base, offset } => match f.def(*base)? {
+            InstData::SlotAddr { .. } => Some(known(f, *base)?.wrapping_add(f.constant(*offset)?)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// How often the loop goes back to its header, if its conditions can be evaluated.
 fn rounds(f: &Function, flow: &Flow, l: &Loop) -> Option<usize> {
     let header = &f.blocks[l.header];
@@ -134,7 +169,7 @@ fn rounds(f: &Function, flow: &Flow, l: &Loop) -> Option<usize> {
     let entering: Vec<Block> =
         flow.preds[l.header].iter().copied().filter(|p| !l.blocks.contains(p)).collect();
     for (i, &param) in header.params.iter().enumerate() {
-        if let Some(bits) = passed(f, &entering, l.header, i, &|v| f.constant(v)) {
+        if let Some(bits) = passed(f, &entering, l.header, i, &|v| known(f, v)) {
             state.insert(param, bits);
         }
     }
@@ -150,7 +185,7 @@ fn rounds(f: &Function, flow: &Flow, l: &Loop) -> Option<usize> {
         .collect();
     for round in 0..ROUNDS {
         let values = evaluate_round(f, l, state);
-        let of = |v: Value| values.get(&v).copied().or_else(|| f.constant(v));
+        let of = |v: Value| values.get(&v).copied().or_else(|| known(f, v));
         let mut decided = false;
         for &test in &tests {
             let taken = match &f.insts[f.terminator(test)?] {
@@ -208,7 +243,7 @@ fn evaluate_round(f: &Function, l: &Loop, state: BTreeMap<Value, u64>) -> BTreeM
             if !data.is_pure() {
                 continue;
             }
-            let bits = evaluate(f, data, &|v| values.get(&v).copied().or_else(|| f.constant(v)));
+            let bits = evaluate(f, data, &|v| values.get(&v).copied().or_else(|| known(f, v)));
             if let (Some(result), Some(bits)) = (f.result(inst), bits) {
                 values.insert(result, bits);
             }
@@ -289,6 +324,16 @@ mod tests {
         let two = text.replace("(ptr)", "(ptr, i32)").replace("block0(v0: ptr)", "block0(v0: ptr, v90: i32)");
         let out = after_pass("unroll", &two);
         assert_eq!(out.matches("load.i8").count(), 1, "{out}");
+    }
+
+    #[test]
+    fn a_loop_that_compares_addresses_is_unrolled_unasked() {
+        let text = "func @f(ptr) -> i32 keep\nfunction @f(ptr) -> i32 {\n  s0 = slot 12 align 1\nblock0(v0: ptr):\n  \
+            v1 = slot_addr s0\n  v2 = slot_addr s0+12\n  v3 = iconst.i8 1\n  v4 = iconst.i64 1\n  jump block1(v1)\n\
+            block1(v5: ptr):\n  store v3, v5 align 1\n  v6 = ptr_add v5, v4\n  v7 = icmp ne v6, v2\n  \
+            br v7, block1(v6), block2\nblock2:\n  v8 = load.i32 v1 align 1\n  return v8\n}";
+        let out = after_pass("unroll", text);
+        assert!(out.matches("store").count() >= 12, "{out}");
     }
 
     #[test]

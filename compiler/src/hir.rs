@@ -659,6 +659,10 @@ pub enum Builtin {
     Ffs,
     /// Number of set bits.
     Popcount,
+    /// 1 if an odd number of bits is set.
+    Parity,
+    /// How many bits below the sign bit are like it.
+    Clrsb,
     /// 1 if the operand is constant after optimisation, else 0.
     ConstantP,
     /// Control does not come here.

@@ -37,6 +37,12 @@ impl Lowering<'_> {
             (Builtin::Clz, [x]) => self.count(Intrinsic::Clz, x, ty),
             (Builtin::Ctz, [x]) => self.count(Intrinsic::Ctz, x, ty),
             (Builtin::Popcount, [x]) => self.count(Intrinsic::Popcount, x, ty),
+            (Builtin::Parity, [x]) => {
+                let count = self.count(Intrinsic::Popcount, x, ty);
+                let Rvalue::One(count) = count else { return count };
+                Rvalue::One(self.binary_const(ir::BinaryOp::And, count, 1))
+            }
+            (Builtin::Clrsb, [x]) => self.like_the_sign(x, ty),
             (Builtin::Ffs, [x]) => self.find_first_set(x, ty),
             (Builtin::ConstantP, [x]) => self.constant_p(x, ty),
             (Builtin::Unreachable, _) => {
@@ -143,6 +149,17 @@ impl Lowering<'_> {
         let x = self.scalar(x);
         let x = self.at_least_i32(x, false);
         self.int(op, vec![x], Type::I32, ty)
+    }
+
+    /// Bits that differ from the sign become ones; the bit shifted in stops the count.
+    fn like_the_sign(&mut self, x: &Expr, ty: TypeId) -> Rvalue {
+        let x = self.scalar(x);
+        let top = self.ty(x).bits() as u64 - 1;
+        let sign = self.binary_const(ir::BinaryOp::Ashr, x, top);
+        let differing = self.binary(ir::BinaryOp::Xor, x, sign);
+        let shifted = self.binary_const(ir::BinaryOp::Shl, differing, 1);
+        let stopped = self.binary_const(ir::BinaryOp::Or, shifted, 1);
+        self.int(Intrinsic::Clz, vec![stopped], Type::I32, ty)
     }
 
     fn find_first_set(&mut self, x: &Expr, ty: TypeId) -> Rvalue {
@@ -271,11 +288,71 @@ impl Lowering<'_> {
         } else if ka == kb && ka == kt {
             self.overflow_same(op, signed, a, b)
         } else {
-            let result = self.intrinsic(Intrinsic::Wide, vec![a, b], result_ty);
-            (result, self.intrinsic(Intrinsic::Wide, vec![a, b], Type::I1))
+            let of_64_bits = |kind: Kind| kind.scalar().is_some_and(|ty| ty.bits() <= 64);
+            if !of_64_bits(ka) || !of_64_bits(kb) {
+                let result = self.intrinsic(Intrinsic::Wide, vec![a, b], result_ty);
+                (result, self.intrinsic(Intrinsic::Wide, vec![a, b], Type::I1))
+            } else {
+                let a = self.int_resize(a, Type::I64, ka.is_signed());
+                let b = self.int_resize(b, Type::I64, kb.is_signed());
+                self.overflow_mixed(op, (a, ka.is_signed()), (b, kb.is_signed()), (result_ty, signed))
+            }
         };
         self.store_scalar(mem, result);
         Rvalue::One(self.truth_as(overflows, ty))
+    }
+
+    /// Operands of 64 bits and a result, each signed or not: the exact result has two words.
+    fn overflow_mixed(
+        &mut self,
+        op: BinaryOp,
+        (a, a_signed): (Value, bool),
+        (b, b_signed): (Value, bool),
+        (ty, signed): (Type, bool),
+    ) -> (Value, Value) {
+        let (above_a, above_b) = (self.sign_word(a, a_signed), self.sign_word(b, b_signed));
+        let (low, high, lost) = match op {
+            BinaryOp::Add | BinaryOp::Sub => {
+                let op = super::expr::binary_op(op, false);
+                let low = self.binary(op, a, b);
+                let carries = match op {
+                    ir::BinaryOp::Add => self.compare(Compare::Ult, low, a),
+                    _ => self.compare(Compare::Ult, a, b),
+                };
+                let carry = self.int_resize(carries, Type::I64, false);
+                let high = self.binary(op, above_a, above_b);
+                (low, self.binary(op, high, carry), self.iconst(Type::I1, 0))
+            }
+            _ => {
+                let (abs_a, abs_b) = (self.with_sign(a, above_a), self.with_sign(b, above_b));
+                let product = self.binary(ir::BinaryOp::Mul, abs_a, abs_b);
+                let lost = self.mul_overflows(abs_a, abs_b, product);
+                let sign = self.binary(ir::BinaryOp::Xor, above_a, above_b);
+                let zero = self.iconst(Type::I64, 0);
+                let some = self.compare(Compare::Ne, product, zero);
+                let high = self.select(some, sign, zero);
+                (self.with_sign(product, sign), high, lost)
+            }
+        };
+        let result = self.int_resize(low, ty, signed);
+        let back = self.int_resize(result, Type::I64, signed);
+        let above = self.sign_word(back, signed);
+        let low_differs = self.compare(Compare::Ne, back, low);
+        let high_differs = self.compare(Compare::Ne, above, high);
+        let yes = self.iconst(Type::I1, 1);
+        let differs = self.select(low_differs, yes, high_differs);
+        (result, self.select(lost, yes, differs))
+    }
+
+    /// What is above a word in the same number of two words.
+    fn sign_word(&mut self, x: Value, signed: bool) -> Value {
+        if signed { self.binary_const(ir::BinaryOp::Ashr, x, 63) } else { self.iconst(Type::I64, 0) }
+    }
+
+    /// The number, negated if all bits of `sign` are set.
+    fn with_sign(&mut self, x: Value, sign: Value) -> Value {
+        let flipped = self.binary(ir::BinaryOp::Xor, x, sign);
+        self.binary(ir::BinaryOp::Sub, flipped, sign)
     }
 
     /// Operands and result are all 64 bits and of the same signedness.
@@ -313,9 +390,8 @@ impl Lowering<'_> {
     }
 
     fn absolute(&mut self, x: Value) -> Value {
-        let sign = self.binary_const(ir::BinaryOp::Ashr, x, 63);
-        let flipped = self.binary(ir::BinaryOp::Xor, x, sign);
-        self.binary(ir::BinaryOp::Sub, flipped, sign)
+        let sign = self.sign_word(x, true);
+        self.with_sign(x, sign)
     }
 
     /// Unsigned: dividing the product by one factor does not give the other.

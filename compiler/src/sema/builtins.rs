@@ -111,6 +111,12 @@ rows! {
     "__builtin_popcount" 1 1 Rule::Bits(Builtin::Popcount, IntKind::UInt, INT);
     "__builtin_popcountl" 1 1 Rule::Bits(Builtin::Popcount, IntKind::ULong, INT);
     "__builtin_popcountll" 1 1 Rule::Bits(Builtin::Popcount, IntKind::ULongLong, INT);
+    "__builtin_parity" 1 1 Rule::Bits(Builtin::Parity, IntKind::UInt, INT);
+    "__builtin_parityl" 1 1 Rule::Bits(Builtin::Parity, IntKind::ULong, INT);
+    "__builtin_parityll" 1 1 Rule::Bits(Builtin::Parity, IntKind::ULongLong, INT);
+    "__builtin_clrsb" 1 1 Rule::Bits(Builtin::Clrsb, IntKind::Int, INT);
+    "__builtin_clrsbl" 1 1 Rule::Bits(Builtin::Clrsb, IntKind::Long, INT);
+    "__builtin_clrsbll" 1 1 Rule::Bits(Builtin::Clrsb, IntKind::LongLong, INT);
     "__builtin_constant_p" 1 1 Rule::ConstantP;
     "__builtin_expect" 2 2 Rule::Expect;
     "__builtin_expect_with_probability" 3 3 Rule::Expect;
@@ -466,7 +472,7 @@ impl Sema<'_, '_> {
             a = self.convert(a, TypeId::int(target));
             b = self.convert(b, TypeId::int(target));
         } else if let Some(wide) =
-            [&a, &b].into_iter().find(|e| self.types.int_kind(e.ty).is_some_and(|k| k.size() > 4))
+            [&a, &b].into_iter().find(|e| self.types.int_kind(e.ty).is_some_and(|k| k.size() > 8))
         {
             self.unsupported(wide.span, "checked arithmetic of operands that are wider than the result");
             return None;

@@ -383,6 +383,17 @@ impl Eval<'_, '_, '_> {
                 let Constant::Int(value) = self.eval(arg)? else { return None };
                 Some(Constant::Int(u128::from(value.count_ones())))
             }
+            (Builtin::Parity, [arg]) => {
+                let Constant::Int(value) = self.eval(arg)? else { return None };
+                Some(Constant::Int(u128::from(value.count_ones() & 1)))
+            }
+            (Builtin::Clrsb, [arg]) => {
+                let Constant::Int(value) = self.eval(arg)? else { return None };
+                let kind = self.sema.types.int_kind(arg.ty)?;
+                let value = extend(value, kind);
+                let like = (value ^ (value >> 127)).leading_zeros();
+                Some(Constant::Int(u128::from(like - (128 - kind.size() * 8) - 1)))
+            }
             (Builtin::Strlen, [arg]) => Some(Constant::Int(self.string(arg)?.len() as u128)),
             (Builtin::Strcmp, [a, b]) => {
                 let order = self.string(a)?.cmp(self.string(b)?) as i128;

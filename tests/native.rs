@@ -5,9 +5,7 @@
 //! Every function `u64 NAME(u64 a, u64 b)` of a file is called. The files in `suite/lower` hold
 //! what a person thinks of; the random programs hold the rest.
 
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use skep_compiler::ir::interp::{Interp, NoHost, Options, Uninit};
 use skep_compiler::ir::{self, Module, SymbolKind, verify};
@@ -19,61 +17,17 @@ use skep_stdlib::isa::Cpu;
 use skep_syntax::diag::{Style, codes};
 use skep_syntax::pp::MemoryFiles;
 use skep_syntax::{Session, parse, pp};
-use skep_tests::generate::{Random, program};
-use skep_tests::tools::{Need, check};
+use skep_tests::family::entries;
+use skep_tests::generate::program;
+use skep_tests::native;
+use skep_tests::tools::{CLANG, Need, check};
 
 /// Calls of each function.
 const CALLS: usize = 24;
 
 /// The arguments of every function.
 fn arguments() -> Vec<(u64, u64)> {
-    let mut random = Random::new(1);
-    let mut arguments = vec![(0, 0), (1, 0), (0, 1), (u64::MAX, u64::MAX), (7, 3), (1 << 63, 1)];
-    while arguments.len() < CALLS {
-        arguments.push((random.interesting(), random.interesting()));
-    }
-    arguments
-}
-
-/// The names of the functions that are called: those defined at the start of a line.
-fn entries(text: &str) -> Vec<String> {
-    let name = |line: &str| Some(line.strip_prefix("u64 ")?.split_once("(u64 a, u64 b)")?.0.to_string());
-    text.lines().filter_map(name).collect()
-}
-
-/// What a native compiler's code yields: one number per line, functions in order.
-fn native(compiler: &str, flags: &[&str], source: &Path, names: &[String]) -> Vec<u64> {
-    let directory = source.parent().expect("the source is in a directory");
-    let stem = source.file_stem().expect("the source has a name").to_string_lossy();
-    let main = directory.join(format!("{stem}.{compiler}.main.c"));
-    let binary = directory.join(format!("{stem}.{compiler}.out"));
-    let mut text = String::from("#include <stdio.h>\ntypedef unsigned long long u64;\n");
-    for name in names {
-        let _ = writeln!(text, "u64 {name}(u64, u64);");
-    }
-    text += "int main(void) {\n static const u64 args[][2] = {\n";
-    for (a, b) in arguments() {
-        let _ = writeln!(text, "  {{ {a}ull, {b}ull }},");
-    }
-    let _ = writeln!(text, " }};\n for (int i = 0; i < {CALLS}; i++) {{");
-    for name in names {
-        let _ = writeln!(text, "  printf(\"%llu\\n\", {name}(args[i][0], args[i][1]));");
-    }
-    text += " }\n return 0;\n}\n";
-    std::fs::write(&main, text).expect("the directory can be written to");
-    let status = Command::new(compiler)
-        .args(["-w", "-fwrapv", "-fno-strict-aliasing", "-std=gnu17"])
-        .args(flags)
-        .arg("-o")
-        .arg(&binary)
-        .args([source, &main])
-        .output()
-        .expect("the compiler runs");
-    assert!(status.status.success(), "{compiler}: {}", String::from_utf8_lossy(&status.stderr));
-    let output = Command::new(&binary).output().expect("the program runs");
-    assert!(output.status.success(), "{} fails", binary.display());
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().map(|line| line.parse().expect("every line is a number")).collect()
+    native::arguments(CALLS)
 }
 
 /// The IR of a C text.
@@ -106,8 +60,8 @@ fn interpret(module: &Module, names: &[String], uninit: Uninit) -> Result<Vec<u6
     let options = Options { budget: 50_000_000, uninit, ..Options::default() };
     let mut interp = Interp::new(module, options).map_err(|fault| fault.to_string())?;
     let mut results = Vec::new();
-    for (a, b) in arguments() {
-        for (&symbol, name) in symbols.iter().zip(names) {
+    for (&symbol, name) in symbols.iter().zip(names) {
+        for (a, b) in arguments() {
             let result = interp.call(&mut NoHost, symbol, &[a, b]);
             let result = result.map_err(|fault| format!("{name}({a:#x}, {b:#x}): {fault}"))?;
             results.push(result.ok_or_else(|| format!("`{name}` yields nothing"))?);
@@ -119,8 +73,8 @@ fn interpret(module: &Module, names: &[String], uninit: Uninit) -> Result<Vec<u6
 /// The first difference, as a message.
 fn difference(names: &[String], ours: &[u64], theirs: &[u64]) -> Option<String> {
     let at = ours.iter().zip(theirs).position(|(a, b)| a != b)?;
-    let (a, b) = arguments()[at / names.len()];
-    let name = &names[at % names.len()];
+    let (a, b) = arguments()[at % CALLS];
+    let name = &names[at / CALLS];
     Some(format!("{name}({a:#x}, {b:#x}) = {:#x}, natively {:#x}", ours[at], theirs[at]))
 }
 
@@ -130,7 +84,7 @@ fn compare(name: &str, text: &str) -> Result<Vec<u64>, String> {
     assert!(!names.is_empty(), "{name} defines functions");
     let copy = scratch().join(name);
     std::fs::write(&copy, text).expect("the directory can be written to");
-    let theirs = native("clang-19", &["-O1"], &copy, &names);
+    let theirs = native::run(CLANG, &["-O1"], &copy, &names, &arguments())?;
     let mut module = compile(name, text)?;
     check_results(name, &module, &names, &theirs)?;
     let options = opt::Options { check: true, ..opt::Options::default() };
@@ -213,7 +167,7 @@ fn compare_machine(name: &str, text: &str, theirs: &[u64], cpu: Cpu) -> Result<b
 /// The results of one function among those of all.
 fn results_of(names: &[String], name: &str, results: &[u64]) -> Vec<u64> {
     let at = names.iter().position(|n| n == name).unwrap_or(0);
-    results.iter().copied().skip(at).step_by(names.len()).collect()
+    results[at * CALLS..(at + 1) * CALLS].to_vec()
 }
 
 /// What the machine cannot do, and the IR interpreter can.

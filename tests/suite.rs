@@ -6,6 +6,8 @@
 //! - `examples/*.bpf.c` quote command lines (`// $ skep ...`): what they print is a snapshot.
 //! - objects are the same however much of the headers is read.
 //! - objects of our own run in the kernel as in the interpreter; broken copies do no harm.
+//! - `suite/torture/*.c` are families of C functions: each yields the same natively and as BPF code of
+//!   both compilers, here and in the kernel.
 //! - the seed programs are compiled with the embedded headers and with the host's, run, loaded
 //!   into the kernel, and compared with what clang makes of them.
 
@@ -23,6 +25,8 @@ mod objects;
 mod run;
 #[path = "harness/seeds.rs"]
 mod seeds;
+#[path = "harness/torture.rs"]
+mod torture;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -35,5 +39,6 @@ fn main() {
     trials.extend(headers::trials());
     trials.extend(objects::trials());
     trials.extend(seeds::trials());
+    trials.extend(torture::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

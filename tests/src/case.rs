@@ -20,6 +20,25 @@ pub struct Header {
     pub run: Vec<Run>,
     /// What must be there for the case to run.
     pub needs: Vec<String>,
+    /// What the placeholders of a family of cases stand for, by their letter.
+    pub axes: BTreeMap<char, Axis>,
+}
+
+/// The items that a placeholder stands for, one after the other.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Axis {
+    /// Items that are their own names.
+    List(Vec<String>),
+    /// Numbers from the first to the last.
+    Range {
+        /// The first.
+        from: u32,
+        /// The last.
+        to: u32,
+    },
+    /// Texts by their names.
+    Named(BTreeMap<String, String>),
 }
 
 /// One run and what must come out.

@@ -3,7 +3,9 @@
 pub mod bench;
 pub mod case;
 pub mod check;
+pub mod family;
 pub mod generate;
+pub mod native;
 
 pub use skep_test_tools as tools;
 pub use skep_test_tools::root;

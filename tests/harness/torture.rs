@@ -6,24 +6,16 @@
 //! and becomes a program of its own. A family is compiled and run once for all its cases.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Failed, Trial};
-use skep_compiler::{Options, compile};
-use skep_runtime::host::Deterministic;
+use skep_runtime::Image;
 use skep_runtime::kernel::Kernel;
-use skep_runtime::object::LinkOptions;
-use skep_runtime::verify::{self, Verified};
-use skep_runtime::vm::{Engine, Input, Vm};
-use skep_runtime::{Image, Object};
+use skep_runtime::verify;
 use skep_stdlib::isa::Cpu;
-use skep_syntax::Session;
-use skep_syntax::diag::Style;
-use skep_syntax::pp::MemoryFiles;
 use skep_tests::family::{Family, expand};
 use skep_tests::tools::{self, CLANG, Need};
-use skep_tests::{native, root};
+use skep_tests::{engines, native, root};
 
 /// Calls of each case.
 const CALLS: usize = 16;
@@ -38,15 +30,6 @@ const PRELUDE: &str = "prelude.h";
 /// How our compiler is asked, and whether the kernel runs the result.
 const BUILDS: [(Cpu, u8, bool); 4] =
     [(Cpu::V1, 2, false), (Cpu::V2, 1, false), (Cpu::V3, 2, true), (Cpu::V4, 2, true)];
-
-/// The program around a case: what user space passes is the context.
-const ENTRY: &str = "
-struct call { u64 a, b, result; };
-#define ENTRY(name) \\
-\t__attribute__((section(\"syscall\"), used)) int test_##name(struct call *call) \\
-\t{ call->result = name(call->a, call->b); return 0; }
-char _license[] __attribute__((section(\"license\"), used)) = \"GPL\";
-";
 
 /// One trial for each case.
 pub fn trials() -> Vec<Trial> {
@@ -102,8 +85,7 @@ fn judge(stem: &str, family: &Family) -> Results {
     let prelude = std::fs::read_to_string(root().join("tests/suite/torture").join(PRELUDE))
         .map_err(|error| error.to_string())?;
     let plain = format!("{prelude}{}", family.text);
-    let programs: String = family.cases.iter().map(|name| format!("ENTRY({name})\n")).collect();
-    let text = format!("{plain}{ENTRY}{programs}");
+    let text = engines::programs(&plain, &family.cases);
     let (source, of_programs) = (scratch.join(format!("{stem}.c")), scratch.join(format!("{stem}.bpf.c")));
     std::fs::write(&source, plain).map_err(|error| error.to_string())?;
     std::fs::write(&of_programs, &text).map_err(|error| error.to_string())?;
@@ -111,74 +93,26 @@ fn judge(stem: &str, family: &Family) -> Results {
     let arguments = native::arguments(CALLS);
     let right = native::run(CLANG, &["-O1"], &source, &family.cases, &arguments)?;
     let mut verdicts: Vec<Result<(), String>> = vec![Ok(()); family.cases.len()];
-    let mut compare = |engine: &str, results: Vec<Result<Vec<u64>, String>>| {
+    let mut compare = |engine: &str, results: engines::Results| {
         for (index, result) in results.into_iter().enumerate() {
             let wanted = &right[index * CALLS..(index + 1) * CALLS];
-            if let (Err(failure), Ok(())) = (against(result, wanted, &arguments), &verdicts[index]) {
+            if let (Err(failure), Ok(())) = (engines::against(result, wanted, &arguments), &verdicts[index]) {
                 verdicts[index] = Err(format!("{engine}: {failure}"));
             }
         }
     };
-    let clang = link(&clang(&of_programs)?)?;
-    compare("clang's object", interpret(clang, &family.cases, &arguments)?);
+    let clang = engines::link(&engines::clang(&of_programs)?)?;
+    compare("clang's object", engines::interpret(clang, &family.cases, &arguments)?);
     for (cpu, level, in_kernel) in BUILDS {
         let build = format!("our object at {cpu:?}, -O{level}");
-        let image = link(&ours(&text, cpu, level)?)?;
+        let object = engines::ours(&text, cpu, level).map_err(engines::Refusal::text)?;
+        let image = engines::link(&object)?;
         if in_kernel && tools::have(&[Need::Kernel]) {
             compare(&format!("{build} in the kernel"), in_the_kernel(&image, &family.cases, &arguments)?);
         }
-        compare(&build, interpret(image, &family.cases, &arguments)?);
+        compare(&build, engines::interpret(image, &family.cases, &arguments)?);
     }
     Ok(verdicts)
-}
-
-/// The first difference.
-fn against(found: Result<Vec<u64>, String>, wanted: &[u64], arguments: &[(u64, u64)]) -> Result<(), String> {
-    let found = found?;
-    match found.iter().zip(wanted).position(|(a, b)| a != b) {
-        None => Ok(()),
-        Some(at) => {
-            let (a, b) = arguments[at];
-            Err(format!("({a:#x}, {b:#x}) = {:#x}, natively {:#x}", found[at], wanted[at]))
-        }
-    }
-}
-
-fn clang(source: &Path) -> Result<Vec<u8>, String> {
-    let object = source.with_extension("o");
-    let mut command = Command::new(CLANG);
-    command.args(native::FLAGS).args(["-O2", "-target", "bpf", "-mcpu=v4", "-c"]);
-    native::execute(command.arg(source).arg("-o").arg(&object))?;
-    std::fs::read(object).map_err(|error| error.to_string())
-}
-
-fn ours(text: &str, cpu: Cpu, level: u8) -> Result<Vec<u8>, String> {
-    let mut files = MemoryFiles::new();
-    files.add("case.bpf.c", text);
-    let mut cx = Session::new(&files, Default::default());
-    let options = Options { cpu, level, ..Options::default() };
-    let compiled = compile(&mut cx, "case.bpf.c", &options, &mut |_, _| {});
-    compiled.map(|compiled| compiled.object).map_err(|_| cx.render(Style::default()))
-}
-
-fn link(object: &[u8]) -> Result<Image, String> {
-    let object = Object::parse(object).map_err(|error| error.to_string())?;
-    object.link(&LinkOptions::default()).map_err(|error| error.to_string())
-}
-
-/// The results of each case in our virtual machine.
-fn interpret(
-    image: Image,
-    cases: &[String],
-    arguments: &[(u64, u64)],
-) -> Result<Vec<Result<Vec<u64>, String>>, String> {
-    let host = Box::new(Deterministic::default());
-    let mut vm = Vm::new(Verified::unchecked(image), host).map_err(|error| error.to_string())?;
-    let run = |name: &String| {
-        let program = vm.program(&format!("test_{name}")).ok_or("its program is missing")?;
-        calls(&mut vm, program, arguments)
-    };
-    Ok(cases.iter().map(run).collect())
 }
 
 /// The results of each case in the kernel. Our verifier must accept what the kernel accepts.
@@ -186,10 +120,10 @@ fn in_the_kernel(
     image: &Image,
     cases: &[String],
     arguments: &[(u64, u64)],
-) -> Result<Vec<Result<Vec<u64>, String>>, String> {
+) -> Result<engines::Results, String> {
     let mut kernel = Kernel::prepare(image).map_err(|error| error.to_string())?;
     let run = |case: &String| {
-        let name = format!("test_{case}");
+        let name = engines::program_of(case);
         let index = image.programs.iter().position(|program| program.name == name);
         let index = index.ok_or("its program is missing")?;
         kernel.load_program(index, 0).map_err(|error| tail(&error.to_string()))?;
@@ -202,7 +136,7 @@ fn in_the_kernel(
                 return Err(format!("our verifier: {}: {}", report.slot, report.cause.message()));
             }
         }
-        calls(&mut kernel, index, arguments)
+        engines::calls(&mut kernel, index, arguments)
     };
     Ok(cases.iter().map(run).collect())
 }
@@ -211,19 +145,4 @@ fn in_the_kernel(
 fn tail(log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(12)..].join("\n")
-}
-
-/// The results of one case.
-fn calls(engine: &mut dyn Engine, program: usize, arguments: &[(u64, u64)]) -> Result<Vec<u64>, String> {
-    let call = |&(a, b): &(u64, u64)| {
-        let data = [a, b, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
-        let input = Input { data, list_maps: false, ..Input::default() };
-        let outcome = engine.run(program, &input).map_err(|error| error.to_string())?;
-        if outcome.result != Ok(0) {
-            return Err(format!("({a:#x}, {b:#x}): {:?}", outcome.result));
-        }
-        let word = outcome.data.get(16..24).and_then(|bytes| bytes.try_into().ok());
-        word.map(u64::from_le_bytes).ok_or_else(|| "the context is too short".to_string())
-    };
-    arguments.iter().map(call).collect()
 }

@@ -3,10 +3,6 @@
 //@ axes.C = { from = 1, to = 32 }
 //@ axes.D = { from = 1, to = 64 }
 //@ axes.S = { signed = "s", unsigned = "u" }
-//@ axes.P = { natural = "", packed = "PACKED" }
-//@ axes.O = { add = "+=", sub = "-=", mul = "*=", and = "&=", or = "|=", xor = "^=", shl = "<<=", shr = ">>=", set = "=" }
-//@ axes.W = ["1", "7", "13", "31", "33", "47", "64"]
-//@ axes.K = { pre_inc = "++r.f", post_inc = "r.f++", pre_dec = "--r.f", post_dec = "r.f--", assign = "(r.f = b)", chain = "(r.g = r.f = b)" }
 
 // A field of every width between two others: read, written, and its value as an expression.
 struct b8_@S_@A { u8 before : 3; $S8 f : $A; u8 after : 5; };
@@ -53,23 +49,4 @@ u64 straddling_@S_@D(u64 a, u64 b)
 	u64 old = r.f;
 	r.f = b;
 	return old + r.f * 31 + r.first * 3 + r.after * 5 + r.last * 7 + sizeof r * 1000;
-}
-
-// Updates, and what they yield.
-struct up_@S_@W_@P { u8 x : 1; $S64 f : $W; $S64 g : 6; } $P;
-
-u64 update_@O_@S_@W_@P(u64 a, u64 b)
-{
-	struct up_@S_@W_@P r = { 1, a, b };
-	u64 value = (r.f $O (b & 3) + 1);
-	return value * 31 + r.f * 7 + r.g + r.x;
-}
-
-struct st_@W { u32 lead : 9; s64 f : $W; s8 g : 4; };
-
-u64 step_@K_@W(u64 a, u64 b)
-{
-	struct st_@W r = { 77, a, 1 };
-	u64 value = $K;
-	return value * 31 + r.f * 7 + r.g + r.lead;
 }

@@ -1,0 +1,136 @@
+//! Functions `u64 NAME(u64 a, u64 b)` as BPF programs, compiled by either compiler and called in
+//! any engine.
+//!
+//! The context of a program holds the arguments and takes the result, so a program is of type
+//! `syscall`: the kernel runs that too.
+
+use std::path::Path;
+use std::process::Command;
+
+use skep_compiler::{Options, compile};
+use skep_runtime::host::Deterministic;
+use skep_runtime::object::LinkOptions;
+use skep_runtime::verify::Verified;
+use skep_runtime::vm::{Engine, Input, Vm};
+use skep_runtime::{Image, Object};
+use skep_stdlib::isa::Cpu;
+use skep_syntax::Session;
+use skep_syntax::diag::{Style, codes};
+use skep_syntax::pp::MemoryFiles;
+use skep_test_tools::CLANG;
+
+use crate::native;
+
+/// What programs need besides the functions.
+const ENTRY: &str = "
+struct call { u64 a, b, result; };
+#define ENTRY(name) \\
+\t__attribute__((section(\"syscall\"), used)) int test_##name(struct call *call) \\
+\t{ call->result = name(call->a, call->b); return 0; }
+char _license[] __attribute__((section(\"license\"), used)) = \"GPL\";
+";
+
+/// C with a program around each of the functions.
+pub fn programs(text: &str, names: &[String]) -> String {
+    let entries: String = names.iter().map(|name| format!("ENTRY({name})\n")).collect();
+    format!("{text}{ENTRY}{entries}")
+}
+
+/// The name of the program around a function.
+pub fn program_of(function: &str) -> String {
+    format!("test_{function}")
+}
+
+/// Why there is no object.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The program does not fit the machine: its stack, the registers of a call.
+    Limit(String),
+    /// Anything else.
+    Error(String),
+}
+
+impl Refusal {
+    /// What was said.
+    pub fn text(self) -> String {
+        match self {
+            Refusal::Limit(text) | Refusal::Error(text) => text,
+        }
+    }
+}
+
+/// Our object.
+pub fn ours(text: &str, cpu: Cpu, level: u8) -> Result<Vec<u8>, Refusal> {
+    let mut files = MemoryFiles::new();
+    files.add("case.bpf.c", text);
+    let mut cx = Session::new(&files, Default::default());
+    let options = Options { cpu, level, ..Options::default() };
+    match compile(&mut cx, "case.bpf.c", &options, &mut |_, _| {}) {
+        Ok(compiled) => Ok(compiled.object),
+        Err(_) => {
+            let said = cx.render(Style::default());
+            let limits = cx.diags.iter().all(|diag| diag.code.id == codes::LIMIT.id);
+            Err(if limits { Refusal::Limit(said) } else { Refusal::Error(said) })
+        }
+    }
+}
+
+/// clang's object, written beside the source.
+pub fn clang(source: &Path) -> Result<Vec<u8>, String> {
+    let object = source.with_extension("o");
+    let mut command = Command::new(CLANG);
+    command.args(native::FLAGS).args(["-O2", "-target", "bpf", "-mcpu=v4", "-c"]);
+    native::execute(command.arg(source).arg("-o").arg(&object))?;
+    std::fs::read(object).map_err(|error| error.to_string())
+}
+
+/// An object of which everything is resolved.
+pub fn link(object: &[u8]) -> Result<Image, String> {
+    let object = Object::parse(object).map_err(|error| error.to_string())?;
+    object.link(&LinkOptions::default()).map_err(|error| error.to_string())
+}
+
+/// The results of each function.
+pub type Results = Vec<Result<Vec<u64>, String>>;
+
+/// The results of functions in our virtual machine.
+pub fn interpret(image: Image, names: &[String], arguments: &[(u64, u64)]) -> Result<Results, String> {
+    let host = Box::new(Deterministic::default());
+    let mut vm = Vm::new(Verified::unchecked(image), host).map_err(|error| error.to_string())?;
+    let run = |name: &String| {
+        let program = vm.program(&program_of(name)).ok_or("its program is missing")?;
+        calls(&mut vm, program, arguments)
+    };
+    Ok(names.iter().map(run).collect())
+}
+
+/// The results of one program, called with each pair of arguments.
+pub fn calls(engine: &mut dyn Engine, program: usize, arguments: &[(u64, u64)]) -> Result<Vec<u64>, String> {
+    let call = |&(a, b): &(u64, u64)| {
+        let data = [a, b, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
+        let input = Input { data, list_maps: false, ..Input::default() };
+        let outcome = engine.run(program, &input).map_err(|error| error.to_string())?;
+        if outcome.result != Ok(0) {
+            return Err(format!("({a:#x}, {b:#x}): {:?}", outcome.result));
+        }
+        let word = outcome.data.get(16..24).and_then(|bytes| bytes.try_into().ok());
+        word.map(u64::from_le_bytes).ok_or_else(|| "the context is too short".to_string())
+    };
+    arguments.iter().map(call).collect()
+}
+
+/// The first difference.
+pub fn against(
+    found: Result<Vec<u64>, String>,
+    wanted: &[u64],
+    arguments: &[(u64, u64)],
+) -> Result<(), String> {
+    let found = found?;
+    match found.iter().zip(wanted).position(|(a, b)| a != b) {
+        None => Ok(()),
+        Some(at) => {
+            let (a, b) = arguments[at];
+            Err(format!("({a:#x}, {b:#x}) = {:#x}, natively {:#x}", found[at], wanted[at]))
+        }
+    }
+}

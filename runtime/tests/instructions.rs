@@ -26,6 +26,7 @@ fn image(ty: ProgType, insns: Vec<Insn>) -> Image {
         ty,
         attach: None,
         target: None,
+        implements: None,
         sleepable: false,
         optional: false,
         code,

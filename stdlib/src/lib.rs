@@ -6,6 +6,7 @@
 //! - [`elf`]: numbers and names of object files.
 //! - `headers`: the C headers of `include/`, embedded (feature `headers`).
 //! - [`contexts`]: the fields of the arguments of programs.
+//! - [`tracing`]: the arguments of traced functions.
 //! - [`features`]: which kernel can do what.
 //!
 //! Facts are rows of tables; nothing here reads files, clocks or the environment.
@@ -27,5 +28,6 @@ pub mod isa;
 pub mod kfuncs;
 pub mod maps;
 pub mod programs;
+pub mod tracing;
 
 pub use bytes::ByteOrder;

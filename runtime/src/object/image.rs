@@ -65,6 +65,8 @@ pub struct Program {
     pub attach: Option<AttachType>,
     /// The rest of the section's name: function, event, category and event.
     pub target: Option<String>,
+    /// The member of a kernel interface that it implements.
+    pub implements: Option<Member>,
     /// Whether it may sleep.
     pub sleepable: bool,
     /// Whether it is only loaded on demand (`?` prefix).
@@ -75,6 +77,15 @@ pub struct Program {
     pub functions: Vec<Function>,
     /// Source lines by first slot, ascending; empty without `.BTF.ext`.
     pub lines: Vec<Line>,
+}
+
+/// A member of one of the kernel's interfaces: of a structure of functions.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Member {
+    /// The structure, as the program names it.
+    pub structure: String,
+    /// The member.
+    pub name: String,
 }
 
 /// A function inside a program's code.

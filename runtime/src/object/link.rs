@@ -153,6 +153,7 @@ impl Object {
                 ty: found.section.ty,
                 attach: found.section.attach,
                 target: found.target.map(ToOwned::to_owned),
+                implements: info.btf.as_ref().and_then(|btf| self.implemented(btf, &body.name)),
                 sleepable: found.section.sleepable,
                 optional: found.optional,
                 code,

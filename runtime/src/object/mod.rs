@@ -20,6 +20,8 @@ mod outline;
 
 pub use elf::Object;
 pub use error::{LoadError, LoadErrorKind, Place};
-pub use image::{CORE_POISON, Code, Function, Image, KFUNC_POISON, Line, MapDef, MapRole, Program, Slot};
+pub use image::{
+    CORE_POISON, Code, Function, Image, KFUNC_POISON, Line, MapDef, MapRole, Member, Program, Slot,
+};
 pub use link::LinkOptions;
 pub use outline::{Entry, Outline, OutlineMap, Variable};

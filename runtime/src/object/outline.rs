@@ -12,7 +12,7 @@ use skep_stdlib::elf::{ARENA, STRUCT_OPS, STRUCT_OPS_LINK, TEXT};
 use skep_stdlib::maps::MapType;
 
 use super::elf::{Home, Object, SymbolKind};
-use super::{LoadError, MapDef, MapRole, externs, maps};
+use super::{LoadError, MapDef, MapRole, Member, externs, maps};
 
 /// What an object offers.
 #[derive(Clone, Debug)]
@@ -106,6 +106,23 @@ impl Object {
         entries
     }
 
+    /// The member of a kernel interface that the program is put into.
+    pub(super) fn implemented(&self, btf: &Btf, program: &str) -> Option<Member> {
+        interface_sections().find_map(|name| {
+            let section = self.sections.iter().find(|section| section.name == name)?;
+            let is_program = |symbol: usize| self.symbols.get(symbol).is_some_and(|s| s.name == program);
+            let offset = section.relocs.iter().find(|reloc| is_program(reloc.symbol))?.offset;
+            section_vars(btf, &name).iter().find_map(|var| {
+                let inside = u32::try_from(offset).ok()?.checked_sub(var.offset)?;
+                let Some(Type::Var { ty, .. }) = btf.ty(var.ty) else { return None };
+                let ty = btf.resolve(ty)?;
+                let member = btf.members(ty).find(|member| member.byte_offset() == Some(inside))?;
+                let inside = inside < var.size;
+                inside.then(|| Member { structure: btf.name(ty).to_string(), name: member.name.to_string() })
+            })
+        })
+    }
+
     /// The variables of a section that the loading program may see.
     fn variables(&self, btf: &Btf, section: &str) -> Vec<Variable> {
         let is_hidden = |name: &str| {
@@ -132,10 +149,16 @@ fn section_vars(btf: &Btf, section: &str) -> Vec<skep_stdlib::btf::SecVar> {
     datasec.unwrap_or_default()
 }
 
+/// The sections of variables that are kernel interfaces.
+fn interface_sections() -> impl Iterator<Item = String> {
+    let sections = [STRUCT_OPS, STRUCT_OPS_LINK].into_iter();
+    sections.flat_map(|name| [name.to_string(), alloc::format!("?{name}")])
+}
+
 /// Each variable of a section for kernel interfaces is a map of its own.
 fn struct_ops(btf: &Btf, found: &mut Vec<OutlineMap>) {
-    for base in [STRUCT_OPS, STRUCT_OPS_LINK] {
-        for var in section_vars(btf, base).into_iter().chain(section_vars(btf, &alloc::format!("?{base}"))) {
+    for section in interface_sections() {
+        for var in section_vars(btf, &section) {
             let Some(Type::Var { name, ty, .. }) = btf.ty(var.ty) else { continue };
             let mut def = maps::blank(name.to_owned(), MapRole::Declared);
             def.ty = MapType::StructOps;

@@ -7,7 +7,7 @@
 use skep_stdlib::isa::{AluOp, Imm64, Operand, Reg as R, Width};
 use skep_stdlib::maps::MapType;
 
-use super::reg::{Num, Pointer, PtrKind, Reg, Trust};
+use super::reg::{Num, Pointer, PtrKind, Reg};
 use super::report::Cause;
 use super::scalar::Scalar;
 use super::state::State;
@@ -43,7 +43,7 @@ impl Walk<'_> {
                 // Moving a number by a constant keeps what is known of its copies apart.
                 Reg::Scalar(Num { value, id: 0, slot })
             }
-            (Reg::Pointer(a), Reg::Pointer(b)) => pointer_difference(&a, &b, op, width, dst, slot)?,
+            (Reg::Pointer(a), Reg::Pointer(_)) => pointer_difference(&a, op, dst, slot)?,
             (Reg::Pointer(p), Reg::Scalar(n)) => {
                 self.need_operand(state, src);
                 self.move_pointer(p, &n, op, width, dst, slot)?
@@ -159,9 +159,7 @@ impl Walk<'_> {
                 let start = i64::from(slot) + 2 + i64::from(distance) - 1;
                 Reg::pointer(PtrKind::Func(start as u32), slot)
             }
-            Imm64::BtfId { id, .. } => {
-                Reg::pointer(PtrKind::Btf { ty: id as u32, trust: Trust::Plain }, slot)
-            }
+            Imm64::BtfId { id, .. } => self.kernel_variable(slot, id as u32),
             Imm64::MapFd(_) | Imm64::MapValue { .. } => {
                 return Err(Cause::Unsupported { what: "a map by file descriptor".into() });
             }
@@ -196,6 +194,7 @@ impl Walk<'_> {
             | PtrKind::PacketEnd
             | PtrKind::Func(_)
             | PtrKind::Iter { .. }
+            | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)
             | PtrKind::Socket(_)
             | PtrKind::FlowKeys => {
@@ -247,18 +246,13 @@ impl Walk<'_> {
     }
 }
 
-/// `pointer - pointer` within the packet is a number; everything else on two pointers is refused.
-fn pointer_difference(a: &Pointer, b: &Pointer, op: AluOp, width: Width, dst: R, slot: u32) -> Check<Reg> {
-    let in_packet =
-        |p: &Pointer| matches!(p.kind, PtrKind::Packet(_) | PtrKind::PacketMeta(_) | PtrKind::PacketEnd);
-    if op == AluOp::Sub && width == Width::W64 && in_packet(a) && in_packet(b) {
-        return Ok(Reg::unknown(slot));
+/// `pointer - pointer` is a number of which nothing is known, for a privileged program; everything
+/// else on two pointers is refused.
+fn pointer_difference(a: &Pointer, op: AluOp, dst: R, slot: u32) -> Check<Reg> {
+    match op {
+        AluOp::Sub => Ok(Reg::unknown(slot)),
+        _ => Err(forbidden(a, dst, "this operation")),
     }
-    if op == AluOp::Sub && width == Width::W64 {
-        // A privileged program may compute with addresses; nothing is known of the result.
-        return Ok(Reg::unknown(slot));
-    }
-    Err(forbidden(a, dst, "this operation"))
 }
 
 fn forbidden(pointer: &Pointer, reg: R, why: &'static str) -> Cause {

@@ -111,6 +111,7 @@ impl Walk<'_> {
             | PtrKind::Object { hold: Hold::Borrowed | Hold::Rcu | Hold::Untrusted, .. }
             | PtrKind::FlowKeys
             | PtrKind::Iter { .. }
+            | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => false,
         };

@@ -76,6 +76,8 @@ pub struct Call {
     pub root: Option<Special>,
     /// The allocated object among the arguments.
     pub object: Option<Pointer>,
+    /// The pointer to memory of each processor among the arguments.
+    pub percpu: Option<PtrKind>,
     /// The place for a pointer to a kernel object among the arguments.
     pub kptr: Option<Special>,
     /// The reference that an argument gives back.
@@ -190,6 +192,15 @@ impl Walk<'_> {
 
     fn check_allowed(&self, helper: &'static Helper) -> Check {
         if !helper.programs.contains(self.cx.prog_type) {
+            let program = self.cx.prog_type.info().name;
+            return Err(Cause::HelperNotAllowed { helper: helper.name, program });
+        }
+        let iterates = self.cx.section.section.attach == Some(AttachType::TraceIter);
+        let of_socket = matches!(helper.name, "setsockopt" | "getsockopt");
+        if self.cx.prog_type == ProgType::Tracing
+            && of_socket
+            && !(iterates && matches!(self.cx.section.target, Some("tcp" | "unix")))
+        {
             let program = self.cx.prog_type.info().name;
             return Err(Cause::HelperNotAllowed { helper: helper.name, program });
         }
@@ -343,14 +354,10 @@ impl Walk<'_> {
             Arg::ConstStr => {
                 self.check_string(&reg).ok_or_else(|| wrong("a constant string in read-only data"))
             }
-            Arg::Btf(_) | Arg::BtfOrNull(_) => match reg {
-                Reg::Pointer(Pointer {
-                    kind: PtrKind::Btf { trust: Trust::Trusted | Trust::Rcu, .. },
-                    nullable: false,
-                    ..
-                }) => Ok(()),
-                _ if matches!(arg, Arg::BtfOrNull(_)) && reg.value() == Some(0) => Ok(()),
-                _ => Err(wrong("a trusted pointer to a kernel structure")),
+            Arg::BtfOrNull(_) if reg.value() == Some(0) => Ok(()),
+            Arg::Btf(name) | Arg::BtfOrNull(name) => match self.is_kernel_object(&reg, arg, name) {
+                true => Ok(()),
+                false => Err(wrong("a valid pointer to this kernel structure")),
             },
             Arg::StackOrNull => match reg {
                 Reg::Pointer(Pointer { kind: PtrKind::Stack(_), .. }) => Ok(()),
@@ -390,7 +397,11 @@ impl Walk<'_> {
                 Ok(())
             }
             Arg::KptrOrNull => self.kptr_given(state, &callee, number, call),
-            Arg::PercpuVar => Err(Cause::Unsupported { what: alloc::format!("`bpf_{}`", helper.name) }),
+            Arg::PercpuVar => {
+                call.percpu =
+                    Some(self.per_cpu(&reg).ok_or_else(|| wrong("the address of memory of each processor"))?);
+                Ok(())
+            }
         }
     }
 
@@ -435,11 +446,8 @@ impl Walk<'_> {
                 Some(field) => self.kptr_taken(state, slot, field)?,
                 None => Reg::unknown(slot),
             },
-            Ret::PercpuVar | Ret::PercpuVarOrNull => {
-                return Err(Cause::Unsupported {
-                    what: alloc::format!("the result of `bpf_{}`", helper.name),
-                });
-            }
+            Ret::PercpuVar => self.copy_of(slot, call, false),
+            Ret::PercpuVarOrNull => self.copy_of(slot, call, true),
         })
     }
 

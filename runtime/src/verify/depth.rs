@@ -125,6 +125,7 @@ mod tests {
             ty: ProgType::SocketFilter,
             attach: None,
             target: None,
+            implements: None,
             sleepable: false,
             optional: false,
             code,

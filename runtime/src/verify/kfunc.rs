@@ -8,10 +8,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use skep_stdlib::btf::{self, Btf, Kind, TypeId};
-use skep_stdlib::helpers::Access as MemAccess;
+use skep_stdlib::helpers::{Access as MemAccess, Arg};
 use skep_stdlib::isa::Reg as R;
 use skep_stdlib::kfuncs::{Flags, Kfunc};
-use skep_stdlib::programs::Context as CtxKind;
+use skep_stdlib::programs::{AttachType, Context as CtxKind};
 
 use super::call::Call;
 use super::dynptr;
@@ -19,7 +19,8 @@ use super::fields::Field;
 use super::graph;
 use super::later;
 use super::lock::LOCK;
-use super::object::begins_with;
+use super::members;
+use super::objects::{MAX_DEPTH, is_of_scalars};
 use super::reg::{Hold, Pointer, PtrKind, Reg, Trust};
 use super::region::{Callee, reg_of};
 use super::report::Cause;
@@ -32,6 +33,16 @@ const NOT_MODELLED: &[&str] = &["bpf_timer", "bpf_res_spin_lock", "bpf_task_work
 
 /// Functions that give a slice of a dynamic pointer, and whether it may be written.
 const SLICES: &[(&str, bool)] = &[("bpf_dynptr_slice", false), ("bpf_dynptr_slice_rdwr", true)];
+
+/// Functions for programs of one attach type only.
+const ONLY_ATTACHED: &[(&str, AttachType)] = &[("bpf_sock_destroy", AttachType::TraceIter)];
+
+/// Ends the names of structures that are not yet initialised.
+const INIT: &str = "___init";
+
+/// What the kernel has in place of the contexts that programs see.
+const KERNEL_CONTEXTS: &[(&str, &str)] =
+    &[("__sk_buff", "sk_buff"), ("xdp_md", "xdp_buff"), ("pt_regs", "pt_regs")];
 
 /// A kernel function as the target declares it.
 struct Prototype<'a> {
@@ -160,6 +171,11 @@ impl<'a> Walk<'a> {
             let program = self.cx.prog_type.info().name;
             return Err(Cause::KfuncNotAllowed { function: row.name, program });
         }
+        let attach = self.cx.section.section.attach;
+        if ONLY_ATTACHED.iter().any(|only| only.0 == row.name && attach != Some(only.1)) {
+            let program = "another attach type";
+            return Err(Cause::KfuncNotAllowed { function: row.name, program });
+        }
         if row.since > self.cx.target.kernel {
             let since = alloc::format!("{}", row.since);
             return Err(Cause::KfuncTooNew { function: row.name, since });
@@ -239,6 +255,9 @@ impl<'a> Walk<'a> {
                 Reg::Pointer(Pointer { kind: PtrKind::Map(_), nullable: false, .. }) => {
                     Self::check_same_map(&callee, number, &reg, call)
                 }
+                Reg::Pointer(p) if is_trusted(&p) && self.is_kernel_object(&reg, Arg::Map, "bpf_map") => {
+                    Ok(())
+                }
                 _ => Err(wrong("a map")),
             };
         }
@@ -249,17 +268,24 @@ impl<'a> Walk<'a> {
                 _ => Err(wrong("a pointer to memory")),
             };
         }
-        let is_context =
-            matches!(self.cx.prog_type.info().context, CtxKind::Fields(context) if context == name);
+        let is_context = proto.row.name == "bpf_cast_to_kern_ctx"
+            || matches!(self.cx.prog_type.info().context, CtxKind::Fields(context) if context == name);
         if is_context {
             return match reg {
                 Reg::Pointer(p) if p.kind == PtrKind::Ctx && p.off == 0 && p.is_fixed() => Ok(()),
                 _ => Err(wrong("the program's context, unmodified")),
             };
         }
-        match proto.btf.kind(target) {
-            Some(Kind::Struct) => self.check_kernel_object(proto, number, target, &reg, call),
-            _ => Err(proto.unsupported("this parameter")),
+        let is_object = matches!(reg, Reg::Pointer(p) if matches!(p.kind, PtrKind::Btf { .. }));
+        let memory = match proto.btf.kind(target) {
+            Some(Kind::Struct) if is_object => None,
+            Some(Kind::Struct) if !is_of_scalars(proto.btf, target, MAX_DEPTH) => None,
+            Some(Kind::Struct | Kind::Int | Kind::Enum | Kind::Enum64) => proto.btf.size_of(target),
+            _ => return Err(proto.unsupported("this parameter")),
+        };
+        match memory.and_then(|size| u32::try_from(size).ok()) {
+            Some(size) => self.check_memory(state, &callee, number, size, MemAccess::ReadWrite, call),
+            None => self.check_kernel_object(proto, number, target, &reg, call),
         }
     }
 
@@ -310,18 +336,23 @@ impl<'a> Walk<'a> {
         };
         let Reg::Pointer(p) = reg else { return Err(wrong()) };
         let PtrKind::Btf { ty, trust } = p.kind else { return Err(wrong()) };
+        // What must be valid must be so beyond doubt; of the rest the kernel asks less.
+        let strict = proto.has(Flags::TRUSTED_ARGS) || proto.has(Flags::RELEASE);
         let valid = match trust {
+            _ if p.reference != 0 => true,
             Trust::Trusted => true,
-            Trust::Rcu => proto.has(Flags::RCU),
-            Trust::Plain | Trust::Untrusted => false,
+            Trust::Rcu => !strict || proto.has(Flags::RCU),
+            Trust::Plain => !strict && !proto.has(Flags::RCU),
+            Trust::Untrusted => false,
         };
-        if !valid {
-            return Err(wrong());
-        }
-        let exact = TypeId(ty) == target;
-        let same =
-            exact || !proto.has(Flags::RELEASE) && begins_with(proto.btf, TypeId(ty), proto.btf.name(target));
-        if !same || p.nullable || p.off != 0 || !p.is_fixed() {
+        // What is given back must be what the function calls it, not what begins with such a thing.
+        let exact = proto.has(Flags::RELEASE) && p.reference != 0
+            || is_same_but_for_init(proto.btf.name(TypeId(ty)), proto.btf.name(target));
+        let fits = u32::try_from(p.off).is_ok_and(|off| {
+            members::holds(proto.btf, TypeId(ty), off, target, exact)
+                || off == 0 && is_seen_as(proto.btf.name(TypeId(ty)), proto.btf.name(target))
+        });
+        if !valid || !fits || p.nullable || !p.is_fixed() {
             return Err(wrong());
         }
         if p.reference != 0 {
@@ -355,6 +386,24 @@ impl<'a> Walk<'a> {
         }
         if let Some(reg) = self.object_result(state, slot, row.name, call)? {
             return Ok(reg);
+        }
+        match row.name {
+            "bpf_rdonly_cast" => {
+                let ty = TypeId(call.constant.unwrap_or(0));
+                return match btf.kind(ty) {
+                    Some(Kind::Struct | Kind::Union) => {
+                        let kind = PtrKind::Btf { ty: ty.0, trust: Trust::Untrusted };
+                        Ok(Reg::pointer(kind, slot))
+                    }
+                    _ => Err(unsupported()),
+                };
+            }
+            "bpf_cast_to_kern_ctx" => {
+                let name = KERNEL_CONTEXTS.iter().find(|row| row.0 == self.cx.context_name());
+                let kind = self.kernel_structure(name.ok_or_else(unsupported)?.1)?;
+                return Ok(Reg::pointer(kind, slot));
+            }
+            _ => {}
         }
         if btf.resolve(ret) == Some(TypeId::VOID) {
             return Ok(Reg::Uninit);
@@ -424,6 +473,21 @@ fn leave_rcu(state: &mut State) -> Check {
         }
     });
     Ok(())
+}
+
+/// Are they views of one structure, of which one is not yet initialised?
+fn is_same_but_for_init(a: &str, b: &str) -> bool {
+    a.strip_suffix(INIT) == Some(b) || b.strip_suffix(INIT) == Some(a)
+}
+
+/// Is what it points to sure to be there?
+fn is_trusted(pointer: &Pointer) -> bool {
+    pointer.reference != 0 || matches!(pointer.kind, PtrKind::Btf { trust: Trust::Trusted, .. })
+}
+
+/// Is it a structure that programs see as the other one?
+fn is_seen_as(kernel: &str, program: &str) -> bool {
+    [("sk_buff", "__sk_buff"), ("xdp_buff", "xdp_md")].contains(&(kernel, program))
 }
 
 /// What a pointer type points to, through typedefs and qualifiers.

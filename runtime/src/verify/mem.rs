@@ -5,6 +5,7 @@
 
 use skep_stdlib::isa::{AtomicOp, Operand, Reg as R, Size, Width};
 
+use super::args::BUFFER;
 use super::reg::{Num, Pointer, PtrKind, Reg};
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
@@ -60,12 +61,12 @@ impl Walk<'_> {
                 Ok(value)
             }
             PtrKind::Ctx => self.load_context(slot, pointer, access),
-            PtrKind::Btf { ty, trust } => self.load_btf(slot, pointer, ty, trust, access),
+            PtrKind::Btf { .. } => self.load_structure(state, slot, pointer, access),
             PtrKind::Object { .. } => {
                 self.check_object(pointer, access)?;
                 Ok(Reg::scalar(Scalar::of_bytes(access.size), slot))
             }
-            PtrKind::Map(map) => self.load_map(slot, pointer, map, access),
+            PtrKind::Map(map) => self.load_map(state, slot, pointer, map, access),
             PtrKind::Socket(sock) => self.load_socket(slot, pointer, sock, access),
             PtrKind::MapValue(map) => {
                 if let Some(kept) = self.load_kptr(state, slot, pointer, access)? {
@@ -84,6 +85,7 @@ impl Walk<'_> {
             | PtrKind::PacketEnd
             | PtrKind::FlowKeys
             | PtrKind::Iter { .. }
+            | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => {
                 self.check_access(pointer, access)?;
@@ -122,6 +124,7 @@ impl Walk<'_> {
         match pointer.kind {
             PtrKind::Ctx => self.store_context(&pointer, &access),
             PtrKind::Object { .. } => self.check_object(&pointer, &access),
+            PtrKind::Btf { .. } => self.store_structure(&pointer, &access),
             PtrKind::MapValue(_) if self.store_kptr(&pointer, &access, &value)? => {
                 self.need_operand(state, src);
                 Ok(())
@@ -212,6 +215,7 @@ impl Walk<'_> {
             | PtrKind::Mem { .. }
             | PtrKind::Ringbuf(_)
             | PtrKind::Iter { .. }
+            | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => {}
         }
@@ -318,6 +322,10 @@ impl Walk<'_> {
                 }
             }
             PtrKind::Mem { size, writable } => {
+                if size == BUFFER && access.min != access.max {
+                    let (min, max) = (pointer.var.r64.smin, pointer.var.r64.umax);
+                    return Err(Cause::UnboundedOffset { reg: access.reg, kind: pointer.kind, min, max });
+                }
                 if outside(size) {
                     return Err(Cause::MemBounds { access, limit: size });
                 }
@@ -343,6 +351,7 @@ impl Walk<'_> {
             | PtrKind::Object { .. }
             | PtrKind::Socket(_)
             | PtrKind::Iter { .. }
+            | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => return Err(Cause::Opaque { access }),
         }

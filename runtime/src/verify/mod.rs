@@ -21,11 +21,15 @@
 //! | `home`, `dynptr` | objects in the program's stack, dynamic pointers |
 //! | `global` | functions that are verified by their prototype |
 //! | `object` | sockets, maps and kernel structures |
+//! | `args` | arguments of traced functions and of kernel interfaces |
+//! | `members`, `follow`, `writable` | kernel structures, what is followed from them, what may be written there |
+//! | `versions` | what an older kernel does not know |
 //! | `report` | the rules, their wordings |
 //!
 //! What is not modelled is refused by a rule of its own (`V0901`), never let through.
 
 mod alu;
+mod args;
 mod branch;
 mod call;
 mod callback;
@@ -34,6 +38,7 @@ mod ctx;
 mod depth;
 mod dynptr;
 mod fields;
+mod follow;
 mod global;
 mod graph;
 mod home;
@@ -45,6 +50,7 @@ mod liveness;
 mod lock;
 mod marks;
 mod mem;
+mod members;
 mod object;
 mod objects;
 mod precision;
@@ -59,7 +65,9 @@ mod state;
 mod structure;
 pub mod tnum;
 mod trace;
+mod versions;
 mod walk;
+mod writable;
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -69,7 +77,7 @@ use skep_stdlib::btf::{self, Btf, Kind};
 use skep_stdlib::features::{Feature, Target};
 use skep_stdlib::isa::Reg as R;
 use skep_stdlib::programs::sections::{self, Match};
-use skep_stdlib::programs::{AttachType, Context as CtxKind, ProgType};
+use skep_stdlib::programs::{Context as CtxKind, ProgType};
 
 use crate::object::{Image, MapDef, Program};
 use reg::{PtrKind, Reg};
@@ -177,6 +185,9 @@ pub fn verify_program(image: &Image, index: usize, options: &Options) -> (Result
         limit: options.limit,
         privileged: true,
     };
+    if let Err((slot, cause)) = versions::check(&cx) {
+        return (Err(fail(slot, cause)), Stats::default());
+    }
     let mut walk = Walk::new(cx);
     let result = walk.run();
     (result, walk.stats)
@@ -263,18 +274,6 @@ impl<'a> Context<'a> {
         if self.privileged { Reg::unknown(slot) } else { Reg::Uninit }
     }
 
-    /// The prototype of the function that a tracing program is attached to.
-    fn target_function(&self) -> Option<(&'a Btf, btf::Type<'a>)> {
-        let btf = self.btf?;
-        let func = btf.find(self.section.target?, Kind::Func)?;
-        Some((btf, btf.ty(btf.target(func)?)?))
-    }
-
-    /// Does the program also see what the function returned?
-    fn sees_return_value(&self) -> bool {
-        matches!(self.section.section.attach, Some(AttachType::TraceFexit | AttachType::ModifyReturn))
-    }
-
     /// BTF id of `struct task_struct`, 0 when unknown.
     fn task_type(&self) -> u32 {
         self.btf.and_then(|btf| btf.find("task_struct", Kind::Struct)).map_or(0, |id| id.0)
@@ -293,6 +292,9 @@ impl Walk<'_> {
             Role::Program => self.cx.prog_type.return_range(self.cx.section.section.attach),
             Role::Later => Some((0, 0)),
         };
+        if state.role == Role::Program && self.cx.returns_nothing() {
+            return Ok(());
+        }
         let value: Scalar = match result {
             Reg::Uninit => return Err(Cause::Uninit { reg: 0 }),
             Reg::Pointer(_) if !self.cx.privileged || range.is_some() => {

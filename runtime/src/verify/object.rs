@@ -5,11 +5,12 @@
 
 use skep_stdlib::btf::{self, Btf, Kind, TypeId};
 use skep_stdlib::contexts::{self, Yield};
-use skep_stdlib::helpers::Helper;
+use skep_stdlib::helpers::{Arg, Helper};
 use skep_stdlib::maps::MapType;
 
 use super::call::Call;
-use super::reg::{Pointer, PtrKind, Reg, Sock, Trust};
+use super::members;
+use super::reg::{Hold, Pointer, PtrKind, Reg, Sock, Trust};
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
 use super::state::{Reference, State};
@@ -77,13 +78,20 @@ impl Walk<'_> {
     }
 
     /// A read of a field of a map's own structure.
-    pub(super) fn load_map(&mut self, slot: u32, pointer: &Pointer, map: u32, access: &Access) -> Check<Reg> {
+    pub(super) fn load_map(
+        &mut self,
+        state: &State,
+        slot: u32,
+        pointer: &Pointer,
+        map: u32,
+        access: &Access,
+    ) -> Check<Reg> {
         let refused = Cause::Opaque { access: *access };
         let def = self.cx.map(map).filter(|_| self.cx.privileged && !pointer.nullable);
         let row = def.and_then(|def| MAP_STRUCTURES.iter().find(|row| row.0 == def.ty));
         let (Some(btf), Some(row)) = (self.cx.btf, row) else { return Err(refused) };
         let ty = btf.find(row.1, Kind::Struct).ok_or(refused)?;
-        self.load_btf(slot, pointer, ty.0, Trust::Plain, access)
+        self.load_btf(state, slot, pointer, (ty.0, Trust::Plain), access)
     }
 
     /// Is it a socket; one by its kernel type too?
@@ -91,7 +99,7 @@ impl Walk<'_> {
         match reg {
             Reg::Pointer(Pointer { kind: PtrKind::Socket(_), nullable: false, .. }) => true,
             Reg::Pointer(Pointer {
-                kind: PtrKind::Btf { ty, trust: Trust::Trusted },
+                kind: PtrKind::Btf { ty, trust: Trust::Trusted | Trust::Plain },
                 nullable: false,
                 off: 0,
                 ..
@@ -143,6 +151,72 @@ impl Walk<'_> {
             Reg::Pointer(p) => Reg::Pointer(Pointer { owner, ..p }),
             other => other,
         }
+    }
+
+    /// Is it a valid pointer to the kernel structure with this name?
+    pub(super) fn is_kernel_object(&self, reg: &Reg, arg: Arg, name: &str) -> bool {
+        let Reg::Pointer(p) = reg else { return false };
+        let PtrKind::Btf { ty, trust } = p.kind else { return false };
+        let valid = match trust {
+            Trust::Trusted | Trust::Rcu | Trust::Plain => true,
+            Trust::Untrusted => false,
+        };
+        let wanted = self.cx.btf.and_then(|btf| Some((btf, btf.find(name, Kind::Struct)?)));
+        let fits = wanted.is_some_and(|(btf, wanted)| {
+            u32::try_from(p.off).is_ok_and(|off| members::holds(btf, TypeId(ty), off, wanted, false))
+        });
+        valid && fits && (!p.nullable || matches!(arg, Arg::BtfOrNull(_))) && p.is_fixed()
+    }
+
+    /// What there is for each processor at the address in a register.
+    pub(super) fn per_cpu(&self, reg: &Reg) -> Option<PtrKind> {
+        let p = reg.as_pointer().filter(|p| !p.nullable && p.off == 0 && p.is_fixed())?;
+        match p.kind {
+            PtrKind::Remote { percpu: true, .. } => Some(p.kind),
+            PtrKind::Object { percpu: true, hold: Hold::Rcu, .. } => Some(p.kind),
+            _ => None,
+        }
+    }
+
+    /// A processor's own copy of that.
+    pub(super) fn copy_of(&mut self, slot: u32, call: &Call, nullable: bool) -> Reg {
+        let kind = match call.percpu {
+            Some(PtrKind::Object { ty, hold, .. }) => PtrKind::Object { ty, hold, percpu: false },
+            Some(PtrKind::Remote { ty, .. }) => {
+                let composite = self.cx.btf.filter(|btf| !members::is_composite(btf, TypeId(ty)));
+                match composite {
+                    Some(btf) => {
+                        let size = btf.size_of(TypeId(ty)).unwrap_or(0) as u32;
+                        PtrKind::Mem { size, writable: false }
+                    }
+                    None => PtrKind::Btf { ty, trust: Trust::Plain },
+                }
+            }
+            _ => return Reg::unknown(slot),
+        };
+        match Reg::or_null(kind, self.fresh_id(), 0, slot) {
+            Reg::Pointer(p) => Reg::Pointer(Pointer { nullable, ..p }),
+            other => other,
+        }
+    }
+
+    /// The address of a kernel variable.
+    pub(super) fn kernel_variable(&self, slot: u32, id: u32) -> Reg {
+        let unknown = Reg::unknown(slot);
+        let Some(btf) = self.cx.btf else { return unknown };
+        let Some(ty) = btf.target(TypeId(id)).and_then(|ty| btf.resolve(ty)) else { return unknown };
+        if btf.kind(TypeId(id)) != Some(Kind::Var) {
+            return unknown;
+        }
+        let percpu = btf.find(".data..percpu", Kind::Datasec).and_then(|section| btf.ty(section));
+        let percpu = matches!(&percpu, Some(btf::Type::Datasec { vars, .. })
+            if vars.iter().any(|var| var.ty == TypeId(id)));
+        let kind = match (percpu, members::is_composite(btf, ty)) {
+            (true, _) => PtrKind::Remote { ty: ty.0, percpu },
+            (false, true) => PtrKind::Btf { ty: ty.0, trust: Trust::Plain },
+            (false, false) => PtrKind::Mem { size: btf.size_of(ty).unwrap_or(0) as u32, writable: false },
+        };
+        Reg::pointer(kind, slot)
     }
 
     /// A pointer to the kernel structure with this name.

@@ -5,6 +5,7 @@ use skep_stdlib::btf::{self, Btf, Kind, TypeId};
 
 use super::call::Call;
 use super::fields::Field;
+use super::members;
 use super::reg::{Hold, Pointer, PtrKind, Reg};
 use super::region::Callee;
 use super::report::{Access, Cause};
@@ -14,7 +15,7 @@ use super::walk::{Check, Walk};
 /// Most bytes of an object of which there is one for each processor.
 const MAX_PERCPU: u64 = 512;
 /// Structures of scalars are nested this deep at most.
-const MAX_DEPTH: u32 = 4;
+pub const MAX_DEPTH: u32 = 4;
 
 /// Functions that make an object of a type of the program's, and whether for each processor.
 const MAKERS: &[(&str, bool)] = &[("bpf_obj_new_impl", false), ("bpf_percpu_obj_new_impl", true)];
@@ -42,7 +43,7 @@ impl Walk<'_> {
         if let Some(field) = fields.iter().find(|field| field.overlaps(access.min, access.end())) {
             return Err(Cause::SpecialField { access, field: field.name });
         }
-        match btf.is_some_and(|btf| is_inside_member(btf, TypeId(ty), access.min as u32, access.size)) {
+        match btf.is_some_and(|btf| members::at(btf, TypeId(ty), access.min as u32, access.size).is_some()) {
             true => Ok(()),
             false => Err(Cause::MemBounds { access, limit: size }),
         }
@@ -145,7 +146,7 @@ impl Walk<'_> {
 }
 
 /// Is a structure made of numbers, arrays of them and such structures?
-fn is_of_scalars(btf: &Btf, ty: TypeId, depth: u32) -> bool {
+pub fn is_of_scalars(btf: &Btf, ty: TypeId, depth: u32) -> bool {
     btf.members(ty).all(|member| {
         let mut inner = btf.resolve(member.ty);
         while let Some(btf::Type::Array { elem, .. }) = inner.and_then(|ty| btf.ty(ty)) {
@@ -157,38 +158,4 @@ fn is_of_scalars(btf: &Btf, ty: TypeId, depth: u32) -> bool {
             _ => false,
         }
     })
-}
-
-/// Do these bytes of a structure lie inside one member of it that is a number or a pointer?
-pub fn is_inside_member(btf: &Btf, ty: TypeId, offset: u32, size: u32) -> bool {
-    let mut place = Some((ty, offset));
-    // Deeper nesting than this is a cycle in broken input.
-    for _ in 0..32 {
-        let Some((ty, offset)) = place.and_then(|(ty, offset)| Some((btf.resolve(ty)?, offset))) else {
-            return false;
-        };
-        let end = offset.saturating_add(size);
-        place = match btf.ty(ty) {
-            Some(btf::Type::Struct(composite) | btf::Type::Union(composite)) => {
-                composite.members.iter().find_map(|member| {
-                    let start = member.byte_offset()?;
-                    let bytes = btf.size_of(member.ty)? as u32;
-                    let inside = start <= offset && end <= start.saturating_add(bytes);
-                    inside.then_some((member.ty, offset - start))
-                })
-            }
-            Some(btf::Type::Array { elem, .. }) => match btf.resolve(elem).and_then(|ty| btf.kind(ty)) {
-                // An array of numbers is scratch space.
-                Some(Kind::Struct | Kind::Union | Kind::Array | Kind::Ptr) => {
-                    let bytes = btf.size_of(elem).unwrap_or(0) as u32;
-                    offset.checked_rem(bytes).map(|offset| (elem, offset))
-                }
-                _ => return true,
-            },
-            Some(btf::Type::Ptr(_)) => return offset == 0 && size == 8,
-            Some(_) => return btf.size_of(ty).is_some_and(|bytes| u64::from(end) <= bytes),
-            None => return false,
-        };
-    }
-    false
 }

@@ -87,6 +87,13 @@ pub enum PtrKind {
         /// Whether it is sure to be there.
         trust: Trust,
     },
+    /// Memory of another space, which only helpers reach: the user's, or each processor's.
+    Remote {
+        /// The type, in the target's BTF, of what is there.
+        ty: u32,
+        /// There is one for each processor.
+        percpu: bool,
+    },
     /// An object that was allocated by the program, of a type of its own.
     Object {
         /// Its type in the object file's BTF.
@@ -243,7 +250,7 @@ impl PtrKind {
     pub const fn way(self) -> Way {
         match self {
             PtrKind::Ctx => Way::Context,
-            PtrKind::Btf { .. } | PtrKind::Object { .. } => Way::Kernel,
+            PtrKind::Btf { .. } | PtrKind::Object { .. } | PtrKind::Remote { .. } => Way::Kernel,
             PtrKind::Socket(sock) => Way::Socket(sock),
             PtrKind::Stack(_)
             | PtrKind::Map(_)
@@ -272,7 +279,7 @@ impl PtrKind {
             PtrKind::PacketEnd => "pkt_end",
             PtrKind::Mem { .. } => "mem",
             PtrKind::Ringbuf(_) => "ringbuf_mem",
-            PtrKind::Btf { .. } | PtrKind::Object { .. } => "ptr_",
+            PtrKind::Btf { .. } | PtrKind::Object { .. } | PtrKind::Remote { .. } => "ptr_",
             PtrKind::Func(_) => "func",
             PtrKind::Socket(Sock::Common) => "sock_common",
             PtrKind::Socket(Sock::Full) => "sock",
@@ -298,6 +305,8 @@ impl PtrKind {
             PtrKind::Ringbuf(_) => "a ring buffer record",
             PtrKind::Btf { .. } => "a kernel structure",
             PtrKind::Object { .. } => "an allocated object",
+            PtrKind::Remote { percpu: true, .. } => "memory of each processor",
+            PtrKind::Remote { percpu: false, .. } => "memory of the user's",
             PtrKind::Func(_) => "a function",
             PtrKind::Socket(_) => "a socket",
             PtrKind::FlowKeys => "the flow keys",

@@ -7,7 +7,7 @@ use skep_stdlib::helpers::{Access as MemAccess, Helper};
 use skep_stdlib::isa::Reg as R;
 
 use super::call::Call;
-use super::reg::{PtrKind, Reg};
+use super::reg::{PtrKind, Reg, Trust};
 use super::report::{Access, Cause};
 use super::stack;
 use super::state::State;
@@ -112,6 +112,13 @@ impl Walk<'_> {
         let write = matches!(wanted, MemAccess::Uninit | MemAccess::Write | MemAccess::ReadWrite);
         let access = super::mem::access(&pointer, reg_of(number), 0, size, write);
         match pointer.kind {
+            PtrKind::Btf { trust: Trust::Trusted, .. } if matches!(callee, Callee::Helper(_)) => match wanted
+            {
+                MemAccess::Read => self.load_structure(state, 0, &pointer, &access).map(|_| ()),
+                MemAccess::Uninit | MemAccess::Write | MemAccess::ReadWrite => {
+                    Err(Cause::ReadOnly { access })
+                }
+            },
             PtrKind::Stack(depth) => self.check_stack_memory(state, depth, &access, wanted, call),
             PtrKind::Packet(_) | PtrKind::PacketMeta(_) if !callee.packet() => {
                 Err(callee.wrong(number, "memory that is not in the packet", &reg))
@@ -129,6 +136,7 @@ impl Walk<'_> {
             | PtrKind::Btf { .. }
             | PtrKind::Object { .. }
             | PtrKind::Iter { .. }
+            | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => Err(callee.wrong(number, "a pointer to memory", &reg)),
         }

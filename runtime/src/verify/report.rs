@@ -138,6 +138,8 @@ causes! {
     "V0118" "store over a dynamic pointer that holds a record"
     /// It was made at this instruction.
     DynptrOverwritten { made: u32 }
+    "V0119" "kernel structure read by a program without a GPL-compatible license"
+    StructureGpl { license: String }
     "V0201" "register that holds nothing"
     Uninit { reg: u8 }
     "V0202" "arithmetic on a pointer that is not allowed"
@@ -187,6 +189,8 @@ causes! {
     Unlocked { callee: String }
     "V0316" "type of which no object can be allocated"
     ObjectType { why: String }
+    "V0317" "something that the target kernel does not have"
+    TooNew { what: String, since: String }
     "V0401" "return value out of range"
     ReturnRange { min: i32, max: i32, low: i64, high: i64 }
     "V0402" "reference that is not given back"
@@ -255,10 +259,14 @@ impl Cause {
                 format!("`{function}` cannot be called from a program of type `{program}`")
             }
             Cause::KfuncTooNew { function, since } => format!("`{function}` exists since Linux {since}"),
+            Cause::TooNew { what, since } => format!("{what} exists since Linux {since}"),
             Cause::Sleeps { callee } => format!("`{callee}` may sleep, which is not allowed here"),
             Cause::Unbalanced { what } => format!("{what} is entered without being left, or the reverse"),
             Cause::ThrowInCallback {} => "an exception is thrown in a function that a helper calls".into(),
             Cause::DirectValue {} => "only an array of one entry has a value with a fixed address".into(),
+            Cause::StructureGpl { license } => {
+                format!("kernel structures need a GPL-compatible license, this object's is `{license}`")
+            }
             Cause::DynptrOverwritten { .. } => {
                 "a dynamic pointer that holds a record is overwritten before it is given back".into()
             }

@@ -202,6 +202,17 @@ static VARIANTS: &[Variant] = &[
         programs: ProgSet::only(&[ProgType::CgroupSock]),
         args: &[Arg::Map, Arg::Ctx, Arg::MapValueOrNull, Arg::Any],
     },
+    // sk_storage_get, sk_storage_delete of a socket that may be missing.
+    Variant {
+        id: 107,
+        programs: ProgSet::only(&[ProgType::Tracing]),
+        args: &[Arg::Map, Arg::BtfOrNull("sock_common"), Arg::MapValueOrNull, Arg::Any],
+    },
+    Variant {
+        id: 108,
+        programs: ProgSet::only(&[ProgType::Tracing]),
+        args: &[Arg::Map, Arg::BtfOrNull("sock_common")],
+    },
     // sk_assign of the socket that a lookup shall give, or none.
     Variant {
         id: 124,

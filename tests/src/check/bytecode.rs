@@ -240,6 +240,7 @@ fn image(code: Code) -> Image {
         ty: ProgType::Xdp,
         attach: None,
         target: None,
+        implements: None,
         sleepable: false,
         optional: false,
         code,

@@ -50,13 +50,15 @@ pub struct Parts<'a> {
 }
 
 /// Writes the object. Errors are bugs of the compiler: they say which symbol or instruction.
-pub fn write(parts: Parts<'_>) -> Result<Vec<u8>, String> {
+pub fn write<'a>(parts: Parts<'a>) -> Result<Vec<u8>, String> {
     let endian = match parts.order {
         ByteOrder::Little => Endianness::Little,
         ByteOrder::Big => Endianness::Big,
     };
     let object = Object::new(BinaryFormat::Elf, Architecture::Bpf, endian);
-    let mut writer = Writer { parts, object, sections: Vec::new(), symbols: BTreeMap::new() };
+    let of_function = |func: &'a FuncCode| (symbol_ref(&parts.ir.symbols[func.symbol]), func);
+    let code = parts.code.functions.iter().map(of_function).collect();
+    let mut writer = Writer { parts, object, sections: Vec::new(), symbols: BTreeMap::new(), code };
     if !parts.file.is_empty() {
         writer.object.add_file_symbol(parts.file.into());
     }
@@ -80,6 +82,8 @@ struct Writer<'a> {
     sections: Vec<SectionId>,
     /// Named symbols.
     symbols: BTreeMap<SymbolRef, SymbolId>,
+    /// Code of functions.
+    code: BTreeMap<SymbolRef, &'a FuncCode>,
 }
 
 impl<'a> Writer<'a> {
@@ -110,7 +114,7 @@ impl<'a> Writer<'a> {
             bytes.resize(offset as usize, 0);
             match symbol {
                 SymbolRef::Func(_) => {
-                    let code = self.function_code(symbol).ok_or("a placed function has no code")?;
+                    let code = self.code.get(&symbol).ok_or("a placed function has no code")?;
                     self.encode_function(code, index, offset, &mut bytes)?;
                 }
                 SymbolRef::Global(id) => {
@@ -123,11 +127,6 @@ impl<'a> Writer<'a> {
         }
         bytes.resize(section.size as usize, 0);
         Ok(bytes)
-    }
-
-    fn function_code(&self, symbol: SymbolRef) -> Option<&'a FuncCode> {
-        let parts = self.parts;
-        parts.code.functions.iter().find(|func| symbol_ref(&parts.ir.symbols[func.symbol]) == symbol)
     }
 
     fn encode_function(

@@ -1,7 +1,9 @@
 //! CPU time of whole compiles, ours and clang's, side by side: `cargo bench -p skep-tests`.
 //!
 //! Prints ratios only: the machine may be slow or busy, both compilers suffer alike. Times are user
-//! plus system time of the child processes, measured in interleaved rounds.
+//! plus system time of the child processes, measured in interleaved rounds. Every compile is one of a
+//! clean build: there is no object yet. (To replace one makes a journalling file system write the new
+//! one out first, which takes more or less of either compiler's time as the disk is busy or not.)
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -102,7 +104,10 @@ fn median(mut times: Vec<f64>) -> f64 {
 /// Clock ticks of CPU time that so many runs of a command take.
 fn cpu_time(command: &[String], repeat: u32) -> f64 {
     let before = children_ticks();
+    let object = command.last().expect("a command ends with the name of its object");
     for _ in 0..repeat {
+        // There is none before the first run.
+        let _ = std::fs::remove_file(object);
         let status = Command::new(&command[0]).args(&command[1..]).stderr(Stdio::null()).status();
         assert!(status.is_ok_and(|status| status.success()), "{command:?} fails");
     }

@@ -293,7 +293,7 @@ mod tests {
             };
         }
         text += "}\n";
-        parse(&text).expect("the graph parses").functions.remove(0)
+        parse(&text).expect("the graph parses").functions[0].clone()
     }
 
     fn b(i: usize) -> Block {

@@ -4,6 +4,7 @@ use skep_syntax::source::Span;
 
 use super::entities::{Arena, CoreId, SrcLoc, SymbolId};
 use super::function::{Function, Signature};
+use crate::hash::LookupMap;
 
 /// One translation unit.
 #[derive(Clone, Debug, Default)]
@@ -11,7 +12,7 @@ pub struct Module {
     /// Functions and variables.
     pub symbols: Arena<SymbolId, Symbol>,
     /// Definitions, in order of their appearance in the source.
-    pub functions: Vec<Function>,
+    pub functions: Functions,
     /// Symbols in the order in which they lie in the object, as far as it matters; not part of the
     /// text form.
     pub order: Vec<SymbolId>,
@@ -128,6 +129,73 @@ impl Module {
 
     /// The definition of a function, if it is in this module.
     pub fn definition(&self, id: SymbolId) -> Option<&Function> {
-        self.functions.iter().find(|f| f.symbol == id)
+        self.functions.get(self.functions.position(id)?).filter(|f| f.symbol == id)
+    }
+}
+
+/// The functions of a module in the order of the source, found by their symbols. A symbol stays that of a
+/// function, and has one.
+#[derive(Clone, Default, Debug)]
+pub struct Functions {
+    list: Vec<Function>,
+    positions: LookupMap<SymbolId, usize>,
+}
+
+impl Functions {
+    /// Adds a function.
+    pub fn push(&mut self, f: Function) {
+        self.positions.insert(f.symbol, self.list.len());
+        self.list.push(f);
+    }
+
+    /// Keeps the functions for which `keep` holds.
+    pub fn retain(&mut self, keep: impl FnMut(&Function) -> bool) {
+        self.list.retain(keep);
+        self.positions = self.list.iter().enumerate().map(|(at, f)| (f.symbol, at)).collect();
+    }
+
+    /// Where the function of a symbol is.
+    pub fn position(&self, symbol: SymbolId) -> Option<usize> {
+        self.positions.get(&symbol).copied()
+    }
+}
+
+impl FromIterator<Function> for Functions {
+    fn from_iter<I: IntoIterator<Item = Function>>(list: I) -> Functions {
+        let mut functions = Functions::default();
+        list.into_iter().for_each(|f| functions.push(f));
+        functions
+    }
+}
+
+impl std::ops::Deref for Functions {
+    type Target = [Function];
+
+    fn deref(&self) -> &[Function] {
+        &self.list
+    }
+}
+
+impl std::ops::DerefMut for Functions {
+    fn deref_mut(&mut self) -> &mut [Function] {
+        &mut self.list
+    }
+}
+
+impl<'a> IntoIterator for &'a Functions {
+    type Item = &'a Function;
+    type IntoIter = std::slice::Iter<'a, Function>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut Functions {
+    type Item = &'a mut Function;
+    type IntoIter = std::slice::IterMut<'a, Function>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.iter_mut()
     }
 }

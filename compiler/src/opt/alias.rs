@@ -126,7 +126,7 @@ mod tests {
         let text = "function @f(ptr, i64) {\n  s0 = slot 8 align 8 \"a\"\nblock0(v0: ptr, v1: i64):\n\
             v2 = load.i32 v0 align 4\n  v3 = zext.i64 v2\n  v4 = int_to_ptr.ptr v3\n  v5 = ptr_add v4, v1\n\
             v6 = slot_addr s0+4\n  v7 = iconst.i64 2\n  v8 = ptr_add v6, v7\n  return\n}";
-        let f = parse(text).expect("the text parses").functions.remove(0);
+        let f = parse(text).expect("the text parses").functions[0].clone();
         let place = |i| Place::new(&f, Value::from_index(i), 1);
         assert_eq!(place(5), Place { root: Root::Number(Value::from_index(4)), offset: None });
         assert_eq!(place(8), Place { root: Root::Slot(Slot::from_index(0)), offset: Some(7) });

@@ -26,13 +26,39 @@ pub fn named(f: &Function) -> Vec<SymbolId> {
 }
 
 /// How often functions and variables name each symbol.
-pub fn references(module: &Module) -> BTreeMap<SymbolId, u32> {
-    let mut counts = BTreeMap::new();
-    let of_functions = module.functions.iter().flat_map(named);
-    for symbol in of_functions.chain(module.symbols.keys().flat_map(|id| addresses(module, id))) {
-        *counts.entry(symbol).or_default() += 1;
+pub struct References {
+    counts: BTreeMap<SymbolId, u32>,
+    /// What each function of the module named when it was last looked at.
+    named: Vec<Vec<SymbolId>>,
+}
+
+impl References {
+    /// Looks at the whole module.
+    pub fn new(module: &Module) -> References {
+        let named: Vec<Vec<SymbolId>> = module.functions.iter().map(named).collect();
+        let of_variables = module.symbols.keys().flat_map(|id| addresses(module, id));
+        let mut counts = BTreeMap::new();
+        for symbol in named.iter().flatten().copied().chain(of_variables) {
+            *counts.entry(symbol).or_default() += 1;
+        }
+        References { counts, named }
     }
-    counts
+
+    /// Looks again at the function in this place, which has changed.
+    pub fn update(&mut self, module: &Module, index: usize) {
+        let now = named(&module.functions[index]);
+        for symbol in &now {
+            *self.counts.entry(*symbol).or_default() += 1;
+        }
+        for symbol in std::mem::replace(&mut self.named[index], now) {
+            self.counts.entry(symbol).and_modify(|count| *count -= 1);
+        }
+    }
+
+    /// How often this symbol is named.
+    pub fn count(&self, symbol: SymbolId) -> u32 {
+        self.counts.get(&symbol).copied().unwrap_or_default()
+    }
 }
 
 /// Symbols that a variable's initial bytes point to.

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 
 use super::Options;
 use super::edit;
+use super::globals::References;
 use crate::ir::{
     Arena, Block, BlockCall, Callee, Function, Inst, InstData, LocData, Module, Slot, SrcLoc, SymbolId, Value,
 };
@@ -53,7 +54,7 @@ pub struct Decision<'a> {
     /// The options.
     pub options: &'a Options,
     /// How often each symbol is named in the module.
-    pub references: &'a BTreeMap<SymbolId, u32>,
+    pub references: &'a References,
     /// Functions that are optimised already and not being worked on.
     pub ready: &'a dyn Fn(SymbolId) -> bool,
 }
@@ -79,7 +80,7 @@ pub fn run(module: &mut Module, index: usize, decision: &Decision<'_>) -> bool {
         if let Some(at) = site
             && let InstData::Call { callee: Callee::Func(symbol), args, .. } =
                 f.insts[f.blocks[block].insts[at]].clone()
-            && let Some(position) = module.functions.iter().position(|g| g.symbol == symbol)
+            && let Some(position) = module.functions.position(symbol)
         {
             // Calls copied from the callee were not wanted there, and are not looked at again.
             block_index += splice(&mut f, block, at, &module.functions[position], &args, &mut module.locs);
@@ -124,7 +125,7 @@ fn wanted(
     if decision.options.no_inline || decision.options.level == 0 || size > GROWTH {
         return false;
     }
-    let once = func.local && !func.keep && decision.references.get(&symbol) == Some(&1);
+    let once = func.local && !func.keep && decision.references.count(symbol) == 1;
     let small = if func.local {
         weight(callee, 2) <= SMALL
     } else {
@@ -359,7 +360,7 @@ mod tests {
         for seed in 1..200 {
             let before = generate::module(seed);
             let mut after = before.clone();
-            let references = opt::globals::references(&after);
+            let references = opt::globals::References::new(&after);
             let options = Options::default();
             for index in super::bottom_up(&before) {
                 let ready = |symbol| symbol != before.functions[index].symbol;

@@ -61,7 +61,7 @@ mod unroll;
 mod widen;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::ir::verify::{self, verify_function};
 use crate::ir::{
@@ -182,14 +182,34 @@ pub fn pass(name: &str) -> Option<&'static Pass> {
     PASSES.iter().find(|pass| pass.name == name)
 }
 
+/// Their rows in [`PASSES`]. A name without a row does not compile.
+const fn rows<const N: usize>(names: [&str; N]) -> [usize; N] {
+    let mut rows = [0; N];
+    let mut at = 0;
+    while at < N {
+        while !is(PASSES[rows[at]].name.as_bytes(), names[at].as_bytes()) {
+            rows[at] += 1;
+        }
+        at += 1;
+    }
+    rows
+}
+
+const fn is(one: &[u8], other: &[u8]) -> bool {
+    match (one, other) {
+        ([a, one @ ..], [b, other @ ..]) => *a == *b && is(one, other),
+        (one, other) => one.is_empty() && other.is_empty(),
+    }
+}
+
 /// Passes that leave nothing for a second run of theirs to do.
-const SETTLING: &[&str] = &[
+const SETTLING: &[usize] = &rows([
     "sroa", "mem2reg", "simplify", "cfg", "sccp", "gvn", "unroll", "widen", "memops", "switches", "legal",
     "dce",
-];
+]);
 
 /// Passes that may find more to do in the same function when [`Cx`] says more: `late`, `immutable`.
-const LEARNING: &[&str] = &["simplify", "gvn"];
+const LEARNING: &[usize] = &rows(["simplify", "gvn"]);
 
 /// Is shown the name of a pass and the function after it, for `--print-after`.
 pub type Observer<'a> = dyn FnMut(&'static str, &Module, &Function) + 'a;
@@ -198,28 +218,28 @@ pub type Observer<'a> = dyn FnMut(&'static str, &Module, &Function) + 'a;
 const ROUNDS: u32 = 6;
 
 /// Before anything is inlined: locals become values, so that sizes are real and callees constant.
-const EARLY: &[&str] = &["simplify", "sroa", "mem2reg", "simplify", "cfg", "dce"];
+const EARLY: &[usize] = &rows(["simplify", "sroa", "mem2reg", "simplify", "cfg", "dce"]);
 
 /// Repeated until nothing changes.
-const SCALAR: &[&str] = &[
+const SCALAR: &[usize] = &rows([
     "simplify", "sroa", "mem2reg", "sccp", "simplify", "cfg", "equal", "thread", "gvn", "simplify", "dse",
     "cfg", "dce",
-];
+]);
 
 /// Once for each function, when what calls it passes is known.
-const LOOPS: &[&str] = &["unroll"];
+const LOOPS: &[usize] = &rows(["unroll"]);
 
 /// After inlining: the operations that only optimisation knows go.
-const LOWER: &[&str] = &["memops"];
+const LOWER: &[usize] = &rows(["memops"]);
 
 /// What was not a constant so far will not be one.
-const LATE: &[&str] = &[
+const LATE: &[usize] = &rows([
     "simplify", "cfg", "dce", "sink", "widen", "range", "simplify", "address", "simplify", "combine", "dse",
     "combine", "licm", "switches", "legal",
-];
+]);
 
 /// Nothing follows but code generation.
-const LAST: &[&str] = &["checks"];
+const LAST: &[usize] = &rows(["checks"]);
 
 /// Optimises a module. Returns what cannot become code, in order of place.
 pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) -> Vec<Limit> {
@@ -263,29 +283,31 @@ struct Work<'a, 'o> {
     limits: RefCell<BTreeSet<Limit>>,
     observer: &'a mut Observer<'o>,
     late: bool,
-    /// How often each function has changed, by its symbol.
-    changes: BTreeMap<SymbolId, u32>,
-    /// The change after which each pass found nothing to do, by its position in [`PASSES`].
-    done: BTreeMap<(SymbolId, usize), u32>,
+    /// The passes that would find nothing to do in each function: a bit for each row of [`PASSES`].
+    settled: Arena<SymbolId, u32>,
 }
+
+const _: () = assert!(PASSES.len() <= 32);
 
 impl<'a, 'o> Work<'a, 'o> {
     fn new(module: &'a mut Module, options: &'a Options, observer: &'a mut Observer<'o>) -> Self {
         let immutable = globals::immutable(module);
-        let (changes, done) = Default::default();
-        Work { module, options, immutable, limits: RefCell::default(), observer, late: false, changes, done }
+        let settled = Arena::filled(&module.symbols, 0);
+        Work { module, options, immutable, limits: RefCell::default(), observer, late: false, settled }
     }
 
     /// What passes may know has changed.
     fn learned(&mut self) {
-        self.done.retain(|(_, row), _| !LEARNING.contains(&PASSES[*row].name));
+        for settled in self.settled.values_mut() {
+            LEARNING.iter().for_each(|row| *settled &= !(1 << row));
+        }
     }
 
     /// Makes what every call passes alike known to the callees.
     fn arguments(&mut self) {
         if self.options.level > 0 {
             for symbol in arguments::run(self.module) {
-                if let Some(index) = self.module.functions.iter().position(|f| f.symbol == symbol) {
+                if let Some(index) = self.module.functions.position(symbol) {
                     self.observe(index, "arguments");
                 }
             }
@@ -295,10 +317,11 @@ impl<'a, 'o> Work<'a, 'o> {
     /// Simplifies each function, inlines into it, and again as long as calls are found.
     fn inline(&mut self) {
         let mut ready: BTreeSet<SymbolId> = BTreeSet::new();
+        let mut references = globals::References::new(self.module);
         for index in inline::bottom_up(self.module) {
             self.repeat(index, SCALAR);
             for _ in 0..ROUNDS {
-                let references = globals::references(self.module);
+                references.update(self.module, index);
                 let is_ready = |symbol| ready.contains(&symbol);
                 let decision =
                     inline::Decision { options: self.options, references: &references, ready: &is_ready };
@@ -311,15 +334,16 @@ impl<'a, 'o> Work<'a, 'o> {
             if self.sequence(index, LOOPS) {
                 self.repeat(index, SCALAR);
             }
+            references.update(self.module, index);
             ready.insert(self.module.functions[index].symbol);
         }
     }
 
     /// Runs passes in turn until none changes the function.
-    fn repeat(&mut self, index: usize, names: &[&str]) -> bool {
+    fn repeat(&mut self, index: usize, rows: &[usize]) -> bool {
         let mut changed = false;
         for _ in 0..ROUNDS {
-            if !self.sequence(index, names) {
+            if !self.sequence(index, rows) {
                 break;
             }
             changed = true;
@@ -328,11 +352,9 @@ impl<'a, 'o> Work<'a, 'o> {
     }
 
     /// Runs passes in turn.
-    fn sequence(&mut self, index: usize, names: &[&str]) -> bool {
+    fn sequence(&mut self, index: usize, rows: &[usize]) -> bool {
         let mut changed = false;
-        for name in names {
-            let row = PASSES.iter().position(|pass| pass.name == *name);
-            let row = row.expect("pipelines name passes of the table");
+        for &row in rows {
             if PASSES[row].level <= self.options.level {
                 changed |= self.apply_once(index, row);
             }
@@ -343,13 +365,12 @@ impl<'a, 'o> Work<'a, 'o> {
     /// Runs a pass unless it had nothing to do and nothing has changed since.
     fn apply_once(&mut self, index: usize, row: usize) -> bool {
         let symbol = self.module.functions[index].symbol;
-        let version = |work: &Self| work.changes.get(&symbol).copied().unwrap_or_default();
-        if self.done.get(&(symbol, row)) == Some(&version(self)) {
+        if self.settled[symbol] & (1 << row) != 0 {
             return false;
         }
         let changed = self.apply(index, &PASSES[row]);
-        if !changed || SETTLING.contains(&PASSES[row].name) {
-            self.done.insert((symbol, row), version(self));
+        if !changed || SETTLING.contains(&row) {
+            self.settled[symbol] |= 1 << row;
         }
         changed
     }
@@ -372,7 +393,7 @@ impl<'a, 'o> Work<'a, 'o> {
     /// Takes note of a change; shows the function to the observer and to the verifier.
     fn observe(&mut self, index: usize, pass: &'static str) {
         let f = &self.module.functions[index];
-        *self.changes.entry(f.symbol).or_default() += 1;
+        self.settled[f.symbol] = 0;
         (self.observer)(pass, self.module, f);
         if self.options.check {
             let violations = verify_function(self.module, f, verify::Options::default());
@@ -385,13 +406,6 @@ impl<'a, 'o> Work<'a, 'o> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pipelines_name_passes() {
-        for name in [EARLY, SCALAR, LOOPS, LOWER, LATE, LAST, SETTLING, LEARNING].concat() {
-            assert!(pass(name).is_some(), "{name}");
-        }
-    }
 
     #[test]
     fn every_pass_keeps_the_meaning_of_random_modules() {

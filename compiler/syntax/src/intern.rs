@@ -171,7 +171,7 @@ impl Interner {
         loop {
             let Some(&e) = self.table.get(slot) else { return Symbol::EMPTY };
             if e.id == 0 {
-                return self.insert(text.get(at..at + len).unwrap_or(&[]), hash, slot);
+                return self.insert(text, at, len, hash, slot);
             }
             if e.hash == hash && self.same(e.id, text, at, len) {
                 return Symbol(e.id);
@@ -202,17 +202,16 @@ impl Interner {
         tail(text, at, len) == word(&self.text, off)
     }
 
-    #[cold]
-    fn insert(&mut self, text: &[u8], hash: u32, slot: usize) -> Symbol {
-        if text.is_empty() {
+    fn insert(&mut self, text: &[u8], at: usize, len: usize, hash: u32, slot: usize) -> Symbol {
+        if len == 0 {
             return Symbol::EMPTY;
         }
         let id = self.names.len() as u32;
-        let (off, len) = (self.text.len() as u32, text.len() as u32);
-        for at in (0..text.len()).step_by(8) {
-            self.text.extend_from_slice(&tail(text, at, (text.len() - at).min(8)).to_le_bytes());
+        let (off, end) = (self.text.len() as u32, at + len);
+        for at in (at..end).step_by(8) {
+            self.text.extend_from_slice(&tail(text, at, (end - at).min(8)).to_le_bytes());
         }
-        self.names.push((off, len));
+        self.names.push((off, len as u32));
         self.class.push(Cell::new(0));
         if let Some(slot) = self.table.get_mut(slot) {
             *slot = Entry { hash, id };
@@ -307,9 +306,16 @@ fn word(text: &[u8], at: usize) -> u64 {
     }
 }
 
-#[cold]
+/// As [`word`] where the text has fewer than eight bytes left: its first four and its last four.
 fn end_word(text: &[u8], at: usize) -> u64 {
-    text.iter().skip(at).rev().fold(0, |acc, b| (acc << 8) | u64::from(*b))
+    let rest = text.get(at..).unwrap_or(&[]);
+    match (rest.first_chunk(), rest.last_chunk()) {
+        (Some(first), Some(last)) => {
+            let [first, last] = [first, last].map(|four| u64::from(u32::from_le_bytes(*four)));
+            first | last << (8 * (rest.len() - 4))
+        }
+        _ => rest.iter().rev().fold(0, |acc, b| (acc << 8) | u64::from(*b)),
+    }
 }
 
 /// The next `len` bytes from `at` as a number, one to eight.
@@ -367,6 +373,11 @@ mod tests {
         }
         let text = b"xxabcdefghiyy";
         assert_eq!(it.intern_at(text, 2, 9, hash(text, 2, 9)), ids[4]);
+        let text = b"a_name_of_many_bytes_and_more";
+        for len in 1..=20 {
+            let (own, cut) = (it.intern_at(text, 2, len, hash(text, 2, len)), &text[2..2 + len]);
+            assert_eq!((it.lookup(cut), it.text(own)), (Some(own), cut));
+        }
     }
 
     #[test]

@@ -505,7 +505,9 @@ impl SourceMap {
         let Some((id, at)) = self.offset(self.invocation(loc).lo) else { return "" };
         let (line, _) = self.line_index(id, at);
         let range = self.line_bytes(id, line);
-        self.printable(id).get(range).unwrap_or("").trim_end_matches(['\n', '\r'])
+        let bytes = self.text(id).get(range.clone()).unwrap_or(&[]);
+        let text = std::str::from_utf8(bytes).unwrap_or_else(|_| self.printable(id).get(range).unwrap_or(""));
+        text.trim_end_matches(['\n', '\r'])
     }
 
     fn line_bytes(&self, file: FileId, line: usize) -> Range<usize> {

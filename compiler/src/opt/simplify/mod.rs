@@ -62,27 +62,43 @@ fn instruction(ed: &mut Editor<'_>, cx: &Cx<'_>, uses: &Arena<Value, u32>, inst:
         return Edit::Keep;
     }
     for _ in 0..STEPS {
-        let data = ed.f.insts[inst].clone();
-        if let InstData::Intrinsic {
-            op: Intrinsic::Memcpy | Intrinsic::Memmove | Intrinsic::Memset,
-            args,
-            ..
-        } = &data
-            && ed.f.constant(args[2]) == Some(0)
-        {
-            return Edit::Remove;
-        }
-        if let Some(result) = ed.f.result(inst)
-            && let Some(with) = value(ed, cx, uses, &data, result)
-        {
-            return Edit::Replace(with);
-        }
-        match reshape(ed, cx, &data) {
-            Some(new) if new != data => ed.set(inst, new),
-            _ => break,
+        // Nothing that is asked below looks at the instruction through the function: no need for a copy.
+        let data = std::mem::replace(&mut ed.f.insts[inst], InstData::Unreachable);
+        let step = step(ed, cx, uses, inst, &data);
+        ed.f.insts[inst] = data;
+        match step {
+            Step::Stop(edit) => return edit,
+            Step::Reshape(new) => ed.set(inst, new),
         }
     }
     Edit::Keep
+}
+
+/// What one look at an instruction finds.
+enum Step {
+    /// There is no more to do.
+    Stop(Edit),
+    /// It becomes this; look again.
+    Reshape(InstData),
+}
+
+fn step(ed: &mut Editor<'_>, cx: &Cx<'_>, uses: &Arena<Value, u32>, inst: Inst, data: &InstData) -> Step {
+    if let InstData::Intrinsic {
+        op: Intrinsic::Memcpy | Intrinsic::Memmove | Intrinsic::Memset, args, ..
+    } = data
+        && ed.f.constant(args[2]) == Some(0)
+    {
+        return Step::Stop(Edit::Remove);
+    }
+    if let Some(result) = ed.f.result(inst)
+        && let Some(with) = value(ed, cx, uses, data, result)
+    {
+        return Step::Stop(Edit::Replace(with));
+    }
+    match reshape(ed, cx, data) {
+        Some(new) if new != *data => Step::Reshape(new),
+        _ => Step::Stop(Edit::Keep),
+    }
 }
 
 /// Another value that the instruction's result equals.

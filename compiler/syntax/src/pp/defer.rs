@@ -100,11 +100,18 @@ impl Pp<'_, '_> {
         let Some(mut later) = self.later.take() else { return };
         while let Some(at) = self.files.last().and_then(FileFrame::waits_at) {
             let cut = self.files.last().is_some_and(|f| f.inside.is_some());
+            if !cut
+                && let Some((name, end)) = skim::plain_define(&text, at)
+                && self.define_later(&text, name, end)
+            {
+                continue;
+            }
             match skim::next(&text, at, cut) {
                 Next::End => self.read_next(at, text.len(), true),
                 Next::Directive(hash) => {
                     let end = skim::line_end(&text, hash);
-                    if self.define_later(&text, hash, end) {
+                    if skim::defined_name(&text, hash).is_some_and(|name| self.define_later(&text, name, end))
+                    {
                         continue;
                     }
                     self.read_next(hash, end, true);
@@ -116,7 +123,7 @@ impl Pp<'_, '_> {
                         None => skim::outline(&text, start, &mut later.outline),
                     }
                     if self.can_wait(&text, &later.outline) {
-                        self.wait(&mut later, &text, (start, bol));
+                        self.wait(&mut later, (start, bol));
                         continue;
                     }
                     self.read_next(start, later.outline.end, bol);
@@ -160,11 +167,11 @@ impl Pp<'_, '_> {
         }
     }
 
-    /// Takes note of a `#define` of a new name; `false` if the directive is something else.
-    fn define_later(&mut self, text: &[u8], hash: usize, end: usize) -> bool {
-        let Some(name) = skim::defined_name(text, hash) else { return false };
+    /// Takes note of a `#define` of a new name, which goes on until `end`; `false` if the name is not new.
+    fn define_later(&mut self, text: &[u8], name: Range<usize>, end: usize) -> bool {
         let Some(file) = self.files.last().map(|f| f.file) else { return false };
-        let sym = self.cx.names.intern(text.get(name.clone()).unwrap_or(&[]));
+        let (start, len) = (name.start, name.len());
+        let sym = self.cx.names.intern_at(text, start, len, intern::hash(text, start, len));
         if self.cx.names.class(sym) & (class::MACRO | class::POISONED) != 0 || super::macros::is_reserved(sym)
         {
             return false;
@@ -176,7 +183,7 @@ impl Pp<'_, '_> {
     }
 
     /// Adds the outlined declaration to what waits.
-    fn wait(&mut self, later: &mut Later, text: &[u8], (start, bol): (usize, bool)) {
+    fn wait(&mut self, later: &mut Later, (start, bol): (usize, bool)) {
         let Some(file) = self.files.last().map(|f| f.file) else { return };
         let at = later.chunks.len() as u32;
         let outline = &later.outline;
@@ -189,11 +196,11 @@ impl Pp<'_, '_> {
             time: self.macros.time(),
             body: outline.body,
         });
-        later.names.extend(outline.names.iter().map(|(space, name)| Declared {
-            hash: intern::hash(text, name.start, name.len()),
-            start: name.start as u32,
-            len: name.len() as u32,
-            space: *space,
+        later.names.extend(outline.names.iter().map(|name| Declared {
+            hash: name.hash,
+            start: name.range.start as u32,
+            len: name.range.len() as u32,
+            space: name.space,
             chunk: at,
         }));
         let end = outline.end;
@@ -205,7 +212,7 @@ impl Pp<'_, '_> {
         if outline.odd || outline.cut.is_some() {
             return false;
         }
-        let declares = outline.names.iter().any(|(space, _)| *space == Space::Ordinary);
+        let declares = outline.names.iter().any(|name| name.space == Space::Ordinary);
         let variable = !outline.body && (!outline.function || outline.pointer);
         let may = match outline.storage {
             Storage::Typedef | Storage::Extern => declares && !outline.init && !outline.body,
@@ -214,11 +221,12 @@ impl Pp<'_, '_> {
             Storage::None => !outline.init && !outline.body && !(variable && outline.declarators != 0),
         };
         let emits = matches!(outline.storage, Storage::Static | Storage::None);
+        let hash = |word: &Range<usize>| intern::hash(text, word.start, word.len());
         may && outline
             .names
             .iter()
-            .all(|(_, name)| self.known(text, name).is_none_or(|sym| self.is_itself(sym)))
-            && outline.others.iter().all(|other| match self.known(text, other) {
+            .all(|name| self.known(text, &name.range, name.hash).is_none_or(|sym| self.is_itself(sym)))
+            && outline.others.iter().all(|other| match self.known(text, other, hash(other)) {
                 Some(sym) => self.is_harmless(sym, emits, MACRO_DEPTH),
                 None => !(emits && is_emitting(text.get(other.clone()).unwrap_or(&[]))),
             })
@@ -226,8 +234,7 @@ impl Pp<'_, '_> {
     }
 
     /// The symbol of a word, if it has one: macros and keywords have.
-    fn known(&self, text: &[u8], word: &Range<usize>) -> Option<Symbol> {
-        let hash = intern::hash(text, word.start, word.len());
+    fn known(&self, text: &[u8], word: &Range<usize>, hash: u32) -> Option<Symbol> {
         self.cx.names.lookup_at(text, word.start, word.len(), hash)
     }
 

@@ -8,6 +8,8 @@
 
 use std::ops::Range;
 
+use crate::intern;
+
 /// What stands next at file level.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Next {
@@ -24,6 +26,14 @@ pub(super) enum Next {
 pub(super) enum Space {
     Ordinary,
     Tag,
+}
+
+/// A name and the hash of its spelling.
+#[derive(Clone, Debug)]
+pub(super) struct Name {
+    pub(super) space: Space,
+    pub(super) range: Range<usize>,
+    pub(super) hash: u32,
 }
 
 /// The storage class specifier of a declaration.
@@ -53,7 +63,7 @@ pub(super) struct Outline {
     /// Not understood.
     pub(super) odd: bool,
     /// The names it declares.
-    pub(super) names: Vec<(Space, Range<usize>)>,
+    pub(super) names: Vec<Name>,
     /// Other identifiers outside brackets: type names, and macros.
     pub(super) others: Vec<Range<usize>>,
     /// What stands between the brackets of its attributes.
@@ -143,6 +153,24 @@ pub(super) fn defined_name(text: &[u8], at: usize) -> Option<Range<usize>> {
     (plain && matches!(text.get(end), Some(b' ' | b'\t' | b'\n' | b'(') | None)).then_some(start..end)
 }
 
+/// If a `#define` as most are starts at `at`: the name it defines, and where the next line begins. It stands
+/// at the start of its line, and a blank stands before the name.
+pub(super) fn plain_define(text: &[u8], at: usize) -> Option<(Range<usize>, usize)> {
+    let rest = text.get(at..)?.strip_prefix(b"#define ")?;
+    if !starts_line(text, at) {
+        return None;
+    }
+    let start = text.len() - rest.len();
+    let name = start..start + word_len(text, start);
+    let behind = text.get(name.end..)?;
+    if name.is_empty() || !matches!(behind.first(), Some(b' ' | b'\t' | b'\n' | b'(')) {
+        return None;
+    }
+    let stop = name.end + behind.iter().position(|b| LINE[usize::from(*b)])?;
+    let end = if text.get(stop) == Some(&b'\n') { stop + 1 } else { line_end(text, name.end) };
+    Some((name, end))
+}
+
 /// Outlines the declaration that starts at `at`.
 pub(super) fn outline(text: &[u8], at: usize, out: &mut Outline) {
     out.clear();
@@ -184,6 +212,12 @@ static BLANK: [bool; 256] = of(b" \t\r\x0b\x0c");
 
 /// What may be white space of another kind: line ends, comments, splices.
 static BREAK: [bool; 256] = of(b"\n/\\");
+
+/// What may end a line, or hide its end.
+static LINE: [bool; 256] = of(b"\n/\\\"'");
+
+/// What may end an enumerator's value, or is more than operators and operands.
+static VALUE: [bool; 256] = of(b",}(){#\"'\n/\\");
 
 const fn of(bytes: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
@@ -430,6 +464,11 @@ impl<'t> Scan<'t, '_> {
     }
 
     /// The declarator is complete as far as its name goes.
+    fn declare(&mut self, space: Space, range: Range<usize>) {
+        let hash = intern::hash(self.reader.text, range.start, range.len());
+        self.out.names.push(Name { space, range, hash });
+    }
+
     fn name(&mut self) {
         if self.named {
             return;
@@ -437,7 +476,7 @@ impl<'t> Scan<'t, '_> {
         self.named = true;
         if let Some(name) = self.candidate.take() {
             self.out.declarators += 1;
-            self.out.names.push((Space::Ordinary, name));
+            self.declare(Space::Ordinary, name);
         }
     }
 
@@ -543,7 +582,9 @@ impl<'t> Scan<'t, '_> {
                 }
             }
         }
-        self.out.names.extend(tag.map(|tag| (Space::Tag, tag)));
+        if let Some(tag) = tag {
+            self.declare(Space::Tag, tag);
+        }
         self.reader.at += 1;
         if is_enum { self.enumerators() } else { self.members() }
     }
@@ -579,11 +620,14 @@ impl<'t> Scan<'t, '_> {
                     let word = self.reader.word();
                     // A macro may stand for any number of enumerators.
                     self.out.odd |= self.reader.peek() == Some(b'(');
-                    self.out.names.push((Space::Ordinary, word));
+                    self.declare(Space::Ordinary, word);
                     wanted = false;
                 }
+                // The value, up to what may matter in it.
                 _ if is_word(b) => {
-                    self.reader.word();
+                    let rest = self.reader.text.get(self.reader.at..).unwrap_or(&[]);
+                    let len = rest.iter().position(|b| VALUE[usize::from(*b)]);
+                    self.reader.at += len.unwrap_or(rest.len()).max(1);
                 }
                 _ => {
                     // No value starts with a closing bracket; digraphs are not understood.
@@ -659,7 +703,7 @@ impl<'t> Scan<'t, '_> {
                         return false;
                     }
                 };
-                self.out.names.push((Space::Tag, start + begin..start + end));
+                self.declare(Space::Tag, start + begin..start + end);
                 is_enum
             }
         }

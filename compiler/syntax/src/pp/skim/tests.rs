@@ -12,7 +12,7 @@ fn of(text: &str) -> String {
         (None, true) => "odd".to_string(),
         (None, false) => format!("{:?}", out.storage),
     };
-    for (space, name) in &out.names {
+    for Name { space, range: name, .. } in &out.names {
         let mark = if *space == Space::Tag { "tag " } else { "" };
         show.push_str(&format!(" {mark}{}", &text[name.clone()]));
     }

@@ -1,4 +1,4 @@
-//! The interpreter against other people's tests of the instruction set.
+//! Interpreter and compiled code against other people's tests of the instruction set.
 //!
 //! - The public bpf_conformance cases: assembly, memory, expected r0.
 //! - The kernel's table of instruction tests, as the kernel ran them.
@@ -10,7 +10,7 @@ use std::path::Path;
 use common::{oracles, vm};
 use skep_runtime::Image;
 use skep_runtime::object::{Code, Function, Program};
-use skep_runtime::vm::{Engine, Input, Outcome};
+use skep_runtime::vm::{Input, Outcome};
 use skep_stdlib::ByteOrder;
 use skep_stdlib::isa::{Insn, decode_program, mnemonic};
 use skep_stdlib::programs::ProgType;

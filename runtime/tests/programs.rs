@@ -3,11 +3,11 @@
 mod common;
 
 use common::{clang, ipv4, link, vm, vm_in};
+use skep_runtime::Object;
 use skep_runtime::host::Deterministic;
 use skep_runtime::kernel::Kernel;
 use skep_runtime::object::LinkOptions;
 use skep_runtime::vm::{Engine, Input, Outcome, Value};
-use skep_runtime::{Object, Vm};
 
 const HEADERS: &str = r#"
 #include <linux/bpf.h>
@@ -426,7 +426,7 @@ SEC("ksyscall/openat") int BPF_KSYSCALL(call, int dfd, const char *name) {
 #[test]
 fn faults_are_data() {
     let run = |name: &str, body: &str| -> Option<Outcome> {
-        let mut vm: Vm = vm(link(&compile(name, &format!("{XDP} {{ {body} }}"))?));
+        let mut vm = vm(link(&compile(name, &format!("{XDP} {{ {body} }}"))?));
         Some(vm.run(0, &Input { data: vec![0; 60], budget: 10_000, ..Input::default() }).unwrap())
     };
     let fault = |name: &str, body: &str| Some(run(name, body)?.result.unwrap_err().to_string());

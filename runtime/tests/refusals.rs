@@ -94,7 +94,7 @@ fn weak_symbols_may_be_missing() {
          {PROGRAM} {{ return absent ? absent() : &gone ? 1 : 2; }}"
     );
     let Some(bytes) = clang("weak", &format!("{HEADERS}{source}"), &[]) else { return };
-    use skep_runtime::vm::{Engine, Input};
+    use skep_runtime::vm::Input;
     let mut vm = common::vm(common::link(&bytes));
     assert_eq!(vm.run(0, &Input::default()).unwrap().result, Ok(2));
     let strong = format!("{HEADERS}extern int absent(void) __ksym; {PROGRAM} {{ return absent(); }}");

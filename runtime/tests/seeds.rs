@@ -3,7 +3,7 @@
 mod common;
 
 use common::{ipv4, link, seed, vm, vmlinux};
-use skep_runtime::vm::{Engine, Input, MapPreset, Value};
+use skep_runtime::vm::{Input, MapPreset, Value};
 
 const XDP_DROP: u64 = 1;
 const XDP_PASS: u64 = 2;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use libtest_mimic::{Failed, Trial};
+use skep_runtime::vm::Vm;
 use skep_tests::root;
 
 use super::run::{compare, skep, words};
@@ -33,7 +34,15 @@ fn check(path: &Path) -> Result<(), String> {
         if done.code != 0 {
             return Err(format!("`skep {line}` ends with {}\n{}{}", done.code, done.out, done.err));
         }
-        transcript.push_str(&format!("$ skep {line}\n{}", without_counts(&done.out)));
+        let printed = without_counts(&done.out);
+        if arguments[0] == "run" && Vm::can_compile() {
+            let compiled =
+                skep(&[&arguments[..1], &["--btf", "none", "--engine", "jit"], &arguments[1..]].concat());
+            if (compiled.code, without_counts(&compiled.out)) != (0, printed.clone()) {
+                return Err(format!("`skep {line}` compiled:\n{}{}", compiled.out, compiled.err));
+            }
+        }
+        transcript.push_str(&format!("$ skep {line}\n{printed}"));
     }
     if transcript.is_empty() {
         return Err("the example quotes no command line".into());

@@ -10,7 +10,7 @@ use std::process::Command;
 use skep_compiler::{Options, compile};
 use skep_runtime::host::Deterministic;
 use skep_runtime::object::LinkOptions;
-use skep_runtime::verify::Verified;
+use skep_runtime::verify::{self, Verified};
 use skep_runtime::vm::{Engine, Input, Vm};
 use skep_runtime::{Image, Object};
 use skep_stdlib::isa::Cpu;
@@ -93,15 +93,44 @@ pub fn link(object: &[u8]) -> Result<Image, String> {
 /// The results of each function.
 pub type Results = Vec<Result<Vec<u64>, String>>;
 
-/// The results of functions in our virtual machine.
+/// The results of functions in our virtual machine: interpreted, and the same from compiled code, with
+/// and without a proof.
 pub fn interpret(image: Image, names: &[String], arguments: &[(u64, u64)]) -> Result<Results, String> {
-    let host = Box::new(Deterministic::default());
-    let mut vm = Vm::new(Verified::unchecked(image), host).map_err(|error| error.to_string())?;
+    let host = || Box::new(Deterministic::default());
+    let unchecked = || Verified::unchecked(image.clone());
+    let mut vms = vec![Vm::new(unchecked(), host()).map_err(|error| error.to_string())?];
+    if Vm::can_compile() {
+        vms.push(Vm::compiled(unchecked(), host()).map_err(|error| error.to_string())?);
+        vms.push(Vm::compiled(provable(image), host()).map_err(|error| error.to_string())?);
+    }
     let run = |name: &String| {
-        let program = vm.program(&program_of(name)).ok_or("its program is missing")?;
-        calls(&mut vm, program, arguments)
+        let mut results = vms.iter_mut().filter_map(|vm| {
+            let program = vm.program(&program_of(name))?;
+            Some((vm.name(), calls(vm, program, arguments)))
+        });
+        let (_, first) = results.next().ok_or("its program is missing")?;
+        match results.find(|(_, result)| *result != first) {
+            Some((engine, other)) => Err(format!("{engine}: {other:?}, interpreted {first:?}")),
+            None => first,
+        }
     };
     Ok(names.iter().map(run).collect())
+}
+
+/// The image without the programs that are not verified.
+fn provable(mut image: Image) -> Verified {
+    let options = verify::Options::default();
+    match verify::verify(image.clone(), &options) {
+        Ok(verified) => verified,
+        Err(reports) => {
+            let mut index = 0;
+            image.programs.retain(|_| {
+                index += 1;
+                reports.iter().all(|report| report.program != index - 1)
+            });
+            verify::verify(image, &options).expect("what is left was verified")
+        }
+    }
 }
 
 /// The results of one program, called with each pair of arguments.

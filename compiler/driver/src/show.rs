@@ -68,7 +68,11 @@ pub fn outcome(program: &Program, outcome: &Outcome, io: &mut Io<'_>) -> Result 
         writeln!(io.out, "redirect{through}: {}", redirect.index)?;
     }
     let verdict = verdict(program, outcome);
-    writeln!(io.out, "{}: {verdict}, {} instructions", program.name, outcome.insns)?;
+    match outcome.insns {
+        // Compiled programs do not count.
+        0 => writeln!(io.out, "{}: {verdict}", program.name)?,
+        count => writeln!(io.out, "{}: {verdict}, {count} instructions", program.name)?,
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 use skep_stdlib::isa::{AtomicOp, Operand, Reg as R, Size, Width};
 
 use super::args::BUFFER;
+use super::facts::is_own;
 use super::reg::{Num, Pointer, PtrKind, Reg};
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
@@ -198,6 +199,7 @@ impl Walk<'_> {
             }
         }
         let access = access(&pointer, base, off, size.bytes(), true);
+        self.check_way(slot, &access)?;
         match pointer.kind {
             PtrKind::Ctx
             | PtrKind::Packet(_)
@@ -371,7 +373,9 @@ impl Walk<'_> {
     /// Do all paths access memory the same way at this instruction?
     fn check_way(&mut self, slot: u32, access: &Access) -> Check {
         let way = access.kind.way();
-        match *self.ways.entry(slot).or_insert(way) == way {
+        let (known, own) = self.ways.entry(slot).or_insert((way, true));
+        *own &= is_own(access.kind);
+        match *known == way {
             true => Ok(()),
             false => Err(Cause::MixedAccess { access: *access }),
         }

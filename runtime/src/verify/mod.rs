@@ -37,6 +37,7 @@ mod cover;
 mod ctx;
 mod depth;
 mod dynptr;
+mod facts;
 mod fields;
 mod follow;
 mod global;
@@ -80,6 +81,7 @@ use skep_stdlib::programs::sections::{self, Match};
 use skep_stdlib::programs::{Context as CtxKind, ProgType};
 
 use crate::object::{Image, MapDef, Program};
+pub use facts::{Fact, Facts};
 use reg::{PtrKind, Reg};
 pub use report::{Access, Cause, Note, RULES, Report, Rule, Step};
 use scalar::Scalar;
@@ -89,25 +91,30 @@ use walk::{Check, Walk};
 
 /// An image all of whose programs are safe to run.
 ///
-/// Outside this module the only way to one without a proof is [`Verified::unchecked`], whose users
-/// must check every access at run time.
+/// Outside this module the only way to one without a proof is [`Verified::unchecked`]. It has no
+/// [`Facts`], and every engine keeps such programs inside of the virtual machine by checks at run time.
 #[derive(Clone, Debug)]
 pub struct Verified {
     image: Image,
-    proven: bool,
+    /// By program; none if nothing was proven.
+    facts: Option<Vec<Facts>>,
 }
 
 impl Verified {
-    /// Takes an image **without verifying it**. Only engines that check every access at run time
-    /// accept it: the checked interpreter does; a compiled engine must refuse
-    /// ([`Verified::is_proven`]).
+    /// Takes an image **without verifying it**. The interpreter checks every access anyway; compiled
+    /// code of it compares every address with the bounds of the virtual machine's memory.
     pub fn unchecked(image: Image) -> Verified {
-        Verified { image, proven: false }
+        Verified { image, facts: None }
     }
 
     /// Whether the verifier accepted every program.
     pub fn is_proven(&self) -> bool {
-        self.proven
+        self.facts.is_some()
+    }
+
+    /// What was proven of each program's instructions; none if nothing was.
+    pub fn facts(&self) -> Option<&[Facts]> {
+        self.facts.as_deref()
     }
 
     /// The linked object.
@@ -155,12 +162,24 @@ pub fn verdicts(image: &Image, options: &Options) -> Vec<Verdict> {
 
 /// Verifies every program; an image with an unsafe one is not [`Verified`].
 pub fn verify(image: Image, options: &Options) -> Result<Verified, Vec<Report>> {
-    let reports: Vec<Report> = verdicts(&image, options).into_iter().filter_map(|v| v.report).collect();
-    if reports.is_empty() { Ok(Verified { image, proven: true }) } else { Err(reports) }
+    let (mut facts, mut reports) = (Vec::new(), Vec::new());
+    for index in 0..image.programs.len() {
+        match prove(&image, index, options).0 {
+            Ok(proven) => facts.push(proven),
+            Err(report) => reports.push(report),
+        }
+    }
+    if reports.is_empty() { Ok(Verified { image, facts: Some(facts) }) } else { Err(reports) }
 }
 
 /// Verifies the program with this index.
 pub fn verify_program(image: &Image, index: usize, options: &Options) -> (Result<(), Report>, Stats) {
+    let (result, stats) = prove(image, index, options);
+    (result.map(|_| ()), stats)
+}
+
+/// Verifies a program, and keeps what was found out.
+fn prove(image: &Image, index: usize, options: &Options) -> (Result<Facts, Report>, Stats) {
     let program = &image.programs[index];
     let fail = |slot, cause| Report { program: index, slot, cause, path: Vec::new() };
     let Some(section) = sections::find(&program.section) else {
@@ -190,7 +209,8 @@ pub fn verify_program(image: &Image, index: usize, options: &Options) -> (Result
     }
     let mut walk = Walk::new(cx);
     let result = walk.run();
-    (result, walk.stats)
+    let accesses = walk.ways.iter().map(|(&slot, &(_, own))| (slot, own));
+    (result.map(|()| Facts::new(program.code.len(), accesses)), walk.stats)
 }
 
 /// Does a tag name the function that handles the program's exceptions?

@@ -89,8 +89,9 @@ pub struct Walk<'a> {
     pub event: Event,
     /// Deepest byte of stack that each function uses, by its first slot.
     pub depths: BTreeMap<u32, u32>,
-    /// How each instruction that was walked accesses memory.
-    pub ways: BTreeMap<u32, Way>,
+    /// How each instruction that was walked accesses memory, and whether all of that is the
+    /// program's own.
+    pub ways: BTreeMap<u32, (Way, bool)>,
     /// Global functions that were called.
     pub globals: BTreeSet<u32>,
     /// Functions that the kernel will call.

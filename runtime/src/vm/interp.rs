@@ -27,9 +27,9 @@ pub const FRAME_SIZE: u64 = 512;
 /// Distance of frames in VM memory; the gap makes overruns fault.
 pub const FRAME_STRIDE: u64 = 1024;
 /// Iterations of one `may_goto` loop that the kernel allows.
-const MAY_GOTO_LIMIT: u32 = 8_388_608;
+pub(super) const MAY_GOTO_LIMIT: u32 = 8_388_608;
 /// Tail calls that the kernel allows in one run.
-const MAX_TAIL_CALLS: u32 = 33;
+pub(super) const MAX_TAIL_CALLS: u32 = 33;
 
 /// Stands for a jump target that starts no instruction.
 const NOWHERE: u32 = u32::MAX;
@@ -295,9 +295,7 @@ impl<'p> Interp<'p> {
             Imm64::Func(distance) => {
                 Ok(func_address(exec.program, i64::from(slot) + 1 + i64::from(distance)))
             }
-            Imm64::BtfId { id, .. } => env.kernel_symbols.get(&id).copied().ok_or_else(|| {
-                FaultKind::Unsupported(format!("address of kernel variable with BTF id {id}"))
-            }),
+            Imm64::BtfId { id, .. } => kernel_symbol(env, id),
             Imm64::MapFd(_) | Imm64::MapValue { .. } => unsupported("map by file descriptor"),
         }
     }
@@ -508,8 +506,14 @@ fn truncate(width: Width, value: u64) -> u64 {
     }
 }
 
+/// Address of a kernel variable.
+pub(super) fn kernel_symbol(env: &Env, id: i32) -> Result<u64, FaultKind> {
+    let unknown = || FaultKind::Unsupported(format!("address of kernel variable with BTF id {id}"));
+    env.kernel_symbols.get(&id).copied().ok_or_else(unknown)
+}
+
 #[inline]
-fn load(env: &Env, size: Size, address: u64) -> Result<u64, FaultKind> {
+pub(super) fn load(env: &Env, size: Size, address: u64) -> Result<u64, FaultKind> {
     let memory = &env.memory;
     let value = match size {
         Size::B => memory.load(address).map(|bytes: [u8; 1]| u64::from(bytes[0])),
@@ -528,7 +532,7 @@ fn load(env: &Env, size: Size, address: u64) -> Result<u64, FaultKind> {
 }
 
 #[inline]
-fn store(env: &mut Env, size: Size, address: u64, value: u64) -> Result<(), FaultKind> {
+pub(super) fn store(env: &mut Env, size: Size, address: u64, value: u64) -> Result<(), FaultKind> {
     let memory = &mut env.memory;
     let stored = match size {
         Size::B => memory.store(address, [value as u8]),

@@ -1,4 +1,4 @@
-//! The interpreter as an [`Engine`]: an image with its maps, run as often as asked.
+//! Interpreter and compiled code as an [`Engine`]: an image with its maps, run as often as asked.
 //!
 //! In: a [`Verified`] image and a host. A [`Vm`] owns all memory; maps keep their contents from
 //! run to run, everything else starts afresh. The interpreter checks every access, so it also
@@ -15,7 +15,7 @@ use skep_stdlib::programs::Context;
 use super::env::TaskLayout;
 use super::interp::{FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES};
 use super::{
-    Decoded, Engine, Env, Input, Interp, Layout, Memory, Outcome, Output, RedirectActions, RunError,
+    Decoded, Engine, Env, Fault, Input, Interp, Layout, Memory, Outcome, Output, RedirectActions, RunError,
 };
 use crate::Verified;
 use crate::helpers::HelperTable;
@@ -35,10 +35,60 @@ pub struct Vm {
     env: Env,
     decoded: Vec<Decoded>,
     helpers: HelperTable,
+    #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
+    jit: Option<super::jit::Jit>,
 }
 
 impl Vm {
-    /// Creates the maps and prepares the programs.
+    /// Creates the maps and compiles the programs to machine code. What was proven runs without
+    /// checks; what was not ([`Verified::unchecked`]) cannot leave the VM's memory, and ends with its
+    /// budget, but may damage what is in that memory without a fault.
+    ///
+    /// Fails where machine code cannot be made: see [`Vm::can_compile`].
+    pub fn compiled(verified: Verified, host: Box<dyn Host>) -> Result<Vm, LoadError> {
+        let mut vm = Vm::new(verified, host)?;
+        vm.compile()?;
+        Ok(vm)
+    }
+
+    /// Is there a compiler for this machine?
+    pub const fn can_compile() -> bool {
+        cfg!(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))
+    }
+
+    #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
+    fn compile(&mut self) -> Result<(), LoadError> {
+        use super::jit::{Jit, Source};
+        let source = Source {
+            image: self.verified.image(),
+            facts: self.verified.facts(),
+            helpers: &self.helpers,
+            maps: &self.env.maps,
+            stack: self.env.stack,
+            features: Jit::features(),
+        };
+        self.jit = Some(Jit::new(&source).ok_or_else(no_memory)?);
+        self.decoded = Vec::new();
+        Ok(())
+    }
+
+    #[cfg(not(all(feature = "jit", target_os = "linux", target_arch = "x86_64")))]
+    fn compile(&mut self) -> Result<(), LoadError> {
+        Err(LoadError::unsupported(Place::File(0), "compiling programs for this machine"))
+    }
+
+    /// Runs the chosen engine; also the number of instructions, where it is counted.
+    fn execute(&mut self, program: usize, args: [u64; 5], budget: u64) -> (Result<u64, Fault>, u64) {
+        #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
+        if let Some(jit) = &mut self.jit {
+            return (jit.run(&mut self.env, &self.helpers, program, args, budget), 0);
+        }
+        let mut interp = Interp::new(&self.decoded, &self.helpers, program, budget);
+        let result = interp.run(&mut self.env, args);
+        (result, interp.executed())
+    }
+
+    /// Creates the maps and prepares the programs for the interpreter.
     pub fn new(verified: Verified, host: Box<dyn Host>) -> Result<Vm, LoadError> {
         let image = verified.image();
         if image.order != ByteOrder::Little {
@@ -72,7 +122,14 @@ impl Vm {
             task_layout: TaskLayout::find(image),
         };
         let helpers = HelperTable::new(&image.kfuncs);
-        Ok(Vm { verified, env, decoded, helpers })
+        Ok(Vm {
+            verified,
+            env,
+            decoded,
+            helpers,
+            #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
+            jit: None,
+        })
     }
 
     /// The image that was loaded.
@@ -108,6 +165,10 @@ impl Vm {
 
 impl Engine for Vm {
     fn name(&self) -> &'static str {
+        #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
+        if self.jit.is_some() {
+            return "jit";
+        }
         "interp"
     }
 
@@ -129,14 +190,13 @@ impl Engine for Vm {
         let typed = chosen.ty.info().context == Context::TypedArguments;
         self.env.probe_loads = typed && self.verified.is_proven();
         let args = programs::prepare(&mut self.env, self.verified.image(), chosen, input)?;
-        let mut interp = Interp::new(&self.decoded, &self.helpers, program, input.budget);
-        let result = interp.run(&mut self.env, args);
-        let insns = interp.executed();
+        let ty = chosen.ty;
+        let (result, insns) = self.execute(program, args, input.budget);
         let data = programs::data_after(&self.env);
         self.env.end_run();
         let output = core::mem::take(&mut self.env.output);
         Ok(Outcome {
-            result: result.map(|value| programs::result_of(chosen.ty, value)),
+            result: result.map(|value| programs::result_of(ty, value)),
             data,
             trace: output.trace,
             events: output.events,

@@ -234,6 +234,12 @@ impl Memory {
         Some(())
     }
 
+    /// All bytes, regions and gaps: for code that knows or checks where its accesses go.
+    #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
+    pub(super) fn arena(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
     /// The bytes of a readable range.
     pub fn read(&self, address: u64, len: u64) -> Option<&[u8]> {
         if len == 0 {

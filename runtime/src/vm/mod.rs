@@ -2,6 +2,7 @@
 //!
 //! - [`engine`]: what any engine offers.
 //! - [`interp`]: the checked interpreter; [`alu`]: its arithmetic.
+//! - `jit`: programs as machine code of the host.
 //! - [`memory`]: the arena; [`env`]: memory, maps, host, output.
 //! - [`outcome`]: inputs, outcomes, faults.
 
@@ -9,6 +10,8 @@ pub mod alu;
 mod engine;
 mod env;
 mod interp;
+#[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
+mod jit;
 mod machine;
 mod memory;
 mod outcome;

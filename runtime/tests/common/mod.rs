@@ -8,6 +8,8 @@ use std::sync::{Arc, OnceLock};
 
 use skep_runtime::host::{Deterministic, Host};
 use skep_runtime::object::LinkOptions;
+use skep_runtime::verify;
+use skep_runtime::vm::{Engine, Fault, FaultKind, Input, Outcome, RunError};
 use skep_runtime::{Image, Object, Verified, Vm};
 use skep_stdlib::btf::Btf;
 pub use skep_test_tools::{self as tools, Need, have};
@@ -83,14 +85,68 @@ pub fn link(bytes: &[u8]) -> Image {
     Object::parse(bytes).unwrap().link(&options).unwrap()
 }
 
-/// A VM in a deterministic world.
-pub fn vm(image: Image) -> Vm {
+/// Programs with more slots are not verified by tests that run them.
+const LARGE: u32 = 4096;
+
+/// All engines that can run an image, in a deterministic world.
+pub fn vm(image: Image) -> Engines {
     vm_in(image, Deterministic::default())
 }
 
-/// A VM in this world.
-pub fn vm_in(image: Image, host: impl Host + 'static) -> Vm {
-    Vm::new(Verified::unchecked(image), Box::new(host)).unwrap()
+/// All engines that can run an image, each in a copy of this world.
+pub fn vm_in(image: Image, host: impl Host + Clone + 'static) -> Engines {
+    let mut vms =
+        vec![("interpreter", Vm::new(Verified::unchecked(image.clone()), Box::new(host.clone())).unwrap())];
+    if Vm::can_compile() {
+        let unchecked = Verified::unchecked(image.clone());
+        vms.push(("unverified code", Vm::compiled(unchecked, Box::new(host.clone())).unwrap()));
+        let options = verify::Options { btf: vmlinux(), limit: 100_000, ..verify::Options::default() };
+        let is_small = image.programs.iter().all(|program| program.code.len() < LARGE);
+        if let (true, Ok(verified)) = (is_small, verify::verify(image, &options)) {
+            vms.push(("verified code", Vm::compiled(verified, Box::new(host)).unwrap()));
+        }
+    }
+    Engines { vms }
+}
+
+/// The checked interpreter, and compiled code with and without a proof, which must agree with it.
+pub struct Engines {
+    vms: Vec<(&'static str, Vm)>,
+}
+
+impl Engines {
+    /// Index of the program with this name.
+    pub fn program(&self, name: &str) -> Option<usize> {
+        self.vms[0].1.program(name)
+    }
+
+    /// Was everything verified?
+    pub fn has_proof(&self) -> bool {
+        self.vms.len() == 3
+    }
+
+    /// Runs the program in all of them.
+    pub fn run(&mut self, program: usize, input: &Input) -> Result<Outcome, RunError> {
+        let ((_, first), others) = self.vms.split_first_mut().unwrap();
+        let wanted = first.run(program, input);
+        for (name, vm) in others {
+            let found = vm.run(program, input);
+            let (Ok(wanted), Ok(found)) = (&wanted, &found) else {
+                assert_eq!(wanted.is_ok(), found.is_ok(), "{name}");
+                continue;
+            };
+            let same = match (&wanted.result, &found.result) {
+                (Ok(_), Ok(_)) => found.same_effects(wanted),
+                // Compiled code notices an access outside of its region only where that is also
+                // outside of the virtual machine's memory.
+                (Err(Fault { kind: FaultKind::Access { .. }, .. }), _) => *name == "unverified code",
+                (Err(wanted), Err(found)) => wanted == found || wanted.kind == FaultKind::Budget,
+                (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+            };
+            assert!(same, "{name}: {found:#?}, but in the interpreter {wanted:#?}");
+        }
+        wanted
+    }
 }
 
 /// An Ethernet frame with an IPv4 packet of this protocol.

@@ -81,13 +81,25 @@ pub struct Args {
     /// Most instructions of one run
     #[arg(long, value_name = "N", default_value_t = 100_000_000)]
     budget: u64,
-    /// Run even what the verifier refuses; the interpreter checks every access
+    /// Run even what the verifier refuses; every access is kept inside the program's memory
     #[arg(long)]
     unchecked: bool,
+    /// Interpret the program, checking every access and counting instructions, or compile it
+    #[arg(long, value_enum, default_value_t = EngineName::Interp)]
+    engine: EngineName,
     #[command(flatten)]
     compile: CompileArgs,
     #[command(flatten)]
     verify: VerifyArgs,
+}
+
+/// What runs the program.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum EngineName {
+    /// The interpreter
+    Interp,
+    /// Machine code for this processor
+    Jit,
 }
 
 /// The most processors that a kernel can be built for.
@@ -112,7 +124,12 @@ pub fn run(args: Args, io: &mut Io<'_>) -> Result {
         let help = "set its input with --ctx and --arg";
         return Err(Error::usage(format!("`{}` ({}) takes no packet: {help}", program.name, program.section)));
     }
-    let mut vm = Vm::new(verified, Box::new(host(&args)?)).map_err(Error::usage)?;
+    let host = Box::new(host(&args)?);
+    let vm = match args.engine {
+        EngineName::Interp => Vm::new(verified, host),
+        EngineName::Jit => Vm::compiled(verified, host),
+    };
+    let mut vm = vm.map_err(Error::usage)?;
     if let Some(path) = &args.pcap {
         return replay(&args, path, &mut vm, &programs, input, io);
     }

@@ -1,0 +1,144 @@
+//! Loads, stores and atomic accesses.
+
+use skep_stdlib::isa::{AtomicOp, Operand, Reg, Size};
+
+use super::{ARENA, Cold, Translator, gpr};
+use crate::vm::interp::FRAME_SIZE;
+use crate::vm::jit::What;
+use crate::vm::jit::asm::{Cc, Gpr, Label, Op, Rm};
+use crate::vm::jit::exec::field;
+use crate::vm::memory::BASE;
+
+impl Translator<'_> {
+    /// Where the bytes of an access are. What is not known to lie in the arena is compared with its
+    /// end, and the label for what is outside returned; the address, relative to the arena's start,
+    /// is then in `r11`.
+    fn place(&mut self, slot: u32, size: Size, base: Reg, off: i16) -> (Rm, Option<Label>) {
+        let in_frame = base == Reg::FP
+            && i64::from(off) >= -(FRAME_SIZE as i64)
+            && i32::from(off) <= -(size.bytes() as i32);
+        if in_frame || self.fact(slot).own {
+            return (Rm::Index(ARENA, gpr(base), 0, i32::from(off)), None);
+        }
+        let outside = self.asm.label();
+        self.asm.lea(true, Gpr::R11, Rm::Base(gpr(base), i32::from(off) - BASE as i32));
+        self.asm.cmp_mem(true, Gpr::R11, Rm::Data(field::limit(size)));
+        self.asm.jump_if(Cc::Above, outside);
+        (Rm::Index(ARENA, Gpr::R11, 0, BASE as i32), Some(outside))
+    }
+
+    pub(super) fn load(&mut self, slot: u32, size: Size, signed: bool, dst: Reg, base: Reg, off: i16) {
+        let (from, outside) = self.place(slot, size, base, off);
+        self.asm.load(size.bytes(), signed, gpr(dst), from);
+        if let Some(outside) = outside {
+            let site = self.site(slot, What::Load { size, signed });
+            let back = self.asm.label();
+            self.asm.bind(back);
+            self.cold.push((outside, Cold::Load { site, dst: gpr(dst), back }));
+        }
+    }
+
+    pub(super) fn store(&mut self, slot: u32, size: Size, base: Reg, off: i16, src: Operand) {
+        let (to, outside) = self.place(slot, size, base, off);
+        match src {
+            Operand::Reg(src) => self.asm.store(size.bytes(), to, gpr(src)),
+            Operand::Imm(imm) => self.asm.store_imm(size.bytes(), to, imm),
+        }
+        if let Some(outside) = outside {
+            let site = self.site(slot, What::Store { size });
+            let back = self.asm.label();
+            self.asm.bind(back);
+            self.cold.push((outside, Cold::Store { site, src, back }));
+        }
+    }
+
+    /// As [`Translator::place`], for what must be aligned. The label is for what cannot be accessed.
+    fn aligned(&mut self, slot: u32, size: Size, base: Reg, off: i16, write: bool) -> Rm {
+        let (place, outside) = self.place(slot, size, base, off);
+        if self.fact(slot).own {
+            return place;
+        }
+        let outside = outside.unwrap_or_else(|| {
+            // In the frame, but maybe not aligned.
+            self.asm.lea(true, Gpr::R11, Rm::Base(gpr(base), i32::from(off) - BASE as i32));
+            self.asm.label()
+        });
+        if size != Size::B {
+            self.asm.test_imm(false, Gpr::R11, size.bytes() as i32 - 1);
+            self.asm.jump_if(Cc::NotEqual, outside);
+        }
+        let site = self.site(slot, What::Atomic { size, write });
+        self.cold.push((outside, Cold::Atomic { site }));
+        place
+    }
+
+    /// The processor's loads are acquiring.
+    pub(super) fn load_acquire(&mut self, slot: u32, size: Size, dst: Reg, base: Reg, off: i16) {
+        let from = self.aligned(slot, size, base, off, false);
+        self.asm.load(size.bytes(), false, gpr(dst), from);
+    }
+
+    /// The processor's stores are releasing.
+    pub(super) fn store_release(&mut self, slot: u32, size: Size, base: Reg, off: i16, src: Reg) {
+        let to = self.aligned(slot, size, base, off, true);
+        self.asm.store(size.bytes(), to, gpr(src));
+    }
+
+    pub(super) fn atomic(&mut self, slot: u32, size: Size, op: AtomicOp, base: Reg, off: i16, src: Reg) {
+        let place = self.aligned(slot, size, base, off, true);
+        let (wide, operand) = (size == Size::DW, gpr(src));
+        match op {
+            AtomicOp::Add { fetch: true } => self.asm.lock_xadd(wide, place, operand),
+            AtomicOp::Add { fetch: false } => self.asm.lock_op(wide, Op::Add, place, operand),
+            AtomicOp::Or { fetch: false } => self.asm.lock_op(wide, Op::Or, place, operand),
+            AtomicOp::And { fetch: false } => self.asm.lock_op(wide, Op::And, place, operand),
+            AtomicOp::Xor { fetch: false } => self.asm.lock_op(wide, Op::Xor, place, operand),
+            AtomicOp::Or { fetch: true } => self.fetch(wide, Op::Or, place, operand),
+            AtomicOp::And { fetch: true } => self.fetch(wide, Op::And, place, operand),
+            AtomicOp::Xor { fetch: true } => self.fetch(wide, Op::Xor, place, operand),
+            AtomicOp::Xchg => self.asm.xchg(wide, place, operand),
+            AtomicOp::CmpXchg => {
+                self.asm.lock_cmpxchg(wide, place, operand);
+                if !wide {
+                    // A successful exchange leaves the upper half as it was.
+                    self.asm.mov(false, Gpr::RAX, Gpr::RAX);
+                }
+            }
+        }
+    }
+
+    /// The old value of what is changed by `op`: there is no such instruction, but a loop does it.
+    fn fetch(&mut self, wide: bool, op: Op, place: Rm, operand: Gpr) {
+        let again = self.asm.label();
+        self.asm.lea(true, Gpr::R9, place);
+        self.asm.mov(true, Gpr::R11, Gpr::RAX);
+        let is_result = operand == Gpr::RAX;
+        let operand_now = if is_result { Gpr::R11 } else { operand };
+        self.asm.load(if wide { 8 } else { 4 }, false, Gpr::RAX, Rm::Base(Gpr::R9, 0));
+        self.asm.bind(again);
+        self.asm.mov(wide, Gpr::R10, Gpr::RAX);
+        self.asm.op(wide, op, Gpr::R10, operand_now);
+        self.asm.lock_cmpxchg(wide, Rm::Base(Gpr::R9, 0), Gpr::R10);
+        self.asm.jump_if(Cc::NotEqual, again);
+        if is_result {
+            if !wide {
+                self.asm.mov(false, Gpr::RAX, Gpr::RAX);
+            }
+            return;
+        }
+        self.asm.mov(wide, operand, Gpr::RAX);
+        self.asm.mov(true, Gpr::RAX, Gpr::R11);
+    }
+
+    /// The classic packet loads; past the packet's end the program returns 0.
+    pub(super) fn load_packet(&mut self, slot: u32, size: Size, src: Option<Reg>, imm: i32) {
+        match src {
+            // The sum is cut to 32 bits.
+            Some(src) => self.asm.lea(false, Gpr::R11, Rm::Base(gpr(src), imm)),
+            None => self.asm.mov_imm(Gpr::R11, i64::from(imm) as u64),
+        }
+        let site = self.site(slot, What::LoadPacket { size });
+        self.call_slow(site);
+        self.asm.mov(true, Gpr::RAX, Gpr::R11);
+    }
+}

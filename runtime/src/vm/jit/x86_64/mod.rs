@@ -1,0 +1,471 @@
+//! Translation to x86-64: one template for each instruction, the registers where the calling
+//! convention has them.
+//!
+//! `r1` to `r5` are the first five argument registers, `r0` is the result, `r6` to `r9` and the
+//! frame pointer are saved by callees: so helper calls move nothing. `r12` holds the host address
+//! of VM address 0; `r9`, `r10` and `r11` of the processor are scratch inside a template.
+//!
+//! What may be relied on:
+//! - An access that the verifier proved to stay in the arena is a plain load or store at
+//!   `[r12 + register + offset]`. Any other access compares the address with the arena's end first
+//!   and leaves what is outside to [`What::Load`] and its like: code translated without a proof
+//!   reaches no byte of the host either.
+//! - Without a proof, also every jump backwards and every function is charged to the budget, calls
+//!   are counted, and what the verifier would refuse stops the program.
+//! - Every path out of a template is the next one, a label of the same program, or a stub.
+
+mod alu;
+mod call;
+mod memory;
+
+use alloc::vec::Vec;
+
+use skep_stdlib::isa::{AluOp, CallTarget, Imm64, Insn, Operand, Reg, Size, Width};
+
+use super::asm::{Asm, Assembled, Cc, Gpr, Label, Op, Rm};
+use super::exec::field;
+use super::flow::{self, Flow, Function};
+use super::{Site, Source, What};
+use crate::object::Program;
+use crate::verify::Fact;
+use crate::vm::FaultKind;
+use crate::vm::env::{func_address, map_address};
+
+/// The register that a BPF register lives in.
+const fn gpr(reg: Reg) -> Gpr {
+    match reg.number() {
+        0 => Gpr::RAX,
+        1 => Gpr::RDI,
+        2 => Gpr::RSI,
+        3 => Gpr::RDX,
+        4 => Gpr::RCX,
+        5 => Gpr::R8,
+        6 => Gpr::RBX,
+        7 => Gpr::R13,
+        8 => Gpr::R14,
+        9 => Gpr::R15,
+        _ => Gpr::RBP,
+    }
+}
+
+/// The registers that functions save, as [`Function::saves`] counts them.
+const SAVED: [Gpr; 4] = [Gpr::RBX, Gpr::R13, Gpr::R14, Gpr::R15];
+/// Host address of VM address 0.
+const ARENA: Gpr = Gpr::R12;
+
+/// What the processor has beyond the base set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Features {
+    /// Shifts by any register that leave flags alone.
+    pub bmi2: bool,
+}
+
+/// Translated programs.
+pub struct Translation {
+    /// Machine code; it begins with the entry from the host.
+    pub code: Vec<u8>,
+    /// What the code refers to by number.
+    pub sites: Vec<Site>,
+    /// For each program the first slots of its functions, with their places in the code.
+    pub entries: Vec<Vec<(u32, u32)>>,
+}
+
+/// Code that templates share.
+struct Stubs {
+    /// Calls the helper of a site.
+    helper: Label,
+    /// The same, keeping `r1` to `r5`.
+    keeping: Label,
+    /// Does in the host what a template cannot; keeps all registers but `r9` to `r11`.
+    slow: Label,
+    /// Ends the run with the fault of a site.
+    stop: Label,
+    /// Leaves all frames of this entry.
+    unwind: Label,
+}
+
+/// A rare case of a template, emitted behind the function.
+enum Cold {
+    /// The program ends here.
+    Stop { site: u32 },
+    /// A load from outside of the arena.
+    Load { site: u32, dst: Gpr, back: Label },
+    /// A store to the outside of the arena.
+    Store { site: u32, src: Operand, back: Label },
+    /// An atomic access that cannot be made.
+    Atomic { site: u32 },
+    /// Division by zero.
+    ByZero { width: Width, remainder: bool, dst: Gpr, back: Label },
+    /// Signed division by -1.
+    ByMinusOne { width: Width, remainder: bool, dst: Gpr, back: Label },
+    /// Continues as another program.
+    Tail,
+    /// A call through a register that holds a helper's number.
+    ByNumber { site: u32, back: Label },
+}
+
+/// The work on one set of programs.
+struct Translator<'a> {
+    asm: Asm,
+    source: &'a Source<'a>,
+    stubs: Stubs,
+    sites: Vec<Site>,
+    /// Function entries of all programs.
+    entries: Vec<Vec<Label>>,
+    flows: Vec<Flow>,
+    /// Index of the program being translated.
+    index: usize,
+    /// Places of its instructions.
+    labels: Vec<Label>,
+    function: Function,
+    cold: Vec<(Label, Cold)>,
+    /// Registers whose upper half is known to be zero, as bits.
+    narrow: u16,
+}
+
+/// Translates all programs of an image.
+pub fn translate(source: &Source<'_>) -> Translation {
+    let mut asm = Asm::default();
+    let stubs = Stubs {
+        helper: asm.label(),
+        keeping: asm.label(),
+        slow: asm.label(),
+        stop: asm.label(),
+        unwind: asm.label(),
+    };
+    let programs = &source.image.programs;
+    let flows: Vec<Flow> = programs.iter().map(Flow::of).collect();
+    let entries = flows.iter().map(|flow| asm.label_row(flow.functions.len())).collect();
+    let mut translator = Translator {
+        asm,
+        source,
+        stubs,
+        sites: Vec::new(),
+        entries,
+        flows,
+        index: 0,
+        labels: Vec::new(),
+        function: Function::default(),
+        cold: Vec::new(),
+        narrow: 0,
+    };
+    translator.emit_stubs();
+    for (index, program) in programs.iter().enumerate() {
+        translator.program(index, program);
+    }
+    translator.finish()
+}
+
+impl Translator<'_> {
+    fn finish(self) -> Translation {
+        let Translator { asm, sites, entries, flows, .. } = self;
+        let code: Assembled = asm.finish(super::exec::DATA_SIZE);
+        let places = |(flow, labels): (&Flow, &Vec<Label>)| {
+            let starts = flow.functions.iter().map(|function| function.start);
+            starts.zip(labels.iter().map(|&label| code.offset(label))).collect()
+        };
+        let entries = flows.iter().zip(&entries).map(places).collect();
+        Translation { code: code.bytes, sites, entries }
+    }
+
+    /// Is the program known to be safe?
+    fn is_proven(&self) -> bool {
+        self.source.facts.is_some()
+    }
+
+    /// What the verifier found out about an instruction.
+    fn fact(&self, slot: u32) -> Fact {
+        self.source.facts.and_then(|facts| facts.get(self.index)).map_or(Fact::default(), |f| f.at(slot))
+    }
+
+    fn site(&mut self, slot: u32, what: What) -> u32 {
+        self.sites.push(Site { slot, program: self.index, what });
+        self.sites.len() as u32 - 1
+    }
+
+    /// A label at which the program ends with this fault.
+    fn stop(&mut self, slot: u32, kind: FaultKind) -> Label {
+        let site = self.site(slot, What::Fault(kind));
+        self.rare(Cold::Stop { site })
+    }
+
+    /// A label for code behind the function.
+    fn rare(&mut self, cold: Cold) -> Label {
+        let label = self.asm.label();
+        self.cold.push((label, cold));
+        label
+    }
+
+    fn program(&mut self, index: usize, program: &Program) {
+        self.index = index;
+        self.labels = self.asm.label_row(program.code.len() as usize);
+        for at in 0..self.flows[index].functions.len() {
+            let function = self.flows[index].functions[at];
+            // Only a proof bounds recursion that takes no frames.
+            self.function = Function { frame: function.frame || !self.is_proven(), ..function };
+            self.asm.bind(self.entries[index][at]);
+            self.function(program);
+        }
+    }
+
+    fn function(&mut self, program: &Program) {
+        let Function { start, end, .. } = self.function;
+        self.prologue();
+        self.narrow = 0;
+        let mut falls = true;
+        let mut last = start;
+        for slot in start..end {
+            self.bind_slot(slot);
+            let Some(insn) = program.code.at(slot) else { continue };
+            if slot == start || self.flows[self.index].is_leader[slot as usize] {
+                self.narrow = 0;
+            }
+            self.instruction(slot, insn);
+            self.note_width(insn);
+            falls = !matches!(insn, Insn::Exit | Insn::Jump { .. });
+            last = slot + insn.slots() as u32;
+        }
+        if falls {
+            let target = i64::from(last);
+            match program.code.at(last) {
+                Some(_) => self.asm.jump(self.labels[last as usize]),
+                None => {
+                    let stop =
+                        self.stop(start.max(last.saturating_sub(1)), FaultKind::NoInstruction { target });
+                    self.asm.jump(stop);
+                }
+            }
+        }
+        self.emit_cold();
+    }
+
+    /// Lets jumps to the instruction at `slot` lead here.
+    fn bind_slot(&mut self, slot: u32) {
+        if let Some(&label) = self.labels.get(slot as usize) {
+            self.asm.bind(label);
+        }
+    }
+
+    /// Saves what the function changes. Calls find the stack aligned.
+    fn prologue(&mut self) {
+        for (bit, reg) in SAVED.into_iter().enumerate() {
+            if self.function.saves >> bit & 1 != 0 {
+                self.asm.push(reg);
+            }
+        }
+        if self.locals() != 0 {
+            self.asm.op_imm(true, Op::Sub, Rm::Reg(Gpr::RSP), self.locals());
+        }
+        if self.function.counts {
+            self.asm.store_imm(8, Rm::Base(Gpr::RSP, 0), super::MAY_GOTO_LIMIT as i32);
+        }
+        if !self.is_proven() {
+            let slot = self.function.start;
+            self.charge(slot, 1);
+        }
+    }
+
+    /// Bytes under the saved registers: the counter of `may_goto`, and alignment.
+    fn locals(&self) -> i32 {
+        let counter = if self.function.counts { 8 } else { 0 };
+        let pushed = 8 + 8 * self.function.saves.count_ones() as i32 + counter;
+        let padding = if self.function.calls { pushed % 16 } else { 0 };
+        counter + padding
+    }
+
+    fn epilogue(&mut self) {
+        if self.locals() != 0 {
+            self.asm.op_imm(true, Op::Add, Rm::Reg(Gpr::RSP), self.locals());
+        }
+        for (bit, reg) in SAVED.into_iter().enumerate().rev() {
+            if self.function.saves >> bit & 1 != 0 {
+                self.asm.pop(reg);
+            }
+        }
+    }
+
+    /// Takes instructions from the budget.
+    fn charge(&mut self, slot: u32, count: u32) {
+        let stop = self.stop(slot, FaultKind::Budget);
+        self.asm.op_imm(true, Op::Sub, Rm::Data(field::BUDGET), count.min(1 << 30) as i32);
+        self.asm.jump_if(Cc::Sign, stop);
+    }
+
+    /// The label of a jump's target; jumps backwards are charged.
+    fn target(&mut self, slot: u32, off: i32) -> Label {
+        let target = flow::relative(slot, off);
+        match self.source.image.programs[self.index].code.at(target) {
+            Some(_) => self.labels[target as usize],
+            None => {
+                self.stop(slot, FaultKind::NoInstruction { target: i64::from(slot) + 1 + i64::from(off) })
+            }
+        }
+    }
+
+    fn instruction(&mut self, slot: u32, insn: &Insn) {
+        if !self.is_proven() {
+            if flow::written(insn) == Some(Reg::FP) {
+                let stop = self.stop(slot, FaultKind::FramePointer);
+                return self.asm.jump(stop);
+            }
+            if let Some(target) = flow::jump_target(slot, insn).filter(|&target| target <= slot) {
+                self.charge(slot, slot - target + 1);
+            }
+        }
+        match *insn {
+            Insn::Alu { width, op, dst, src } => self.alu(width, op, dst, src),
+            Insn::Mov { width, dst, src } => self.mov(width, dst, src),
+            Insn::MovSx { width, bits, dst, src } => self.mov_sign_extended(width, bits, dst, src),
+            Insn::Neg { width, dst } => self.neg(width, dst),
+            Insn::Swap { kind, bits, dst } => self.swap(kind, bits, dst),
+            Insn::LoadImm64 { dst, value } => self.wide_immediate(slot, dst, value),
+            Insn::Load { size, signed, dst, base, off } => self.load(slot, size, signed, dst, base, off),
+            Insn::Store { size, base, off, src } => self.store(slot, size, base, off, src),
+            Insn::Atomic { size, op, base, off, src } => self.atomic(slot, size, op, base, off, src),
+            Insn::LoadAcquire { size, dst, base, off } => self.load_acquire(slot, size, dst, base, off),
+            Insn::StoreRelease { size, base, off, src } => self.store_release(slot, size, base, off, src),
+            Insn::LoadAbs { size, imm } => self.load_packet(slot, size, None, imm),
+            Insn::LoadInd { size, src, imm } => self.load_packet(slot, size, Some(src), imm),
+            Insn::AddrSpaceCast { dst, src, .. } => self.mov(Width::W64, dst, Operand::Reg(src)),
+            Insn::Jump { off, .. } => {
+                let to = self.target(slot, off);
+                self.asm.jump(to);
+            }
+            Insn::Branch { width, cond, dst, src, off } => {
+                let to = self.target(slot, off.into());
+                self.branch(width, cond, dst, src, to);
+            }
+            Insn::MayGoto { off } => {
+                let to = self.target(slot, off.into());
+                self.asm.op_imm(true, Op::Sub, Rm::Base(Gpr::RSP, 0), 1);
+                self.asm.jump_if(Cc::Sign, to);
+            }
+            Insn::Call(CallTarget::Helper(id)) => self.call_helper(slot, id),
+            Insn::Call(CallTarget::Kfunc { id, .. }) => self.call_kfunc(slot, id),
+            Insn::Call(CallTarget::Local(off)) => self.call_local(slot, off),
+            Insn::Call(CallTarget::Reg(reg)) => self.call_register(slot, reg),
+            Insn::Exit => {
+                self.epilogue();
+                self.asm.ret();
+            }
+        }
+    }
+
+    fn wide_immediate(&mut self, slot: u32, dst: Reg, value: Imm64) {
+        let to = gpr(dst);
+        let unsupported = |what: &str| FaultKind::Unsupported(what.into());
+        let stop = match value {
+            Imm64::Const(value) => return self.asm.mov_imm(to, value),
+            Imm64::MapIdx(index) => return self.asm.mov_imm(to, map_address(index as u32)),
+            Imm64::MapIdxValue { index, offset } => match self.source.maps.value_address(index as u32) {
+                Some(address) => return self.asm.mov_imm(to, address + u64::from(offset)),
+                None => unsupported("value address of a map that is not an array"),
+            },
+            Imm64::Func(off) => {
+                let address = func_address(self.index, i64::from(slot) + 1 + i64::from(off));
+                return self.asm.mov_imm(to, address);
+            }
+            Imm64::BtfId { id, .. } => {
+                let site = self.site(slot, What::Symbol(id));
+                self.call_slow(site);
+                return self.asm.mov(true, to, Gpr::R11);
+            }
+            Imm64::MapFd(_) | Imm64::MapValue { .. } => unsupported("map by file descriptor"),
+        };
+        let stop = self.stop(slot, stop);
+        self.asm.jump(stop);
+    }
+
+    fn is_narrow(&self, reg: Reg) -> bool {
+        self.narrow >> reg.number() & 1 != 0
+    }
+
+    /// Keeps account of upper halves that are zero.
+    fn note_width(&mut self, insn: &Insn) {
+        let is_narrow = self.makes_narrow(insn);
+        if matches!(insn, Insn::Call(_) | Insn::LoadAbs { .. } | Insn::LoadInd { .. }) {
+            self.narrow = 0;
+        } else if let Some(reg) = flow::written(insn) {
+            self.narrow &= !(1 << reg.number());
+            self.narrow |= u16::from(is_narrow) << reg.number();
+        }
+    }
+
+    /// Is the upper half of what the instruction writes zero?
+    fn makes_narrow(&self, insn: &Insn) -> bool {
+        match *insn {
+            Insn::Alu { width, op, src, .. } => {
+                width == Width::W32
+                    || match (op, src) {
+                        (AluOp::And, Operand::Imm(imm)) => imm >= 0,
+                        (AluOp::Rsh, Operand::Imm(imm)) => imm & 63 >= 32,
+                        _ => false,
+                    }
+            }
+            Insn::Mov { width: Width::W32, .. } => true,
+            Insn::Mov { src: Operand::Imm(imm), .. } => imm >= 0,
+            Insn::Mov { src: Operand::Reg(src), .. } => self.is_narrow(src),
+            Insn::MovSx { width, .. } | Insn::Neg { width, .. } => width == Width::W32,
+            Insn::Swap { bits, .. } => bits < 64,
+            Insn::LoadImm64 { value, .. } => match value {
+                Imm64::Const(value) => u32::try_from(value).is_ok(),
+                Imm64::MapIdxValue { .. } => true,
+                Imm64::MapFd(_)
+                | Imm64::MapValue { .. }
+                | Imm64::BtfId { .. }
+                | Imm64::Func(_)
+                | Imm64::MapIdx(_) => false,
+            },
+            Insn::Load { size, signed, .. } => !signed && size != Size::DW,
+            Insn::LoadAcquire { size, .. } | Insn::Atomic { size, .. } => size != Size::DW,
+            Insn::AddrSpaceCast { src, .. } => self.is_narrow(src),
+            Insn::Store { .. }
+            | Insn::StoreRelease { .. }
+            | Insn::LoadAbs { .. }
+            | Insn::LoadInd { .. }
+            | Insn::Jump { .. }
+            | Insn::Branch { .. }
+            | Insn::MayGoto { .. }
+            | Insn::Call(_)
+            | Insn::Exit => false,
+        }
+    }
+
+    /// The code that rare cases jump to.
+    fn emit_cold(&mut self) {
+        for (label, cold) in core::mem::take(&mut self.cold) {
+            self.asm.bind(label);
+            match cold {
+                Cold::Stop { site } => {
+                    self.asm.store_imm(4, Rm::Data(field::SITE), site as i32);
+                    self.asm.jump(self.stubs.stop);
+                }
+                Cold::Load { site, dst, back } => {
+                    self.call_slow(site);
+                    self.asm.mov(true, dst, Gpr::R11);
+                    self.asm.jump(back);
+                }
+                Cold::Store { site, src, back } => {
+                    match src {
+                        Operand::Reg(src) => self.asm.mov(true, Gpr::R10, gpr(src)),
+                        Operand::Imm(imm) => self.asm.mov_imm(Gpr::R10, i64::from(imm) as u64),
+                    }
+                    self.call_slow(site);
+                    self.asm.jump(back);
+                }
+                Cold::Atomic { site } => self.call_slow(site),
+                Cold::ByZero { width, remainder, dst, back } => {
+                    self.divided_by_zero(width, remainder, dst, back)
+                }
+                Cold::ByMinusOne { width, remainder, dst, back } => {
+                    self.divided_by_minus_one(width, remainder, dst, back);
+                }
+                Cold::Tail => self.continue_as_other(),
+                Cold::ByNumber { site, back } => {
+                    self.call_site(site, true);
+                    self.asm.jump(back);
+                }
+            }
+        }
+    }
+}

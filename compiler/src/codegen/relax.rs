@@ -29,19 +29,22 @@ const STEP: u32 = 16_000;
 /// Instructions of a block, so that there is a place for bridges on the way.
 const PIECE: usize = 6_000;
 
-/// How often what was inserted may bring other jumps out of reach.
-const ROUNDS: usize = 64;
-
 /// Emits a function; `None` when that cannot be done, which is reported.
 pub fn emit(mut func: Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> Option<FuncCode> {
-    for _ in 0..ROUNDS {
+    // What was inserted may bring other jumps out of reach, as long as these are fewer and fewer: where thousands
+    // of targets are far away, their bridges alone fill the way.
+    let mut fewest = usize::MAX;
+    loop {
         match emit::emit(&func, module, cpu, limits) {
             Emitted::Code(code) => return Some(code),
             Emitted::Wrong => return None,
-            Emitted::Far(far) if cpu >= Cpu::V4 => turn_around(&mut func, &far),
             // Bridges need places: the next round measures with them.
-            Emitted::Far(_) if cut(&mut func) => {}
-            Emitted::Far(far) => bridge(&mut func, &far),
+            Emitted::Far(_) if cpu < Cpu::V4 && cut(&mut func) => {}
+            Emitted::Far(far) if far.jumps.len() >= fewest => break,
+            Emitted::Far(far) => {
+                fewest = far.jumps.len();
+                if cpu >= Cpu::V4 { turn_around(&mut func, &far) } else { bridge(&mut func, &far) }
+            }
         }
     }
     let name = &module.symbols[func.symbol].name;

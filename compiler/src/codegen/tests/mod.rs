@@ -233,6 +233,53 @@ fn comparisons_as_numbers_branches_and_selects() {
     }
 }
 
+/// A function that leaves a long chain of additions in the middle, and before it.
+fn long(length: usize) -> String {
+    let mut text = String::from(
+        "function @f(i64, i64) -> i64 {\nblock0(v0: i64, v1: i64):\n  v2 = iconst.i64 31\n  v3 = icmp ult v0, \
+         v2\n  br v3, block3(v1), block1(v1)\nblock1(v4: i64):\n",
+    );
+    let chain = |text: &mut String, from: usize, to: usize| {
+        for at in from..to {
+            *text += &format!("  v{} = {} v{}, v0\n", at + 1, ["add", "xor"][at % 2], at);
+        }
+    };
+    let (half, end) = (10 + length / 2, 10 + length);
+    text += "  v10 = add v4, v0\n";
+    chain(&mut text, 10, half);
+    text += &format!("  v5 = icmp eq v1, v2\n  br v5, block3(v{half}), block2\nblock2:\n");
+    chain(&mut text, half, end);
+    text + &format!("  jump block3(v{end})\nblock3(v6: i64):\n  return v6\n}}\n")
+}
+
+#[test]
+fn jumps_that_are_too_far_take_several() {
+    let inputs = [[0, 7], [127, 7], [127, 31], [0x8000_0000, 31]].map(Vec::from);
+    agree(&module(&long(33_000)), &inputs);
+}
+
+#[test]
+fn where_bridges_alone_fill_the_way_is_a_limit() {
+    // Every target is far away and has a bridge of its own, more than a jump reaches over.
+    let targets = 18_000;
+    let mut text = String::from("function @f(i64) -> i64 {\nblock0(v0: i64):\n  jump block1\n");
+    for at in 1..=targets {
+        let next = if at == targets { 1 } else { at + 1 };
+        let values = (2 * at, 2 * at + 1, targets + at);
+        text += &format!(
+            "block{at}:\n  v{} = iconst.i64 {at}\n  v{} = icmp eq v0, v{}\n  br v{}, block{}, block{next}\n",
+            values.0, values.1, values.0, values.1, values.2
+        );
+    }
+    for at in 1..=targets {
+        let value = 2 * targets + 1 + at;
+        text += &format!("block{}:\n  v{value} = iconst.i64 {}\n  return v{value}\n", targets + at, 3 * at);
+    }
+    text += "}\n";
+    let found = limits(&text, Cpu::V3);
+    assert!(found.iter().any(|limit| limit.message.contains("farther than 32767")), "{found:?}");
+}
+
 #[test]
 fn conversions() {
     for from in ["i8", "i16", "i32"] {

@@ -4,12 +4,16 @@
 //! codespan-reporting, with the macro and include backtraces added here and nowhere else.
 //! A kind of diagnostic is one row of the table in `codes`; its number never changes.
 
+mod excerpt;
+
 use crate::intern::Interner;
 use crate::source::{Loc, SourceMap, Span};
 use codespan_reporting::diagnostic as cs;
 use codespan_reporting::term::{self, termcolor};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+
+use excerpt::Excerpt;
 
 pub use crate::codes::{self, Code};
 
@@ -219,14 +223,15 @@ pub fn render(diag: &Diag, source: &SourceMap, names: &Interner, style: Style) -
     if style.short {
         return render_short(diag, source);
     }
-    let built = build(diag, source, names);
+    let mut built = build(diag, source, names);
+    let excerpt = Excerpt::new(source, &mut built.labels);
     let config = term::Config::default();
     let text = if style.color {
         let mut out = termcolor::Buffer::ansi();
-        term::emit_to_write_style(&mut out, &config, source, &built)
+        term::emit_to_write_style(&mut out, &config, &excerpt, &built)
             .map(|()| String::from_utf8_lossy(out.as_slice()).into_owned())
     } else {
-        term::emit_into_string(&config, source, &built)
+        term::emit_into_string(&config, &excerpt, &built)
     };
     // A position that cannot be shown must not hide the message.
     text.unwrap_or_else(|_| render_short(diag, source))

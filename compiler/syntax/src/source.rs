@@ -9,7 +9,6 @@
 
 use crate::intern::Symbol;
 use crate::lexer;
-use codespan_reporting::files::Error as FilesError;
 use std::cell::{Cell, OnceCell};
 use std::ops::Range;
 use std::sync::Arc;
@@ -449,7 +448,7 @@ impl SourceMap {
         (0..self.files.len() as u32).map(FileId)
     }
 
-    fn lines(&self, file: FileId) -> &[u32] {
+    pub(crate) fn lines(&self, file: FileId) -> &[u32] {
         let Some(f) = self.files.get(file.0 as usize) else { return &[] };
         f.lines.get_or_init(|| {
             let text = &f.text;
@@ -461,7 +460,7 @@ impl SourceMap {
     }
 
     /// Line index (from 0) and byte column of an offset.
-    fn line_index(&self, file: FileId, offset: usize) -> (usize, usize) {
+    pub(crate) fn line_index(&self, file: FileId, offset: usize) -> (usize, usize) {
         let lines = self.lines(file);
         let at = lines.partition_point(|&s| s as usize <= offset).saturating_sub(1);
         (at, offset - lines.get(at).map_or(0, |&s| s as usize).min(offset))
@@ -510,7 +509,8 @@ impl SourceMap {
         text.trim_end_matches(['\n', '\r'])
     }
 
-    fn line_bytes(&self, file: FileId, line: usize) -> Range<usize> {
+    /// The bytes of a line, its end included.
+    pub(crate) fn line_bytes(&self, file: FileId, line: usize) -> Range<usize> {
         let lines = self.lines(file);
         let start = lines.get(line).map_or(0, |&s| s as usize);
         let end = lines.get(line + 1).map_or(self.text(file).len(), |&s| s as usize);
@@ -518,7 +518,7 @@ impl SourceMap {
     }
 
     /// The text with each byte that is not UTF-8 replaced by `?`, so that offsets stay.
-    fn printable(&self, file: FileId) -> &str {
+    pub(crate) fn printable(&self, file: FileId) -> &str {
         let Some(f) = self.files.get(file.0 as usize) else { return "" };
         let bytes = &f.text;
         if let Ok(text) = std::str::from_utf8(bytes) {
@@ -533,31 +533,5 @@ impl SourceMap {
             Some(out)
         });
         made.as_deref().unwrap_or("")
-    }
-}
-
-impl<'a> codespan_reporting::files::Files<'a> for SourceMap {
-    type FileId = FileId;
-    type Name = &'a str;
-    type Source = &'a str;
-
-    fn name(&'a self, id: FileId) -> Result<&'a str, FilesError> {
-        Ok(SourceMap::name(self, id))
-    }
-
-    fn source(&'a self, id: FileId) -> Result<&'a str, FilesError> {
-        Ok(self.printable(id))
-    }
-
-    fn line_index(&'a self, id: FileId, byte_index: usize) -> Result<usize, FilesError> {
-        Ok(SourceMap::line_index(self, id, byte_index).0)
-    }
-
-    fn line_range(&'a self, id: FileId, line_index: usize) -> Result<Range<usize>, FilesError> {
-        let max = self.lines(id).len();
-        if line_index >= max {
-            return Err(FilesError::LineTooLarge { given: line_index, max });
-        }
-        Ok(self.line_bytes(id, line_index))
     }
 }

@@ -332,7 +332,7 @@ impl Engine for Kernel {
                 let mut context = context;
                 sys::prog_call(fd, &mut context).map(|retval| sys::TestRun { retval, data, context })
             }
-            _ => sys::prog_test_run(fd, &data, &context, ROOM),
+            _ => sys::prog_test_run(fd, &data, &context, ROOM, input.repeat),
         };
         let run = run
             .map_err(|error| RunError::new(format!("the kernel does not run `{}`: {error}", chosen.name)))?;

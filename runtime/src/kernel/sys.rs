@@ -269,8 +269,15 @@ pub(super) struct TestRun {
     pub context: Vec<u8>,
 }
 
-/// Runs a program once. Programs without packets refuse `data`, those without contexts `context`.
-pub(super) fn prog_test_run(prog: &OwnedFd, data: &[u8], context: &[u8], room: usize) -> io::Result<TestRun> {
+/// Runs a program so many times. Programs without packets refuse `data`, those without contexts
+/// `context`; raw tracepoints take no count.
+pub(super) fn prog_test_run(
+    prog: &OwnedFd,
+    data: &[u8],
+    context: &[u8],
+    room: usize,
+    repeat: u32,
+) -> io::Result<TestRun> {
     let mut data_out = std::vec![0; if data.is_empty() { 0 } else { data.len() + room }];
     let mut context_out = std::vec![0; context.len()];
     let mut attr = Attr::new()
@@ -279,6 +286,7 @@ pub(super) fn prog_test_run(prog: &OwnedFd, data: &[u8], context: &[u8], room: u
         .u32(12, data_out.len() as u32)
         .input(16, data)
         .output(24, &mut data_out)
+        .u32(32, if repeat > 1 { repeat } else { 0 })
         .u32(40, context.len() as u32)
         .u32(44, context_out.len() as u32)
         .input(48, context)

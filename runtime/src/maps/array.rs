@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::{BPF_NOEXIST, Errno, Map};
+use super::{ArrayLayout, BPF_NOEXIST, Errno, Map};
 use crate::object::MapDef;
 use crate::vm::{Layout, Memory};
 
@@ -68,6 +68,11 @@ impl Map for Array {
 
     fn values(&self, key: &[u8]) -> Vec<u64> {
         (0..self.cpus).filter_map(|cpu| self.address(key, cpu)).collect()
+    }
+
+    fn array_layout(&self) -> Option<ArrayLayout> {
+        let layout = ArrayLayout { start: self.start, count: self.count, stride: self.stride };
+        (self.cpus == 1 && self.stride != 0).then_some(layout)
     }
 
     fn direct_value(&self) -> Option<u64> {

@@ -92,6 +92,11 @@ pub trait Map {
         None
     }
 
+    /// Where the elements are, of an array with one value for each: key times stride from the start.
+    fn array_layout(&self) -> Option<ArrayLayout> {
+        None
+    }
+
     /// The handle that an array of maps, programs or the like keeps for `key`.
     fn handle(&self, key: &[u8]) -> Option<u32> {
         let _ = key;
@@ -114,6 +119,17 @@ pub trait Map {
     fn ringbuf(&mut self) -> Option<&mut RingBuf> {
         None
     }
+}
+
+/// How an array lies in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ArrayLayout {
+    /// Address of the first element.
+    pub start: u64,
+    /// Number of elements, below 2^31 as what fits into memory is.
+    pub count: u32,
+    /// Distance of elements.
+    pub stride: u32,
 }
 
 /// A created map with its definition.
@@ -168,6 +184,17 @@ impl MapSet {
     /// Address of the single value of an array map.
     pub fn value_address(&self, index: u32) -> Option<u64> {
         self.get(index)?.map.direct_value()
+    }
+
+    /// Does a look-up give the address of a value? Other maps hold maps.
+    pub fn holds_values(&self, index: u32) -> bool {
+        self.get(index)
+            .is_some_and(|entry| !matches!(entry.def.ty, MapType::ArrayOfMaps | MapType::HashOfMaps))
+    }
+
+    /// How an array's elements lie in memory; none for other maps.
+    pub fn array_layout(&self, index: u32) -> Option<ArrayLayout> {
+        self.get(index)?.map.array_layout()
     }
 
     /// What user space would read from all maps.

@@ -191,7 +191,15 @@ impl Engine for Vm {
         self.env.probe_loads = typed && self.verified.is_proven();
         let args = programs::prepare(&mut self.env, self.verified.image(), chosen, input)?;
         let ty = chosen.ty;
-        let (result, insns) = self.execute(program, args, input.budget);
+        let (mut result, mut insns) = self.execute(program, args, input.budget);
+        for _ in 1..input.repeat {
+            let (again, count) = self.execute(program, args, input.budget);
+            insns = insns.saturating_add(count);
+            result = again;
+            if result.is_err() {
+                break;
+            }
+        }
         let data = programs::data_after(&self.env);
         self.env.end_run();
         let output = core::mem::take(&mut self.env.output);

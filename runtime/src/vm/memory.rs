@@ -41,6 +41,16 @@ struct Region {
     writable: bool,
 }
 
+impl Region {
+    /// How far into its element an offset in the region is. Divisions are slow, and most strides are
+    /// powers of two.
+    #[inline]
+    fn inside_element(&self, offset: u32) -> u64 {
+        let mask = self.stride.wrapping_sub(1);
+        u64::from(if self.stride & mask == 0 { offset & mask } else { offset % self.stride })
+    }
+}
+
 /// The arena and its region table.
 #[derive(Clone, Debug)]
 pub struct Memory {
@@ -213,7 +223,7 @@ impl Memory {
         if inside.checked_add(size)? > u64::from(region.len) || (write && !region.writable) {
             return None;
         }
-        if region.stride != 0 && inside % u64::from(region.stride) + size > u64::from(region.elem) {
+        if region.stride != 0 && region.inside_element(inside as u32) + size > u64::from(region.elem) {
             return None;
         }
         usize::try_from(offset).ok()

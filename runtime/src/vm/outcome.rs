@@ -21,6 +21,9 @@ pub struct Input {
     pub memory: Vec<ForeignBytes>,
     /// Most instructions the run may execute.
     pub budget: u64,
+    /// How often the program is run on the context, which is only prepared once; what comes out is
+    /// what all runs have left, and the result of the last.
+    pub repeat: u32,
     /// Whether the outcome lists the contents of all maps; large maps make that the longest part
     /// of a run.
     pub list_maps: bool,
@@ -36,6 +39,7 @@ impl Default for Input {
             maps: Vec::new(),
             memory: Vec::new(),
             budget: 100_000_000,
+            repeat: 1,
             list_maps: true,
         }
     }

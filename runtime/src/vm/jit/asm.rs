@@ -38,6 +38,11 @@ impl Gpr {
     const fn high(self) -> u8 {
         self.0 >> 3
     }
+
+    /// Is there no address with this base and nothing else? So it is of `rbp` and `r13`.
+    pub const fn needs_displacement(self) -> bool {
+        self.low() == 5
+    }
 }
 
 /// What an instruction's second operand is.
@@ -367,12 +372,19 @@ impl Asm {
             // There is no such instruction.
             Shift::Rol => return self.shift_cl(wide, shift, dst),
         };
-        self.vex(prefix, wide, count.0, 0xf7, dst, src);
+        self.vex(2, prefix, wide, count.0, 0xf7, dst, src);
     }
 
-    fn vex(&mut self, prefix: u8, wide: bool, second: u8, opcode: u8, dst: Gpr, src: Gpr) {
+    /// `dst = src` rotated right by a constant: the processor must have BMI2.
+    pub fn rotate_bmi2(&mut self, wide: bool, dst: Gpr, src: Gpr, count: u8) {
+        self.vex(3, 3, wide, 0, 0xf0, dst, src);
+        self.byte(count);
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn vex(&mut self, map: u8, prefix: u8, wide: bool, second: u8, opcode: u8, dst: Gpr, src: Gpr) {
         self.byte(0xc4);
-        self.byte((dst.high() ^ 1) << 7 | 1 << 6 | (src.high() ^ 1) << 5 | 2);
+        self.byte((dst.high() ^ 1) << 7 | 1 << 6 | (src.high() ^ 1) << 5 | map);
         self.byte(u8::from(wide) << 7 | (!second & 15) << 3 | prefix);
         self.byte(opcode);
         self.byte(0xc0 | dst.low() << 3 | src.low());
@@ -645,7 +657,7 @@ impl Form {
 /// The mode bits for a displacement; `rbp` and `r13` as a base always have one.
 fn mode(base: Gpr, disp: i32) -> u8 {
     match i8::try_from(disp) {
-        Ok(0) if base.low() != 5 => 0x00,
+        Ok(0) if !base.needs_displacement() => 0x00,
         Ok(_) => 0x40,
         Err(_) => 0x80,
     }
@@ -688,6 +700,7 @@ mod tests {
             bytes(|a| a.shift_bmi2(true, Shift::Shl, G::RAX, G::RBX, G::RCX)),
             [0xc4, 0xe2, 0xf1, 0xf7, 0xc3]
         );
+        assert_eq!(bytes(|a| a.rotate_bmi2(false, G::R9, G::R8, 7)), [0xc4, 0x43, 0x7b, 0xf0, 0xc8, 7]);
         assert_eq!(bytes(|a| a.push(G::R15)), [0x41, 0x57]);
         assert_eq!(bytes(|a| a.load(8, false, G::RAX, Rm::Base(G::RSP, 0))), [0x48, 0x8b, 0x04, 0x24]);
         assert_eq!(bytes(|a| a.load(8, false, G::RAX, Rm::Base(G::R13, 0))), [0x49, 0x8b, 0x45, 0]);

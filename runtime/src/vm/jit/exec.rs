@@ -262,6 +262,7 @@ impl Run<'_> {
     fn call(&mut self, env: &mut Env, site: &Site, args: [u64; 5]) -> Result<u64, Stop> {
         let code = match &site.what {
             What::Helper(code) => *code,
+            What::Lookup(map) => return Ok(look_up(env, *map, args[1])?),
             What::ByNumber => self.helpers.get(self.number)?,
             What::Fault(kind) => return Err(kind.clone().into()),
             What::Resolve
@@ -296,7 +297,7 @@ impl Run<'_> {
             },
             What::Symbol(id) => interp::kernel_symbol(env, *id)?,
             What::Resolve => self.resolve(site.program, at)?,
-            What::Helper(_) | What::ByNumber | What::Fault(_) => {
+            What::Helper(_) | What::Lookup(_) | What::ByNumber | What::Fault(_) => {
                 return Err(FaultKind::Unsupported("call".into()));
             }
         }))
@@ -320,6 +321,16 @@ impl Run<'_> {
         self.fault = Some(Fault { slot, kind });
         Answer::STOP
     }
+}
+
+/// The address of a map's value for the key at an address; 0 if it has none.
+fn look_up(env: &mut Env, map: u32, key: u64) -> Result<u64, FaultKind> {
+    let cpu = env.host.cpu();
+    let entry = env.maps.get_mut(map).ok_or_else(|| FaultKind::Unsupported("look-up".into()))?;
+    let size = u64::from(entry.def.key_size);
+    let fault = FaultKind::Access { address: key, size, write: false };
+    let key = env.memory.read(key, size).ok_or(fault)?;
+    Ok(entry.lookup(key, cpu).unwrap_or(0))
 }
 
 /// Called by the helper stub.

@@ -60,6 +60,8 @@ struct Site {
 enum What {
     /// Calls this helper or kernel function.
     Helper(HelperFn),
+    /// Looks an element of this map up.
+    Lookup(u32),
     /// Calls the helper whose number a register held.
     ByNumber,
     /// Stops the program.

@@ -1,16 +1,20 @@
 //! Calls, and the stubs through which programs and host enter each other.
 
-use skep_stdlib::isa::Reg;
+use skep_stdlib::isa::{Reg, Size};
 
 use super::{ARENA, Cold, Translator, gpr};
+use crate::maps::ArrayLayout;
 use crate::object::CORE_POISON;
 use crate::vm::FaultKind;
 use crate::vm::interp::{FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES};
 use crate::vm::jit::What;
-use crate::vm::jit::asm::{Cc, Gpr, Op, Rm};
+use crate::vm::jit::asm::{Cc, Gpr, Op, Rm, Shift};
 use crate::vm::jit::exec::field;
 use crate::vm::jit::flow;
+use crate::vm::memory::BASE;
 
+/// Number of the helper that looks an element up.
+const MAP_LOOKUP: i32 = 1;
 /// Number of the helper that continues as another program.
 const TAIL_CALL: i32 = 12;
 
@@ -129,11 +133,38 @@ impl Translator<'_> {
             CORE_POISON => What::Fault(FaultKind::CorePoison),
             id => self.source.helpers.get(id).map_or_else(What::Fault, What::Helper),
         };
-        let site = self.site(slot, what);
+        let map = self.map.filter(|&map| id == MAP_LOOKUP && self.source.maps.holds_values(map));
+        let array = map.and_then(|map| self.source.maps.array_layout(map));
+        let site = self.site(slot, map.map_or(what, What::Lookup));
+        if let Some(array) = array {
+            return self.look_up(site, array);
+        }
         self.call_site(site, id == TAIL_CALL);
         if id == TAIL_CALL {
             self.check_tail();
         }
+    }
+
+    /// The address of an array's element, without a call, unless the key lies outside of the arena.
+    fn look_up(&mut self, site: u32, array: ArrayLayout) {
+        let (outside, absent, back) = (self.asm.label(), self.asm.label(), self.asm.label());
+        let asm = &mut self.asm;
+        asm.lea(true, Gpr::R11, Rm::Base(Gpr::RSI, -(BASE as i32)));
+        asm.cmp_mem(true, Gpr::R11, Rm::Data(field::limit(Size::W)));
+        asm.jump_if(Cc::Above, outside);
+        asm.load(4, false, Gpr::RAX, Rm::Index(ARENA, Gpr::RSI, 0, 0));
+        asm.op_imm(false, Op::Cmp, Rm::Reg(Gpr::RAX), array.count as i32);
+        asm.jump_if(Cc::AboveEqual, absent);
+        match array.stride {
+            stride if stride.is_power_of_two() => {
+                asm.shift_imm(true, Shift::Shl, Gpr::RAX, stride.trailing_zeros() as u8);
+            }
+            stride => asm.imul_imm(true, Gpr::RAX, Gpr::RAX, stride as i32),
+        }
+        asm.op_imm(true, Op::Add, Rm::Reg(Gpr::RAX), array.start as i32);
+        asm.bind(back);
+        self.cold.push((absent, Cold::Absent { back }));
+        self.cold.push((outside, Cold::Helper { site, back }));
     }
 
     pub(super) fn call_kfunc(&mut self, slot: u32, id: i32) {
@@ -193,7 +224,7 @@ impl Translator<'_> {
         self.asm.mov(true, Gpr::R11, gpr(reg));
         self.call_slow(resolve);
         self.asm.test(true, Gpr::R11, Gpr::R11);
-        let number = self.rare(Cold::ByNumber { site: by_number, back });
+        let number = self.rare(Cold::Helper { site: by_number, back });
         self.asm.jump_if(Cc::Equal, number);
         self.next_frame(slot);
         self.asm.call_rm(Rm::Reg(Gpr::R11));

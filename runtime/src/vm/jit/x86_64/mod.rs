@@ -16,6 +16,7 @@
 
 mod alu;
 mod call;
+mod fuse;
 mod memory;
 
 use alloc::vec::Vec;
@@ -100,8 +101,10 @@ enum Cold {
     ByMinusOne { width: Width, remainder: bool, dst: Gpr, back: Label },
     /// Continues as another program.
     Tail,
-    /// A call through a register that holds a helper's number.
-    ByNumber { site: u32, back: Label },
+    /// No element has this key.
+    Absent { back: Label },
+    /// A call of a helper: through a register that holds its number, or where the template cannot.
+    Helper { site: u32, back: Label },
 }
 
 /// The work on one set of programs.
@@ -121,6 +124,8 @@ struct Translator<'a> {
     cold: Vec<(Label, Cold)>,
     /// Registers whose upper half is known to be zero, as bits.
     narrow: u16,
+    /// The map that `r1` is known to point to.
+    map: Option<u32>,
 }
 
 /// Translates all programs of an image.
@@ -148,6 +153,7 @@ pub fn translate(source: &Source<'_>) -> Translation {
         function: Function::default(),
         cold: Vec::new(),
         narrow: 0,
+        map: None,
     };
     translator.emit_stubs();
     for (index, program) in programs.iter().enumerate() {
@@ -211,20 +217,24 @@ impl Translator<'_> {
     fn function(&mut self, program: &Program) {
         let Function { start, end, .. } = self.function;
         self.prologue();
-        self.narrow = 0;
         let mut falls = true;
-        let mut last = start;
-        for slot in start..end {
+        let mut next = start;
+        while let Some(insn) = program.code.at(next).filter(|_| next < end) {
+            let slot = next;
             self.bind_slot(slot);
-            let Some(insn) = program.code.at(slot) else { continue };
             if slot == start || self.flows[self.index].is_leader[slot as usize] {
-                self.narrow = 0;
+                (self.narrow, self.map) = (0, None);
+            }
+            if let Some(after) = self.fused(program, slot) {
+                (falls, next) = (true, after);
+                continue;
             }
             self.instruction(slot, insn);
-            self.note_width(insn);
+            self.note(insn);
             falls = !matches!(insn, Insn::Exit | Insn::Jump { .. });
-            last = slot + insn.slots() as u32;
+            next += insn.slots() as u32;
         }
+        let last = next;
         if falls {
             let target = i64::from(last);
             match program.code.at(last) {
@@ -380,8 +390,15 @@ impl Translator<'_> {
         self.narrow >> reg.number() & 1 != 0
     }
 
-    /// Keeps account of upper halves that are zero.
-    fn note_width(&mut self, insn: &Insn) {
+    /// Keeps account of upper halves that are zero, and of the map in `r1`.
+    fn note(&mut self, insn: &Insn) {
+        match (insn, flow::written(insn)) {
+            (Insn::LoadImm64 { dst: Reg::R1, value: Imm64::MapIdx(index) }, _) => {
+                self.map = u32::try_from(*index).ok()
+            }
+            (Insn::Call(_), _) | (_, Some(Reg::R1)) => self.map = None,
+            (_, _) => {}
+        }
         let is_narrow = self.makes_narrow(insn);
         if matches!(insn, Insn::Call(_) | Insn::LoadAbs { .. } | Insn::LoadInd { .. }) {
             self.narrow = 0;
@@ -460,8 +477,12 @@ impl Translator<'_> {
                 Cold::ByMinusOne { width, remainder, dst, back } => {
                     self.divided_by_minus_one(width, remainder, dst, back);
                 }
+                Cold::Absent { back } => {
+                    self.asm.zero(Gpr::RAX);
+                    self.asm.jump(back);
+                }
                 Cold::Tail => self.continue_as_other(),
-                Cold::ByNumber { site, back } => {
+                Cold::Helper { site, back } => {
                     self.call_site(site, true);
                     self.asm.jump(back);
                 }

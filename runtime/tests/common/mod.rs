@@ -86,7 +86,7 @@ pub fn link(bytes: &[u8]) -> Image {
 }
 
 /// Programs with more slots are not verified by tests that run them.
-const LARGE: u32 = 4096;
+const LARGE: u32 = 1024;
 
 /// All engines that can run an image, in a deterministic world.
 pub fn vm(image: Image) -> Engines {
@@ -100,7 +100,7 @@ pub fn vm_in(image: Image, host: impl Host + Clone + 'static) -> Engines {
     if Vm::can_compile() {
         let unchecked = Verified::unchecked(image.clone());
         vms.push(("unverified code", Vm::compiled(unchecked, Box::new(host.clone())).unwrap()));
-        let options = verify::Options { btf: vmlinux(), limit: 100_000, ..verify::Options::default() };
+        let options = verify::Options { btf: vmlinux(), limit: 20_000, ..verify::Options::default() };
         let is_small = image.programs.iter().all(|program| program.code.len() < LARGE);
         if let (true, Ok(verified)) = (is_small, verify::verify(image, &options)) {
             vms.push(("verified code", Vm::compiled(verified, Box::new(host)).unwrap()));

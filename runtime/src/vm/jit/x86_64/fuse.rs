@@ -30,6 +30,14 @@ struct Shifted {
 impl Translator<'_> {
     /// Translates a sequence, if one begins here.
     pub(super) fn fused(&mut self, program: &Program, slot: u32) -> Option<u32> {
+        let first = program.code.at(slot)?;
+        let begins = matches!(
+            first,
+            Insn::Mov { src: Operand::Reg(_), .. } | Insn::Alu { op: AluOp::Lsh, src: Operand::Imm(_), .. }
+        );
+        if !begins {
+            return None;
+        }
         let window = self.window(program, slot);
         let insns: Vec<Insn> = window.iter().map(|&(_, insn)| insn).collect();
         if insns.iter().any(|insn| flow::written(insn) == Some(Reg::FP)) {
@@ -69,14 +77,14 @@ impl Translator<'_> {
         if width != same || dst != again || dst == src {
             return None;
         }
-        let place = match (op, operand) {
-            (AluOp::Add, Operand::Imm(imm)) => Rm::Base(gpr(src), imm),
-            (AluOp::Sub, Operand::Imm(imm)) => Rm::Base(gpr(src), imm.checked_neg()?),
-            (AluOp::Add, Operand::Reg(other)) => {
-                let other = if other == dst { src } else { other };
-                sum(gpr(src), gpr(other))?
-            }
-            _ => return None,
+        let place = if let (AluOp::Add, Operand::Imm(imm)) = (op, operand) {
+            Rm::Base(gpr(src), imm)
+        } else if let (AluOp::Sub, Operand::Imm(imm)) = (op, operand) {
+            Rm::Base(gpr(src), imm.checked_neg()?)
+        } else if let (AluOp::Add, Operand::Reg(other)) = (op, operand) {
+            sum(gpr(src), gpr(if other == dst { src } else { other }))?
+        } else {
+            return None;
         };
         self.asm.lea(width == Width::W64, gpr(dst), place);
         Some(2)
@@ -95,12 +103,14 @@ impl Translator<'_> {
             56 => 1,
             _ => return None,
         };
-        match right.op {
-            AluOp::Rsh if bytes == 4 && self.is_narrow(left.reg) => {}
-            AluOp::Rsh if bytes == 4 => self.asm.mov(false, reg, reg),
-            AluOp::Rsh => self.asm.load(bytes, false, reg, Rm::Reg(reg)),
-            AluOp::Arsh => self.asm.load(bytes, true, reg, Rm::Reg(reg)),
-            _ => return None,
+        if right.op == AluOp::Arsh {
+            self.asm.load(bytes, true, reg, Rm::Reg(reg));
+        } else if right.op != AluOp::Rsh {
+            return None;
+        } else if bytes < 4 {
+            self.asm.load(bytes, false, reg, Rm::Reg(reg));
+        } else if !self.is_narrow(left.reg) {
+            self.asm.mov(false, reg, reg);
         }
         Some(2)
     }

@@ -412,12 +412,8 @@ impl Translator<'_> {
     fn makes_narrow(&self, insn: &Insn) -> bool {
         match *insn {
             Insn::Alu { width, op, src, .. } => {
-                width == Width::W32
-                    || match (op, src) {
-                        (AluOp::And, Operand::Imm(imm)) => imm >= 0,
-                        (AluOp::Rsh, Operand::Imm(imm)) => imm & 63 >= 32,
-                        _ => false,
-                    }
+                let by = |cuts: AluOp, low: i32| op == cuts && matches!(src, Operand::Imm(imm) if imm >= low);
+                width == Width::W32 || by(AluOp::And, 0) || (by(AluOp::Rsh, 32) && !by(AluOp::Rsh, 64))
             }
             Insn::Mov { width: Width::W32, .. } => true,
             Insn::Mov { src: Operand::Imm(imm), .. } => imm >= 0,

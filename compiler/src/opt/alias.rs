@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::ir::{Callee, ConvertOp, Function, InstData, Preds, Slot, SymbolId, Value, ValueDef};
+use crate::ir::{BinaryOp, Callee, ConvertOp, Function, InstData, Preds, Slot, SymbolId, Value, ValueDef};
 
 /// Where an address leads.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -82,6 +82,50 @@ impl Place {
             (Root::Slot(slot), _) | (_, Root::Slot(slot)) => !private(slot),
             (Root::Symbol(_) | Root::Number(_) | Root::Helper(_) | Root::Other(_), _) => true,
         }
+    }
+}
+
+/// Are `size` bytes at each of two addresses certainly apart, because they are different elements of one
+/// array? Elements are told apart by the lower halves of their indices, which differ by a constant.
+pub fn different_elements(f: &Function, a: (Value, i64), b: (Value, i64), size: i64) -> bool {
+    let element = |(base, at): (Value, i64)| match f.def(base)? {
+        InstData::PtrAdd { base, offset } => {
+            let InstData::Binary { op: BinaryOp::Shl, args: [index, by] } = f.def(*offset)? else {
+                return None;
+            };
+            Some((f.resolve(*base), at, f.constant(*by)?, index_of(f, *index)))
+        }
+        _ => None,
+    };
+    let (Some((a, at, scale, i)), Some((b, to, other_scale, j))) = (element(a), element(b)) else {
+        return false;
+    };
+    let alike = (a, at, scale) == (b, to, other_scale) && i.0 == j.0;
+    // Indices that differ in their lower half differ by less than half of the addresses, even scaled.
+    alike && i.1 != j.1 && scale <= 31 && size <= 1 << scale
+}
+
+/// The lower half of an index as a value and a constant added to it.
+fn index_of(f: &Function, index: Value) -> (Value, u32) {
+    let (mut value, mut by) = (f.resolve(index), 0u32);
+    loop {
+        value = match f.def(value) {
+            Some(InstData::Convert { op, arg, .. })
+                if matches!(op, ConvertOp::Zext | ConvertOp::Sext | ConvertOp::Trunc)
+                    && f.ty(*arg).bits() >= 32
+                    && f.ty(value).bits() >= 32 =>
+            {
+                f.resolve(*arg)
+            }
+            Some(InstData::Binary { op: BinaryOp::Add, args: [a, b] }) => match f.constant(*b) {
+                Some(more) => {
+                    by = by.wrapping_add(more as u32);
+                    f.resolve(*a)
+                }
+                None => return (value, by),
+            },
+            _ => return (value, by),
+        };
     }
 }
 

@@ -16,8 +16,8 @@ use std::collections::BTreeSet;
 use super::Cx;
 use super::edit::use_counts;
 use super::mem2reg::drop_param;
-use super::slots::{self, AccessKind};
-use crate::ir::{Arena, Block, Function, Inst, InstData, Slot, Value, ValueDef};
+use super::slots;
+use crate::ir::{Arena, Block, Function, Inst, InstData, Value, ValueDef};
 
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
@@ -78,20 +78,7 @@ pub fn remove_unused(f: &mut Function) -> bool {
 
 /// Removes plain writes to slots that nobody reads.
 fn remove_dead_stores(f: &mut Function) -> bool {
-    let mut dead: BTreeSet<Inst> = BTreeSet::new();
-    let mut written: BTreeSet<Slot> = BTreeSet::new();
-    for (slot, usage) in slots::usage(f) {
-        if usage.escapes || usage.accesses.iter().any(|a| a.reads || a.volatile) {
-            continue;
-        }
-        written.insert(slot);
-        for access in &usage.accesses {
-            match access.kind {
-                AccessKind::Store(_) | AccessKind::Set | AccessKind::Copy => dead.insert(access.inst),
-                AccessKind::Load(_) => false,
-            };
-        }
-    }
+    let dead: BTreeSet<Inst> = slots::only_written(f).into_values().flatten().collect();
     if dead.is_empty() {
         return false;
     }
@@ -149,4 +136,19 @@ fn remove_params(f: &mut Function) -> bool {
         drop_param(f, &preds[block], block, param);
     }
     !dead.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::opt::testing::after_pass;
+
+    #[test]
+    fn an_array_that_is_only_written_goes() {
+        let text = "function @f(i64) -> i64 {\n  s0 = slot 80 align 8 \"a\"\nblock0(v0: i64):\n\
+            v1 = slot_addr s0\n  v2 = ptr_add v1, v0\n  store v0, v2 align 8\n  return v0\n}";
+        let out = after_pass("dce", text);
+        assert!(!out.contains("store"), "{out}");
+        let out = after_pass("dce", &text.replace("store v0, v2", "store v2, v2"));
+        assert!(out.contains("store"), "{out}");
+    }
 }

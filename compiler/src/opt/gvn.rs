@@ -19,7 +19,7 @@
 use std::collections::BTreeSet;
 
 use super::Cx;
-use super::alias::{Place, Root};
+use super::alias::{self, Place, Root};
 use super::edit::resolve_operands;
 use super::mem2reg::cast;
 use super::simplify::rules::commutes;
@@ -242,7 +242,12 @@ impl Pass<'_> {
                 let apart = match (content.base, data) {
                     (Some((a, at)), InstData::Store { base, offset, .. }) => {
                         let (b, to) = strip(f, *base, *offset);
-                        a == b && (at >= to.saturating_add(size) || to >= at + i64::from(content.ty.bytes()))
+                        let held = i64::from(content.ty.bytes());
+                        if a == b {
+                            at >= to.saturating_add(size) || to >= at + held
+                        } else {
+                            alias::different_elements(f, (a, at), (b, to), size.max(held))
+                        }
                     }
                     _ => false,
                 };
@@ -369,5 +374,19 @@ mod tests {
             v4 = add v1, v2\n  v5 = add v4, v3\n  return v5\n}";
         let out = after_pass("gvn", text);
         assert_eq!(out.matches("core.i64").count(), 2, "{out}");
+    }
+
+    #[test]
+    fn neighbours_in_an_array_are_apart() {
+        let text = "function @f(i64) -> ptr {\n  s0 = slot 80 align 8 \"a\"\nblock0(v0: i64):\n\
+            v1 = slot_addr s0\n  v2 = iconst.i64 3\n  v3 = shl v0, v2\n  v4 = ptr_add v1, v3\n\
+            v5 = trunc.i32 v0\n  v6 = iconst.i32 1\n  v7 = add v5, v6\n  v8 = zext.i64 v7\n\
+            v9 = shl v8, v2\n  v10 = ptr_add v1, v9\n  v11 = iconst.ptr 0\n  store v1, v4 align 8\n\
+            store v11, v10 align 8\n  v12 = load.ptr v4 align 8\n  return v12\n}";
+        let out = after_pass("gvn", text);
+        assert!(out.contains("return v1\n"), "{out}");
+        // Elements of 8 bytes at distances of 4 are not.
+        let out = after_pass("gvn", &text.replace("iconst.i64 3", "iconst.i64 2"));
+        assert!(out.contains("return v12"), "{out}");
     }
 }

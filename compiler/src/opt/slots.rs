@@ -84,6 +84,42 @@ pub fn usage(f: &Function) -> BTreeMap<Slot, Usage> {
     all
 }
 
+/// The plain writes to each slot that nobody reads, at whatever distance from its start.
+pub fn only_written(f: &Function) -> BTreeMap<Slot, Vec<Inst>> {
+    let mut written: BTreeMap<Slot, Vec<Inst>> = BTreeMap::new();
+    if !has_slots(f) {
+        return written;
+    }
+    let mut needed: BTreeSet<Slot> = BTreeSet::new();
+    for &block in &f.order {
+        for &inst in &f.blocks[block].insts {
+            let data = &f.insts[inst];
+            let target = match data {
+                InstData::PtrAdd { base, .. } => Some(*base),
+                InstData::Store { base, flags, .. } if !flags.volatile => Some(*base),
+                InstData::Intrinsic {
+                    op: Intrinsic::Memcpy | Intrinsic::Memmove | Intrinsic::Memset,
+                    args,
+                    ..
+                } => args.first().copied(),
+                _ => None,
+            };
+            let mut through = target;
+            data.for_each_operand(|v| {
+                let Some(slot) = root_slot(f, v) else { return };
+                // Another operand of the same value is no target.
+                if through.take_if(|target| *target == v).is_none() {
+                    needed.insert(slot);
+                } else if !data.is_pure() {
+                    written.entry(slot).or_default().push(inst);
+                }
+            });
+        }
+    }
+    written.retain(|slot, _| !needed.contains(slot));
+    written
+}
+
 /// Slots whose address an instruction lets out for good: what happens later to memory that nobody
 /// names may happen to them. A helper only uses the addresses it is given while it runs.
 pub fn leaked(f: &Function, data: &InstData) -> Vec<Slot> {

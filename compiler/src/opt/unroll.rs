@@ -23,6 +23,7 @@
 use std::collections::BTreeMap;
 
 use super::Cx;
+use super::alias::{Place, Root};
 use super::clone;
 use super::simplify::evaluate;
 use crate::ir::flow::{Flow, Loop, Loops};
@@ -123,7 +124,9 @@ fn branches(f: &Function, l: &Loop) -> usize {
 fn indexes_context(f: &Function, l: &Loop) -> bool {
     let [context] = f.blocks[f.entry()].params.as_slice() else { return false };
     let adds = |data: &InstData| match data {
-        InstData::PtrAdd { base, offset } => base == context && f.constant(*offset).is_none(),
+        InstData::PtrAdd { base, offset } => {
+            f.constant(*offset).is_none() && Place::new(f, *base, 0).root == Root::Other(*context)
+        }
         _ => false,
     };
     l.blocks.iter().flat_map(|&block| &f.blocks[block].insts).any(|&inst| adds(&f.insts[inst]))
@@ -320,6 +323,10 @@ mod tests {
         // Ten rounds are more than a small loop may have.
         let text = SUM.replace(" unroll:", ":").replace("iconst.i32 5", "iconst.i32 10");
         let out = after_pass("unroll", &text);
+        assert!(out.matches("load.i8").count() >= 10, "{out}");
+        // The same in a field.
+        let field = "v90 = iconst.i64 8\n  v91 = ptr_add v0, v90\n  v7 = ptr_add v91, v6";
+        let out = after_pass("unroll", &text.replace("v7 = ptr_add v0, v6", field));
         assert!(out.matches("load.i8").count() >= 10, "{out}");
         let two = text.replace("(ptr)", "(ptr, i32)").replace("block0(v0: ptr)", "block0(v0: ptr, v90: i32)");
         let out = after_pass("unroll", &two);

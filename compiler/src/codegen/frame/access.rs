@@ -1,8 +1,9 @@
 //! Which instructions use which variables of the frame, directly or through pointers.
 //!
 //! In: machine IR as selected. A register is a pointer into every object whose address may have
-//! gone into it, on any path. Assumed of calls: a helper forgets the pointers it was given; a
-//! function of the program may return one, or put one into another object.
+//! gone into it, on any path; what is loaded from an object points where any pointer stored there does.
+//! Assumed of calls: what is given an object may use all that is reachable from it, and forgets the pointers
+//! themselves, but a function of the program may return one, or put one into another object.
 
 use super::Set;
 use crate::codegen::flow::Flow;
@@ -31,7 +32,7 @@ pub struct Accesses {
     objects: usize,
     /// By block, then by the position of the instruction.
     uses: Arena<Block, Vec<Vec<(Object, Use)>>>,
-    /// Objects whose address is in memory: they may be used until the function ends.
+    /// Objects whose address is in memory that is no object: they may be used until the function ends.
     captured: Set,
 }
 
@@ -43,6 +44,7 @@ impl Accesses {
         let mut finder = Finder {
             func,
             pointers: vec![Set::new(objects); func.regs],
+            contents: vec![Set::new(objects); objects],
             captured: Set::new(objects),
             changed: true,
         };
@@ -94,6 +96,8 @@ struct Finder<'a> {
     func: &'a Func,
     /// Objects that a register may point into. Machine registers only within a block.
     pointers: Vec<Set>,
+    /// By object, those whose address may be in it.
+    contents: Vec<Set>,
     captured: Set,
     changed: bool,
 }
@@ -122,8 +126,13 @@ impl Finder<'_> {
         match *op {
             Op::Load { addr, .. } => through(self, addr.base, Use::Read),
             Op::Store { addr, src, .. } => {
-                if let Src::Reg(src) = src {
-                    self.capture(src);
+                match (src, addr.base) {
+                    (Src::Reg(src), Base::Frame(object)) => {
+                        let stored = &self.pointers[src.index()];
+                        self.changed |= self.contents[object.index()].extend(stored);
+                    }
+                    (Src::Reg(src), Base::Reg(_)) => self.capture(src),
+                    (Src::Imm(_), _) => {}
                 }
                 through(self, addr.base, Use::MayWrite)
             }
@@ -132,25 +141,20 @@ impl Finder<'_> {
                 through(self, addr.base, Use::Read)
             }
             Op::Call { callee, .. } => {
-                let mut given = Set::new(self.func.objects.len());
-                op.for_each_reg(|reg, role| {
-                    if role == Role::Use {
-                        given.extend(&self.pointers[reg.index()]);
+                let given = self.given(op);
+                let all = self.reachable(given.clone());
+                // A callback that is given one object may put pointers from there anywhere there.
+                if all != given || matches!(callee, Callee::Func(_)) && given.iter().count() > 1 {
+                    for object in all.iter() {
+                        self.changed |= self.contents[object.index()].extend(&all);
                     }
-                });
-                if matches!(callee, Callee::Func(_)) && given.iter().count() > 1 {
-                    self.changed |= self.captured.extend(&given);
                 }
-                given.iter().map(|o| (o, Use::Read)).collect()
+                all.iter().map(|o| (o, Use::Read)).collect()
             }
             // The text may keep what it is given anywhere.
             Op::Asm { .. } | Op::AsmGoto { .. } => {
-                let mut given = Set::new(self.func.objects.len());
-                op.for_each_reg(|reg, role| {
-                    if role == Role::Use {
-                        given.extend(&self.pointers[reg.index()]);
-                    }
-                });
+                let given = self.given(op);
+                let given = self.reachable(given);
                 self.changed |= self.captured.extend(&given);
                 given.iter().map(|o| (o, Use::Read)).collect()
             }
@@ -158,15 +162,48 @@ impl Finder<'_> {
         }
     }
 
+    /// The objects whose address an instruction is given.
+    fn given(&self, op: &Op) -> Set {
+        let mut given = Set::new(self.func.objects.len());
+        op.for_each_reg(|reg, role| {
+            if role == Role::Use {
+                given.extend(&self.pointers[reg.index()]);
+            }
+        });
+        given
+    }
+
+    /// These objects, and those that are found through them.
+    fn reachable(&self, mut objects: Set) -> Set {
+        loop {
+            let mut more = objects.clone();
+            objects.iter().for_each(|object| {
+                more.extend(&self.contents[object.index()]);
+            });
+            if more == objects {
+                return objects;
+            }
+            objects = more;
+        }
+    }
+
     fn capture(&mut self, reg: Reg) {
-        self.changed |= self.captured.extend(&self.pointers[reg.index()]);
+        let found = self.reachable(self.pointers[reg.index()].clone());
+        self.changed |= self.captured.extend(&found);
     }
 
     /// Follows pointers from what the instruction reads to what it writes.
     fn flow(&mut self, op: &Op) {
         let mut result = Set::new(self.func.objects.len());
         match *op {
-            Op::Load { .. } => {}
+            Op::Load { addr, .. } => match addr.base {
+                Base::Frame(object) => {
+                    result.extend(&self.contents[object.index()]);
+                }
+                Base::Reg(reg) => self.pointers[reg.index()].iter().for_each(|object| {
+                    result.extend(&self.contents[object.index()]);
+                }),
+            },
             Op::Frame { object, .. } => {
                 result.insert(object);
             }
@@ -176,6 +213,10 @@ impl Finder<'_> {
                 }
             }
             Op::Call { callee: Callee::Helper(_), .. } => {}
+            Op::Call { .. } => {
+                let given = self.given(op);
+                result.extend(&self.reachable(given));
+            }
             _ => op.for_each_reg(|reg, role| {
                 if role.reads() {
                     result.extend(&self.pointers[reg.index()]);

@@ -6,6 +6,7 @@
 //! - `examples/*.bpf.c` quote command lines (`// $ skep ...`): what they print is a snapshot.
 //! - objects are the same however much of the headers is read.
 //! - objects of our own run in the kernel as in the interpreter; broken copies do no harm.
+//! - `suite/guarantees/*.c` are programs that look right and that the verifier must accept as we compile them.
 //! - `suite/torture/*.c` are families of C functions: each yields the same natively and as BPF code of
 //!   both compilers, here and in the kernel.
 //! - the seed programs are compiled with the embedded headers and with the host's, run, loaded
@@ -17,6 +18,8 @@ mod book;
 mod errors;
 #[path = "harness/examples.rs"]
 mod examples;
+#[path = "harness/guarantees.rs"]
+mod guarantees;
 #[path = "harness/headers.rs"]
 mod headers;
 #[path = "harness/objects.rs"]
@@ -36,6 +39,7 @@ fn main() {
     trials.extend(book::trials());
     trials.extend(errors::trials());
     trials.extend(examples::trials());
+    trials.extend(guarantees::trials());
     trials.extend(headers::trials());
     trials.extend(objects::trials());
     trials.extend(seeds::trials());

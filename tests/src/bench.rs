@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 /// The binary to ship (`cargo static`) if it was built, else the one that `cargo build --release` made.
-/// Says which.
+/// Says which. `SKEP_BINARY` names another.
 pub fn binary() -> PathBuf {
+    if let Some(named) = std::env::var_os("SKEP_BINARY") {
+        return named.into();
+    }
     let own = std::env::current_exe().expect("this program has a path");
     let release = own.parent().and_then(Path::parent).expect("a target directory");
     let target = release.parent().expect("a target directory");
@@ -13,6 +16,54 @@ pub fn binary() -> PathBuf {
     let binary = found.expect("build it first: `cargo static` or `cargo build --release`");
     report(&format!("measuring {}", binary.strip_prefix(target).unwrap_or(&binary).display()));
     binary
+}
+
+/// What one thing takes with us and with the compiler beside us.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// What it is.
+    pub name: String,
+    /// Instructions, bytes, whatever is compared.
+    pub ours: u64,
+    /// As much of theirs.
+    pub theirs: u64,
+}
+
+impl Row {
+    /// Ours as a multiple of theirs. Nothing counts as one, so that ratios to nothing exist.
+    pub fn ratio(&self) -> f64 {
+        self.ours.max(1) as f64 / self.theirs.max(1) as f64
+    }
+}
+
+/// Prints the total, the geometric mean, the spread and the worst of some rows. Returns the mean.
+pub fn compare(what: &str, rows: &[Row], worst: usize) -> f64 {
+    if rows.is_empty() {
+        report(&format!("  {what}: nothing to compare"));
+        return 1.0;
+    }
+    let mut sorted: Vec<&Row> = rows.iter().collect();
+    sorted.sort_by(|a, b| b.ratio().total_cmp(&a.ratio()));
+    let logs: f64 = rows.iter().map(|row| row.ratio().ln()).sum();
+    let mean = (logs / rows.len() as f64).exp();
+    let sum = |of: fn(&Row) -> u64| rows.iter().map(of).sum::<u64>().max(1) as f64;
+    let at = |percent: usize| sorted[(sorted.len() - 1) * (100 - percent) / 100].ratio();
+    report(&format!(
+        "  {what}: geometric mean {mean:.3}, total {:.3} of {}; least {:.2}, 10% {:.2}, half {:.2}, 90% {:.2}, \
+         most {:.2}; {} above 1.10",
+        sum(|row| row.ours) / sum(|row| row.theirs),
+        rows.len(),
+        at(0),
+        at(10),
+        at(50),
+        at(90),
+        at(100),
+        rows.iter().filter(|row| row.ratio() > 1.10).count(),
+    ));
+    for row in sorted.iter().take(worst) {
+        report(&format!("    {:.3} ({} for {}) {}", row.ratio(), row.ours, row.theirs, row.name));
+    }
+    mean
 }
 
 /// Prints a line of results.

@@ -20,6 +20,10 @@ pub struct Header {
     pub run: Vec<Run>,
     /// What must be there for the case to run.
     pub needs: Vec<String>,
+    /// The guarantee of the code generator that the programs are about, by its number.
+    pub guarantee: Option<u32>,
+    /// Programs that the verifier refuses when clang compiles them.
+    pub refused: Vec<String>,
     /// What the placeholders of a family of cases stand for, by their letter.
     pub axes: BTreeMap<char, Axis>,
 }

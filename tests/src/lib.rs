@@ -7,6 +7,7 @@ pub mod engines;
 pub mod family;
 pub mod generate;
 pub mod native;
+pub mod workloads;
 
 pub use skep_test_tools as tools;
 pub use skep_test_tools::root;

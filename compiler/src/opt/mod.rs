@@ -36,10 +36,12 @@ mod cfg;
 mod checks;
 mod clone;
 mod combine;
+mod context;
 mod dce;
 mod dse;
 mod edit;
 mod equal;
+mod extend;
 mod globals;
 mod gvn;
 mod inline;
@@ -161,18 +163,20 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "sccp", about: "constants along the edges that can be taken", run: sccp::run, level: 1 },
     Pass { name: "thread", about: "decided branches are passed by", run: thread::run, level: 1 },
     Pass { name: "equal", about: "values equal to constants are the constants", run: equal::run, level: 1 },
-    Pass { name: "gvn", about: "what is known is not computed again", run: gvn::run, level: 1 },
+    Pass { name: "gvn", about: "what is known is not computed again", run: gvn::run, level: 0 },
     Pass { name: "dse", about: "stores that are overwritten go", run: dse::run, level: 1 },
-    Pass { name: "unroll", about: "loops become straight code where wished", run: unroll::run, level: 1 },
+    Pass { name: "unroll", about: "loops become straight code where wished", run: unroll::run, level: 0 },
     Pass { name: "sink", about: "blocks that end alike share the end", run: sink::run, level: 1 },
     Pass { name: "widen", about: "loop counters get 64 bits", run: widen::run, level: 1 },
     Pass { name: "address", about: "constant parts of addresses move outward", run: address::run, level: 1 },
     Pass { name: "range", about: "signed operations become unsigned", run: range::run, level: 1 },
+    Pass { name: "context", about: "the context is accessed through itself", run: context::run, level: 0 },
     Pass { name: "memops", about: "copies become loads and stores", run: memops::run, level: 0 },
     Pass { name: "combine", about: "neighbouring stores become wide ones", run: combine::run, level: 1 },
     Pass { name: "licm", about: "what every round computes is computed once", run: licm::run, level: 1 },
     Pass { name: "switches", about: "switches become comparisons", run: switches::run, level: 0 },
     Pass { name: "legal", about: "operations the target lacks are expanded", run: legal::run, level: 0 },
+    Pass { name: "extend", about: "halves are extended once below v3", run: extend::run, level: 0 },
     Pass { name: "checks", about: "what cannot become code is reported", run: checks::run, level: 0 },
     Pass { name: "dce", about: "what nobody needs goes", run: dce::run, level: 0 },
 ];
@@ -234,12 +238,12 @@ const LOWER: &[usize] = &rows(["memops"]);
 
 /// What was not a constant so far will not be one.
 const LATE: &[usize] = &rows([
-    "simplify", "cfg", "dce", "sink", "widen", "range", "simplify", "address", "simplify", "combine", "dse",
-    "combine", "licm", "switches", "legal",
+    "context", "simplify", "cfg", "dce", "sink", "widen", "range", "simplify", "address", "simplify",
+    "combine", "dse", "combine", "licm", "switches", "legal",
 ]);
 
 /// Nothing follows but code generation.
-const LAST: &[usize] = &rows(["checks"]);
+const LAST: &[usize] = &rows(["extend", "checks"]);
 
 /// Optimises a module. Returns what cannot become code, in order of place.
 pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) -> Vec<Limit> {

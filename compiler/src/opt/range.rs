@@ -24,6 +24,7 @@ use std::collections::BTreeSet;
 use super::Cx;
 use super::bits::known;
 use super::edit::{self, Edit, Editor, use_counts};
+use super::extend;
 use crate::ir::flow::Flow;
 use crate::ir::{Arena, BinaryOp, Block, Compare, ConvertOp, Function, Inst, InstData, Type, Value};
 
@@ -43,7 +44,7 @@ const MARKS: usize = 192;
 const NARROWING: usize = 2;
 
 /// Runs the pass.
-pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
+pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     let wanted = |data: &InstData| {
         matches!(
             data,
@@ -59,6 +60,7 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     let mut new: Vec<(Inst, InstData)> = Vec::new();
     let mut wider: BTreeSet<Inst> = BTreeSet::new();
     let uses = use_counts(f);
+    let compared = compared_as_signed(f, cx);
     for &block in &f.order {
         for &inst in &f.blocks[block].insts {
             let positive = |v: Value| ranges.at(f, v, block).lo >= 0;
@@ -75,7 +77,7 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
                 InstData::Convert { op: op @ (ConvertOp::Sext | ConvertOp::Zext), ty, arg }
                     if positive(arg) =>
                 {
-                    if op == ConvertOp::Sext {
+                    if op == ConvertOp::Sext && !compared.contains(&arg) {
                         new.push((inst, InstData::Convert { op: ConvertOp::Zext, ty, arg }));
                     }
                     if ty == Type::I64 && uses[arg] == 1 && ranges.fits_wider(f, arg, block) {
@@ -97,6 +99,22 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
         _ => Edit::Keep,
     });
     changed
+}
+
+/// Values whose sign extension is what is compared: what is used must be the same.
+fn compared_as_signed(f: &Function, cx: &Cx<'_>) -> BTreeSet<Value> {
+    let mut compared = BTreeSet::new();
+    if !extend::compares_halves(cx.options.cpu) {
+        for &inst in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {
+            if let InstData::Compare { op, args } = f.insts[inst]
+                && extend::extension(op) == ConvertOp::Sext
+                && f.ty(args[0]) == Type::I32
+            {
+                compared.extend(args);
+            }
+        }
+    }
+    compared
 }
 
 /// `zext (x op C)` as `(zext x) op C`.

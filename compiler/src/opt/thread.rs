@@ -9,7 +9,7 @@
 //! ```
 //!
 //! This is what `a && b`, `?:` and inlined functions that return a code leave behind. The block may
-//! contain a few pure instructions, which are copied for the edge.
+//! contain a few pure instructions and accesses of memory, which are copied for the edge.
 //! The test of a loop whose first round is certain is passed by on the way in: the loop then tests at
 //! its end, with one jump for each round.
 //! Preserves: what happens on every path. Each loop keeps one entry.
@@ -28,6 +28,9 @@ use crate::ir::{Block, BlockCall, Compare, Function, InstData, Type, Unroll, Val
 
 /// Instructions of a block, besides constants, that are copied for an edge.
 const COPIED: usize = 6;
+
+/// Loads and stores among them.
+const ACCESSES: usize = 2;
 
 /// Threads per run, so that each starts from a fresh analysis.
 const THREADS: usize = 64;
@@ -65,9 +68,12 @@ fn candidate(f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Option<V
         return None;
     }
     let copied = body.iter().filter(|&&inst| !matches!(f.insts[inst], InstData::Const { .. })).count();
-    if copied > COPIED || !body.iter().all(|&inst| f.insts[inst].is_pure()) {
+    let mut effects = body.iter().filter(|&&inst| !f.insts[inst].is_pure());
+    let is_access = |data: &InstData| matches!(data, InstData::Load { .. } | InstData::Store { .. });
+    if copied > COPIED || effects.clone().count() > ACCESSES || !effects.all(|&i| is_access(&f.insts[i])) {
         return None;
     }
+    let has_effects = body.iter().any(|&inst| !f.insts[inst].is_pure());
     let (mut decided, mut edges) = (Vec::new(), 0);
     let mut preds: Vec<Block> =
         flow.preds[block].iter().copied().filter(|&pred| !flow.is_back_edge(pred, block)).collect();
@@ -81,7 +87,8 @@ fn candidate(f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Option<V
             }
         }
     }
-    if decided.is_empty() || (decided.len() < edges && (is_loop || tests_pointer(f, block))) {
+    let partly = decided.len() < edges;
+    if decided.is_empty() || (partly && (is_loop || tests_pointer(f, block))) || (is_loop && has_effects) {
         return None;
     }
     if is_loop && !may_rotate(f, flow, loops, block, &decided) {

@@ -92,7 +92,7 @@ fn plan(f: &Function, cx: &Cx<'_>, flow: &Flow, l: &Loop) -> Option<Plan> {
             let few = |n: usize| n <= FEW_ROUNDS && n * size <= FEW_SIZE;
             let needed = |n: usize| n <= NEEDED_ROUNDS && (n + 1) * size <= NEEDED_SIZE;
             let refused = || indexes_context(f, l) || compares_addresses(f, l);
-            if cx.options.level >= 1 && size <= NEEDED_SIZE && refused() {
+            if size <= NEEDED_SIZE && refused() {
                 return rounds().filter(|&n| needed(n)).map(Plan::Full);
             }
             simple.then(rounds)?.filter(|&n| small(n) || few(n)).map(Plan::Full)
@@ -141,7 +141,9 @@ fn compares_addresses(f: &Function, l: &Loop) -> bool {
     let leaves = |block: &&Block| f.successors(**block).any(|call| !l.blocks.contains(&call.block));
     let of_addresses = |cond| match f.def(cond) {
         Some(InstData::Compare { args: [a, b], .. }) => {
-            f.ty(*a) == Type::Ptr && f.constant(*a).is_none() && f.constant(*b).is_none()
+            // What is compared with the end of a packet the kernel does know.
+            let packet = |v: Value| matches!(Place::new(f, v, 0).root, Root::Number(_));
+            f.ty(*a) == Type::Ptr && [*a, *b].iter().all(|&v| f.constant(v).is_none() && !packet(v))
         }
         _ => false,
     };

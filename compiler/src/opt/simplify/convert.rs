@@ -273,6 +273,64 @@ impl Distance {
     }
 }
 
+/// Nested arithmetic of a distance that is looked into.
+const DEPTH: usize = 6;
+
+/// An offset that is computed from differences of addresses in one object: at most one variable, and a constant.
+/// The kernel's verifier knows nothing of such a difference, so it could not be added to a pointer; of the
+/// distances that the addresses have from the start of the object it knows all.
+/// Elsewhere differences stay: what the verifier does not know of a number, it does not tell paths apart by.
+pub fn distance(f: &Function, offset: Value) -> Option<(Option<Value>, i64)> {
+    let mut differences = 0;
+    let found = number(f, offset, DEPTH, &mut differences)?;
+    (differences > 0).then_some(found)
+}
+
+fn number(f: &Function, value: Value, depth: usize, differences: &mut u32) -> Option<(Option<Value>, i64)> {
+    let depth = depth.checked_sub(1)?;
+    match *f.def(value)? {
+        InstData::Const { ty, value } => Some((None, ty.sign_extend(value))),
+        // A number that is small and not negative is the same in any width.
+        InstData::Convert { op: ConvertOp::Zext | ConvertOp::Sext | ConvertOp::Trunc, arg, .. } => {
+            number(f, arg, depth, differences)
+                .filter(|&(variable, n)| variable.is_none() && (0..1 << 15).contains(&n))
+        }
+        InstData::Binary { op: op @ (BinaryOp::Add | BinaryOp::Sub), args: [a, b] }
+            if f.ty(value) == Type::I64 =>
+        {
+            if op == BinaryOp::Sub
+                && let Some(found) = difference(f, a, b)
+            {
+                *differences += 1;
+                return Some(found);
+            }
+            let (left, n) = number(f, a, depth, differences)?;
+            match (op, number(f, b, depth, differences)?) {
+                (BinaryOp::Sub, (None, m)) => Some((left, n.wrapping_sub(m))),
+                (BinaryOp::Add, (None, m)) => Some((left, n.wrapping_add(m))),
+                (BinaryOp::Add, (right, m)) if left.is_none() => Some((right, n.wrapping_add(m))),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The difference of two addresses in one object, of which the second is at a constant distance from its start.
+fn difference(f: &Function, a: Value, b: Value) -> Option<(Option<Value>, i64)> {
+    let [left, right] = [a, b].map(|number| match f.def(number) {
+        Some(InstData::Convert { op: ConvertOp::PtrToInt, arg, .. }) => Distance::new(f, *arg),
+        _ => Distance { base: number, variable: None, constant: 0 },
+    });
+    // A number that was made an address is where that starts.
+    let start = |base: Value| match f.def(base) {
+        Some(InstData::Convert { op: ConvertOp::IntToPtr, arg, .. }) => f.resolve(*arg),
+        _ => f.resolve(base),
+    };
+    let one_object = start(left.base) == start(right.base) && right.variable.is_none();
+    one_object.then(|| (left.variable, left.constant.wrapping_sub(right.constant)))
+}
+
 /// Arithmetic whose result follows from the bits that are known of its operands.
 pub fn binary(ed: &mut Editor<'_>, op: BinaryOp, args: [Value; 2]) -> Option<Value> {
     let [a, b] = args;
@@ -280,6 +338,11 @@ pub fn binary(ed: &mut Editor<'_>, op: BinaryOp, args: [Value; 2]) -> Option<Val
     match op {
         BinaryOp::And => {
             let mask = ed.f.constant(b)?;
+            // The lower half has one form.
+            if (ty, mask) == (Type::I64, Type::I32.mask()) {
+                let half = ed.convert(ConvertOp::Trunc, Type::I32, a);
+                return Some(ed.convert(ConvertOp::Zext, Type::I64, half));
+            }
             let bits = known(ed.f, a);
             if bits.maybe() & !mask == 0 {
                 return Some(a);

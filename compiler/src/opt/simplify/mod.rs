@@ -177,6 +177,13 @@ fn select(ed: &mut Editor<'_>, ty: Type, cond: Value, args: [Value; 2]) -> Optio
 
 /// Constant offsets gather in the address itself.
 fn ptr_add(ed: &mut Editor<'_>, base: Value, offset: Value) -> Option<Value> {
+    if let Some((variable, bytes)) = convert::distance(ed.f, offset) {
+        let base = match variable {
+            Some(variable) => ed.emit(InstData::PtrAdd { base, offset: variable }),
+            None => base,
+        };
+        return Some(ed.offset(base, bytes));
+    }
     let bytes = ed.f.constant(offset)? as i64;
     if bytes == 0 {
         return Some(base);

@@ -181,8 +181,13 @@ pub fn check_pass(before: &Module, name: &str, seed: u64, options: &opt::Options
 
 /// Runs a pass on a text and returns the text of the first function, judged.
 pub fn after_pass(name: &str, text: &str) -> String {
+    after_pass_on(name, text, opt::Options::default().cpu)
+}
+
+/// The same for a version of the instruction set.
+pub fn after_pass_on(name: &str, text: &str, cpu: u8) -> String {
     let before = parse(text).unwrap_or_else(|e| panic!("the text parses: {e:?}"));
-    let options = opt::Options { check: true, ..opt::Options::default() };
+    let options = opt::Options { check: true, cpu, ..opt::Options::default() };
     let after = check_pass(&before, name, 7, &options);
     crate::ir::print_function(&after, &after.functions[0], false, &|_| String::new())
 }

@@ -1,0 +1,177 @@
+//! What our code guarantees the kernel's verifier: source that looks right is accepted, at every level and every
+//! version of the instruction set, by the kernel and by our verifier.
+//!
+//! `suite/guarantees/*.c` are programs, one trial for each; a file is about one of the fourteen guarantees of
+//! `skep_compiler::opt` and is compiled once for all its programs. Programs that a header lists as `refused`
+//! are refused when clang-19 compiles them: they show that the trap is real.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+
+use libtest_mimic::{Failed, Trial};
+use skep_compiler::{Options, compile};
+use skep_driver::io::{DiskFiles, EMBEDDED};
+use skep_runtime::kernel::Kernel;
+use skep_runtime::object::LinkOptions;
+use skep_runtime::verify;
+use skep_runtime::{Image, Object};
+use skep_stdlib::isa::Cpu;
+use skep_syntax::diag::Style;
+use skep_syntax::{Session, pp};
+use skep_tests::tools::{self, CLANG, Need};
+use skep_tests::{case, native, root};
+
+/// What every case may use.
+const PRELUDE: &str = "prelude.h";
+
+/// How many guarantees there are.
+const GUARANTEES: u32 = 14;
+
+/// At least so many programs.
+const PROGRAMS: usize = 40;
+
+/// How the programs are compiled.
+const BUILDS: [(Cpu, u8); 6] =
+    [(Cpu::V1, 2), (Cpu::V2, 2), (Cpu::V3, 2), (Cpu::V4, 2), (Cpu::V3, 0), (Cpu::V3, 1)];
+
+/// One trial for each program, and one for the list.
+pub fn trials() -> Vec<Trial> {
+    let folder = root().join("tests/suite/guarantees");
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "c"));
+    files.sort();
+    let mut trials = Vec::new();
+    let mut about = Vec::new();
+    for path in &files {
+        let (numbers, found) = trials_of(path);
+        about.extend(numbers);
+        trials.extend(found);
+    }
+    let programs = trials.len();
+    trials.push(Trial::test("guarantees::all", move || {
+        let missing: Vec<u32> = (1..=GUARANTEES).filter(|number| !about.contains(number)).collect();
+        match (missing.as_slice(), programs >= PROGRAMS) {
+            ([], true) => Ok(()),
+            _ => Err(format!("{programs} programs; none about {missing:?}").into()),
+        }
+    }));
+    trials
+}
+
+/// What is wrong with each program of a file, or with all of them.
+type Results = Result<Vec<(String, Result<(), String>)>, String>;
+
+fn trials_of(path: &Path) -> (Option<u32>, Vec<Trial>) {
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let header = match case::header(&text) {
+        Ok(header) => header,
+        Err(error) => {
+            return (
+                None,
+                vec![Trial::test(format!("guarantees::{stem}"), move || Err(Failed::from(error)))],
+            );
+        }
+    };
+    let names: Vec<String> = text.lines().filter_map(program_of).map(str::to_owned).collect();
+    let shared = Arc::new((stem.clone(), text, header.refused, OnceLock::<Results>::new()));
+    let trial = |name: String| {
+        let shared = Arc::clone(&shared);
+        let wanted = name.clone();
+        let run = move || {
+            let (stem, text, refused, results) = &*shared;
+            let results = results.get_or_init(|| judge(stem, text, refused));
+            let programs = results.as_ref().map_err(Failed::from)?;
+            let found = programs.iter().find(|(name, _)| *name == wanted);
+            let verdict =
+                found.map_or_else(|| Err("its program is missing".into()), |(_, verdict)| verdict.clone());
+            verdict.map_err(Failed::from)
+        };
+        Trial::test(format!("guarantees::{stem}::{name}"), run)
+    };
+    (header.guarantee, names.into_iter().map(trial).collect())
+}
+
+/// The program that a line defines: `SEC("tc") int NAME(...)`.
+fn program_of(line: &str) -> Option<&str> {
+    let (_, rest) = line.strip_prefix("SEC(")?.split_once(") int ")?;
+    rest.split_once('(').map(|(name, _)| name)
+}
+
+fn judge(stem: &str, text: &str, refused: &[String]) -> Results {
+    let prelude = std::fs::read_to_string(root().join("tests/suite/guarantees").join(PRELUDE))
+        .map_err(|error| error.to_string())?;
+    let scratch = root().join("target/guarantees");
+    std::fs::create_dir_all(&scratch).map_err(|error| error.to_string())?;
+    let source = scratch.join(format!("{stem}.bpf.c"));
+    std::fs::write(&source, format!("{prelude}{text}")).map_err(|error| error.to_string())?;
+    let mut verdicts: Vec<(String, Result<(), String>)> = Vec::new();
+    for (cpu, level) in BUILDS {
+        let image = link(&ours(&source, cpu, level)?)?;
+        let mut kernel = match tools::have(&[Need::Kernel]) {
+            true => Some(Kernel::prepare(&image).map_err(|error| error.to_string())?),
+            false => None,
+        };
+        for (index, program) in image.programs.iter().enumerate() {
+            let accepted = accepted(&image, index, kernel.as_mut());
+            let verdict = accepted.map_err(|error| format!("at {cpu:?}, -O{level}: {error}"));
+            match verdicts.iter_mut().find(|(name, _)| *name == program.name) {
+                Some((_, known)) if known.is_ok() => *known = verdict,
+                Some(_) => {}
+                None => verdicts.push((program.name.clone(), verdict)),
+            }
+        }
+    }
+    if !refused.is_empty() && tools::have(&[Need::Clang]) {
+        let image = link(&clangs(&source)?)?;
+        for name in refused {
+            let index = image.programs.iter().position(|program| program.name == *name);
+            let index = index.ok_or_else(|| format!("no program is called `{name}`"))?;
+            let (verdict, _) = verify::verify_program(&image, index, &verify::Options::default());
+            if let (Ok(()), Some((_, known))) = (verdict, verdicts.iter_mut().find(|(n, _)| n == name)) {
+                *known = Err("clang's object is accepted: it is no trap for clang-19".into());
+            }
+        }
+    }
+    Ok(verdicts)
+}
+
+/// Do the kernel, if there is one, and our verifier accept the program?
+fn accepted(image: &Image, index: usize, kernel: Option<&mut Kernel>) -> Result<(), String> {
+    if let Some(kernel) = kernel {
+        kernel.load_program(index, 0).map_err(|error| tail(&error.to_string()))?;
+    }
+    let (verdict, _) = verify::verify_program(image, index, &verify::Options::default());
+    verdict.map_err(|report| format!("our verifier: {}: {}", report.slot, report.cause.message()))
+}
+
+/// The end of a verifier's log says what is wrong.
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(12)..].join("\n")
+}
+
+fn ours(source: &Path, cpu: Cpu, level: u8) -> Result<Vec<u8>, String> {
+    let files = DiskFiles::default();
+    let paths = pp::Options { system_dirs: vec![EMBEDDED.into()], ..pp::Options::default() };
+    let mut cx = Session::new(&files, paths);
+    let options = Options { cpu, level, ..Options::default() };
+    let compiled = compile(&mut cx, &source.to_string_lossy(), &options, &mut |_, _| {});
+    compiled.map(|compiled| compiled.object).map_err(|_| cx.render(Style::default()))
+}
+
+fn clangs(source: &Path) -> Result<Vec<u8>, String> {
+    let object = source.with_extension("o");
+    let mut command = Command::new(CLANG);
+    command.args(["-w", "-g", "-O2", "-target", "bpf", "-mcpu=v3", "-c"]);
+    command.arg(format!("-I/usr/include/{}-linux-gnu", std::env::consts::ARCH));
+    native::execute(command.arg(source).arg("-o").arg(&object))?;
+    std::fs::read(object).map_err(|error| error.to_string())
+}
+
+fn link(object: &[u8]) -> Result<Image, String> {
+    let object = Object::parse(object).map_err(|error| error.to_string())?;
+    object.link(&LinkOptions::default()).map_err(|error| error.to_string())
+}

@@ -433,7 +433,7 @@ fn arithmetic(op: BinaryOp, a: Interval, b: Interval) -> Option<Interval> {
 
 #[cfg(test)]
 mod tests {
-    use crate::opt::testing::after_pass;
+    use crate::opt::testing::{after_pass, after_pass_on};
 
     #[test]
     fn a_counter_is_not_negative() {
@@ -442,8 +442,11 @@ mod tests {
             block2:\n  v5 = sext.i64 v3\n  v6 = iconst.i64 7\n  v7 = and v5, v6\n  v8 = ptr_add v1, v7\n\
             v9 = load.i8 v8 align 1\n  v10 = iconst.i32 1\n  v11 = add v3, v10\n  jump block1(v11)\n\
             block3:\n  return v3\n}";
-        let out = after_pass("range", text);
+        let out = after_pass_on("range", text, 3);
         assert!(out.contains("v5 = zext.i64 v3"), "{out}");
+        // Where the comparison extends it, what is used is extended alike.
+        let out = after_pass_on("range", text, 2);
+        assert!(out.contains("v5 = sext.i64 v3"), "{out}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! - `suite/errors/*.c` are broken programs: what is said about each is a snapshot beside it, and
 //!   `// ERROR[..]` remarks must be met.
 //! - pages of the book that list the rows of a table are compared with it.
+//! - the programs on the book's pages about codes meet their code, or none.
 //! - `examples/*.bpf.c` quote command lines (`// $ skep ...`): what they print is a snapshot.
 //! - objects are the same however much of the headers is read.
 //! - objects of our own run in the kernel as in the interpreter; broken copies do no harm.
@@ -20,6 +21,8 @@ mod errors;
 mod examples;
 #[path = "harness/guarantees.rs"]
 mod guarantees;
+#[path = "harness/explain.rs"]
+mod explain;
 #[path = "harness/headers.rs"]
 mod headers;
 #[path = "harness/objects.rs"]
@@ -40,6 +43,7 @@ fn main() {
     trials.extend(errors::trials());
     trials.extend(examples::trials());
     trials.extend(guarantees::trials());
+    trials.extend(explain::trials());
     trials.extend(headers::trials());
     trials.extend(objects::trials());
     trials.extend(seeds::trials());

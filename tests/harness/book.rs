@@ -3,9 +3,8 @@
 use std::fmt::Write;
 
 use libtest_mimic::{Failed, Trial};
-use skep_runtime::verify::RULES;
+use skep_driver::explain;
 use skep_stdlib::features::Feature;
-use skep_syntax::codes;
 use skep_tests::root;
 
 use super::run::compare;
@@ -72,21 +71,13 @@ const FAMILIES: &[(&str, &str, &str)] = &[
     ("V09", "Not modelled", "The kernel may accept it; this verifier does not know enough to say so."),
 ];
 
-fn rows() -> Vec<(&'static str, &'static str)> {
-    let compiler = codes::ALL.iter().map(|code| (code.id, code.title));
-    let mut rows: Vec<_> = compiler.chain(RULES.iter().map(|rule| (rule.code, rule.title))).collect();
-    rows.sort();
-    rows.dedup();
-    rows
-}
-
 fn diagnostics() -> String {
     let mut text = String::from(
         "# Diagnostics\n\nEvery message has a code that never changes its meaning: `E` for errors of the \
          compiler, `W` for warnings,\n`V` for rules of the verifier. This page is written from the tables of the \
          program.\n",
     );
-    let rows = rows();
+    let rows = explain::titles();
     for (prefix, title, about) in FAMILIES {
         let rows: Vec<_> = rows.iter().filter(|(code, _)| code.starts_with(prefix)).collect();
         if rows.is_empty() {
@@ -94,7 +85,10 @@ fn diagnostics() -> String {
         }
         let _ = write!(text, "\n## {prefix}xx: {title}\n\n{about}\n\n| code | says |\n|---|---|\n");
         for (code, title) in rows {
-            let _ = writeln!(text, "| {code} | {title} |");
+            let _ = match explain::page(code) {
+                Some(_) => writeln!(text, "| [{code}](explain/{code}.md) | {title} |"),
+                None => writeln!(text, "| {code} | {title} |"),
+            };
         }
     }
     text
@@ -102,7 +96,7 @@ fn diagnostics() -> String {
 
 fn every_code_has_a_family() -> Result<(), String> {
     let has_family = |code: &str| FAMILIES.iter().any(|(prefix, ..)| code.starts_with(prefix));
-    match rows().iter().find(|(code, _)| !has_family(code)) {
+    match explain::titles().iter().find(|(code, _)| !has_family(code)) {
         Some((code, title)) => Err(format!("no family for {code} ({title}): add one to FAMILIES")),
         None => Ok(()),
     }

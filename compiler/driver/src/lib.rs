@@ -8,7 +8,9 @@
 pub mod cc;
 pub mod compile;
 pub mod error;
+pub mod explain;
 pub mod io;
+mod kernel_log;
 mod listing;
 mod load;
 mod locate;
@@ -61,6 +63,8 @@ subcommands! {
     strip Strip;
     /// Write what a loader includes to use an object: a skeleton in C, Rust or Go
     skel Skel;
+    /// Explain a code, or the log of a kernel's verifier
+    explain Explain;
     /// Show what is inside: instructions, IR, BTF, sections
     dump Dump;
 }

@@ -37,12 +37,12 @@ fn kernel(text: &str) -> std::result::Result<Kernel, String> {
 
 impl VerifyArgs {
     /// The target kernel.
-    fn target(&self) -> Target {
+    pub fn target(&self) -> Target {
         Target { kernel: self.kernel, ..Target::default() }
     }
 
     /// The target kernel's BTF. The running kernel's is used when there is one and none was named.
-    fn btf(&self, io: &mut Io<'_>) -> Result<Option<Arc<Btf>>> {
+    pub fn btf(&self, io: &mut Io<'_>) -> Result<Option<Arc<Btf>>> {
         let path = match self.btf.as_str() {
             "none" => return Ok(None),
             "host" if !std::path::Path::new(HOST_BTF).exists() => return Ok(None),

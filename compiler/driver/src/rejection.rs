@@ -18,6 +18,7 @@ use skep_syntax::Session;
 use skep_syntax::codes::Code;
 use skep_syntax::diag::{self, Diag, Severity, Style};
 
+use crate::kernel_log::{self, Failure};
 use crate::locate;
 
 /// The rule's code as the diagnostics of the compiler have them.
@@ -67,16 +68,42 @@ pub fn render_compiled(
 /// Draws a rejection of any object by its line records.
 pub fn render_object(report: &Report, image: &Image, style: Style) -> String {
     let program = &image.programs[report.program];
-    let mut places = Vec::new();
-    if let Some(line) = program.line_at(report.slot) {
-        places.push((line, report.cause.label()));
-    }
-    for note in report.cause.notes() {
-        if let Some(line) =
-            program.line_at(note.slot).filter(|line| Some(*line) != program.line_at(report.slot))
-        {
-            places.push((line, note.text));
-        }
+    let mut places = vec![(report.slot, report.cause.label())];
+    places.extend(report.cause.notes().into_iter().map(|note| (note.slot, note.text)));
+    let picture = Picture {
+        code: Some(report.cause.rule().code),
+        message: report.cause.message(),
+        places,
+        notes: report.cause.help().map(|help| format!("help: {help}")).into_iter().collect(),
+    };
+    draw(&picture, program, style)
+}
+
+/// Draws what a kernel said of a program.
+pub fn render_words(failure: &Failure, image: &Image, index: usize, style: Style) -> String {
+    let code = kernel_log::rule_of(&failure.words);
+    let mut words = failure.words.iter();
+    let message = words.next().map_or("the log ends here", String::as_str);
+    let mut notes: Vec<String> = words.map(|line| format!("the kernel says: {line}")).collect();
+    notes.extend(code.map(|code| format!("help: `skep explain {code}`")));
+    let places = vec![(failure.slot, String::new())];
+    draw(&Picture { code, message: message.to_owned(), places, notes }, &image.programs[index], style)
+}
+
+/// What is drawn: the first place is where it failed, the others explain it.
+struct Picture {
+    code: Option<&'static str>,
+    message: String,
+    places: Vec<(u32, String)>,
+    notes: Vec<String>,
+}
+
+fn draw(picture: &Picture, program: &Program, style: Style) -> String {
+    let mut places: Vec<(&Line, &String)> = Vec::new();
+    let failed = picture.places.first().map_or(0, |place| place.0);
+    for (index, (slot, text)) in picture.places.iter().enumerate() {
+        let line = program.line_at(*slot).filter(|line| index == 0 || Some(*line) != program.line_at(failed));
+        places.extend(line.map(|line| (line, text)));
     }
     let files = QuotedFiles::of(places.iter().map(|(line, _)| *line));
     let labels = places.iter().enumerate().map(|(index, (line, text))| {
@@ -85,19 +112,12 @@ pub fn render_object(report: &Report, image: &Image, style: Style) -> String {
         make(file, range).with_message(text)
     });
     let labels: Vec<Label<usize>> = labels.collect();
-    let mut notes = vec![format!(
-        "in program `{}`, instruction {}: {}",
-        program.name,
-        report.slot,
-        insn(program, report.slot)
-    )];
-    notes.extend(report.cause.help().map(|help| format!("help: {help}")));
-    let rule = report.cause.rule();
-    let diagnostic = Diagnostic::error()
-        .with_code(rule.code)
-        .with_message(report.cause.message())
-        .with_labels(labels)
-        .with_notes(notes);
+    let mut notes =
+        vec![format!("in program `{}`, instruction {failed}: {}", program.name, insn(program, failed))];
+    notes.extend(picture.notes.iter().cloned());
+    let mut diagnostic =
+        Diagnostic::error().with_message(&picture.message).with_labels(labels).with_notes(notes);
+    diagnostic.code = picture.code.map(str::to_owned);
     let config = term::Config::default();
     let text = if style.color {
         let mut out = termcolor::Buffer::ansi();
@@ -106,7 +126,7 @@ pub fn render_object(report: &Report, image: &Image, style: Style) -> String {
     } else {
         term::emit_into_string(&config, &files, &diagnostic)
     };
-    text.unwrap_or_else(|_| format!("error[{}]: {}\n", rule.code, report.cause.message()))
+    text.unwrap_or_else(|_| format!("error: {}\n", picture.message))
 }
 
 fn insn(program: &Program, slot: u32) -> String {

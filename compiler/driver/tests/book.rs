@@ -14,6 +14,14 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// What a loader prints of a program that the kernel refuses.
+const LOG: &str = "libbpf: prog 'drop_udp': BPF program load failed: Permission denied
+libbpf: prog 'drop_udp': -- BEGIN PROG LOAD LOG --
+0: (61) r6 = *(u32 *)(r1 +4)
+invalid access to packet, off=0 size=4, R1(id=0,off=0,r=0)
+processed 1 insns
+";
+
 /// A capture with one short packet.
 fn capture() -> Vec<u8> {
     let mut bytes = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0];
@@ -42,6 +50,7 @@ fn place() -> Scratch {
     files.push(("prog.bpf.c".into(), example("examples/hello.bpf.c")));
     files.push(("FILE".into(), example("examples/drop_udp.in.hex")));
     files.push(("traffic.pcap".into(), capture()));
+    files.push(("kernel.log".into(), LOG.as_bytes().to_vec()));
     let files: Vec<(&str, &[u8])> =
         files.iter().map(|(name, text)| (name.as_str(), text.as_slice())).collect();
     let place = Scratch::new(&files);

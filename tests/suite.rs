@@ -19,10 +19,10 @@ mod book;
 mod errors;
 #[path = "harness/examples.rs"]
 mod examples;
-#[path = "harness/guarantees.rs"]
-mod guarantees;
 #[path = "harness/explain.rs"]
 mod explain;
+#[path = "harness/guarantees.rs"]
+mod guarantees;
 #[path = "harness/headers.rs"]
 mod headers;
 #[path = "harness/objects.rs"]

@@ -78,10 +78,10 @@ fn corpora() -> Vec<(&'static str, Vec<Source>)> {
         flags.push("-DTARGET_XDP".into());
         found.push(("workloads", sources(&dir, ".c", &flags)));
     }
-    if let Some((files, flags)) = tools::selftests() {
-        let step = if std::env::var_os("SKEP_FULL").is_some() { 1 } else { STEP };
+    if let Some(selftests) = tools::corpora::selftests() {
+        let flags = selftests.flags();
         let source = |path| Source { path, flags: flags.clone() };
-        found.push(("selftests", files.into_iter().step_by(step).map(source).collect()));
+        found.push(("selftests", selftests.sample(STEP).into_iter().map(source).collect()));
     }
     found
 }

@@ -49,10 +49,10 @@ fn main() {
     let lazy = [skep.clone(), "cc".into(), "-w".into()];
     let eager = [skep, "cc".into(), "-w".into(), "-fno-lazy-headers".into()];
     let out = std::env::temp_dir().join(format!("skep-corpus-{}.o", std::process::id()));
-    let (sources, mut flags) = tools::selftests().expect("the tree and the header were asked for");
+    let selftests = tools::corpora::selftests().expect("the tree and the header were asked for");
+    let mut flags = selftests.flags();
     flags.extend(["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-c"].map(Into::into));
-    let step = if std::env::var_os("SKEP_FULL").is_some() { 1 } else { STEP };
-    let sources: Vec<PathBuf> = sources.into_iter().step_by(step).collect();
+    let sources = selftests.sample(STEP);
     let mut rows = Vec::new();
     for source in &sources {
         let costs = [&clang[..], &lazy[..], &eager[..]].map(|compiler| cost(compiler, source, &flags, &out));

@@ -24,14 +24,6 @@ struct sockaddr {
 	char sa_data[14];
 };
 
-#define SOCK_STREAM 1
-#define SOCK_DGRAM 2
-#define SOCK_RAW 3
-#define SOCK_RDM 4
-#define SOCK_SEQPACKET 5
-#define SOCK_DCCP 6
-#define SOCK_PACKET 10
-
 #define AF_UNSPEC 0
 #define AF_UNIX 1
 #define AF_LOCAL 1

@@ -6,6 +6,9 @@
 //! This is a crate of its own, without dependencies, so that the tests of `syntax` and `runtime` can
 //! share it as a dev-dependency without building the other side of the toolchain.
 
+pub mod corpora;
+pub mod loader;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -59,6 +62,8 @@ needs! {
     Gzip "gzip" runs("gzip");
     /// libbpf's headers in `/usr/include/bpf`.
     Libbpf "libbpf" Path::new("/usr/include/bpf/bpf_helpers.h").exists();
+    /// A C compiler for this machine, and the libraries that libbpf is made of.
+    Libelf "libelf" runs("cc") && Path::new("/usr/include/libelf.h").exists();
     /// The right to load programs into the running kernel, and its BTF.
     Kernel "kernel" is_root() && Path::new(KERNEL_BTF).exists();
     /// The running kernel's types as C: `SKEP_VMLINUX`, or what bpftool prints.
@@ -164,31 +169,6 @@ pub fn workloads() -> Option<PathBuf> {
 pub fn kernel_tree() -> Option<PathBuf> {
     let near = "linux/linux-source-6.12";
     place("SKEP_KERNEL_TREE", &["target/linux-source-6.12", &format!("../{near}"), &format!("../../{near}")])
-}
-
-/// The kernel's BPF selftests in order of their names, and the flags of their Makefile as far as one set fits all:
-/// `bpf_helper_defs.h` is generated in the kernel tree, libbpf's packaged copy stands in for it.
-pub fn selftests() -> Option<(Vec<PathBuf>, Vec<String>)> {
-    let (tree, vmlinux) = (kernel_tree()?, vmlinux()?);
-    let tests = tree.join("tools/testing/selftests");
-    let programs = tests.join("bpf/progs");
-    let entries = std::fs::read_dir(&programs).ok()?;
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.retain(|path| path.extension().is_some_and(|end| end == "c"));
-    files.sort();
-    let dirs = [
-        vmlinux.parent()?.to_path_buf(),
-        tests.join("bpf"),
-        programs,
-        tree.join("tools/lib"),
-        tree.join("tools/include/uapi"),
-        tests,
-        "/usr/include/bpf".into(),
-        format!("/usr/include/{}-linux-gnu", std::env::consts::ARCH).into(),
-    ];
-    let definitions = ["__TARGET_ARCH_x86", "ENABLE_ATOMICS_TESTS", "BPF_NO_KFUNC_PROTOTYPES"];
-    let flags = definitions.map(|name| format!("-D{name}")).into_iter();
-    Some((files, flags.chain(dirs.iter().map(|dir| format!("-I{}", dir.display()))).collect()))
 }
 
 /// A full `vmlinux.h`: dumped from the running kernel's BTF, once for each kernel.

@@ -69,6 +69,8 @@ pub struct Invocation {
     pub output: Option<String>,
     /// For the preprocessor.
     pub pp: Options,
+    /// `-imacros`: only the macros of these files are wanted.
+    pub macro_files: Vec<String>,
     /// `-target`, as it was written.
     pub target: Option<String>,
     /// `-x` was given.

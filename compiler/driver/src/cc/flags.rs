@@ -75,6 +75,9 @@ pub static FLAGS: &[Flag] = flags! {
     "-idirafter" Either "Search it last" |cx, v| push(&mut cx.pp.after_dirs, v.into());
     "-iquote" Either "Search it first, for #include \"...\"" |cx, v| push(&mut cx.pp.quote_dirs, v.into());
     "-include" Either "Include this file first" |cx, v| push(&mut cx.pp.includes, v.into());
+    "-imacros" Either "Take the macros of this file first" |cx, v| push(&mut cx.macro_files, v.into());
+    "-fmacro-prefix-map=" Joined "OLD=NEW: how the names of files start in __FILE__" prefix_map;
+    "-ffile-prefix-map=" Joined "The same; names in BTF do not say where a tree lies anyway" prefix_map;
     "-nostdinc" Alone "Search neither the embedded headers nor the host's"
         |cx, _| set(&mut cx.no_standard_dirs, true);
     "-nostdlibinc" Alone "Do not search the host's headers" |cx, _| set(&mut cx.no_host_dirs, true);
@@ -99,6 +102,8 @@ pub static FLAGS: &[Flag] = flags! {
     "-MF" Either "Write the rule to this file" |cx, v| set(&mut cx.deps.file, Some(v.into()));
     "-MT" Either "Target of the rule" |cx, v| push(&mut cx.deps.targets, v.into());
     "-MQ" Either "Target of the rule, quoted for make" |cx, v| push(&mut cx.deps.targets, deps::quote(v));
+    "-MG" Alone "With -M, -MM: headers that are missing will be made" |cx, _|
+        set(&mut cx.pp.missing_headers, true);
     "-MP" Alone "Write an empty rule for each header too" |cx, _| set(&mut cx.deps.phony, true);
     "-W" Joined "Warnings: -Wname, -Wno-name, -Werror, -Werror=name, -Wno-error=name"
         |cx, v| push(&mut cx.warnings, v.into());
@@ -141,8 +146,6 @@ pub static FLAGS: &[Flag] = flags! {
     "-fno-" Joined;
     "-fms-extensions" Alone;
     "-fdebug-prefix-map=" Joined;
-    "-ffile-prefix-map=" Joined;
-    "-fmacro-prefix-map=" Joined;
     "-fcoverage-prefix-map=" Joined;
     "-fdebug-compilation-dir=" Joined;
     "-fdebug-compilation-dir" Separate;
@@ -219,6 +222,13 @@ fn set<T>(place: &mut T, value: T) -> Result<(), String> {
 fn push<T>(list: &mut Vec<T>, value: T) -> Result<(), String> {
     list.push(value);
     Ok(())
+}
+
+fn prefix_map(cx: &mut Invocation, value: &str) -> Result<(), String> {
+    match value.split_once('=') {
+        Some((old, new)) => push(&mut cx.pp.prefix_maps, (old.into(), new.into())),
+        None => Err(format!("invalid argument `{value}` to a prefix map: it is not OLD=NEW")),
+    }
 }
 
 fn language(cx: &mut Invocation, value: &str) -> Result<(), String> {

@@ -9,11 +9,12 @@ use std::path::Path;
 
 use skep_compiler::{Options, compile};
 use skep_syntax::diag::{Diagnostics, Severity, Style};
+use skep_syntax::pp::Dep;
 use skep_syntax::{Session, parse, pp};
 
 use crate::cc::args::{self, Invocation, Mode};
 use crate::cc::warnings::{self, Levels};
-use crate::cc::{deps, info, response};
+use crate::cc::{deps, imacros, info, response};
 use crate::compile::{HOST_DIRS, isa_cpu, readable};
 use crate::error::{Error, Result};
 use crate::io::{DiskFiles, EMBEDDED, Io, STDIN, STDIN_FILE};
@@ -89,6 +90,9 @@ fn check(cx: &mut Invocation, levels: &Levels, io: &mut Io<'_>) -> Result {
     if cx.mode == Mode::Link && !cx.inputs.is_empty() && cx.errors.is_empty() && !cx.dry_run {
         cx.errors.push("BPF objects are not linked to executables: pass -c (or -S, -E, -fsyntax-only)".into());
     }
+    if cx.pp.missing_headers && cx.mode != Mode::Dependencies {
+        cx.errors.push("option `-MG` requires `-M` or `-MM`".into());
+    }
     let missing = cx.inputs.iter().filter(|input| *input != STDIN && !Path::new(input).exists());
     let missing: Vec<String> = missing.map(|input| format!("no such file or directory: `{input}`")).collect();
     cx.errors.extend(missing);
@@ -126,6 +130,7 @@ fn one(cx: &Invocation, levels: &Levels, input: &str, io: &mut Io<'_>) -> Result
         files.stdin = Some(io.read(STDIN)?);
     }
     let mut options = cx.pp.clone();
+    let macro_files = imacros::add(cx, &mut options, io)?;
     options.text_only = matches!(cx.mode, Mode::Preprocess | Mode::Dependencies);
     // The process ends with its work: taking names, trees and code apart would only cost time.
     let mut session = ManuallyDrop::new(Session::new(&files, options));
@@ -136,14 +141,18 @@ fn one(cx: &Invocation, levels: &Levels, input: &str, io: &mut Io<'_>) -> Result
     let main = if input == STDIN { STDIN_FILE } else { input };
     readable(&session, main)?;
     match cx.mode {
-        Mode::Preprocess | Mode::Dependencies => preprocess(cx, input, main, &mut session, io),
+        Mode::Preprocess | Mode::Dependencies => {
+            preprocess(cx, (input, main), &macro_files, &mut session, io)
+        }
         Mode::SyntaxOnly => {
             let tokens = pp::preprocess(&mut session, main);
             let unit = parse::unit(&mut session, &tokens);
             skep_compiler::sema::analyze(&unit, &mut session);
             report(cx, &session, io)
         }
-        Mode::Object | Mode::Assembly | Mode::Link => object(cx, input, main, &mut session, io),
+        Mode::Object | Mode::Assembly | Mode::Link => {
+            object(cx, (input, main), &macro_files, &mut session, io)
+        }
     }
 }
 
@@ -165,12 +174,19 @@ fn report(cx: &Invocation, session: &Session<'_>, io: &mut Io<'_>) -> Result {
     if session.diags.has_errors() { Err(Error::FINDINGS) } else { Ok(()) }
 }
 
-fn preprocess(cx: &Invocation, input: &str, main: &str, session: &mut Session<'_>, io: &mut Io<'_>) -> Result {
+/// The input as it was given and as it is read; what else was read before it.
+fn preprocess(
+    cx: &Invocation,
+    (input, main): (&str, &str),
+    before: &[Dep],
+    session: &mut Session<'_>,
+    io: &mut Io<'_>,
+) -> Result {
     let output = pp::run(session, main);
     report(cx, session, io)?;
     if cx.mode == Mode::Dependencies {
         let target = cx.deps.file.as_ref().or(cx.output.as_ref());
-        let rule = deps::rule(cx, input, &output.deps);
+        let rule = deps::rule(cx, input, &deps::join(&output.deps, before));
         return io.write(target.map_or(STDIN, String::as_str), rule.as_bytes());
     }
     let text = match cx.dump_macros {
@@ -178,10 +194,16 @@ fn preprocess(cx: &Invocation, input: &str, main: &str, session: &mut Session<'_
         false => pp::print(&output.tokens, &session.source, &session.names, !cx.no_line_markers),
     };
     io.write(cx.output.as_deref().unwrap_or(STDIN), &text)?;
-    deps::write(cx, input, &output.deps, io)
+    deps::write(cx, input, &deps::join(&output.deps, before), io)
 }
 
-fn object(cx: &Invocation, input: &str, main: &str, session: &mut Session<'_>, io: &mut Io<'_>) -> Result {
+fn object(
+    cx: &Invocation,
+    (input, main): (&str, &str),
+    before: &[Dep],
+    session: &mut Session<'_>,
+    io: &mut Io<'_>,
+) -> Result {
     let options = Options {
         level: cx.opt_level,
         no_inline: cx.no_inline,
@@ -203,5 +225,5 @@ fn object(cx: &Invocation, input: &str, main: &str, session: &mut Session<'_>, i
     };
     let output = cx.output.clone().unwrap_or_else(|| deps::in_current_directory(input, extension));
     io.write(&output, bytes)?;
-    deps::write(cx, input, &compiled.deps, io)
+    deps::write(cx, input, &deps::join(&compiled.deps, before), io)
 }

@@ -143,6 +143,7 @@ impl Pp<'_, '_> {
             Builtin::BaseFile => self.main_name.clone(),
             _ => source.presumed(name.loc).map_or("", |(file, _)| file).to_string(),
         };
+        let path = self.cx.options.mapped(path);
         let shown = match builtin {
             Builtin::FileName => path.rsplit('/').next().unwrap_or(""),
             _ => path.as_str(),

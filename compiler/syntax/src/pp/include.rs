@@ -253,6 +253,10 @@ impl Pp<'_, '_> {
         }
         match self.find_header(header, next_only) {
             Ok(Some(found)) => Some(found),
+            Ok(None) if self.cx.options.missing_headers => {
+                self.add_dep(&header.name.clone(), false);
+                None
+            }
             Ok(None) => {
                 let message = format!("file `{}` not found", header.name);
                 let mut diag = Diag::new(&codes::INCLUDE_NOT_FOUND, header.span, message);
@@ -294,7 +298,9 @@ impl Pp<'_, '_> {
             Some(at) => name.get(..at).unwrap_or(""),
             None => ".",
         };
-        let dir = if self.at_command_line && self.files.len() == 1 { "" } else { dir };
+        // What `-include` names is the user's, though nobody wrote the text that includes it.
+        let asked = self.at_command_line && self.files.len() == 1;
+        let (dir, is_system) = if asked { ("", false) } else { (dir, is_system) };
         self.search.find(self.cx.files, header, from, Some((dir, is_system)))
     }
 

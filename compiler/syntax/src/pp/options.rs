@@ -133,6 +133,10 @@ pub struct Options {
     pub macros: Vec<MacroOption>,
     /// `-include`
     pub includes: Vec<String>,
+    /// `-fmacro-prefix-map=OLD=NEW`: how the names of files start in `__FILE__`, later ones first.
+    pub prefix_maps: Vec<(String, String)>,
+    /// `-MG`: a header that is missing will be made; it is a dependency and has no text.
+    pub missing_headers: bool,
     /// `-std=`
     pub std: Std,
     /// `-std=cNN` instead of `-std=gnuNN`
@@ -151,4 +155,12 @@ pub struct Options {
     pub eager_headers: bool,
     /// Only the text is wanted (`-E`): stray bytes are passed on instead of reported.
     pub text_only: bool,
+}
+
+impl Options {
+    /// The name of a file as programs shall see it.
+    pub(super) fn mapped(&self, name: String) -> String {
+        let map = |(old, new): &(String, String)| Some(format!("{new}{}", name.strip_prefix(old.as_str())?));
+        self.prefix_maps.iter().rev().find_map(map).unwrap_or(name)
+    }
 }

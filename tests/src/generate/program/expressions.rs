@@ -56,10 +56,14 @@ impl Generator {
     }
 
     fn index(&mut self, len: usize) -> String {
-        if self.random.one_in(2) {
+        // An index may hold elements with indexes of their own: somewhere that ends.
+        if self.nested == 3 || self.random.one_in(2) {
             return self.random.below(len).to_string();
         }
-        format!("({}) & {}", self.expr(1), len - 1)
+        self.nested += 1;
+        let index = format!("({}) & {}", self.expr(1), len - 1);
+        self.nested -= 1;
+        index
     }
 
     fn leaf(&mut self) -> String {

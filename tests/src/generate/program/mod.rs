@@ -152,6 +152,8 @@ struct Generator {
     fresh: usize,
     /// Loops around the current statement.
     loops: usize,
+    /// Indexes around the current expression.
+    nested: usize,
     /// Statements that may still be written in this function.
     budget: usize,
 }
@@ -171,6 +173,7 @@ impl Generator {
             indent: 0,
             fresh: 0,
             loops: 0,
+            nested: 0,
             budget: 0,
         }
     }

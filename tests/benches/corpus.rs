@@ -5,7 +5,7 @@
 //! geometric mean, the distribution, and the slowest. CPU time is user plus system time of the compiler; memory
 //! is its largest resident set. Each file is compiled [`ROUNDS`] times by each, in turn; the least counts.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nix::sys::resource::{Usage, UsageWho, getrusage};

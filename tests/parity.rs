@@ -86,9 +86,9 @@ fn the_kernel_judges_our_objects_as_clangs() {
         };
         wrong.extend(news(&tally.refused, REFUSED));
         wrong.extend(news(&tally.not_compiled, NOT_COMPILED));
-        // At least 99%, with or without a cause that is known.
+        // At least 99%, with or without a cause that is known; of a few programs, all but two.
         let lost = tally.refused.len() * 100;
-        assert!(lost <= tally.programs.max(100), "{}: {:#?}", corpus.name, tally.refused);
+        assert!(lost <= tally.programs.max(200), "{}: {:#?}", corpus.name, tally.refused);
     }
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -4,6 +4,7 @@
 //!   `// ERROR[..]` remarks must be met.
 //! - pages of the book that list the rows of a table are compared with it.
 //! - the programs on the book's pages about codes meet their code, or none.
+//! - `suite/conformance/*.data` are small programs with the r0 that every engine must leave.
 //! - `examples/*.bpf.c` quote command lines (`// $ skep ...`): what they print is a snapshot.
 //! - objects are the same however much of the headers is read.
 //! - objects of our own run in the kernel as in the interpreter; broken copies do no harm.
@@ -15,6 +16,8 @@
 
 #[path = "harness/book.rs"]
 mod book;
+#[path = "harness/conformance.rs"]
+mod conformance;
 #[path = "harness/errors.rs"]
 mod errors;
 #[path = "harness/examples.rs"]
@@ -40,6 +43,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(book::trials());
+    trials.extend(conformance::trials());
     trials.extend(errors::trials());
     trials.extend(examples::trials());
     trials.extend(guarantees::trials());

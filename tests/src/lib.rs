@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod case;
 pub mod check;
+pub mod conformance;
 pub mod engines;
 pub mod family;
 pub mod generate;

@@ -164,8 +164,8 @@ pub(super) type Statement<'a> = (Insn, Option<Target<'a>>);
 /// A label used by an instruction, to be filled in when all labels are known.
 struct Fixup<'a> {
     insn: usize,
-    /// The slot after the instruction, from which distances count.
-    from: usize,
+    /// The instruction's first slot; distances count from the one after it.
+    slot: usize,
     label: &'a str,
     line: u32,
     column: u32,
@@ -235,7 +235,7 @@ pub(super) fn run<'a>(
                 }),
                 Some(Target::Label(label)) => fixups.push(Fixup {
                     insn: insns.len(),
-                    from: slot,
+                    slot: slot - insn.slots(),
                     label,
                     line: number,
                     column: cursor.at as u32 + 1,
@@ -252,9 +252,9 @@ pub(super) fn run<'a>(
         }
     }
     for fixup in fixups {
-        let Fixup { insn, from, label, line, column } = fixup;
+        let Fixup { insn, slot: from, label, line, column } = fixup;
         let Some(at) = insns.get_mut(insn) else { continue };
-        let Some(slot) = labels.find(label, from - at.slots()) else {
+        let Some(slot) = labels.find(label, from) else {
             let place = SymbolUse { insn, name: label.into(), line, column };
             match at {
                 Insn::Call(target) => {
@@ -265,7 +265,7 @@ pub(super) fn run<'a>(
             }
             continue;
         };
-        let distance = i32::try_from(slot as i64 - from as i64).ok();
+        let distance = i32::try_from(slot as i64 - from as i64 - 1).ok();
         let set = distance.and_then(|distance| set_distance(at, distance));
         set.ok_or(AsmError { line, column, kind: AsmErrorKind::Range })?;
     }
@@ -627,6 +627,9 @@ mod tests {
         let insns = assemble(text).unwrap();
         assert!(matches!(insns[1], Insn::Branch { off: 2, .. }));
         assert_eq!(insns[3], Insn::Jump { off: -5, long: false });
+        // A distance counts from the slot after the first, of two slots too.
+        let insns = assemble("r1 = subprog[f]; exit; f: exit").unwrap();
+        assert_eq!(insns[0], Insn::LoadImm64 { dst: Reg::R1, value: Imm64::Func(2) });
     }
 
     #[test]

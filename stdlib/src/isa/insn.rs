@@ -134,7 +134,7 @@ pub enum Imm64 {
         /// Descriptor of the BTF object that defines it.
         module: i32,
     },
-    /// Address of a subprogram, `imm` slots after the first slot of the next instruction (source 4).
+    /// Address of a subprogram, `imm` slots after this instruction's second slot (source 4).
     Func(i32),
     /// A map by index into the loader's descriptor array (source 5).
     MapIdx(i32),

@@ -339,8 +339,9 @@ pub static CONTEXTS: &[ContextInfo] = &[
     ]),
     row("bpf_sock_ops", 224, &[
         field("op", 0, 4),
+        // One of the four words, `reply`, may be written.
         field("reply", 4, 4).write(),
-        array("args", 8, 12, 4),
+        array("args", 4, 16, 4),
         field("family", 20, 4),
         field("remote_ip4", 24, 4),
         field("local_ip4", 28, 4),

@@ -138,9 +138,6 @@ fn complete() -> Result<(), String> {
 fn missing() -> Result<(), String> {
     let without: Vec<_> =
         explain::titles().into_iter().map(|row| row.0).filter(|code| explain::page(code).is_none()).collect();
-    if !without.is_empty() {
-        println!("without a page: {}", without.join(" "));
-    }
     match without.iter().find(|code| code.starts_with('V')) {
         Some(code) => Err(format!("{code} has no page: write book/src/explain/{code}.md")),
         None => Ok(()),

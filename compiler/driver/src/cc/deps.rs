@@ -35,8 +35,9 @@ pub fn write(cx: &Invocation, input: &str, deps: &[Dep], io: &mut Io<'_>) -> Res
 pub fn join(deps: &[Dep], before: &[Dep]) -> Vec<Dep> {
     let (main, rest) = deps.split_at(deps.len().min(1));
     let mut all = main.to_vec();
+    let name = |dep: &Dep| dep.path.trim_start_matches("./").to_owned();
     for dep in before.iter().chain(rest) {
-        if all.iter().all(|known| known.path != dep.path) {
+        if all.iter().all(|known| name(known) != name(dep)) {
             all.push(dep.clone());
         }
     }

@@ -180,6 +180,37 @@ impl Walk<'_> {
         stack::store(state, depth, access, value, self.cx.trust())
     }
 
+    /// What an acquire or a release needs besides what its load or store needs.
+    pub(super) fn ordered(&mut self, state: &mut State, size: Size, base: R, off: i16, write: bool) -> Check {
+        let pointer = self.address(state, base)?;
+        let access = access(&pointer, base, off, size.bytes(), write);
+        match pointer.kind {
+            PtrKind::Ctx
+            | PtrKind::Packet(_)
+            | PtrKind::PacketMeta(_)
+            | PtrKind::PacketEnd
+            | PtrKind::Socket(_)
+            | PtrKind::FlowKeys => Err(Cause::Opaque { access }),
+            PtrKind::Stack(_)
+            | PtrKind::Map(_)
+            | PtrKind::MapValue(_)
+            | PtrKind::Mem { .. }
+            | PtrKind::Ringbuf(_)
+            | PtrKind::Object { .. }
+            | PtrKind::Btf { .. }
+            | PtrKind::Iter { .. }
+            | PtrKind::Remote { .. }
+            | PtrKind::Dynptr(_)
+            | PtrKind::Func(_) => {
+                if is_aligned(&pointer, &access) {
+                    Ok(())
+                } else {
+                    Err(Cause::Misaligned { access })
+                }
+            }
+        }
+    }
+
     #[allow(clippy::too_many_arguments)]
     pub(super) fn atomic(
         &mut self,

@@ -259,9 +259,11 @@ impl<'a> Walk<'a> {
                 self.atomic(state, slot, size, op, base, off, src)?
             }
             Insn::LoadAcquire { size, dst, base, off } => {
+                self.ordered(state, size, base, off, false)?;
                 self.load(state, slot, size, false, dst, base, off)?;
             }
             Insn::StoreRelease { size, base, off, src } => {
+                self.ordered(state, size, base, off, true)?;
                 self.store(state, slot, size, base, off, Operand::Reg(src))?;
             }
             Insn::LoadAbs { .. } => self.load_packet(state, slot, None)?,

@@ -184,31 +184,7 @@ impl Walk<'_> {
     pub(super) fn ordered(&mut self, state: &mut State, size: Size, base: R, off: i16, write: bool) -> Check {
         let pointer = self.address(state, base)?;
         let access = access(&pointer, base, off, size.bytes(), write);
-        match pointer.kind {
-            PtrKind::Ctx
-            | PtrKind::Packet(_)
-            | PtrKind::PacketMeta(_)
-            | PtrKind::PacketEnd
-            | PtrKind::Socket(_)
-            | PtrKind::FlowKeys => Err(Cause::Opaque { access }),
-            PtrKind::Stack(_)
-            | PtrKind::Map(_)
-            | PtrKind::MapValue(_)
-            | PtrKind::Mem { .. }
-            | PtrKind::Ringbuf(_)
-            | PtrKind::Object { .. }
-            | PtrKind::Btf { .. }
-            | PtrKind::Iter { .. }
-            | PtrKind::Remote { .. }
-            | PtrKind::Dynptr(_)
-            | PtrKind::Func(_) => {
-                if is_aligned(&pointer, &access) {
-                    Ok(())
-                } else {
-                    Err(Cause::Misaligned { access })
-                }
-            }
-        }
+        may_be_atomic(&pointer, &access, false)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -231,30 +207,7 @@ impl Walk<'_> {
         }
         let access = access(&pointer, base, off, size.bytes(), true);
         self.check_way(slot, &access)?;
-        match pointer.kind {
-            PtrKind::Ctx
-            | PtrKind::Packet(_)
-            | PtrKind::PacketMeta(_)
-            | PtrKind::PacketEnd
-            | PtrKind::Socket(_)
-            | PtrKind::FlowKeys
-            | PtrKind::Object { .. }
-            | PtrKind::Btf { .. } => {
-                return Err(Cause::Opaque { access });
-            }
-            PtrKind::Stack(_)
-            | PtrKind::Map(_)
-            | PtrKind::MapValue(_)
-            | PtrKind::Mem { .. }
-            | PtrKind::Ringbuf(_)
-            | PtrKind::Iter { .. }
-            | PtrKind::Remote { .. }
-            | PtrKind::Dynptr(_)
-            | PtrKind::Func(_) => {}
-        }
-        if !is_aligned(&pointer, &access) {
-            return Err(Cause::Misaligned { access });
-        }
+        may_be_atomic(&pointer, &access, true)?;
         let old = self.load_value(state, slot, &pointer, &Access { write: false, ..access })?;
         if !matches!(old, Reg::Scalar(_)) && !self.cx.privileged {
             return Err(Cause::PointerLeak { reg: src.number() });
@@ -421,6 +374,34 @@ impl Walk<'_> {
         let start = usize::try_from(access.min).ok()?;
         let bytes = def.contents.get(start..start + access.size as usize)?;
         Some(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+    }
+}
+
+/// Is there memory behind the pointer that an acquire or a release goes to, or an operation that reads and
+/// writes (`both`), and is it aligned?
+fn may_be_atomic(pointer: &Pointer, access: &Access, both: bool) -> Check {
+    let opaque = match pointer.kind {
+        PtrKind::Ctx
+        | PtrKind::Packet(_)
+        | PtrKind::PacketMeta(_)
+        | PtrKind::PacketEnd
+        | PtrKind::Socket(_)
+        | PtrKind::FlowKeys => true,
+        PtrKind::Object { .. } | PtrKind::Btf { .. } => both,
+        PtrKind::Stack(_)
+        | PtrKind::Map(_)
+        | PtrKind::MapValue(_)
+        | PtrKind::Mem { .. }
+        | PtrKind::Ringbuf(_)
+        | PtrKind::Iter { .. }
+        | PtrKind::Remote { .. }
+        | PtrKind::Dynptr(_)
+        | PtrKind::Func(_) => false,
+    };
+    match (opaque, is_aligned(pointer, access)) {
+        (true, _) => Err(Cause::Opaque { access: *access }),
+        (false, true) => Ok(()),
+        (false, false) => Err(Cause::Misaligned { access: *access }),
     }
 }
 

@@ -60,7 +60,7 @@ impl Decoded {
             }
         }
         let target_of = |slot: u32, insn: &Insn| match jump_distance(insn) {
-            Some(distance) => usize::try_from(i64::from(slot) + 1 + distance)
+            Some(distance) => usize::try_from(i64::from(slot) + 1 + i64::from(distance))
                 .ok()
                 .and_then(|target| index_of.get(target).copied())
                 .unwrap_or(NOWHERE),
@@ -79,27 +79,10 @@ impl Decoded {
 }
 
 /// Slots from the next instruction to where `insn` may jump or call.
-fn jump_distance(insn: &Insn) -> Option<i64> {
+fn jump_distance(insn: &Insn) -> Option<i32> {
     match insn {
-        Insn::Jump { off, .. } => Some(i64::from(*off)),
-        Insn::Branch { off, .. } | Insn::MayGoto { off } => Some(i64::from(*off)),
-        Insn::Call(CallTarget::Local(off)) => Some(i64::from(*off)),
-        Insn::Alu { .. }
-        | Insn::Mov { .. }
-        | Insn::MovSx { .. }
-        | Insn::Neg { .. }
-        | Insn::Swap { .. }
-        | Insn::LoadImm64 { .. }
-        | Insn::Load { .. }
-        | Insn::Store { .. }
-        | Insn::Atomic { .. }
-        | Insn::LoadAcquire { .. }
-        | Insn::StoreRelease { .. }
-        | Insn::LoadAbs { .. }
-        | Insn::LoadInd { .. }
-        | Insn::AddrSpaceCast { .. }
-        | Insn::Call(CallTarget::Helper(_) | CallTarget::Kfunc { .. } | CallTarget::Reg(_))
-        | Insn::Exit => None,
+        Insn::Call(CallTarget::Local(off)) => Some(*off),
+        insn => insn.jump(),
     }
 }
 

@@ -508,6 +508,30 @@ impl Insn {
         ROWS.iter().find(|row| row.form == form)
     }
 
+    /// Slots from the next instruction to where a jump leads; none for what is not a jump.
+    pub fn jump(&self) -> Option<i32> {
+        match *self {
+            Insn::Jump { off, .. } => Some(off),
+            Insn::Branch { off, .. } | Insn::MayGoto { off } => Some(off.into()),
+            Insn::Alu { .. }
+            | Insn::Mov { .. }
+            | Insn::MovSx { .. }
+            | Insn::Neg { .. }
+            | Insn::Swap { .. }
+            | Insn::LoadImm64 { .. }
+            | Insn::Load { .. }
+            | Insn::Store { .. }
+            | Insn::Atomic { .. }
+            | Insn::LoadAcquire { .. }
+            | Insn::StoreRelease { .. }
+            | Insn::LoadAbs { .. }
+            | Insn::LoadInd { .. }
+            | Insn::AddrSpaceCast { .. }
+            | Insn::Call(_)
+            | Insn::Exit => None,
+        }
+    }
+
     /// The first cpu version whose compilers emit this instruction.
     pub fn min_cpu(&self) -> Option<Cpu> {
         self.row().map(|row| row.since)

@@ -79,27 +79,7 @@ impl Flow {
 
 /// Where a jump leads; past the end of the program if nowhere.
 pub fn jump_target(slot: u32, insn: &Insn) -> Option<u32> {
-    let off = match insn {
-        Insn::Jump { off, .. } => *off,
-        Insn::Branch { off, .. } | Insn::MayGoto { off } => i32::from(*off),
-        Insn::Alu { .. }
-        | Insn::Mov { .. }
-        | Insn::MovSx { .. }
-        | Insn::Neg { .. }
-        | Insn::Swap { .. }
-        | Insn::LoadImm64 { .. }
-        | Insn::Load { .. }
-        | Insn::Store { .. }
-        | Insn::Atomic { .. }
-        | Insn::LoadAcquire { .. }
-        | Insn::StoreRelease { .. }
-        | Insn::LoadAbs { .. }
-        | Insn::LoadInd { .. }
-        | Insn::AddrSpaceCast { .. }
-        | Insn::Call(_)
-        | Insn::Exit => return None,
-    };
-    Some(relative(slot, off))
+    insn.jump().map(|off| relative(slot, off))
 }
 
 /// The slot at this distance from the instruction after `slot`; out of range, there is none.

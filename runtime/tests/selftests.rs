@@ -9,13 +9,14 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 use skep_runtime::object::LinkOptions;
 use skep_runtime::verify::{Options, verify_program};
 use skep_runtime::{Image, Object};
+use skep_test_tools::corpora::{Corpus, selftests};
 use skep_test_tools::{self as tools, Need};
 
 /// Which share of the files is compiled when not all are.
@@ -34,21 +35,15 @@ const FALSE_ACCEPTS: &[(&str, &str)] = &[
 ];
 
 /// The object of a selftest, compiled as the kernel's build does; none if it does not compile.
-fn compile(tree: &Path, name: &str) -> Option<Vec<u8>> {
+fn compile(corpus: &Corpus, name: &str) -> Option<Vec<u8>> {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("selftests");
     std::fs::create_dir_all(&directory).unwrap();
     let output = directory.join(format!("{name}.o"));
     if !output.exists() {
-        let selftests = tree.join("tools/testing/selftests/bpf");
-        let include = |path: PathBuf| format!("-I{}", path.display());
+        let file = corpus.files.iter().find(|file| file.file_stem().is_some_and(|stem| stem == name))?;
         let mut command = Command::new(tools::CLANG);
-        command.args(["-g", "-O2", "-target", "bpf", "-mcpu=v3", "-D__TARGET_ARCH_x86", "-w"]);
-        command.args(["-DENABLE_ATOMICS_TESTS", "-DBPF_NO_KFUNC_PROTOTYPES"]);
-        command.arg(include(tools::vmlinux()?.parent()?.to_owned()));
-        command.args([include(selftests.clone()), include(selftests.join("progs"))]);
-        command.args([include(tree.join("tools/include/uapi")), include(tree.join("tools/lib"))]);
-        command.args(["-I/usr/include/bpf", "-I/usr/include/x86_64-linux-gnu", "-c"]);
-        command.arg(selftests.join("progs").join(format!("{name}.c"))).arg("-o").arg(&output);
+        command.args(["-g", "-O2", "-target", "bpf", "-mcpu=v3", "-w", "-c"]).args(corpus.flags());
+        command.arg(file).arg("-o").arg(&output);
         let result = command.output().unwrap();
         if !result.status.success() {
             eprintln!(
@@ -141,7 +136,7 @@ fn the_verdicts_of_kernel_6_18() {
     if !tools::have(&needs) {
         return;
     }
-    let (Some(oracles), Some(tree)) = (tools::oracles(), tools::kernel_tree()) else { return };
+    let (Some(oracles), Some(corpus)) = (tools::oracles(), selftests()) else { return };
     let records = common::table(&oracles.join("selftests-6.12-clang19-on-kernel-6.18.jsonl.gz"));
     let mut objects: BTreeMap<&str, BTreeMap<&str, &Value>> = BTreeMap::new();
     for record in &records {
@@ -154,7 +149,7 @@ fn the_verdicts_of_kernel_6_18() {
     let mut seen = BTreeSet::new();
     for (at, (name, verdicts)) in objects.iter().enumerate() {
         if (all || at % STEP == 0 || wanted == *name)
-            && let Some(bytes) = compile(&tree, name)
+            && let Some(bytes) = compile(&corpus, name)
         {
             seen.insert(*name);
             tally.object(name, &bytes, verdicts);

@@ -69,8 +69,6 @@ pub struct Invocation {
     pub output: Option<String>,
     /// For the preprocessor.
     pub pp: Options,
-    /// `-imacros`: only the macros of these files are wanted.
-    pub macro_files: Vec<String>,
     /// `-target`, as it was written.
     pub target: Option<String>,
     /// `-x` was given.

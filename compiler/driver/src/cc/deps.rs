@@ -31,19 +31,6 @@ pub fn write(cx: &Invocation, input: &str, deps: &[Dep], io: &mut Io<'_>) -> Res
     io.write(&file, rule(cx, input, deps).as_bytes())
 }
 
-/// All that was read: the main file comes first.
-pub fn join(deps: &[Dep], before: &[Dep]) -> Vec<Dep> {
-    let (main, rest) = deps.split_at(deps.len().min(1));
-    let mut all = main.to_vec();
-    let name = |dep: &Dep| dep.path.trim_start_matches("./").to_owned();
-    for dep in before.iter().chain(rest) {
-        if all.iter().all(|known| name(known) != name(dep)) {
-            all.push(dep.clone());
-        }
-    }
-    all
-}
-
 /// A rule for make: the target, then every file that was read. The embedded headers cannot change,
 /// and standard input has no name.
 pub fn rule(cx: &Invocation, input: &str, deps: &[Dep]) -> String {

@@ -75,7 +75,7 @@ pub static FLAGS: &[Flag] = flags! {
     "-idirafter" Either "Search it last" |cx, v| push(&mut cx.pp.after_dirs, v.into());
     "-iquote" Either "Search it first, for #include \"...\"" |cx, v| push(&mut cx.pp.quote_dirs, v.into());
     "-include" Either "Include this file first" |cx, v| push(&mut cx.pp.includes, v.into());
-    "-imacros" Either "Take the macros of this file first" |cx, v| push(&mut cx.macro_files, v.into());
+    "-imacros" Either "Take the macros of this file first" |cx, v| push(&mut cx.pp.macro_files, v.into());
     "-fmacro-prefix-map=" Joined "OLD=NEW: how the names of files start in __FILE__" prefix_map;
     "-ffile-prefix-map=" Joined "The same; names in BTF do not say where a tree lies anyway" prefix_map;
     "-nostdinc" Alone "Search neither the embedded headers nor the host's"

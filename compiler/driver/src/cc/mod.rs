@@ -2,13 +2,11 @@
 //!
 //! [`response`] reads `@file`, [`args`] makes an [`args::Invocation`] of the words by the table in
 //! [`flags`], [`warnings`] turns `-W` options into levels of our diagnostics, [`info`] answers
-//! `--version`, `--help`, `-v`, [`imacros`] takes the macros of files, and [`deps`] writes rules for
-//! make. `cmd/cc.rs` puts them to work.
+//! `--version`, `--help`, `-v`, and [`deps`] writes rules for make. `cmd/cc.rs` puts them to work.
 
 pub mod args;
 pub mod deps;
 pub mod flags;
-pub mod imacros;
 pub mod info;
 pub mod response;
 pub mod warnings;

@@ -9,12 +9,11 @@ use std::path::Path;
 
 use skep_compiler::{Options, compile};
 use skep_syntax::diag::{Diagnostics, Severity, Style};
-use skep_syntax::pp::Dep;
 use skep_syntax::{Session, parse, pp};
 
 use crate::cc::args::{self, Invocation, Mode};
 use crate::cc::warnings::{self, Levels};
-use crate::cc::{deps, imacros, info, response};
+use crate::cc::{deps, info, response};
 use crate::compile::{HOST_DIRS, isa_cpu, readable};
 use crate::error::{Error, Result};
 use crate::io::{DiskFiles, EMBEDDED, Io, STDIN, STDIN_FILE};
@@ -130,7 +129,6 @@ fn one(cx: &Invocation, levels: &Levels, input: &str, io: &mut Io<'_>) -> Result
         files.stdin = Some(io.read(STDIN)?);
     }
     let mut options = cx.pp.clone();
-    let macro_files = imacros::add(cx, &mut options, io)?;
     options.text_only = matches!(cx.mode, Mode::Preprocess | Mode::Dependencies);
     // The process ends with its work: taking names, trees and code apart would only cost time.
     let mut session = ManuallyDrop::new(Session::new(&files, options));
@@ -142,7 +140,7 @@ fn one(cx: &Invocation, levels: &Levels, input: &str, io: &mut Io<'_>) -> Result
     readable(&session, main)?;
     match cx.mode {
         Mode::Preprocess | Mode::Dependencies => {
-            preprocess(cx, (input, main), &macro_files, &mut session, io)
+            preprocess(cx, (input, main), &mut session, io)
         }
         Mode::SyntaxOnly => {
             let tokens = pp::preprocess(&mut session, main);
@@ -151,7 +149,7 @@ fn one(cx: &Invocation, levels: &Levels, input: &str, io: &mut Io<'_>) -> Result
             report(cx, &session, io)
         }
         Mode::Object | Mode::Assembly | Mode::Link => {
-            object(cx, (input, main), &macro_files, &mut session, io)
+            object(cx, (input, main), &mut session, io)
         }
     }
 }
@@ -174,11 +172,10 @@ fn report(cx: &Invocation, session: &Session<'_>, io: &mut Io<'_>) -> Result {
     if session.diags.has_errors() { Err(Error::FINDINGS) } else { Ok(()) }
 }
 
-/// The input as it was given and as it is read; what else was read before it.
+/// The input as it was given and as it is read.
 fn preprocess(
     cx: &Invocation,
     (input, main): (&str, &str),
-    before: &[Dep],
     session: &mut Session<'_>,
     io: &mut Io<'_>,
 ) -> Result {
@@ -186,7 +183,7 @@ fn preprocess(
     report(cx, session, io)?;
     if cx.mode == Mode::Dependencies {
         let target = cx.deps.file.as_ref().or(cx.output.as_ref());
-        let rule = deps::rule(cx, input, &deps::join(&output.deps, before));
+        let rule = deps::rule(cx, input, &output.deps);
         return io.write(target.map_or(STDIN, String::as_str), rule.as_bytes());
     }
     let text = match cx.dump_macros {
@@ -194,13 +191,12 @@ fn preprocess(
         false => pp::print(&output.tokens, &session.source, &session.names, !cx.no_line_markers),
     };
     io.write(cx.output.as_deref().unwrap_or(STDIN), &text)?;
-    deps::write(cx, input, &deps::join(&output.deps, before), io)
+    deps::write(cx, input, &output.deps, io)
 }
 
 fn object(
     cx: &Invocation,
     (input, main): (&str, &str),
-    before: &[Dep],
     session: &mut Session<'_>,
     io: &mut Io<'_>,
 ) -> Result {
@@ -225,5 +221,5 @@ fn object(
     };
     let output = cx.output.clone().unwrap_or_else(|| deps::in_current_directory(input, extension));
     io.write(&output, bytes)?;
-    deps::write(cx, input, &deps::join(&compiled.deps, before), io)
+    deps::write(cx, input, &compiled.deps, io)
 }

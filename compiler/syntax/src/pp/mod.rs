@@ -140,18 +140,30 @@ impl<'s, 'f> Pp<'s, 'f> {
         self.out.toks.push(Token::new(TokenKind::Eof, end));
     }
 
-    /// The built-in definitions, then `-D`, `-U` and `-include`.
+    /// The built-in definitions, then `-D` and `-U`, `-imacros`, `-include`.
     fn predefine(&mut self) {
         if !self.cx.options.undef {
             self.made_up_file("<built-in>", Text::Embedded(predef::ALWAYS.as_bytes()));
             self.made_up_file("<built-in>", predef::text(&self.cx.options).into_bytes().into());
         }
-        let text = predef::command_line(&self.cx.options);
+        self.command_line(predef::command_line(&self.cx.options));
+        self.macros_alone(predef::included(&self.cx.options.macro_files));
+        self.command_line(predef::included(&self.cx.options.includes));
+    }
+
+    fn command_line(&mut self, text: String) {
         if !text.is_empty() {
             self.at_command_line = true;
             self.made_up_file("<command line>", text.into_bytes().into());
             self.at_command_line = false;
         }
+    }
+
+    /// Reads text of the command line for the macros that it leaves; nothing else of it stays.
+    fn macros_alone(&mut self, text: String) {
+        let (out, later) = (std::mem::take(&mut self.out), self.later.take());
+        self.command_line(text);
+        (self.out, self.later) = (out, later);
     }
 
     fn made_up_file(&mut self, name: &str, text: Text) {

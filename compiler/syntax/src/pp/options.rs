@@ -131,6 +131,8 @@ pub struct Options {
     pub after_dirs: Vec<String>,
     /// `-D` and `-U`
     pub macros: Vec<MacroOption>,
+    /// `-imacros`: files read for their macros alone.
+    pub macro_files: Vec<String>,
     /// `-include`
     pub includes: Vec<String>,
     /// `-fmacro-prefix-map=OLD=NEW`: how the names of files start in `__FILE__`, later ones first.

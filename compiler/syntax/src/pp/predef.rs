@@ -444,7 +444,7 @@ fn standard(std: Std, def: &mut impl FnMut(&str, &str)) {
     }
 }
 
-/// `-D`, `-U` and `-include` as directives, in order.
+/// `-D` and `-U` as directives, in order.
 pub(super) fn command_line(options: &Options) -> String {
     let mut out = String::new();
     for option in &options.macros {
@@ -460,8 +460,10 @@ pub(super) fn command_line(options: &Options) -> String {
             MacroOption::Undef(name) => writeln!(out, "#undef {name}"),
         };
     }
-    for path in &options.includes {
-        let _ = writeln!(out, "#include \"{path}\"");
-    }
     out
+}
+
+/// `-include` and `-imacros` as directives.
+pub(super) fn included(paths: &[String]) -> String {
+    paths.iter().map(|path| format!("#include \"{path}\"\n")).collect()
 }

@@ -9,14 +9,10 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
-use skep_runtime::object::LinkOptions;
 use skep_runtime::verify::{Options, verify_program};
-use skep_runtime::{Image, Object};
-use skep_test_tools::corpora::{Corpus, selftests};
+use skep_test_tools::corpora::selftests;
 use skep_test_tools::{self as tools, Need};
 
 /// Which share of the files is compiled when not all are.
@@ -26,41 +22,10 @@ const STEP: usize = 12;
 const FLOOR: (usize, usize) = (990, 940);
 
 /// Programs that the kernel rejects and we accept, each with its reason.
-#[rustfmt::skip]
-const FALSE_ACCEPTS: &[(&str, &str)] = &[
-    ("dummy_st_ops_fail/test_unsupported_field_sleepable",
-        "which members of an interface may sleep is known to the interface's module alone"),
-    ("verifier_direct_packet_access/packet_access_test17_pruning_alignment",
-        "loaded with the flag for strict alignment, which is no mode of ours"),
-];
+const FALSE_ACCEPTS: &[(&str, &str)] = &[];
 
-/// The object of a selftest, compiled as the kernel's build does; none if it does not compile.
-fn compile(corpus: &Corpus, name: &str) -> Option<Vec<u8>> {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("selftests");
-    std::fs::create_dir_all(&directory).unwrap();
-    let output = directory.join(format!("{name}.o"));
-    if !output.exists() {
-        let file = corpus.files.iter().find(|file| file.file_stem().is_some_and(|stem| stem == name))?;
-        let mut command = Command::new(tools::CLANG);
-        command.args(["-g", "-O2", "-target", "bpf", "-mcpu=v3", "-w", "-c"]).args(corpus.flags());
-        command.arg(file).arg("-o").arg(&output);
-        let result = command.output().unwrap();
-        if !result.status.success() {
-            eprintln!(
-                "{name}: {}",
-                String::from_utf8_lossy(&result.stderr).lines().next().unwrap_or_default()
-            );
-            return None;
-        }
-    }
-    std::fs::read(output).ok()
-}
-
-fn link(bytes: &[u8]) -> Result<Image, String> {
-    let options = LinkOptions { target_btf: common::vmlinux(), ..LinkOptions::default() };
-    let object = Object::parse(bytes).map_err(|error| error.to_string())?;
-    object.link(&options).map_err(|error| error.to_string())
-}
+/// `BPF_F_STRICT_ALIGNMENT`.
+const STRICT_ALIGNMENT: u64 = 1 << 0;
 
 /// The verdicts of all programs, counted.
 #[derive(Default)]
@@ -80,7 +45,7 @@ struct Tally {
 impl Tally {
     /// Judges all programs of an object.
     fn object(&mut self, name: &str, bytes: &[u8], verdicts: &BTreeMap<&str, &Value>) {
-        let image = match link(bytes) {
+        let image = match common::try_link(bytes) {
             Ok(image) => image,
             Err(why) => {
                 self.unlinked.insert(name.to_owned(), why);
@@ -95,6 +60,8 @@ impl Tally {
                 Some("reject") => false,
                 _ => continue,
             };
+            let flags = record["flags"].as_u64().unwrap_or(0);
+            let options = Options { aligned: flags & STRICT_ALIGNMENT != 0, ..options.clone() };
             let (result, stats) = verify_program(&image, index, &options);
             self.insns += u64::from(stats.insns);
             self.compared += 1;
@@ -149,7 +116,7 @@ fn the_verdicts_of_kernel_6_18() {
     let mut seen = BTreeSet::new();
     for (at, (name, verdicts)) in objects.iter().enumerate() {
         if (all || at % STEP == 0 || wanted == *name)
-            && let Some(bytes) = compile(&corpus, name)
+            && let Some(bytes) = common::selftests::compile(&corpus, name)
         {
             seen.insert(*name);
             tally.object(name, &bytes, verdicts);

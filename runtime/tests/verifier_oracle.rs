@@ -10,16 +10,10 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use common::cases::{self, Case};
 use serde_json::Value;
-use skep_runtime::Image;
-use skep_runtime::object::{Code, Function, MapDef, MapRole, Program};
 use skep_runtime::verify::{Options, verify_program};
-use skep_stdlib::ByteOrder;
-use skep_stdlib::btf::TypeId;
 use skep_stdlib::features::{Kernel, Target};
-use skep_stdlib::isa::{CallTarget, Imm64, Insn, decode_program};
-use skep_stdlib::maps::MapType;
-use skep_stdlib::programs::sections::{SECTIONS, Section};
 
 /// A table as one kernel judged it.
 struct Judged {
@@ -55,172 +49,6 @@ const OLDER: &[(&str, &str)] = &[
         "two spilled numbers side by side were unknown when filled as one"),
 ];
 
-/// A kind of map in the table: its type, bytes of key and value, entries, creation flags.
-type MapRow = (&'static str, MapType, u32, u32, u32, u32);
-
-/// Programs may only read the map, only write it.
-const READ_ONLY: u32 = 1 << 7;
-const WRITE_ONLY: u32 = 1 << 8;
-
-#[rustfmt::skip]
-const MAPS: &[MapRow] = &[
-    ("map_hash_8b", MapType::Hash, 8, 8, 1, 0),
-    ("map_hash_48b", MapType::Hash, 8, 48, 1, 0),
-    ("map_hash_16b", MapType::Hash, 8, 16, 1, 0),
-    ("map_array_48b", MapType::Array, 4, 48, 1, 0),
-    ("map_array_ro", MapType::Array, 4, 48, 1, READ_ONLY),
-    ("map_array_wo", MapType::Array, 4, 48, 1, WRITE_ONLY),
-    ("map_array_small", MapType::Array, 4, 1, 1, 0),
-    ("map_event_output", MapType::PerfEventArray, 4, 4, 1, 0),
-    ("map_ringbuf", MapType::Ringbuf, 0, 0, 4096, 0),
-    ("prog1", MapType::ProgArray, 4, 4, 4, 0),
-    ("prog2", MapType::ProgArray, 4, 4, 8, 0),
-    ("cgroup_storage", MapType::CgroupStorage, 16, 64, 0, 0),
-    ("percpu_cgroup_storage", MapType::PercpuCgroupStorage, 16, 64, 0, 0),
-    ("map_in_map", MapType::ArrayOfMaps, 4, 4, 1, 0),
-    ("map_sockmap", MapType::Sockmap, 4, 4, 1, 0),
-    ("map_sockhash", MapType::Sockhash, 4, 4, 1, 0),
-    ("map_xskmap", MapType::Xskmap, 4, 4, 1, 0),
-    ("map_stacktrace", MapType::StackTrace, 4, 8, 1, 0),
-    ("map_reuseport_array", MapType::ReuseportSockarray, 4, 8, 1, 0),
-];
-
-fn map(row: &MapRow) -> MapDef {
-    let &(name, ty, key_size, value_size, max_entries, flags) = row;
-    let inner = ("inner", MapType::Array, 4, 4, 1, 0);
-    MapDef {
-        name: name.into(),
-        role: MapRole::Declared,
-        ty,
-        key_size,
-        value_size,
-        max_entries,
-        flags,
-        extra: 0,
-        pinning: 0,
-        btf_key: TypeId(0),
-        btf_value: TypeId(0),
-        contents: Vec::new(),
-        inner: (ty == MapType::ArrayOfMaps).then(|| Box::new(map(&inner))),
-        slots: Vec::new(),
-    }
-}
-
-fn number(case: &Value, key: &str) -> u64 {
-    case[key].as_u64().unwrap_or(0)
-}
-
-/// The section whose programs have this type and attach type.
-fn section(case: &Value) -> Option<&'static Section> {
-    let (ty, attach) = (number(case, "prog_type"), number(case, "attach_type"));
-    let of_type = || SECTIONS.iter().filter(|row| row.ty as u64 == ty);
-    of_type()
-        .find(|row| row.attach.map_or(0, |attach| attach as u64) == attach)
-        .or_else(|| of_type().find(|row| attach == 0 && row.attach_is_optional))
-        .or_else(|| of_type().find(|_| attach == 0))
-}
-
-/// The functions: every target of a call or of a function's address begins one.
-fn functions(code: &Code) -> Vec<Function> {
-    let mut starts = vec![0];
-    for (slot, insn) in code.iter() {
-        if let Insn::Call(CallTarget::Local(distance))
-        | Insn::LoadImm64 { value: Imm64::Func(distance), .. } = insn
-        {
-            let start = i64::from(slot) + 1 + i64::from(*distance);
-            starts.extend(u32::try_from(start).ok().filter(|&start| start < code.len()));
-        }
-    }
-    starts.sort_unstable();
-    starts.dedup();
-    let ends = starts.iter().skip(1).copied().chain([code.len()]);
-    let function = |(&start, end)| Function {
-        name: format!("function_{start}"),
-        start,
-        end,
-        btf_func: None,
-        global: start == 0,
-        origin: ("test".to_owned(), 0),
-    };
-    starts.iter().zip(ends).map(function).collect()
-}
-
-/// What a case is for us.
-enum Case {
-    /// A program to judge.
-    Image(Box<Image>),
-    /// The bytes are not instructions: rejected before the verifier.
-    Malformed,
-    /// Not comparable, and why.
-    Skipped(&'static str),
-}
-
-/// The flag of programs that may sleep.
-const SLEEPABLE: u64 = 1 << 4;
-
-fn build(case: &Value) -> Case {
-    if number(case, "flags") & SLEEPABLE != 0 && section(case).is_none_or(|row| !row.pattern.contains(".s")) {
-        // A section's name says so for us, and there is none for some of these.
-        return Case::Skipped("sleepable by a flag");
-    }
-    let Some(hex) = case["insns"].as_str() else { return Case::Skipped("generated") };
-    if number(case, "flags") & 2 != 0 {
-        return Case::Skipped("strict alignment, which is no mode of ours");
-    }
-    if !case["btf_types"].is_null() {
-        return Case::Skipped("types given apart");
-    }
-    let bytes: Vec<u8> =
-        (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect();
-    let Ok(insns) = decode_program(&bytes, ByteOrder::Little) else { return Case::Malformed };
-    let mut code = Code::new(insns);
-    let mut maps = Vec::new();
-    for (kind, slots) in case["fixups"].as_object().into_iter().flatten() {
-        let Some(row) = MAPS.iter().find(|row| row.0 == kind) else {
-            return Case::Skipped("a map whose value has special fields");
-        };
-        let index = maps.len() as i32;
-        maps.push(map(row));
-        for slot in slots.as_array().into_iter().flatten() {
-            let slot = slot.as_u64().unwrap() as u32;
-            if let Some(Insn::LoadImm64 { value, .. }) = code.at_mut(slot) {
-                *value = match *value {
-                    Imm64::MapValue { offset, .. } => Imm64::MapIdxValue { index, offset },
-                    _ => Imm64::MapIdx(index),
-                };
-            }
-        }
-    }
-    let Some(row) = section(case) else { return Case::Skipped("no section") };
-    let pattern = row.pattern.trim_end_matches('+');
-    let target = case["attach_func"].as_str();
-    let functions = functions(&code);
-    let program = Program {
-        name: "test".into(),
-        section: target.map_or(pattern.to_owned(), |target| format!("{pattern}/{target}")),
-        ty: row.ty,
-        attach: row.attach,
-        target: target.map(str::to_owned),
-        implements: None,
-        sleepable: row.sleepable,
-        optional: false,
-        code,
-        functions,
-        lines: Vec::new(),
-    };
-    Case::Image(Box::new(Image {
-        order: ByteOrder::Little,
-        programs: vec![program],
-        maps,
-        btf: None,
-        target_btf: common::vmlinux(),
-        kfuncs: BTreeMap::new(),
-        ksyms: BTreeMap::new(),
-        license: "GPL".into(),
-        kernel_version: None,
-    }))
-}
-
 /// The verdicts of all cases, counted.
 #[derive(Default)]
 struct Tally {
@@ -235,13 +63,14 @@ struct Tally {
 
 impl Tally {
     fn count(&mut self, case: &Value, verdict: &Value, options: &Options) {
-        let rejection = match build(case) {
+        let options = Options { aligned: cases::is_strict(case), ..options.clone() };
+        let rejection = match cases::build(case) {
             Case::Skipped(why) => {
                 *self.skipped.entry(why).or_default() += 1;
                 return;
             }
             Case::Malformed => Some("not instructions".to_owned()),
-            Case::Image(image) => verify_program(&image, 0, options).0.err().map(|report| {
+            Case::Image(image) => verify_program(&image, 0, &options).0.err().map(|report| {
                 let words = report.cause.message();
                 format!("{} {words}", report.cause.rule().code)
             }),

@@ -121,6 +121,11 @@ impl Kernel {
         Ok(log)
     }
 
+    /// Asks for the verdict on a program that uses the maps of this image; keeps nothing.
+    pub fn judge(&self, program: &Program, log_level: u32) -> Result<String, KernelError> {
+        self.try_load(program, log_level).map(|(_, log)| log)
+    }
+
     fn try_load(&self, program: &Program, log_level: u32) -> Result<(OwnedFd, String), KernelError> {
         let refuse = |error: &io::Error, log: &[u8]| {
             KernelError::new(format!("program `{}`", program.name), error, text(log))

@@ -21,6 +21,9 @@ const READ_ONLY: u32 = 1 << 7;
 const MAX_VARIABLE: u64 = 1 << 29;
 /// Bytes of `struct bpf_flow_keys`.
 const FLOW_KEYS_SIZE: u32 = 56;
+/// Where packets begin, modulo 4: so that what follows the Ethernet header is aligned (kernel
+/// `NET_IP_ALIGN`).
+const PACKET_ALIGN: i64 = 2;
 /// Creation flag of maps that programs may only write (`BPF_F_WRONLY_PROG`).
 const WRITE_ONLY: u32 = 1 << 8;
 
@@ -344,14 +347,18 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// x86-64 takes unaligned accesses, so the kernel asks for alignment only of stack and context.
+    /// x86-64 takes unaligned accesses, so the kernel asks for alignment only of stack and context,
+    /// unless it is told to ask for it everywhere.
     fn check_alignment(&self, pointer: &Pointer, access: &Access) -> Check {
-        let strict = matches!(pointer.kind, PtrKind::Stack(_) | PtrKind::Ctx);
-        if strict && !is_aligned(pointer, access) {
-            Err(Cause::Misaligned { access: *access })
-        } else {
-            Ok(())
-        }
+        let aligned = match pointer.kind {
+            PtrKind::Stack(_) | PtrKind::Ctx => is_aligned(pointer, access),
+            PtrKind::Packet(_) | PtrKind::PacketMeta(_) => {
+                !self.cx.aligned
+                    || is_aligned(pointer, &Access { fixed: access.fixed + PACKET_ALIGN, ..*access })
+            }
+            _ => !self.cx.aligned || is_aligned(pointer, access),
+        };
+        if aligned { Ok(()) } else { Err(Cause::Misaligned { access: *access }) }
     }
 
     /// Do all paths access memory the same way at this instruction?

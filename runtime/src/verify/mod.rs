@@ -23,7 +23,7 @@
 //! | `object` | sockets, maps and kernel structures |
 //! | `args` | arguments of traced functions and of kernel interfaces |
 //! | `members`, `follow`, `writable` | kernel structures, what is followed from them, what may be written there |
-//! | `versions` | what an older kernel does not know |
+//! | `versions`, `hook` | what an older kernel does not know, where a program may be attached |
 //! | `report` | the rules, their wordings |
 //!
 //! What is not modelled is refused by a rule of its own (`V0901`), never let through.
@@ -43,6 +43,7 @@ mod follow;
 mod global;
 mod graph;
 mod home;
+mod hook;
 mod iter;
 mod kfunc;
 mod kptr;
@@ -132,11 +133,14 @@ pub struct Options {
     pub btf: Option<Arc<Btf>>,
     /// Most instructions walked for one program.
     pub limit: u32,
+    /// Must every access be aligned, as on machines that cannot do without
+    /// (`BPF_F_STRICT_ALIGNMENT`)?
+    pub aligned: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { target: Target::default(), btf: None, limit: 1_000_000 }
+        Options { target: Target::default(), btf: None, limit: 1_000_000, aligned: false }
     }
 }
 
@@ -202,8 +206,12 @@ fn prove(image: &Image, index: usize, options: &Options) -> (Result<Facts, Repor
         target: options.target,
         btf: options.btf.as_deref(),
         limit: options.limit,
+        aligned: options.aligned,
         privileged: true,
     };
+    if let Err(cause) = hook::check(&cx) {
+        return (Err(fail(0, cause)), Stats::default());
+    }
     if let Err((slot, cause)) = versions::check(&cx) {
         return (Err(fail(slot, cause)), Stats::default());
     }
@@ -243,6 +251,8 @@ pub struct Context<'a> {
     pub btf: Option<&'a Btf>,
     /// Most instructions walked.
     pub limit: u32,
+    /// Must every access be aligned?
+    pub aligned: bool,
     /// May addresses be compared and stored?
     pub privileged: bool,
 }
@@ -309,7 +319,7 @@ impl Walk<'_> {
         self.check_sections(state)?;
         let range = match state.role {
             Role::Global => return self.check_global_end(result),
-            Role::Program => self.cx.prog_type.return_range(self.cx.section.section.attach),
+            Role::Program => hook::return_range(&self.cx),
             Role::Later => Some((0, 0)),
         };
         if state.role == Role::Program && self.cx.returns_nothing() {

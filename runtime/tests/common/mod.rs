@@ -1,6 +1,10 @@
 //! What the tests of this crate share: clang, the seed programs, packets.
 #![allow(dead_code)]
 
+pub mod cases;
+pub mod mutate;
+pub mod selftests;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -81,8 +85,14 @@ pub fn seed(name: &str) -> Option<Vec<u8>> {
 
 /// Links against the running kernel's types.
 pub fn link(bytes: &[u8]) -> Image {
+    try_link(bytes).unwrap()
+}
+
+/// Links against the running kernel's types; or why that fails.
+pub fn try_link(bytes: &[u8]) -> Result<Image, String> {
     let options = LinkOptions { target_btf: vmlinux(), ..LinkOptions::default() };
-    Object::parse(bytes).unwrap().link(&options).unwrap()
+    let object = Object::parse(bytes).map_err(|error| error.to_string())?;
+    object.link(&options).map_err(|error| error.to_string())
 }
 
 /// Programs with more slots are not verified by tests that run them.

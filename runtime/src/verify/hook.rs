@@ -1,0 +1,78 @@
+//! What a program is for, before its first instruction: may one like it be attached there at all?
+//!
+//! In: the program's section and license. Out: nothing, or why the kernel has no place for it. Whether
+//! the hook exists is asked where its arguments are read (`args`): modules bring more than the kernel's
+//! own types tell.
+
+use alloc::format;
+use alloc::string::String;
+
+use skep_stdlib::btf;
+use skep_stdlib::programs::{AttachType as A, ProgType};
+use skep_stdlib::tracing;
+
+use super::Context;
+use super::call::is_gpl;
+use super::report::Cause;
+
+/// Checks the program as a whole.
+pub fn check(cx: &Context<'_>) -> Result<(), Cause> {
+    let license = &cx.image.license;
+    if matches!(cx.prog_type, ProgType::Lsm | ProgType::StructOps) && !is_gpl(license) {
+        let program = cx.prog_type.info().name;
+        return Err(Cause::ProgramGpl { program, license: license.clone() });
+    }
+    let what = match cx.prog_type {
+        ProgType::StructOps => member(cx),
+        ProgType::Lsm => cx.section.target.and_then(|hook| security_hook(cx, hook)),
+        ProgType::Tracing => cx.section.target.and_then(|function| traced(cx, function)),
+        _ => None,
+    };
+    what.map_or(Ok(()), |what| Err(Cause::Hook { what }))
+}
+
+/// What the program may return.
+pub fn return_range(cx: &Context<'_>) -> Option<(i32, i32)> {
+    let attach = cx.section.section.attach;
+    match cx.section.target {
+        Some(hook) if attach == Some(A::LsmMac) && tracing::BOOLEAN_HOOKS.contains(&hook) => Some((0, 1)),
+        _ => cx.prog_type.return_range(attach),
+    }
+}
+
+fn member(cx: &Context<'_>) -> Option<String> {
+    let member = cx.program.implements.as_ref().filter(|_| cx.program.sleepable)?;
+    let structure = btf::essential_name(&member.structure);
+    let (_, sleepable) = tracing::SLEEPABLE_MEMBERS.iter().find(|row| row.0 == structure)?;
+    (!sleepable.contains(&member.name.as_str())).then(|| {
+        format!(
+            "`{}` of `{structure}` cannot be implemented by a program that may sleep: leave out the `.s`",
+            member.name
+        )
+    })
+}
+
+fn security_hook(cx: &Context<'_>, hook: &str) -> Option<String> {
+    if tracing::DISABLED_HOOKS.contains(&hook) {
+        return Some(format!("no program can be attached to the security hook `{hook}`"));
+    }
+    let fits = !cx.program.sleepable || tracing::SLEEPABLE_HOOKS.contains(&hook);
+    (!fits).then(|| {
+        format!(
+            "a program that may sleep cannot be attached to the security hook `{hook}`: leave out the `.s`"
+        )
+    })
+}
+
+fn traced(cx: &Context<'_>, function: &str) -> Option<String> {
+    let attach = cx.section.section.attach;
+    if !matches!(attach, Some(A::TraceFentry | A::TraceFexit | A::ModifyReturn)) {
+        return None;
+    }
+    if tracing::DENIED_FUNCTIONS.contains(&function) {
+        return Some(format!("no program can be attached to `{function}`: attaching itself calls it"));
+    }
+    let afterwards = matches!(attach, Some(A::TraceFexit | A::ModifyReturn));
+    (afterwards && tracing::ENDLESS_FUNCTIONS.contains(&function))
+        .then(|| format!("`{function}` does not return: only `fentry` can be attached to it"))
+}

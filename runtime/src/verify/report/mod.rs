@@ -1,0 +1,236 @@
+//! Why a program is rejected: data.
+//!
+//! A [`Cause`] holds what the check knew when it failed. From it derive the rule (a row of
+//! [`RULES`] with a stable code), our sentence, the places that explain it and the advice (`words`),
+//! and the kernel's own words (`log`). Nothing here knows C: whoever renders adds source lines by
+//! instruction.
+
+mod log;
+mod words;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::reg::PtrKind;
+
+/// A row: one way to be unsafe.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Stable code, `V0101`.
+    pub code: &'static str,
+    /// What it says in general.
+    pub title: &'static str,
+}
+
+/// A rejection.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Report {
+    /// Index of the program in the image.
+    pub program: usize,
+    /// The instruction that failed.
+    pub slot: u32,
+    /// Why.
+    pub cause: Cause,
+    /// The jumps that led here, first to last.
+    pub path: Vec<Step>,
+}
+
+/// A conditional jump on the way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Step {
+    /// The jump.
+    pub slot: u32,
+    /// Whether its condition held.
+    pub taken: bool,
+}
+
+/// A place that helps to understand, with what happened there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Note {
+    /// The instruction.
+    pub slot: u32,
+    /// What happened, as a phrase.
+    pub text: String,
+}
+
+/// A memory access: bytes from the pointer's origin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Access {
+    /// Register number of the address.
+    pub reg: u8,
+    /// What the pointer points to.
+    pub kind: PtrKind,
+    /// Bytes accessed.
+    pub size: u32,
+    /// Whether it writes.
+    pub write: bool,
+    /// Smallest offset of the first byte from the origin.
+    pub min: i64,
+    /// Largest offset of the first byte.
+    pub max: i64,
+    /// The pointer's id.
+    pub id: u32,
+    /// The pointer's fixed offset.
+    pub fixed: i64,
+    /// The instruction that made the pointer.
+    pub born: u32,
+}
+
+macro_rules! causes {
+    ($($code:literal $title:literal $(#[$doc:meta])* $name:ident { $($field:ident : $ty:ty),* $(,)? })*) => {
+        /// Why a check failed, with what it knew.
+        #[derive(Clone, PartialEq, Debug)]
+        #[allow(missing_docs)]
+        pub enum Cause {
+            $($(#[$doc])* $name { $($field: $ty),* },)*
+        }
+
+        /// Every rule, in order of its code.
+        pub static RULES: &[Rule] = &[$(Rule { code: $code, title: $title }),*];
+
+        impl Cause {
+            /// The rule that was broken.
+            pub fn rule(&self) -> &'static Rule {
+                let code = match self {
+                    $(Cause::$name { .. } => $code,)*
+                };
+                // Both lists are made from the same rows.
+                RULES.iter().find(|rule| rule.code == code).unwrap_or(&RULES[0])
+            }
+        }
+    };
+}
+
+causes! {
+    "V0101" "access past the proven part of the packet"
+    /// `proven` bytes from the origin are known to be in the packet.
+    PacketBounds { access: Access, proven: u32 }
+    "V0102" "access outside a map value"
+    MapValueBounds { access: Access, map: u32, value_size: u32 }
+    "V0103" "access outside the stack frame"
+    StackBounds { access: Access }
+    "V0104" "read of stack that was never written"
+    /// `offset` is that of the first unwritten byte.
+    StackUninit { offset: i32, start: i32, size: u32 }
+    "V0105" "access outside a block of memory"
+    MemBounds { access: Access, limit: u32 }
+    "V0106" "access to the context that is not allowed"
+    CtxAccess { access: Access, context: &'static str }
+    "V0107" "write to read-only memory"
+    ReadOnly { access: Access }
+    "V0108" "access through a pointer that may be null"
+    MaybeNull { access: Access }
+    "V0109" "access through a number"
+    NotAPointer { reg: u8, born: u32, value: Option<u64> }
+    "V0110" "access through a pointer that cannot be followed"
+    Opaque { access: Access }
+    "V0111" "unaligned access"
+    Misaligned { access: Access }
+    "V0112" "access outside a kernel structure"
+    BtfBounds { access: Access, size: u32 }
+    "V0113" "one instruction, several kinds of pointers"
+    MixedAccess { access: Access }
+    "V0114" "access through a moved pointer to the context"
+    MovedContext { access: Access }
+    "V0115" "field of a map value that only helpers may touch"
+    SpecialField { access: Access, field: &'static str }
+    "V0116" "read of memory that may only be written"
+    WriteOnly { access: Access }
+    "V0117" "address of the value of a map that has no single one"
+    DirectValue { }
+    "V0118" "store over a dynamic pointer that holds a record"
+    /// It was made at this instruction.
+    DynptrOverwritten { made: u32 }
+    "V0119" "kernel structure read by a program without a GPL-compatible license"
+    StructureGpl { license: String }
+    "V0201" "register that holds nothing"
+    Uninit { reg: u8 }
+    "V0202" "arithmetic on a pointer that is not allowed"
+    PointerArithmetic { reg: u8, kind: PtrKind, why: &'static str }
+    "V0203" "pointer moved by an unbounded number"
+    UnboundedOffset { reg: u8, kind: PtrKind, min: i64, max: u64 }
+    "V0204" "write to the frame pointer"
+    FramePointer { }
+    "V0205" "comparison of a pointer that is not allowed"
+    PointerCompare { reg: u8 }
+    "V0206" "address written to where others can read it"
+    PointerLeak { reg: u8 }
+    "V0207" "shift by more than the width"
+    ShiftTooFar { amount: i64 }
+    "V0208" "division by the constant zero"
+    DivisionByZero { }
+    "V0301" "helper that does not exist"
+    UnknownHelper { id: i32 }
+    "V0302" "helper that this program type may not call"
+    HelperNotAllowed { helper: &'static str, program: &'static str }
+    "V0303" "helper for GPL-compatible programs"
+    HelperGpl { helper: &'static str, license: String }
+    "V0304" "argument of the wrong kind"
+    Argument { callee: String, argument: u8, wanted: &'static str, got: &'static str, born: u32 }
+    "V0305" "map of a type that the helper does not take"
+    MapKind { helper: &'static str, map: u32 }
+    "V0306" "size argument out of range"
+    SizeArgument { callee: String, argument: u8, min: i64, max: u64 }
+    "V0307" "helper that the target kernel does not have"
+    HelperTooNew { helper: &'static str, since: String }
+    "V0308" "global function whose prototype the kernel does not take"
+    Prototype { function: String, why: &'static str }
+    "V0309" "kernel function that this program type may not call"
+    KfuncNotAllowed { function: &'static str, program: &'static str }
+    "V0310" "kernel function that the target kernel does not have"
+    KfuncTooNew { function: &'static str, since: String }
+    "V0311" "call that may sleep where that is not allowed"
+    Sleeps { callee: String }
+    "V0312" "exception in a function that a helper calls"
+    ThrowInCallback { }
+    "V0313" "call while a spin lock is held"
+    /// It was taken at this instruction.
+    Locked { taken: u32, callee: String }
+    "V0314" "map with a field that this program type may not use"
+    MapField { map: u32, field: &'static str, program: &'static str }
+    "V0315" "list or tree whose lock is not held"
+    Unlocked { callee: String }
+    "V0316" "type of which no object can be allocated"
+    ObjectType { why: String }
+    "V0317" "something that the target kernel does not have"
+    TooNew { what: String, since: String }
+    "V0318" "hook that such a program cannot be attached to"
+    Hook { what: String }
+    "V0319" "program that needs a GPL-compatible license"
+    ProgramGpl { program: &'static str, license: String }
+    "V0401" "return value out of range"
+    ReturnRange { min: i32, max: i32, low: i64, high: i64 }
+    "V0402" "reference that is not given back"
+    Leak { acquired: u32 }
+    "V0403" "return of an address"
+    ReturnPointer { }
+    "V0404" "return of an address of the function's own stack"
+    StackReturned { }
+    "V0405" "section that is not entered or not left"
+    Unbalanced { what: &'static str }
+    "V0501" "jump to where no instruction starts"
+    BadJump { target: i64 }
+    "V0502" "instructions that cannot be reached"
+    Unreachable { }
+    "V0503" "last instruction is not an exit or a jump"
+    FallsOff { }
+    "V0504" "endless loop"
+    EndlessLoop { }
+    "V0505" "calls nested too deeply"
+    CallDepth { }
+    "V0506" "too much stack over all nested calls"
+    StackDepth { bytes: u32 }
+    "V0601" "program too complex"
+    Complexity { limit: u32 }
+    "V0602" "CO-RE relocation without a match"
+    CorePoison { }
+    "V0901" "not supported by this verifier yet"
+    Unsupported { what: String }
+}
+
+impl Access {
+    /// One past the last byte that may be accessed.
+    pub fn end(&self) -> i64 {
+        self.max + i64::from(self.size)
+    }
+}

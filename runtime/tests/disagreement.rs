@@ -1,0 +1,155 @@
+//! Where the verifier and the running kernel disagree: programs that the kernel takes, changed a
+//! little, judged by both.
+//!
+//! What we accept the kernel must accept. `SKEP_ROUNDS` sets how many mutants there are of each
+//! program, `SKEP_SEED` where the random numbers begin; with `SKEP_BOTH` the kernel is also asked
+//! about what we reject, which is printed and is no failure.
+#![allow(clippy::print_stderr)]
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::cases::{self, Case};
+use common::mutate::{Random, mutate};
+use common::tools::{self, Need};
+use skep_runtime::Image;
+use skep_runtime::kernel::{Kernel, KernelError};
+use skep_runtime::verify::{Options, verify_program};
+
+/// Mutants of each program.
+const ROUNDS: usize = 1;
+
+/// Programs with more slots take too long.
+const LARGEST: u32 = 600;
+
+/// Why the kernel may refuse what we accept: a part of its words, and the reason.
+#[rustfmt::skip]
+const EXPLAINED: &[(&str, &str)] = &[];
+
+fn number(variable: &str, usual: usize) -> usize {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// What came of the mutants.
+#[derive(Default)]
+struct Tally {
+    tried: usize,
+    accepted: usize,
+    /// Accepted by us alone: the mutants, by the kernel's words.
+    unsafe_ones: BTreeMap<String, Vec<String>>,
+    /// Accepted by the kernel alone: how many, by our rule and words.
+    refused: BTreeMap<String, usize>,
+}
+
+/// What the kernel says of the reason, if the verifier is who says it.
+fn words(error: &KernelError) -> Option<&str> {
+    let mut lines = error.log.lines().rev();
+    lines.find(|line| !line.is_empty() && !line.starts_with("processed"))
+}
+
+impl Tally {
+    /// Judges mutants of the image's program with this index.
+    fn hunt(&mut self, name: &str, image: &Image, kernel: &Kernel, index: usize, random: &mut Random) {
+        let options = Options { btf: common::vmlinux(), limit: 50_000, ..Options::default() };
+        let both = std::env::var_os("SKEP_BOTH").is_some();
+        let mut image = image.clone();
+        let original = image.programs[index].clone();
+        for _ in 0..number("SKEP_ROUNDS", ROUNDS) {
+            let Some(mutant) = mutate(&original, random) else { continue };
+            self.tried += 1;
+            image.programs[index] = mutant;
+            let ours = verify_program(&image, index, &options).0;
+            self.accepted += usize::from(ours.is_ok());
+            if ours.is_err() && !both {
+                continue;
+            }
+            let program = &image.programs[index];
+            match (kernel.judge(program, 0), ours) {
+                (Err(_), Ok(())) => {
+                    let Err(error) = kernel.judge(program, 1) else { continue };
+                    let Some(words) = words(&error) else { continue };
+                    if EXPLAINED.iter().any(|row| words.contains(row.0)) {
+                        continue;
+                    }
+                    let listing = program.code.iter().map(|(slot, insn)| format!("{slot}: {insn}\n"));
+                    let text = format!("{name}\n{}", listing.collect::<String>());
+                    self.unsafe_ones.entry(words.to_owned()).or_default().push(text);
+                }
+                (Ok(_), Err(report)) => {
+                    let why = format!("{} {}", report.cause.rule().code, report.cause.message());
+                    *self.refused.entry(why).or_default() += 1;
+                }
+                (Ok(_), Ok(())) | (Err(_), Err(_)) => {}
+            }
+        }
+    }
+
+    fn finish(&self) {
+        eprintln!("{} mutants, {} accepted", self.tried, self.accepted);
+        for (why, count) in &self.refused {
+            eprintln!("refused, but safe: {count:4} {why}");
+        }
+        for (words, names) in &self.unsafe_ones {
+            eprintln!("accepted, but unsafe: {:4} {words}: {}", names.len(), names[0]);
+        }
+        assert!(self.unsafe_ones.is_empty(), "{} kinds of false accepts", self.unsafe_ones.len());
+    }
+}
+
+#[test]
+fn mutants_of_the_table() {
+    if !common::have(&[Need::Oracles, Need::Gzip, Need::Kernel]) {
+        return;
+    }
+    let Some(oracles) = common::oracles() else { return };
+    let mut random = Random(number("SKEP_SEED", 1) as u64);
+    let mut tally = Tally::default();
+    for table in ["6.1", "6.12"] {
+        for case in common::table(&oracles.join(format!("test_verifier-{table}.jsonl.gz"))) {
+            let Case::Image(image) = cases::build(&case) else { continue };
+            // The kernel is not asked to be strict here.
+            if image.programs[0].code.len() > LARGEST || cases::is_strict(&case) {
+                continue;
+            }
+            // Only what is right can become nearly right.
+            let Ok(kernel) = Kernel::prepare(&image) else { continue };
+            if kernel.judge(&image.programs[0], 0).is_ok() {
+                let name = case["descr"].as_str().unwrap_or_default();
+                tally.hunt(name, &image, &kernel, 0, &mut random);
+            }
+        }
+    }
+    tally.finish();
+}
+
+/// Which share of the objects is taken unless `SKEP_SELFTESTS=all` asks for all.
+const STEP: usize = 40;
+
+#[test]
+fn mutants_of_the_selftests() {
+    if !tools::have(&[Need::Clang, Need::KernelTree, Need::Vmlinux, Need::Libbpf, Need::Kernel]) {
+        return;
+    }
+    let Some(corpus) = tools::corpora::selftests() else { return };
+    let all = std::env::var("SKEP_SELFTESTS").is_ok_and(|wanted| wanted == "all");
+    let mut random = Random(number("SKEP_SEED", 1) as u64);
+    let mut tally = Tally::default();
+    for (at, name) in common::selftests::names(&corpus).iter().enumerate() {
+        if !all && at % STEP != 0 {
+            continue;
+        }
+        let Some(bytes) = common::selftests::compile(&corpus, name) else { continue };
+        let Ok(image) = common::try_link(&bytes) else { continue };
+        let Ok(kernel) = Kernel::prepare(&image) else { continue };
+        for index in 0..image.programs.len() {
+            let program = &image.programs[index];
+            if program.code.len() <= LARGEST && kernel.judge(program, 0).is_ok() {
+                let name = format!("{name}/{}", program.name);
+                tally.hunt(&name, &image, &kernel, index, &mut random);
+            }
+        }
+    }
+    tally.finish();
+}

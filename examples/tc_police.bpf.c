@@ -1,6 +1,7 @@
 // A token bucket in a traffic-control classifier: passes a burst, then drops.
 //
 // $ skep run examples/tc_police.bpf.c --pkt examples/tcp_syn.in.hex --repeat 6 --tick 1000
+// $ skep test examples/tc_police.test.toml
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>

@@ -3,8 +3,9 @@
 //! The library never asks the operating system itself. [`Deterministic`] is the default: the same
 //! input gives the same outcome, on any machine.
 
-/// The world as helpers see it. One value serves many runs.
-pub trait Host {
+/// The world as helpers see it. One value serves many runs; who gave a virtual machine its host can
+/// get it back as the type that it is, to change it between runs.
+pub trait Host: core::any::Any {
     /// Nanoseconds since boot, without suspend (`bpf_ktime_get_ns`).
     fn monotonic_ns(&mut self) -> u64;
     /// Nanoseconds since boot, with suspend (`bpf_ktime_get_boot_ns`).

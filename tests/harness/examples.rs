@@ -35,7 +35,7 @@ fn check(path: &Path) -> Result<(), String> {
             return Err(format!("`skep {line}` ends with {}\n{}{}", done.code, done.out, done.err));
         }
         let printed = without_counts(&done.out);
-        if arguments[0] == "run" && Vm::can_compile() {
+        if matches!(arguments[0], "run" | "test") && Vm::can_compile() {
             let compiled =
                 skep(&[&arguments[..1], &["--btf", "none", "--engine", "jit"], &arguments[1..]].concat());
             if (compiled.code, without_counts(&compiled.out)) != (0, printed.clone()) {

@@ -7,9 +7,12 @@
 
 pub mod cc;
 pub mod compile;
+mod coverage;
+mod engine;
 pub mod error;
 pub mod explain;
 pub mod io;
+mod json;
 mod kernel_log;
 mod listing;
 mod load;
@@ -17,6 +20,7 @@ mod locate;
 mod rejection;
 mod show;
 pub mod skel;
+mod testing;
 mod values;
 
 use std::io::IsTerminal;
@@ -57,6 +61,8 @@ subcommands! {
     verify Verify;
     /// Run a program without a kernel
     run Run;
+    /// Run the cases beside programs (NAME.test.toml)
+    test Test;
     /// Link objects into one, like `bpftool gen object`
     link Link;
     /// Remove what only debuggers read, like `llvm-strip -g`

@@ -28,15 +28,29 @@ pub fn verdict(program: &Program, outcome: &Outcome) -> String {
         Err(fault) => return format!("fault: {fault}"),
         Ok(value) => *value,
     };
-    let names: &[&str] = match program.ty {
-        ProgType::Xdp => &XDP_ACTIONS,
-        ProgType::SchedCls | ProgType::SchedAct => &TC_ACTIONS,
-        _ => &[],
-    };
-    match names.get(value as usize) {
+    match actions(program).get(value as usize) {
         Some(name) => format!("{name} ({value})"),
         None => format!("{}", value as i32),
     }
+}
+
+/// The names of a program's results, by number.
+fn actions(program: &Program) -> &'static [&'static str] {
+    match program.ty {
+        ProgType::Xdp => &XDP_ACTIONS,
+        ProgType::SchedCls | ProgType::SchedAct => &TC_ACTIONS,
+        _ => &[],
+    }
+}
+
+/// The result with this name.
+pub fn action(program: &Program, name: &str) -> Option<u64> {
+    actions(program).iter().position(|known| *known == name).map(|number| number as u64)
+}
+
+/// A verdict without its number.
+pub fn short(verdict: &str) -> &str {
+    verdict.split(" (").next().unwrap_or(verdict)
 }
 
 /// Does the packet go on?
@@ -103,7 +117,7 @@ pub fn maps(image: &Image, maps: &[MapContents], io: &mut Io<'_>) -> Result {
 }
 
 /// Up to eight bytes as a little-endian number, more as hex.
-fn number_or_hex(bytes: &[u8]) -> String {
+pub fn number_or_hex(bytes: &[u8]) -> String {
     match bytes.len() {
         1 | 2 | 4 | 8 => {
             let number = bytes.iter().rev().fold(0u64, |number, &byte| number << 8 | u64::from(byte));
@@ -113,7 +127,8 @@ fn number_or_hex(bytes: &[u8]) -> String {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal, with blanks.
+pub fn hex(bytes: &[u8]) -> String {
     let pairs: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     pairs.join(" ")
 }

@@ -1,5 +1,6 @@
 //! Values on the command line: numbers, strings, bytes, packets.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use skep_runtime::vm::Value;
@@ -7,8 +8,9 @@ use skep_runtime::vm::Value;
 use crate::error::{Error, Result};
 use crate::io::Io;
 
-/// A number (`12`, `-1`, `0x1f`), a string in double quotes, bytes after `hex:`, or the address of
-/// a kernel structure: `request{start_time_ns=5}`.
+/// A number (`12`, `-1`, `0x1f`), a string in double quotes, bytes (`hex:0a0b`, `10.0.0.1`, `fe80::1`,
+/// `02:00:00:00:00:01`, a number in network order as in `be16:80`), or the address of a kernel
+/// structure: `request{start_time_ns=5}`.
 pub fn parse(text: &str) -> Result<Value> {
     if let Some((ty, inside)) = text.strip_suffix('}').and_then(|rest| rest.split_once('{')) {
         let fields = inside.split(',').filter(|field| !field.trim().is_empty()).map(|field| {
@@ -25,6 +27,12 @@ pub fn parse(text: &str) -> Result<Value> {
     if let Some(digits) = text.strip_prefix("hex:") {
         return Ok(Value::Bytes(hex(digits)?));
     }
+    if let Some(bytes) = network_order(text) {
+        return bytes.map(Value::Bytes);
+    }
+    if let Some(bytes) = address(text) {
+        return Ok(Value::Bytes(bytes));
+    }
     match number(text) {
         Ok(number) => Ok(Value::Int(number)),
         // A bare word is a string: `--ctx name=eth0`.
@@ -33,6 +41,30 @@ pub fn parse(text: &str) -> Result<Value> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// `be16:80`: the bytes of a number with the most significant one first.
+fn network_order(text: &str) -> Option<Result<Vec<u8>>> {
+    let (bits, digits) = text.strip_prefix("be")?.split_once(':')?;
+    let size = match bits {
+        "16" => 2,
+        "32" => 4,
+        "64" => 8,
+        _ => return None,
+    };
+    Some(number(digits).map(|number| number.to_be_bytes()[8 - size..].to_vec()))
+}
+
+/// An address of IPv4, IPv6 or Ethernet in its usual spelling.
+pub fn address(text: &str) -> Option<Vec<u8>> {
+    match text.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => return Some(address.octets().to_vec()),
+        Ok(IpAddr::V6(address)) => return Some(address.octets().to_vec()),
+        Err(_) => {}
+    }
+    let pairs: Vec<&str> = text.split(':').collect();
+    let is_pair = |pair: &&str| pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (pairs.len() == 6 && pairs.iter().all(is_pair)).then(|| hex(text).ok()).flatten()
 }
 
 /// A number, negative ones in two's complement.
@@ -101,6 +133,10 @@ mod tests {
         assert_eq!(parse("\"a b\"").ok(), Some(Value::Str("a b".into())));
         assert_eq!(parse("eth0").ok(), Some(Value::Str("eth0".into())));
         assert_eq!(parse("hex:0a0B").ok(), Some(Value::Bytes(vec![10, 11])));
+        assert_eq!(parse("10.0.0.1").ok(), Some(Value::Bytes(vec![10, 0, 0, 1])));
+        assert_eq!(parse("02:00:00:00:00:0a").ok(), Some(Value::Bytes(vec![2, 0, 0, 0, 0, 10])));
+        assert_eq!(parse("be16:80").ok(), Some(Value::Bytes(vec![0, 80])));
+        assert_eq!(parse("::1").ok().map(|v| matches!(v, Value::Bytes(b) if b.len() == 16)), Some(true));
         assert!(parse("1x").is_err() && number("").is_err() && hex("abc").is_err() && hex("zz").is_err());
     }
 

@@ -60,7 +60,10 @@ pub(super) fn set(
     foreign: &mut Foreign,
 ) -> Result<(), RunError> {
     let location = locate(btf, root, path)?;
-    let fail = |why: &str| RunError::new(format!("field `{path}` {why}"));
+    let fail = |why: &str| match path {
+        "" => RunError::new(format!("the value {why}")),
+        _ => RunError::new(format!("field `{path}` {why}")),
+    };
     let size = btf.size_of(location.ty).and_then(|size| usize::try_from(size).ok());
     let size = size.ok_or_else(|| fail("has no size"))?;
     if let (Some(bits), Value::Int(value)) = (location.bits, value) {
@@ -136,14 +139,19 @@ enum Step<'a> {
     Index(u64),
 }
 
+/// The empty path is the whole; one that begins with an index goes into an array.
 fn steps(path: &str) -> Option<Vec<Step<'_>>> {
     let mut steps = Vec::new();
-    for part in path.split('.') {
+    if path.is_empty() {
+        return Some(steps);
+    }
+    for (number, part) in path.split('.').enumerate() {
         let (name, mut rest) = part.split_at(part.find('[').unwrap_or(part.len()));
-        if name.is_empty() {
-            return None;
+        match name.is_empty() {
+            true if number == 0 && !rest.is_empty() => {}
+            true => return None,
+            false => steps.push(Step::Member(name)),
         }
-        steps.push(Step::Member(name));
         while !rest.is_empty() {
             let (index, tail) = rest.strip_prefix('[')?.split_once(']')?;
             steps.push(Step::Index(index.parse().ok()?));
@@ -210,6 +218,8 @@ mod tests {
     fn paths() {
         let expected = [Step::Member("a"), Step::Index(2), Step::Member("b")];
         assert_eq!(steps("a[2].b").as_deref(), Some(&expected[..]));
+        assert_eq!(steps("[2].b").as_deref(), Some(&expected[1..]));
+        assert_eq!(steps("").as_deref(), Some(&[][..]));
         assert_eq!(steps("a..b"), None);
         assert_eq!(steps("a[b]"), None);
         assert_eq!(steps("a[1"), None);

@@ -13,10 +13,11 @@ mod tracing;
 use alloc::format;
 use alloc::vec::Vec;
 
+use skep_stdlib::btf::TypeId;
 use skep_stdlib::programs::{Context, ProgType};
 
 use crate::object::{Image, Program};
-use crate::vm::{CONTEXT_SIZE, Env, ForeignBytes, Input, RunError};
+use crate::vm::{CONTEXT_SIZE, Env, Foreign, ForeignBytes, Input, RunError, Value};
 
 /// Builds the context of `program`; returns r1 to r5 at its entry.
 pub(crate) fn prepare(
@@ -43,6 +44,25 @@ fn set_context(env: &mut Env, bytes: &[u8]) -> Result<(), RunError> {
     env.set_context(bytes).ok_or_else(|| {
         RunError::new(format!("a context of {} bytes is larger than {CONTEXT_SIZE}", bytes.len()))
     })
+}
+
+/// Sets the field at `path` in `bytes`, which hold a value of type `ty` of the image's own BTF: a
+/// number, or bytes for an array. What would need an address is refused, as it would mean nothing
+/// to the reader.
+pub fn set_field(
+    image: &Image,
+    ty: TypeId,
+    bytes: &mut Vec<u8>,
+    path: &str,
+    value: &Value,
+) -> Result<(), RunError> {
+    let btf = image.btf.as_deref().ok_or_else(|| RunError::new("the object has no BTF"))?;
+    let mut foreign = Foreign::default();
+    fields::set((btf, ty), bytes, path, value, fields::Types::of(image), &mut foreign)?;
+    match foreign.is_empty() {
+        true => Ok(()),
+        false => Err(RunError::new(format!("field `{path}` is a pointer"))),
+    }
 }
 
 /// The packet after a run; for programs without one, the context.

@@ -103,6 +103,14 @@ impl<'a> Context<'a> {
         )
     }
 
+    /// What a hook may have returned before: the return value that the program sees is one that it
+    /// may return itself.
+    fn earlier_result(&self) -> Option<(i32, i32)> {
+        let attach = self.section.section.attach;
+        let range = || self.prog_type.return_range(attach);
+        (attach == Some(AttachType::LsmMac)).then(range).flatten()
+    }
+
     /// Programs that control congestion see every socket as one of TCP.
     fn promoted(&self, btf: &Btf, pointee: TypeId) -> TypeId {
         let member = self.program.implements.as_ref();
@@ -150,7 +158,11 @@ impl Walk<'_> {
             None if index == count && self.cx.sees_return_value() => (*ret, ""),
             None => return Err(refused),
         };
-        let number = Reg::scalar(Scalar::of_bytes(access.size), slot);
+        let number = match self.cx.earlier_result().filter(|_| index == count) {
+            Some((min, max)) => Scalar::signed(min.into(), max.into()),
+            None => Scalar::of_bytes(access.size),
+        };
+        let number = Reg::scalar(number, slot);
         let ty = btf.resolve(ty).ok_or(refused.clone())?;
         let pointed = match btf.ty(ty) {
             Some(btf::Type::Ptr(pointed)) if access.size == 8 => pointed,

@@ -126,12 +126,44 @@ pub struct Interp<'p> {
     tail_calls: u32,
     budget: u64,
     executed: u64,
+    profile: Option<&'p mut Profile>,
+}
+
+/// How often each instruction was executed, by program and slot.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Profile {
+    hits: Vec<Vec<u64>>,
+}
+
+impl Profile {
+    /// With no instruction of `programs` executed.
+    pub(super) fn new(programs: &[Decoded]) -> Profile {
+        Profile { hits: programs.iter().map(|program| vec![0; program.index_of.len()]).collect() }
+    }
+
+    /// Executions of the instruction at each slot of a program.
+    pub fn of(&self, program: usize) -> &[u64] {
+        self.hits.get(program).map_or(&[], Vec::as_slice)
+    }
+
+    #[inline]
+    fn count(&mut self, program: usize, slot: u32) {
+        if let Some(hits) = self.hits.get_mut(program).and_then(|hits| hits.get_mut(slot as usize)) {
+            *hits += 1;
+        }
+    }
 }
 
 impl<'p> Interp<'p> {
     /// Prepares a run of `programs[program]` of at most `budget` instructions.
     pub fn new(programs: &'p [Decoded], helpers: &'p HelperTable, program: usize, budget: u64) -> Interp<'p> {
-        Interp { programs, helpers, program, depth: 0, tail_calls: 0, budget, executed: 0 }
+        Interp { programs, helpers, program, depth: 0, tail_calls: 0, budget, executed: 0, profile: None }
+    }
+
+    /// Counts each instruction's executions in `profile`.
+    pub(super) fn with_profile(mut self, profile: Option<&'p mut Profile>) -> Interp<'p> {
+        self.profile = profile;
+        self
     }
 
     /// Instructions executed so far.
@@ -183,6 +215,9 @@ impl<'p> Interp<'p> {
                 return Err(Fault { slot: step.slot, kind: FaultKind::Budget });
             }
             self.executed += 1;
+            if let Some(profile) = &mut self.profile {
+                profile.count(exec.program, step.slot);
+            }
             match self.step(env, exec, step) {
                 Ok(None) => {}
                 Ok(Some(result)) => return Ok(result),

@@ -15,7 +15,8 @@ use skep_stdlib::programs::Context;
 use super::env::TaskLayout;
 use super::interp::{FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES};
 use super::{
-    Decoded, Engine, Env, Fault, Input, Interp, Layout, Memory, Outcome, Output, RedirectActions, RunError,
+    Decoded, Engine, Env, Fault, Input, Interp, Layout, Memory, Outcome, Output, Profile, RedirectActions,
+    RunError,
 };
 use crate::Verified;
 use crate::helpers::HelperTable;
@@ -35,6 +36,7 @@ pub struct Vm {
     env: Env,
     decoded: Vec<Decoded>,
     helpers: HelperTable,
+    profile: Option<Profile>,
     #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
     jit: Option<super::jit::Jit>,
 }
@@ -83,7 +85,8 @@ impl Vm {
         if let Some(jit) = &mut self.jit {
             return (jit.run(&mut self.env, &self.helpers, program, args, budget), 0);
         }
-        let mut interp = Interp::new(&self.decoded, &self.helpers, program, budget);
+        let interp = Interp::new(&self.decoded, &self.helpers, program, budget);
+        let mut interp = interp.with_profile(self.profile.as_mut());
         let result = interp.run(&mut self.env, args);
         (result, interp.executed())
     }
@@ -127,6 +130,7 @@ impl Vm {
             env,
             decoded,
             helpers,
+            profile: None,
             #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
             jit: None,
         })
@@ -140,6 +144,16 @@ impl Vm {
     /// The world that programs see.
     pub fn host_mut(&mut self) -> &mut dyn Host {
         &mut *self.env.host
+    }
+
+    /// From now on counts how often each instruction is executed; compiled code does not count.
+    pub fn start_profile(&mut self) {
+        self.profile = Some(Profile::new(&self.decoded));
+    }
+
+    /// What was counted since [`Vm::start_profile`].
+    pub fn profile(&self) -> Option<&Profile> {
+        self.profile.as_ref()
     }
 
     /// Index of the program with this name.

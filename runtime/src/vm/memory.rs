@@ -337,6 +337,11 @@ impl Foreign {
         bytes.get_mut(from..from.checked_add(usize::try_from(len).ok()?)?)
     }
 
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.pieces.clear();

@@ -20,7 +20,7 @@ pub use engine::{Engine, RunError};
 pub use env::{
     Env, Output, Packet, Pointer, RedirectActions, func_address, func_of_address, map_address, map_of_address,
 };
-pub use interp::{Decoded, Interp};
+pub use interp::{Decoded, Interp, Profile};
 pub(crate) use machine::CONTEXT_SIZE;
 pub use machine::Vm;
 pub use memory::{Foreign, Layout, Memory, OutOfMemory};

@@ -3,6 +3,7 @@
 //! A C file is compiled and verified first, an object verified. Time, process, processor and random
 //! numbers are what the command line says, so the same command prints the same.
 
+use std::collections::BTreeMap;
 
 use skep_runtime::host::{Deterministic, Task};
 use skep_runtime::object::MapDef;
@@ -13,8 +14,11 @@ use skep_stdlib::programs::Context;
 use skep_syntax::Session;
 
 use crate::compile::{CompileArgs, compile_file};
+use crate::coverage::{Coverage, CoverageArgs};
+use crate::engine::EngineName;
 use crate::error::{Error, Result};
 use crate::io::{DiskFiles, Io};
+use crate::json;
 use crate::load::{self, VerifyArgs};
 use crate::show;
 use crate::values;
@@ -87,19 +91,15 @@ pub struct Args {
     /// Interpret the program, checking every access and counting instructions, or compile it
     #[arg(long, value_enum, default_value_t = EngineName::Interp)]
     engine: EngineName,
+    /// Print what came out as JSON
+    #[arg(long, conflicts_with_all = ["dump_maps", "dump_packet"])]
+    json: bool,
+    #[command(flatten)]
+    coverage: CoverageArgs,
     #[command(flatten)]
     compile: CompileArgs,
     #[command(flatten)]
     verify: VerifyArgs,
-}
-
-/// What runs the program.
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum EngineName {
-    /// The interpreter
-    Interp,
-    /// Machine code for this processor
-    Jit,
 }
 
 /// The most processors that a kernel can be built for.
@@ -125,26 +125,39 @@ pub fn run(args: Args, io: &mut Io<'_>) -> Result {
         return Err(Error::usage(format!("`{}` ({}) takes no packet: {help}", program.name, program.section)));
     }
     let host = Box::new(host(&args)?);
-    let vm = match args.engine {
-        EngineName::Interp => Vm::new(verified, host),
-        EngineName::Jit => Vm::compiled(verified, host),
-    };
-    let mut vm = vm.map_err(Error::usage)?;
-    if let Some(path) = &args.pcap {
-        return replay(&args, path, &mut vm, &programs, input, io);
+    let mut vm = args.engine.machine(verified, host).map_err(Error::usage)?;
+    if args.coverage.wanted() {
+        vm.start_profile();
     }
+    let result = match &args.pcap {
+        Some(path) => replay(&args, path, &mut vm, &programs, input, io),
+        None => run_each(&args, &mut vm, &programs, input, io),
+    };
+    if let Some(profile) = vm.profile() {
+        let mut coverage = Coverage::default();
+        coverage.add(vm.image(), profile, &args.file);
+        args.coverage.write(&coverage, io)?;
+    }
+    result
+}
+
+/// Runs the programs in their order, as often as asked.
+fn run_each(args: &Args, vm: &mut Vm, programs: &[usize], mut input: Input, io: &mut Io<'_>) -> Result {
     if let Some(packet) = &args.pkt {
         input.data = values::packet(packet, io)?;
     }
     let mut faulted = false;
     let mut last = None;
     for _ in 0..args.repeat {
-        for &program in &programs {
+        for &program in programs {
             let outcome = vm.run(program, &input).map_err(Error::usage)?;
             // Presets hold for the first run.
             input.maps.clear();
             faulted |= outcome.result.is_err();
-            show::outcome(&vm.image().programs[program], &outcome, io)?;
+            match args.json {
+                true => writeln!(io.out, "{}", json::outcome(vm.image(), program, &outcome))?,
+                false => show::outcome(&vm.image().programs[program], &outcome, io)?,
+            }
             last = Some(outcome);
         }
     }
@@ -257,28 +270,38 @@ fn replay(args: &Args, path: &str, vm: &mut Vm, programs: &[usize], mut input: I
         Some(error) => writeln!(io.err, "warning: `{path}`: {error}; later packets are left out")?,
         None => {}
     }
-    let mut verdicts = std::collections::BTreeMap::<String, u64>::new();
+    let mut verdicts = BTreeMap::<String, u64>::new();
     let mut faulted = false;
     let mut passed = Vec::new();
     let mut maps = Vec::new();
-    for packet in &capture.packets {
-        input.data = packet.data.clone();
+    let mut progress = Progress::new(capture.packets.len());
+    for (index, packet) in capture.packets.iter().enumerate() {
+        input.data.clone_from(&packet.data);
+        input.list_maps = (args.dump_maps || args.json) && index + 1 == capture.packets.len();
         for &program in programs {
             let outcome = vm.run(program, &input).map_err(Error::usage)?;
             input.maps.clear();
             let kind = &vm.image().programs[program];
             *verdicts.entry(show::verdict(kind, &outcome)).or_default() += 1;
-            show::effects(&outcome, io)?;
+            if !args.json {
+                show::effects(&outcome, io)?;
+            }
             faulted |= outcome.result.is_err();
             if show::passes(kind, &outcome) {
                 passed.push(pcap::Packet { data: outcome.data, ..packet.clone() });
             }
             maps = outcome.maps;
         }
+        progress.step(index + 1, io)?;
     }
-    writeln!(io.out, "{} packets", capture.packets.len())?;
-    for (verdict, count) in &verdicts {
-        writeln!(io.out, "{count:8} {verdict}")?;
+    progress.end(io)?;
+    if args.json {
+        writeln!(io.out, "{}", json::replay(vm.image(), capture.packets.len(), &verdicts, &maps))?;
+    } else {
+        writeln!(io.out, "{} packets", capture.packets.len())?;
+        for (verdict, count) in &verdicts {
+            writeln!(io.out, "{count:8} {verdict}")?;
+        }
     }
     if let Some(output) = &args.pcap_out {
         io.write(output, &pcap::write(&pcap::Capture { packets: passed, ..capture }))?;
@@ -287,4 +310,32 @@ fn replay(args: &Args, path: &str, vm: &mut Vm, programs: &[usize], mut input: I
         show::maps(vm.image(), &maps, io)?;
     }
     if faulted { Err(Error::FINDINGS) } else { Ok(()) }
+}
+
+/// How far a long replay is, on a terminal.
+struct Progress {
+    total: usize,
+    shown: bool,
+}
+
+impl Progress {
+    /// Packets between two lines.
+    const EVERY: usize = 100_000;
+
+    fn new(total: usize) -> Progress {
+        Progress { total, shown: false }
+    }
+
+    fn step(&mut self, done: usize, io: &mut Io<'_>) -> Result {
+        if io.color && done.is_multiple_of(Progress::EVERY) {
+            write!(io.err, "\r{done} of {} packets", self.total)?;
+            io.err.flush()?;
+            self.shown = true;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, io: &mut Io<'_>) -> Result {
+        if self.shown { Ok(writeln!(io.err)?) } else { Ok(()) }
+    }
 }

@@ -10,9 +10,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use libtest_mimic::{Failed, Trial};
-use skep_runtime::host::Deterministic;
+use skep_runtime::host::{Deterministic, Host};
 use skep_runtime::kernel::Kernel;
-use skep_runtime::verify::{self, Verified};
+use skep_runtime::verify;
 use skep_runtime::vm::{Engine, Input, Vm};
 use skep_stdlib::isa::Cpu;
 use skep_tests::conformance::{self as cases, Case, Wanted};
@@ -38,13 +38,9 @@ pub fn trials() -> Vec<Trial> {
 fn judge(path: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     let case = cases::parse(&text)?;
-    let image = || Verified::unchecked(cases::image(case.insns.clone()));
-    let host = || Box::new(Deterministic::default());
-    let mut vms = vec![Vm::new(image(), host()).map_err(|error| error.to_string())?];
-    if Vm::can_compile() {
-        vms.push(Vm::compiled(image(), host()).map_err(|error| error.to_string())?);
-    }
-    for vm in &mut vms {
+    let host = || -> Box<dyn Host> { Box::new(Deterministic::default()) };
+    let image = cases::image(case.insns.clone());
+    for vm in &mut Vm::every(&image, None, &host).map_err(|error| error.to_string())? {
         let input = Input { data: case.memory.clone(), ..Input::default() };
         let outcome = vm.run(0, &input).map_err(|error| error.to_string())?;
         expect(vm.name(), outcome.result.map_err(|fault| fault.to_string()), &case.wanted)?;
@@ -66,9 +62,10 @@ fn behind_verifiers(case: &Case) -> Result<(), String> {
     let image = cases::called(&case.insns, &case.memory)?;
     match (verify::verify(image.clone(), &verify::Options::default()), &case.refused) {
         (Ok(verified), None) => {
-            let host = Box::new(Deterministic::default());
-            let vm = if Vm::can_compile() { Vm::compiled(verified, host) } else { Vm::new(verified, host) };
-            run_called("verified", &mut vm.map_err(|error| error.to_string())?, case)?;
+            let host = || -> Box<dyn Host> { Box::new(Deterministic::default()) };
+            for vm in &mut Vm::every(&image, Some(verified), &host).map_err(|error| error.to_string())? {
+                run_called(vm.name(), vm, case)?;
+            }
         }
         (Err(_), Some(_)) => {}
         (Ok(_), Some(_)) => return Err("our verifier accepts what the kernel refuses".into()),

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use skep_compiler::{Options, compile};
-use skep_runtime::host::Deterministic;
+use skep_runtime::host::{Deterministic, Host};
 use skep_runtime::object::LinkOptions;
 use skep_runtime::verify::{self, Verified};
 use skep_runtime::vm::{Engine, Input, Vm};
@@ -93,16 +93,12 @@ pub fn link(object: &[u8]) -> Result<Image, String> {
 /// The results of each function.
 pub type Results = Vec<Result<Vec<u64>, String>>;
 
-/// The results of functions in our virtual machine: interpreted, and the same from compiled code, with
-/// and without a proof.
+/// The results of functions in our virtual machine: the same from all of its engines, with and without a
+/// proof.
 pub fn interpret(image: Image, names: &[String], arguments: &[(u64, u64)]) -> Result<Results, String> {
-    let host = || Box::new(Deterministic::default());
-    let unchecked = || Verified::unchecked(image.clone());
-    let mut vms = vec![Vm::new(unchecked(), host()).map_err(|error| error.to_string())?];
-    if Vm::can_compile() {
-        vms.push(Vm::compiled(unchecked(), host()).map_err(|error| error.to_string())?);
-        vms.push(Vm::compiled(provable(image), host()).map_err(|error| error.to_string())?);
-    }
+    let host = || -> Box<dyn Host> { Box::new(Deterministic::default()) };
+    let plain = image.clone();
+    let mut vms = Vm::every(&plain, Some(provable(image)), &host).map_err(|error| error.to_string())?;
     let run = |name: &String| {
         let mut results = vms.iter_mut().filter_map(|vm| {
             let program = vm.program(&program_of(name))?;

@@ -16,6 +16,7 @@ use skep_stdlib::isa::{AtomicOp, CallTarget, Imm64, Insn, Reg, Size, Width};
 
 use super::alu::{self, value_of};
 use super::env::{Env, func_address, func_of_address, map_address};
+use super::threaded::{self, Calls, Checked, Proven};
 use super::{Fault, FaultKind};
 use crate::helpers::{Caller, Cx, HelperFn, HelperTable, Stop};
 use crate::object::{CORE_POISON, Code};
@@ -32,22 +33,32 @@ pub(super) const MAY_GOTO_LIMIT: u32 = 8_388_608;
 pub(super) const MAX_TAIL_CALLS: u32 = 33;
 
 /// Stands for a jump target that starts no instruction.
-const NOWHERE: u32 = u32::MAX;
+pub(super) const NOWHERE: u32 = u32::MAX;
 
 /// A program prepared for interpretation: no second slots, targets resolved to indices.
-#[derive(Clone, Debug)]
 pub struct Decoded {
     steps: Vec<Step>,
     /// Index in `steps` by slot.
     index_of: Vec<u32>,
+    fast: Fast,
+}
+
+/// How what is simple is executed.
+enum Fast {
+    /// Like everything else.
+    None,
+    /// Without a proof.
+    Checked(threaded::Program<Checked>),
+    /// Relying on one.
+    Proven(threaded::Program<Proven>),
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Step {
-    insn: Insn,
-    slot: u32,
+pub(super) struct Step {
+    pub insn: Insn,
+    pub slot: u32,
     /// Index of the step that a jump or local call goes to.
-    target: u32,
+    pub target: u32,
 }
 
 impl Decoded {
@@ -70,7 +81,21 @@ impl Decoded {
             .iter()
             .map(|(slot, insn)| Step { insn: *insn, slot, target: target_of(slot, insn) })
             .collect();
-        Decoded { steps, index_of }
+        Decoded { steps, index_of, fast: Fast::None }
+    }
+
+    /// Prepares for fast execution too; `value_of` gives the address of a map's only value. If the
+    /// program is proven it is trusted.
+    pub(super) fn quicken(&mut self, proven: bool, value_of: &dyn Fn(u32) -> Option<u64>) {
+        self.fast = match proven {
+            true => Fast::Proven(threaded::program(&self.steps, value_of)),
+            false => Fast::Checked(threaded::program(&self.steps, value_of)),
+        };
+    }
+
+    /// Is what is simple executed fast?
+    pub(super) fn is_fast(&self) -> bool {
+        !matches!(self.fast, Fast::None)
     }
 
     fn index(&self, slot: u32) -> u32 {
@@ -88,7 +113,7 @@ fn jump_distance(insn: &Insn) -> Option<i32> {
 
 /// The registers. Sixteen, so that a masked index needs no check.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Regs([u64; 16]);
+pub(super) struct Regs(pub [u64; 16]);
 
 impl Regs {
     #[inline]
@@ -101,6 +126,13 @@ impl Regs {
         self.0[reg.index() & 15] = value;
     }
 
+    /// What a call must keep of the caller, which goes on at `return_to`.
+    #[inline]
+    pub(super) fn frame(&self, program: usize, return_to: usize, may_goto_left: u32) -> Frame {
+        let r = &self.0;
+        Frame { program, return_to, saved: [r[6], r[7], r[8], r[9], r[10]], may_goto_left }
+    }
+
     fn args(&self) -> [u64; 5] {
         [self.0[1], self.0[2], self.0[3], self.0[4], self.0[5]]
     }
@@ -108,11 +140,19 @@ impl Regs {
 
 /// What a call saves and a return restores.
 #[derive(Clone, Copy, Debug)]
-struct Frame {
-    program: usize,
-    return_to: usize,
+pub(super) struct Frame {
+    pub program: usize,
+    pub return_to: usize,
     saved: [u64; 5],
-    may_goto_left: u32,
+    pub may_goto_left: u32,
+}
+
+impl Frame {
+    /// Gives the caller its registers back.
+    #[inline]
+    pub fn restore(&self, regs: &mut Regs) {
+        regs.0[6..11].copy_from_slice(&self.saved);
+    }
 }
 
 /// One run over a set of programs that can tail-call each other.
@@ -208,6 +248,7 @@ impl<'p> Interp<'p> {
 
     fn steps(&mut self, env: &mut Env, exec: &mut Exec<'p>) -> Result<u64, Fault> {
         loop {
+            self.hurry(env, exec);
             let Some(step) = exec.code.and_then(|code| code.steps.get(exec.pc)) else {
                 return Err(exec.fell_off());
             };
@@ -226,6 +267,30 @@ impl<'p> Interp<'p> {
                 Err(Stop::TailCall(program)) => self.tail_call(exec, program),
             }
         }
+    }
+
+    /// Executes what is simple, as far as it goes.
+    #[inline]
+    fn hurry(&mut self, env: &mut Env, exec: &mut Exec<'p>) {
+        let Some(code) = exec.code.filter(|_| self.profile.is_none()) else { return };
+        let calls = Calls {
+            frames: &mut exec.frames,
+            depth: &mut self.depth,
+            stack: env.stack,
+            may_goto_left: &mut exec.may_goto_left,
+            program: exec.program,
+        };
+        let regs = &mut exec.regs;
+        let stopped = match &code.fast {
+            Fast::None => return,
+            Fast::Checked(fast) => {
+                fast.run(exec.pc, self.executed, self.budget, regs, &mut env.memory, calls)
+            }
+            Fast::Proven(fast) => {
+                fast.run(exec.pc, self.executed, self.budget, regs, env.memory.arena(), calls)
+            }
+        };
+        (exec.pc, self.executed) = (stopped.pc, stopped.executed);
     }
 
     /// Executes one instruction; gives the result when the outermost frame returns.
@@ -332,7 +397,7 @@ impl<'p> Interp<'p> {
                 self.call_code(env, exec, code)
             }
             CallTarget::Local(distance) => {
-                let frame = Frame { return_to: exec.pc, ..exec.frame() };
+                let frame = exec.frame();
                 exec.jump(step, i64::from(distance))?;
                 self.push_frame(env, exec, frame)
             }
@@ -380,7 +445,7 @@ impl<'p> Interp<'p> {
     fn exit(&mut self, exec: &mut Exec<'p>) -> Option<u64> {
         let Some(frame) = exec.frames.pop() else { return Some(exec.regs.get(Reg::R0)) };
         self.depth -= 1;
-        exec.regs.0[6..11].copy_from_slice(&frame.saved);
+        frame.restore(&mut exec.regs);
         exec.pc = frame.return_to;
         exec.may_goto_left = frame.may_goto_left;
         exec.program = frame.program;
@@ -432,13 +497,7 @@ struct Exec<'p> {
 impl Exec<'_> {
     /// The current function's state, to be restored when a call returns here.
     fn frame(&self) -> Frame {
-        let r = &self.regs.0;
-        Frame {
-            program: self.program,
-            return_to: self.pc,
-            saved: [r[6], r[7], r[8], r[9], r[10]],
-            may_goto_left: self.may_goto_left,
-        }
+        self.regs.frame(self.program, self.pc, self.may_goto_left)
     }
 
     #[inline]

@@ -48,9 +48,27 @@ impl Vm {
     ///
     /// Fails where machine code cannot be made: see [`Vm::can_compile`].
     pub fn compiled(verified: Verified, host: Box<dyn Host>) -> Result<Vm, LoadError> {
-        let mut vm = Vm::new(verified, host)?;
+        let mut vm = Vm::plain(verified, host)?;
         vm.compile()?;
         Ok(vm)
+    }
+
+    /// A machine of each engine there is, for tests that compare them: the plain interpreter first, then
+    /// the others without a proof, and with the proof if there is one.
+    pub fn every(
+        image: &Image,
+        proven: Option<Verified>,
+        host: &dyn Fn() -> Box<dyn Host>,
+    ) -> Result<Vec<Vm>, LoadError> {
+        let unchecked = || Verified::unchecked(image.clone());
+        let mut all = alloc::vec![Vm::plain(unchecked(), host())?];
+        for image in [Some(unchecked()), proven].into_iter().flatten() {
+            all.push(Vm::new(image.clone(), host())?);
+            if Vm::can_compile() {
+                all.push(Vm::compiled(image, host())?);
+            }
+        }
+        Ok(all)
     }
 
     /// Is there a compiler for this machine?
@@ -91,8 +109,19 @@ impl Vm {
         (result, interp.executed())
     }
 
-    /// Creates the maps and prepares the programs for the interpreter.
+    /// Creates the maps and prepares the programs for the interpreter. What was proven runs without
+    /// looking into every access again; of all else every access is compared with its region.
     pub fn new(verified: Verified, host: Box<dyn Host>) -> Result<Vm, LoadError> {
+        Vm::interpreted(verified, host, true)
+    }
+
+    /// As [`Vm::new`], for an interpreter that executes one instruction after the other and checks
+    /// everything, proven or not: what other engines are compared with.
+    pub fn plain(verified: Verified, host: Box<dyn Host>) -> Result<Vm, LoadError> {
+        Vm::interpreted(verified, host, false)
+    }
+
+    fn interpreted(verified: Verified, host: Box<dyn Host>, fast: bool) -> Result<Vm, LoadError> {
         let image = verified.image();
         if image.order != ByteOrder::Little {
             return Err(LoadError::unsupported(Place::File(5), "big-endian programs cannot be run here"));
@@ -103,7 +132,12 @@ impl Vm {
         let context = memory.alloc(Layout::bytes(CONTEXT_SIZE), true).map_err(|_| no_memory())?;
         let mut maps = MapSet::create(&image.maps, host.cpus(), &mut memory)?;
         fill_slots(image, &mut maps, &mut memory)?;
-        let decoded = image.programs.iter().map(|program| Decoded::new(&program.code)).collect();
+        let mut decoded: Vec<Decoded> =
+            image.programs.iter().map(|program| Decoded::new(&program.code)).collect();
+        if fast {
+            let value_of = |map| maps.value_address(map);
+            decoded.iter_mut().for_each(|program| program.quicken(verified.is_proven(), &value_of));
+        }
         let env = Env {
             memory,
             maps,
@@ -181,9 +215,13 @@ impl Engine for Vm {
     fn name(&self) -> &'static str {
         #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
         if self.jit.is_some() {
-            return "jit";
+            return if self.verified.is_proven() { "jit" } else { "jit without proof" };
         }
-        "interp"
+        match self.decoded.first().is_some_and(Decoded::is_fast) {
+            true if self.verified.is_proven() => "interp",
+            true => "interp without proof",
+            false => "plain interp",
+        }
     }
 
     fn run(&mut self, program: usize, input: &Input) -> Result<Outcome, RunError> {

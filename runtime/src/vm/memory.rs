@@ -245,7 +245,6 @@ impl Memory {
     }
 
     /// All bytes, regions and gaps: for code that knows or checks where its accesses go.
-    #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
     pub(super) fn arena(&mut self) -> &mut [u8] {
         &mut self.bytes
     }

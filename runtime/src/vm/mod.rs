@@ -1,7 +1,8 @@
 //! Running programs: memory, engines, and the data that goes in and out.
 //!
 //! - [`engine`]: what any engine offers.
-//! - [`interp`]: the checked interpreter; [`alu`]: its arithmetic.
+//! - [`interp`]: the plain interpreter, which checks everything; [`alu`]: its arithmetic.
+//! - [`threaded`]: the fast one, for what is simple.
 //! - `jit`: programs as machine code of the host.
 //! - [`memory`]: the arena; [`env`]: memory, maps, host, output.
 //! - [`outcome`]: inputs, outcomes, faults.
@@ -15,6 +16,7 @@ mod jit;
 mod machine;
 mod memory;
 mod outcome;
+mod threaded;
 
 pub use engine::{Engine, RunError};
 pub use env::{

@@ -14,7 +14,7 @@ use skep_runtime::host::{Deterministic, Host};
 use skep_runtime::object::LinkOptions;
 use skep_runtime::verify;
 use skep_runtime::vm::{Engine, Fault, FaultKind, Input, Outcome, RunError};
-use skep_runtime::{Image, Object, Verified, Vm};
+use skep_runtime::{Image, Object, Vm};
 use skep_stdlib::btf::Btf;
 pub use skep_test_tools::{self as tools, Need, have};
 
@@ -105,41 +105,37 @@ pub fn vm(image: Image) -> Engines {
 
 /// All engines that can run an image, each in a copy of this world.
 pub fn vm_in(image: Image, host: impl Host + Clone + 'static) -> Engines {
-    let mut vms =
-        vec![("interpreter", Vm::new(Verified::unchecked(image.clone()), Box::new(host.clone())).unwrap())];
-    if Vm::can_compile() {
-        let unchecked = Verified::unchecked(image.clone());
-        vms.push(("unverified code", Vm::compiled(unchecked, Box::new(host.clone())).unwrap()));
-        let options = verify::Options { btf: vmlinux(), limit: 20_000, ..verify::Options::default() };
-        let is_small = image.programs.iter().all(|program| program.code.len() < LARGE);
-        if let (true, Ok(verified)) = (is_small, verify::verify(image, &options)) {
-            vms.push(("verified code", Vm::compiled(verified, Box::new(host)).unwrap()));
-        }
-    }
-    Engines { vms }
+    let options = verify::Options { btf: vmlinux(), limit: 20_000, ..verify::Options::default() };
+    let is_small = image.programs.iter().all(|program| program.code.len() < LARGE);
+    let proven = is_small.then(|| verify::verify(image.clone(), &options).ok()).flatten();
+    let has_proof = proven.is_some();
+    let host = || -> Box<dyn Host> { Box::new(host.clone()) };
+    Engines { vms: Vm::every(&image, proven, &host).unwrap(), has_proof }
 }
 
-/// The checked interpreter, and compiled code with and without a proof, which must agree with it.
+/// The plain interpreter, and all others, which must agree with it.
 pub struct Engines {
-    vms: Vec<(&'static str, Vm)>,
+    vms: Vec<Vm>,
+    has_proof: bool,
 }
 
 impl Engines {
     /// Index of the program with this name.
     pub fn program(&self, name: &str) -> Option<usize> {
-        self.vms[0].1.program(name)
+        self.vms[0].program(name)
     }
 
     /// Was everything verified?
     pub fn has_proof(&self) -> bool {
-        self.vms.len() == 3
+        self.has_proof
     }
 
     /// Runs the program in all of them.
     pub fn run(&mut self, program: usize, input: &Input) -> Result<Outcome, RunError> {
-        let ((_, first), others) = self.vms.split_first_mut().unwrap();
+        let (first, others) = self.vms.split_first_mut().unwrap();
         let wanted = first.run(program, input);
-        for (name, vm) in others {
+        for vm in others {
+            let name = vm.name();
             let found = vm.run(program, input);
             let (Ok(wanted), Ok(found)) = (&wanted, &found) else {
                 assert_eq!(wanted.is_ok(), found.is_ok(), "{name}");
@@ -149,7 +145,7 @@ impl Engines {
                 (Ok(_), Ok(_)) => found.same_effects(wanted),
                 // Compiled code notices an access outside of its region only where that is also
                 // outside of the virtual machine's memory.
-                (Err(Fault { kind: FaultKind::Access { .. }, .. }), _) => *name == "unverified code",
+                (Err(Fault { kind: FaultKind::Access { .. }, .. }), _) if name == "jit without proof" => true,
                 (Err(wanted), Err(found)) => wanted == found || wanted.kind == FaultKind::Budget,
                 (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
             };

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use skep_runtime::Image;
-use skep_runtime::host::Deterministic;
+use skep_runtime::host::{Deterministic, Host};
 use skep_runtime::object::{Code, Function, MapDef, MapRole, Program};
-use skep_runtime::verify::{self, Verified};
+use skep_runtime::verify;
 use skep_runtime::vm::{Engine, FaultKind, Input, Vm};
 use skep_stdlib::ByteOrder;
 use skep_stdlib::btf::TypeId;
@@ -265,25 +265,23 @@ fn listing(image: &Image) -> String {
     code.map(|(slot, insn)| format!("{slot}: {insn}\n")).collect()
 }
 
-/// Runs what the verifier accepts on packets of several lengths: no fault, and the same from compiled
-/// code with and without the proof. True if it was accepted.
+/// Runs what the verifier accepts on packets of several lengths: no fault, and the same from all
+/// engines with and without the proof. True if it was accepted.
 pub fn accept_and_run(bytes: &[u8]) -> bool {
     let image = image(program(bytes));
     let options = verify::Options { limit: 20_000, ..verify::Options::default() };
     let Ok(verified) = verify::verify(image.clone(), &options) else { return false };
-    let host = || Box::new(Deterministic::default());
-    let mut vm = Vm::new(verified.clone(), host()).expect("an accepted program loads");
-    let mut compiled = Vm::can_compile().then(|| {
-        let unchecked = Vm::compiled(Verified::unchecked(image.clone()), host()).expect("it compiles");
-        [Vm::compiled(verified, host()).expect("it compiles"), unchecked]
-    });
+    let host = || -> Box<dyn Host> { Box::new(Deterministic::default()) };
+    let mut engines = Vm::every(&image, Some(verified), &host).expect("an accepted program loads");
+    let (plain, others) = engines.split_first_mut().expect("there is one");
     for length in [0, 1, 13, 14, 34, 60, 200] {
         let data: Vec<u8> = (0..length).map(|at: u32| (at * 37 + 11) as u8).collect();
         let input = Input { data, ..Input::default() };
-        let outcome = vm.run(0, &input).expect("an XDP program takes a packet");
-        for compiled in compiled.iter_mut().flatten() {
-            let found = compiled.run(0, &input).expect("an XDP program takes a packet");
-            assert!(found.same_effects(&outcome), "compiled: {found:#?}\n{outcome:#?}\n{}", listing(&image));
+        let outcome = plain.run(0, &input).expect("an XDP program takes a packet");
+        for other in &mut *others {
+            let found = other.run(0, &input).expect("an XDP program takes a packet");
+            let name = other.name();
+            assert!(found.same_effects(&outcome), "{name}: {found:#?}\n{outcome:#?}\n{}", listing(&image));
         }
         match outcome.result.map_err(|fault| fault.kind) {
             Ok(_) | Err(FaultKind::Unsupported(_) | FaultKind::HelperNotImplemented(_)) => {}

@@ -1,10 +1,14 @@
 //! Pages of the book that are lists of rows: written from the tables, compared here.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use libtest_mimic::{Failed, Trial};
 use skep_driver::explain;
+use skep_runtime::helpers;
 use skep_stdlib::features::Feature;
+use skep_stdlib::helpers::HELPERS;
+use skep_stdlib::maps::MapType;
 use skep_tests::root;
 
 use super::run::compare;
@@ -17,7 +21,7 @@ pub fn trials() -> Vec<Trial> {
     };
     let families =
         Trial::test("book::every_code_has_a_family", || every_code_has_a_family().map_err(Failed::from));
-    vec![page("diagnostics.md", diagnostics), page("kernels.md", kernels), families]
+    vec![page("diagnostics.md", diagnostics), page("kernels.md", kernels), page("runs.md", runs), families]
 }
 
 /// Families of codes: what they begin with, and what they are about.
@@ -114,4 +118,39 @@ fn kernels() -> String {
         let _ = writeln!(text, "| {} | {} |", feature.since(), feature.name());
     }
     text
+}
+
+/// What runs without a kernel.
+fn runs() -> String {
+    let mut text = String::from(
+        "# What runs here\n\nHelpers, kernel functions and maps that the runtime executes. One that is missing \
+         stops the program with\nits name when it is called, and not before. This page is written from the \
+         runtime's own tables.\n",
+    );
+    let known: BTreeSet<&str> = helpers::implemented_names().into_iter().collect();
+    let (run, missing): (Vec<&str>, Vec<&str>) =
+        HELPERS.iter().map(|helper| helper.name).partition(|name| known.contains(name));
+    let kfuncs = helpers::implemented_kfunc_names();
+    let _ = write!(text, "\n## Helpers: {} of {}\n\n{}\n", run.len(), HELPERS.len(), names(&run));
+    let _ = write!(text, "\n### Not yet\n\n{}\n", names(&missing));
+    let _ = write!(text, "\n## Kernel functions: {}\n\n{}\n", kfuncs.len(), names(&kfuncs));
+    let maps: Vec<&str> = (1..64).filter_map(MapType::from_number).map(|ty| ty.info().name).collect();
+    let _ = write!(text, "\n## Maps: all {}\n\n{}\n", maps.len(), names(&maps));
+    text
+}
+
+/// A list of names, wrapped.
+fn names(names: &[&str]) -> String {
+    let mut names = names.to_vec();
+    names.sort_unstable();
+    let mut lines = vec![String::new()];
+    for name in names {
+        let last = lines.last_mut().expect("there is one");
+        if last.len() + name.len() > 116 {
+            lines.push(String::new());
+        }
+        let last = lines.last_mut().expect("there is one");
+        let _ = write!(last, "{}`{name}`", if last.is_empty() { "" } else { " " });
+    }
+    lines.join("\n")
 }

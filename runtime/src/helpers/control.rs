@@ -5,7 +5,7 @@ use skep_stdlib::maps::MapType;
 
 use super::{Cx, Entry, Stop, bad};
 use crate::maps::Errno;
-use crate::vm::{FaultKind, Layout};
+use crate::vm::{Env, FaultKind, Layout};
 
 pub(super) const HELPERS: &[Entry] = &[
     ("loop", bpf_loop),
@@ -16,7 +16,7 @@ pub(super) const HELPERS: &[Entry] = &[
     ("kptr_xchg", kptr_xchg),
     ("get_attach_cookie", |cx, _| Ok(cx.env.cookie)),
     ("per_cpu_ptr", per_cpu_ptr),
-    ("this_cpu_ptr", |_, [pointer, ..]| Ok(pointer)),
+    ("this_cpu_ptr", |cx, [pointer, ..]| Ok(own_copy(cx, pointer, cx.env.host.cpu()))),
 ];
 
 /// Most iterations of `bpf_loop`.
@@ -106,7 +106,21 @@ fn kptr_xchg(cx: &mut Cx<'_>, [place, new, ..]: [u64; 5]) -> Result<u64, Stop> {
     Ok(bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)))
 }
 
+/// The copy of an object that a processor has.
+fn own_copy(cx: &Cx<'_>, pointer: u64, cpu: u32) -> u64 {
+    let stride = cx.env.objects.get(&pointer).map_or(0, |object| object.stride);
+    pointer + u64::from(cpu) * u64::from(stride)
+}
+
+/// Bytes in memory of their own, to be freed by who asked.
+pub(super) fn scratch(env: &mut Env, bytes: &[u8]) -> Option<u64> {
+    let address = env.memory.alloc(Layout::bytes(bytes.len() as u32), true).ok()?;
+    env.memory.fill(address, bytes)?;
+    Some(address)
+}
+
 /// Kernel variables have one copy here, which every CPU sees.
 fn per_cpu_ptr(cx: &mut Cx<'_>, [pointer, cpu, ..]: [u64; 5]) -> Result<u64, Stop> {
-    Ok(if u64::from(cpu as u32) < u64::from(cx.env.host.cpus()) { pointer } else { 0 })
+    let cpu = cpu as u32;
+    Ok(if cpu < cx.env.host.cpus() { own_copy(cx, pointer, cpu) } else { 0 })
 }

@@ -88,7 +88,13 @@ fn map_pop_elem(cx: &mut Cx<'_>, [map, value, ..]: [u64; 5]) -> Result<u64, Stop
     take(cx, map, value, true, "map_pop_elem")
 }
 
+/// A bloom filter is asked about the value; the others give theirs.
 fn map_peek_elem(cx: &mut Cx<'_>, [map, value, ..]: [u64; 5]) -> Result<u64, Stop> {
+    let size = cx.map(map, "map_peek_elem", 1)?.0.def.value_size;
+    let asked = cx.bytes(value, u64::from(size))?;
+    if let Some(has) = cx.map(map, "map_peek_elem", 1)?.0.ops().has(&asked) {
+        return Ok(if has { 0 } else { Errno::ENOENT.code() });
+    }
     take(cx, map, value, false, "map_peek_elem")
 }
 

@@ -13,22 +13,28 @@
 //! - `trace`, [`format`]: `bpf_trace_printk` and what it shares with `bpf_snprintf`.
 //! - `string`: strings and numbers. - `control`: loops, callbacks, tail calls.
 //! - `storage`: values of kernel objects. - `stack`: call stacks. - `kfuncs`: kernel functions.
-//! - `xdp`, `skb`, `checksum`, `redirect`: packets.
+//! - `xdp`, `skb`, `checksum`, `redirect`: packets. - `sock`: sockets. - `dynptr`: dynamic pointers.
+//! - `object`: objects, lists, trees. - `timer`: what runs later. - `misc`: simple answers.
 
 mod checksum;
 mod control;
+mod dynptr;
 pub mod format;
 mod kfuncs;
 mod map;
+mod misc;
+pub(crate) mod object;
 mod perf;
 mod probe;
 mod redirect;
 mod ringbuf;
 mod skb;
+mod sock;
 mod stack;
 mod storage;
 mod string;
 mod task;
+pub(crate) mod timer;
 mod trace;
 mod xdp;
 
@@ -74,6 +80,17 @@ pub enum Stop {
     TailCall(usize),
 }
 
+impl Stop {
+    /// The fault that ends a run that has no instruction to go on with.
+    pub(crate) fn into_fault(self) -> Fault {
+        match self {
+            Stop::Fault(kind) => Fault { slot: 0, kind },
+            Stop::Inner(fault) => fault,
+            Stop::TailCall(_) => Fault { slot: 0, kind: FaultKind::Unsupported("tail call".into()) },
+        }
+    }
+}
+
 impl From<FaultKind> for Stop {
     fn from(kind: FaultKind) -> Stop {
         Stop::Fault(kind)
@@ -85,7 +102,7 @@ pub(crate) type Entry = (&'static str, HelperFn);
 
 /// Every helper with code, by the name it has without `bpf_`.
 fn implemented() -> impl Iterator<Item = &'static Entry> {
-    let families: [&[Entry]; 14] = [
+    let families: [&[Entry]; 18] = [
         map::HELPERS,
         perf::HELPERS,
         ringbuf::HELPERS,
@@ -100,8 +117,17 @@ fn implemented() -> impl Iterator<Item = &'static Entry> {
         redirect::HELPERS,
         stack::HELPERS,
         storage::HELPERS,
+        dynptr::HELPERS,
+        timer::HELPERS,
+        sock::HELPERS,
+        misc::HELPERS,
     ];
     families.into_iter().flatten()
+}
+
+/// Every kernel function with code, by its name.
+fn implemented_kfuncs() -> impl Iterator<Item = &'static Entry> {
+    [kfuncs::KFUNCS, dynptr::KFUNCS, object::KFUNCS, timer::KFUNCS, misc::KFUNCS].into_iter().flatten()
 }
 
 /// Helpers by number, and the kernel functions that an image calls.
@@ -121,7 +147,7 @@ impl HelperTable {
                 *slot = Some(code);
             }
         }
-        let code_of = |name: &String| match kfuncs::KFUNCS.iter().find(|(known, _)| known == name) {
+        let code_of = |name: &String| match implemented_kfuncs().find(|(known, _)| known == name) {
             Some(&(_, code)) => Ok(code),
             None => Err(FaultKind::KfuncNotImplemented(name.clone())),
         };
@@ -158,6 +184,11 @@ fn missing(id: i32) -> FaultKind {
 /// Names of the helpers that can be executed.
 pub fn implemented_names() -> Vec<&'static str> {
     implemented().map(|&(name, _)| name).collect()
+}
+
+/// Names of the kernel functions that can be executed.
+pub fn implemented_kfunc_names() -> Vec<&'static str> {
+    implemented_kfuncs().map(|&(name, _)| name).collect()
 }
 
 impl Cx<'_> {

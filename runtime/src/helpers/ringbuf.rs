@@ -19,7 +19,11 @@ pub(super) const HELPERS: &[Entry] = &[
 const WAKEUP_FLAGS: u64 = 3;
 
 impl Cx<'_> {
-    fn ring(&mut self, map: u64, helper: &'static str) -> Result<(&mut RingBuf, &mut Memory, String), Stop> {
+    pub(super) fn ring(
+        &mut self,
+        map: u64,
+        helper: &'static str,
+    ) -> Result<(&mut RingBuf, &mut Memory, String), Stop> {
         let (entry, memory) = self.map(map, helper, 1)?;
         let name = entry.def.name.clone();
         let ring = entry.ops().ringbuf().ok_or(bad(helper, 1, "is not a ring buffer"))?;
@@ -62,7 +66,7 @@ fn ringbuf_discard(cx: &mut Cx<'_>, [record, ..]: [u64; 5]) -> Result<u64, Stop>
 }
 
 /// The record does not say whose it is; the buffer that knows it takes it.
-fn finish(cx: &mut Cx<'_>, record: u64, submit: bool, helper: &'static str) -> Result<u64, Stop> {
+pub(super) fn finish(cx: &mut Cx<'_>, record: u64, submit: bool, helper: &'static str) -> Result<u64, Stop> {
     for index in 0..cx.env.maps.len() as u32 {
         let Some(entry) = cx.env.maps.get_mut(index) else { continue };
         let name = entry.def.name.clone();

@@ -47,6 +47,11 @@ impl Hash {
         Hash::boxed(&def, 1, WhenFull::Refuse)
     }
 
+    /// Values of control groups, by the key that the definition has.
+    pub fn of_groups(def: &MapDef, cpus: u32) -> Result<Box<dyn Map>, Errno> {
+        Hash::boxed(&MapDef { max_entries: MAX_OBJECTS, ..def.clone() }, cpus, WhenFull::Refuse)
+    }
+
     fn address(&self, slot: u32, cpu: u32) -> Option<u64> {
         self.values.address(slot * self.cpus + cpu % self.cpus)
     }

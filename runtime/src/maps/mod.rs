@@ -1,14 +1,17 @@
 //! Maps: the kernel's semantics and error numbers, contents in VM memory.
 //!
 //! - [`Map`]: what every type offers; [`create`] makes one from its definition.
-//! - `array`, `hash`, `handles` (perf, program, map-in-map), `ringbuf`, `queue`, `lpm`: the types.
+//! - `array`, `hash`, `handles` (perf, program, map-in-map), `ringbuf`, `user_ringbuf`, `queue`, `lpm`,
+//!   `bloom`, `arena`: the types.
 //! - `slab`, `table`: where values and keys are kept.
 //!
 //! A value's address is an address in [`Memory`], so programs reach it with plain loads and
 //! stores. Nothing here depends on hash order or on time: the same operations give the same
 //! contents, listed in the order of their keys.
 
+mod arena;
 mod array;
+mod bloom;
 mod check;
 mod handles;
 mod hash;
@@ -17,7 +20,9 @@ mod queue;
 mod ringbuf;
 mod slab;
 mod table;
+mod user_ringbuf;
 
+pub use arena::Arena;
 pub use ringbuf::RingBuf;
 
 use alloc::boxed::Box;
@@ -113,6 +118,17 @@ pub trait Map {
     fn peek(&mut self, memory: &Memory, remove: bool) -> Result<Vec<u8>, Errno> {
         let _ = (memory, remove);
         Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Whether the value was perhaps put in, of maps that can only say that.
+    fn has(&self, value: &[u8]) -> Option<bool> {
+        let _ = value;
+        None
+    }
+
+    /// The arena, if it is one.
+    fn arena(&mut self) -> Option<&mut Arena> {
+        None
     }
 
     /// The ring buffer, if it is one.
@@ -239,6 +255,11 @@ impl MapEntry {
         self.map.handle(key)
     }
 
+    /// Addresses of the values for `key`, one per CPU for per-CPU maps.
+    pub fn values(&self, key: &[u8]) -> Vec<u64> {
+        self.map.values(key)
+    }
+
     /// The keys in iteration order.
     pub fn keys(&self) -> Vec<Vec<u8>> {
         self.map.keys()
@@ -250,6 +271,9 @@ impl MapEntry {
         let (key_size, size) = (self.def.key_size as usize, self.def.value_size as usize);
         if key.len() != key_size {
             return Err(Errno::EINVAL);
+        }
+        if self.def.ty == MapType::UserRingbuf {
+            return self.map.push(memory, value, 0);
         }
         let single = value.get(..size).ok_or(Errno::EINVAL)?;
         if check::is_queue(self.def.ty) {
@@ -337,15 +361,13 @@ fn create(mut def: MapDef, cpus: u32, memory: &mut Memory) -> Result<MapEntry, L
         MapType::SkStorage | MapType::InodeStorage | MapType::TaskStorage | MapType::CgrpStorage => {
             hash::Hash::of_objects(&def)
         }
-        MapType::CgroupStorage
-        | MapType::PercpuCgroupStorage
-        | MapType::StructOps
-        | MapType::BloomFilter
-        | MapType::UserRingbuf
-        | MapType::Arena => {
-            let message = alloc::format!("maps of type `{}` are not implemented here", ty.info().name);
-            return Err(LoadError::unsupported(Place::Map(def.name), message));
-        }
+        MapType::CgroupStorage => hash::Hash::of_groups(&def, 1),
+        MapType::PercpuCgroupStorage => hash::Hash::of_groups(&def, cpus),
+        // What a kernel would call is the structure's value.
+        MapType::StructOps => array::Array::boxed(&def, 1, memory),
+        MapType::BloomFilter => bloom::Bloom::boxed(&def),
+        MapType::UserRingbuf => user_ringbuf::UserRingbuf::boxed(&def),
+        MapType::Arena => arena::Arena::boxed(&def),
     };
     let map = made.map_err(|_| too_large(&def))?;
     let mut entry = MapEntry { def, map };

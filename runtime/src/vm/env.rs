@@ -7,11 +7,14 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use skep_stdlib::btf::Kind;
+use skep_stdlib::btf::{Btf, Kind};
 
 use super::{Event, Memory, Redirect, Space};
+use crate::helpers::object::Object;
+use crate::helpers::timer::Timer;
 use crate::host::Host;
 use crate::maps::MapSet;
 use crate::object::Image;
@@ -79,6 +82,14 @@ pub struct Env {
     pub function_ip: u64,
     /// What the attachment's creator passed along.
     pub cookie: u64,
+    /// Types of the program.
+    pub btf: Option<Arc<Btf>>,
+    /// Objects that the program has made, by address.
+    pub(crate) objects: BTreeMap<u64, Object>,
+    /// Timers by their addresses.
+    pub(crate) timers: BTreeMap<u64, Timer>,
+    /// Socket options that were set, by level and name.
+    pub(crate) socket_options: BTreeMap<(u32, u32), Vec<u8>>,
     /// What redirect helpers return for this type of program.
     pub redirect_actions: RedirectActions,
     /// VM or foreign addresses of kernel variables by BTF id.

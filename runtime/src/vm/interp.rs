@@ -18,7 +18,7 @@ use super::alu::{self, value_of};
 use super::env::{Env, func_address, func_of_address, map_address};
 use super::threaded::{self, Calls, Checked, Proven};
 use super::{Fault, FaultKind};
-use crate::helpers::{Caller, Cx, HelperFn, HelperTable, Stop};
+use crate::helpers::{Caller, Cx, HelperFn, HelperTable, Stop, timer};
 use crate::object::{CORE_POISON, Code};
 
 /// Nested calls that the kernel allows, the entry included.
@@ -209,6 +209,11 @@ impl<'p> Interp<'p> {
     /// Instructions executed so far.
     pub fn executed(&self) -> u64 {
         self.executed
+    }
+
+    /// Runs what is due instead of a program.
+    pub(super) fn run_timers(&mut self, env: &mut Env) -> Result<(), Fault> {
+        timer::due(env, self).map_err(Stop::into_fault)
     }
 
     /// Runs the entry function.

@@ -97,6 +97,18 @@ impl Vm {
         Err(LoadError::unsupported(Place::File(0), "compiling programs for this machine"))
     }
 
+    /// Runs the functions of timers that are due.
+    fn run_timers(&mut self, budget: u64) -> Result<(), Fault> {
+        if self.env.timers.is_empty() {
+            return Ok(());
+        }
+        #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
+        if let Some(jit) = &mut self.jit {
+            return jit.run_timers(&mut self.env, &self.helpers, budget);
+        }
+        Interp::new(&self.decoded, &self.helpers, 0, budget).run_timers(&mut self.env)
+    }
+
     /// Runs the chosen engine; also the number of instructions, where it is counted.
     fn execute(&mut self, program: usize, args: [u64; 5], budget: u64) -> (Result<u64, Fault>, u64) {
         #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
@@ -154,6 +166,10 @@ impl Vm {
             current_task: 0,
             function_ip: 0,
             cookie: 0,
+            btf: image.btf.clone(),
+            objects: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            socket_options: BTreeMap::new(),
             redirect_actions: RedirectActions::default(),
             kernel_symbols: BTreeMap::new(),
             task_layout: TaskLayout::find(image),
@@ -225,9 +241,6 @@ impl Engine for Vm {
     }
 
     fn run(&mut self, program: usize, input: &Input) -> Result<Outcome, RunError> {
-        let Some(chosen) = self.verified.image().programs.get(program) else {
-            return Err(RunError::new(format!("there is no program {program}")));
-        };
         for preset in &input.maps {
             let index = self.env.maps.index_of(&preset.map);
             let Some(entry) = index.and_then(|index| self.env.maps.get_mut(index)) else {
@@ -239,6 +252,12 @@ impl Engine for Vm {
             })?;
         }
         self.env.begin_run();
+        if let Err(fault) = self.run_timers(input.budget) {
+            return Err(RunError::new(format!("a timer's function: {fault}")));
+        }
+        let Some(chosen) = self.verified.image().programs.get(program) else {
+            return Err(RunError::new(format!("there is no program {program}")));
+        };
         let typed = chosen.ty.info().context == Context::TypedArguments;
         self.env.probe_loads = typed && self.verified.is_proven();
         let args = programs::prepare(&mut self.env, self.verified.image(), chosen, input)?;

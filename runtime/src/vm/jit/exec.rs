@@ -31,7 +31,7 @@ use skep_stdlib::isa::Size;
 
 use super::x86_64::{Features, translate};
 use super::{Entries, Site, Source, What, entry, extend};
-use crate::helpers::{Caller, Cx, HelperTable, Stop};
+use crate::helpers::{Caller, Cx, HelperTable, Stop, timer};
 use crate::vm::interp::{self, FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES, MAX_TAIL_CALLS};
 use crate::vm::memory::BASE;
 use crate::vm::{Env, Fault, FaultKind, Memory, env};
@@ -193,14 +193,24 @@ impl Jit {
         let nowhere = Fault { slot: 0, kind: FaultKind::NoInstruction { target: 0 } };
         let place = entry(&self.entries, program, 0).ok_or(nowhere)?;
         let frame = env.stack + FRAME_SIZE;
+        self.start(helpers, budget, frame).enter(env, place, args, frame)
+    }
+
+    /// Runs the functions of timers that are due, each in the first frame.
+    pub fn run_timers(&mut self, env: &mut Env, helpers: &HelperTable, budget: u64) -> Result<(), Fault> {
+        let before = env.stack + FRAME_SIZE - FRAME_STRIDE;
+        timer::due(env, &mut self.start(helpers, budget, before)).map_err(Stop::into_fault)
+    }
+
+    /// A run by a function whose frame ends at `frame`.
+    fn start<'j>(&'j mut self, helpers: &'j HelperTable, budget: u64, frame: u64) -> Run<'j> {
         let state = self.mapping.state();
         // SAFETY: the state is there as long as the mapping, and no code runs that could use it.
         unsafe {
             (*state).budget = i64::try_from(budget).unwrap_or(i64::MAX);
             (*state).tail = 0;
         }
-        let mut run = Run { jit: self, helpers, fault: None, tail_calls: 0, frame, number: 0 };
-        run.enter(env, place, args, frame)
+        Run { jit: self, helpers, fault: None, tail_calls: 0, frame, number: 0 }
     }
 }
 

@@ -1,0 +1,282 @@
+//! Dynamic pointers, objects in lists and trees, timers, and other helpers that need more than one call:
+//! all engines agree, and the kernel with them where it runs the program.
+
+mod common;
+
+use common::{clang, link, vm_in};
+use skep_runtime::host::Deterministic;
+use skep_runtime::kernel::Kernel;
+use skep_runtime::vm::{Engine, Input, MapPreset, Outcome};
+
+const HEADERS: &str = r#"
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <bpf/bpf_helpers.h>
+char LICENSE[] SEC("license") = "GPL";
+"#;
+
+fn compile(name: &str, source: &str) -> Option<skep_runtime::Image> {
+    let headers = if source.contains("vmlinux.h") { "" } else { HEADERS };
+    Some(link(&clang(name, &format!("{headers}{source}"), &["-mcpu=v3"])?))
+}
+
+/// Runs `prog` on a packet in all engines, and in the kernel if it takes the program.
+fn same_as_kernel(name: &str, source: &str, data: Vec<u8>) -> Option<Outcome> {
+    let image = compile(name, source)?;
+    let mut vm = vm_in(image.clone(), Deterministic::default());
+    let program = vm.program("prog").unwrap();
+    let input = Input { data, ..Input::default() };
+    let ours = vm.run(program, &input).unwrap();
+    match Kernel::load(&image) {
+        Ok(mut kernel) => {
+            let theirs = kernel.run(program, &input).unwrap();
+            assert_eq!((&ours.result, &ours.data), (&theirs.result, &theirs.data), "{name}");
+        }
+        Err(error) if error.errno == 1 && error.log.is_empty() => {}
+        Err(error) => panic!("{name}: {error}"),
+    }
+    Some(ours)
+}
+
+#[test]
+fn dynamic_pointers() {
+    let source = r#"
+extern int bpf_dynptr_from_xdp(struct xdp_md *xdp, __u64 flags, struct bpf_dynptr *ptr) __ksym;
+extern void *bpf_dynptr_slice(const struct bpf_dynptr *ptr, __u32 offset, void *buffer, __u32 size) __ksym;
+extern int bpf_dynptr_adjust(const struct bpf_dynptr *ptr, __u32 start, __u32 end) __ksym;
+extern __u32 bpf_dynptr_size(const struct bpf_dynptr *ptr) __ksym;
+extern int bpf_dynptr_clone(const struct bpf_dynptr *ptr, struct bpf_dynptr *clone) __ksym;
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, int); __type(value, char[32]); } values SEC(".maps");
+SEC("xdp") int prog(struct xdp_md *ctx)
+{
+    struct bpf_dynptr packet, clone, memory;
+    char buffer[8] = {}, *bytes;
+    int key = 0, sum = 0;
+    char *value = bpf_map_lookup_elem(&values, &key);
+
+    if (!value || bpf_dynptr_from_xdp(ctx, 0, &packet))
+        return -1;
+    sum = bpf_dynptr_size(&packet);
+    bytes = bpf_dynptr_slice(&packet, 4, buffer, sizeof(buffer));
+    if (bytes)
+        sum += bytes[1] * 100;
+    sum += bpf_dynptr_adjust(&packet, 2, 40);
+    bpf_dynptr_clone(&packet, &clone);
+    sum += bpf_dynptr_size(&clone);
+    sum += bpf_dynptr_write(&clone, 30, "abcdefg", 8, 0) * 3;
+    sum += bpf_dynptr_write(&clone, 31, "abcdefg", 8, 0) * 5;
+    bpf_dynptr_from_mem(value, 32, 0, &memory);
+    sum += bpf_dynptr_write(&memory, 24, "abcdefg", 8, 0);
+    sum += bpf_dynptr_read(buffer, 8, &memory, 25, 0) * 7;
+    sum += bpf_dynptr_read(buffer, 8, &memory, 24, 1) * 11;
+    sum += bpf_dynptr_read(buffer, 8, &memory, 24, 0);
+    bytes = bpf_dynptr_data(&memory, 26, 4);
+    if (bytes)
+        sum += bytes[0];
+    return sum + buffer[1];
+}"#;
+    let data: Vec<u8> = (0..64).collect();
+    let Some(outcome) = same_as_kernel("dynptr", source, data) else { return };
+    assert_eq!(&outcome.data[32..40], b"abcdefg\0");
+}
+
+const OBJECTS: &str = r#"
+#define BPF_NO_KFUNC_PROTOTYPES
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+char LICENSE[] SEC("license") = "GPL";
+#define __contains(name, node) __attribute__((btf_decl_tag("contains:" #name ":" #node)))
+#define private(name) SEC(".data." #name) __hidden __attribute__((aligned(8)))
+#define container_of(p, type, member) ((type *)((void *)(p) - __builtin_offsetof(type, member)))
+extern void *bpf_obj_new_impl(__u64 local_type_id, void *meta) __ksym;
+extern void bpf_obj_drop_impl(void *kptr, void *meta) __ksym;
+extern int bpf_list_push_front_impl(struct bpf_list_head *head, struct bpf_list_node *node, void *meta, __u64 off) __ksym;
+extern int bpf_list_push_back_impl(struct bpf_list_head *head, struct bpf_list_node *node, void *meta, __u64 off) __ksym;
+extern struct bpf_list_node *bpf_list_pop_front(struct bpf_list_head *head) __ksym;
+extern int bpf_rbtree_add_impl(struct bpf_rb_root *root, struct bpf_rb_node *node, bool (less)(struct bpf_rb_node *a, const struct bpf_rb_node *b), void *meta, __u64 off) __ksym;
+extern struct bpf_rb_node *bpf_rbtree_first(struct bpf_rb_root *root) __ksym;
+extern struct bpf_rb_node *bpf_rbtree_remove(struct bpf_rb_root *root, struct bpf_rb_node *node) __ksym;
+#define obj_new(type) ((type *)bpf_obj_new_impl(__builtin_btf_type_id(*(type *)0, 0), 0))
+"#;
+
+#[test]
+fn lists_of_objects() {
+    let source = r#"
+struct item { long number; struct bpf_list_node node; };
+private(A) struct bpf_spin_lock lock;
+private(A) struct bpf_list_head head __contains(item, node);
+static int put(long number, int front)
+{
+    struct item *item = obj_new(struct item);
+    if (!item)
+        return 1;
+    item->number = number;
+    bpf_spin_lock(&lock);
+    if (front)
+        bpf_list_push_front_impl(&head, &item->node, 0, 0);
+    else
+        bpf_list_push_back_impl(&head, &item->node, 0, 0);
+    bpf_spin_unlock(&lock);
+    return 0;
+}
+SEC("tc") int prog(struct __sk_buff *ctx)
+{
+    struct bpf_list_node *node;
+    int sum = 0;
+    if (put(1, 0) || put(2, 0) || put(3, 1))
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        bpf_spin_lock(&lock);
+        node = bpf_list_pop_front(&head);
+        bpf_spin_unlock(&lock);
+        if (!node)
+            return sum * 10 + i;
+        struct item *item = container_of(node, struct item, node);
+        sum = sum * 10 + item->number;
+        bpf_obj_drop_impl(item, 0);
+    }
+    return -2;
+}"#;
+    let source = format!("{OBJECTS}{source}");
+    let Some(outcome) = same_as_kernel("list", &source, vec![0; 64]) else { return };
+    assert_eq!(outcome.result, Ok(3123));
+}
+
+#[test]
+fn trees_of_objects() {
+    let source = r#"
+struct item { long number; struct bpf_rb_node node; };
+private(A) struct bpf_spin_lock lock;
+private(A) struct bpf_rb_root root __contains(item, node);
+static bool less(struct bpf_rb_node *a, const struct bpf_rb_node *b)
+{
+    return container_of(a, struct item, node)->number < container_of(b, struct item, node)->number;
+}
+static int put(long number)
+{
+    struct item *item = obj_new(struct item);
+    if (!item)
+        return 1;
+    item->number = number;
+    bpf_spin_lock(&lock);
+    bpf_rbtree_add_impl(&root, &item->node, less, 0, 0);
+    bpf_spin_unlock(&lock);
+    return 0;
+}
+SEC("tc") int prog(struct __sk_buff *ctx)
+{
+    struct bpf_rb_node *node;
+    int sum = 0;
+    if (put(5) || put(2) || put(9) || put(2))
+        return -1;
+    for (int i = 0; i < 5; i++) {
+        bpf_spin_lock(&lock);
+        node = bpf_rbtree_first(&root);
+        if (node)
+            node = bpf_rbtree_remove(&root, node);
+        bpf_spin_unlock(&lock);
+        if (!node)
+            return sum * 10 + i;
+        struct item *item = container_of(node, struct item, node);
+        sum = sum * 10 + item->number;
+        bpf_obj_drop_impl(item, 0);
+    }
+    return -2;
+}"#;
+    let source = format!("{OBJECTS}{source}");
+    let Some(outcome) = same_as_kernel("rbtree", &source, vec![0; 64]) else { return };
+    assert_eq!(outcome.result, Ok(22594));
+}
+
+/// Timers run before the next run, when their time has come; a deleted element's does not.
+#[test]
+fn timers_run_when_they_are_due() {
+    let source = r#"
+struct element { struct bpf_timer timer; int fired; };
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 4); __type(key, int); __type(value, struct element); } timers SEC(".maps");
+static int fire(void *map, int *key, struct element *element)
+{
+    element->fired += *key;
+    bpf_timer_start(&element->timer, 1000000, 0);
+    return 0;
+}
+SEC("tc") int prog(struct __sk_buff *ctx)
+{
+    int key = 3;
+    struct element empty = {}, *element = bpf_map_lookup_elem(&timers, &key);
+    if (!element) {
+        bpf_map_update_elem(&timers, &key, &empty, 0);
+        element = bpf_map_lookup_elem(&timers, &key);
+        if (!element)
+            return -1;
+        if (bpf_timer_start(&element->timer, 0, 0) != -22)
+            return -2;
+        if (bpf_timer_init(&element->timer, &timers, 1))
+            return -3;
+        if (bpf_timer_init(&element->timer, &timers, 1) != -16)
+            return -4;
+        bpf_timer_set_callback(&element->timer, fire);
+        bpf_timer_start(&element->timer, 1000000, 0);
+    }
+    return element->fired;
+}"#;
+    let Some(image) = compile("timer", source) else { return };
+    // The clock moves by a third of the timers' time at each reading.
+    let mut vm = vm_in(image, Deterministic { tick_ns: 400_000, ..Deterministic::default() });
+    let input = Input { data: vec![0; 64], ..Input::default() };
+    let results: Vec<_> = (0..8).map(|_| vm.run(0, &input).unwrap().result.unwrap()).collect();
+    assert_eq!(results[0], 0);
+    assert!(results.windows(2).all(|pair| pair[0] <= pair[1]), "{results:?}");
+    assert!(results[7] >= 3 && results[7] <= 12, "{results:?}");
+}
+
+#[test]
+fn records_from_user_space() {
+    let source = r#"
+struct { __uint(type, BPF_MAP_TYPE_USER_RINGBUF); __uint(max_entries, 4096); } records SEC(".maps");
+static long take(struct bpf_dynptr *record, void *data)
+{
+    int number = 0;
+    bpf_dynptr_read(&number, sizeof(number), record, 0, 0);
+    *(int *)data += number;
+    return number == 7;
+}
+SEC("tc") int prog(struct __sk_buff *ctx)
+{
+    int sum = 0;
+    long drained = bpf_user_ringbuf_drain(&records, take, &sum, 0);
+    return drained * 100 + sum;
+}"#;
+    let Some(image) = compile("user_ringbuf", source) else { return };
+    let mut vm = vm_in(image, Deterministic::default());
+    let record = |number: u32| MapPreset {
+        map: "records".into(),
+        key: Vec::new(),
+        value: number.to_le_bytes().to_vec(),
+    };
+    let maps = [1, 2, 7, 5].map(record).to_vec();
+    let input = Input { data: vec![0; 64], maps, ..Input::default() };
+    assert_eq!(vm.run(0, &input).unwrap().result, Ok(310));
+    let input = Input { maps: Vec::new(), ..input };
+    assert_eq!(vm.run(0, &input).unwrap().result, Ok(105));
+}
+
+#[test]
+fn packets_change_their_size() {
+    let source = r#"
+SEC("tc") int prog(struct __sk_buff *ctx)
+{
+    int sum = bpf_skb_vlan_push(ctx, 0x0081, 5);
+    sum += bpf_skb_adjust_room(ctx, 8, 1, 0) * 10;
+    return sum * 10 + (ctx->len & 0xff);
+}"#;
+    let Some(image) = compile("room", source) else { return };
+    let mut vm = vm_in(image, Deterministic::default());
+    let mut data = common::ipv4(17, &[1, 2, 3, 4]);
+    let len = data.len();
+    let outcome = vm.run(0, &Input { data: data.clone(), ..Input::default() }).unwrap();
+    assert!(outcome.result.is_ok());
+    // The tag lies between addresses and type.
+    data.splice(12..12, [0x81, 0, 0, 5]);
+    assert_eq!(outcome.data[..16], data[..16], "{len}");
+}

@@ -165,6 +165,7 @@ fn random_operations_as_in_the_kernel() {
         let Some(object) = clang(&format!("map_{}", kind.name), PROGRAM, &flags) else { return };
         let image = link(&object);
         let mut ours = vm_in(image.clone(), Deterministic { cpus, ..Deterministic::default() });
+        assert!(ours.has_proof(), "{}", kind.name);
         let mut kernel = match Kernel::load(&image) {
             Ok(kernel) => kernel,
             Err(error) if error.errno == 1 && error.log.is_empty() => return,

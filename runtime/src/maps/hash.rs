@@ -6,6 +6,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::index::{Index, IndexLayout};
 use super::slab::Slab;
 use super::table::Table;
 use super::{BPF_EXIST, BPF_NOEXIST, Errno, Map};
@@ -29,27 +30,38 @@ pub(super) struct Hash {
     cpus: u32,
     when_full: WhenFull,
     zeros: Vec<u8>,
+    /// For compiled programs; only where a look-up changes nothing and gives the one value.
+    index: Option<Index>,
 }
 
 impl Hash {
-    pub fn boxed(def: &MapDef, cpus: u32, when_full: WhenFull) -> Result<Box<dyn Map>, Errno> {
+    pub fn boxed(
+        def: &MapDef,
+        cpus: u32,
+        when_full: WhenFull,
+        memory: &mut Memory,
+    ) -> Result<Box<dyn Map>, Errno> {
         let count = def.max_entries.checked_mul(cpus).ok_or(Errno::E2BIG)?;
         let values = Slab::new(count, def.value_size)?;
         // Only per-CPU maps have values of other CPUs to clear.
         let zeros = if cpus > 1 { alloc::vec![0; def.value_size as usize] } else { Vec::new() };
         let table = Table::new(def.key_size);
-        Ok(Box::new(Hash { table, values, max_entries: def.max_entries, cpus, when_full, zeros }))
+        let index = match (when_full, def.ty.info().per_cpu) {
+            (WhenFull::Refuse, false) => Index::new(def.key_size, def.max_entries, memory),
+            (WhenFull::Refuse | WhenFull::Evict, _) => None,
+        };
+        Ok(Box::new(Hash { table, values, max_entries: def.max_entries, cpus, when_full, zeros, index }))
     }
 
     /// Values of kernel objects, by address.
-    pub fn of_objects(def: &MapDef) -> Result<Box<dyn Map>, Errno> {
+    pub fn of_objects(def: &MapDef, memory: &mut Memory) -> Result<Box<dyn Map>, Errno> {
         let def = MapDef { key_size: 8, max_entries: MAX_OBJECTS, ..def.clone() };
-        Hash::boxed(&def, 1, WhenFull::Refuse)
+        Hash::boxed(&def, 1, WhenFull::Refuse, memory)
     }
 
     /// Values of control groups, by the key that the definition has.
-    pub fn of_groups(def: &MapDef, cpus: u32) -> Result<Box<dyn Map>, Errno> {
-        Hash::boxed(&MapDef { max_entries: MAX_OBJECTS, ..def.clone() }, cpus, WhenFull::Refuse)
+    pub fn of_groups(def: &MapDef, cpus: u32, memory: &mut Memory) -> Result<Box<dyn Map>, Errno> {
+        Hash::boxed(&MapDef { max_entries: MAX_OBJECTS, ..def.clone() }, cpus, WhenFull::Refuse, memory)
     }
 
     fn address(&self, slot: u32, cpu: u32) -> Option<u64> {
@@ -77,7 +89,22 @@ impl Hash {
                 memory.fill(address, &self.zeros).ok_or(Errno::EFAULT)?;
             }
         }
+        self.index(memory, key, slot)?;
         Ok(slot)
+    }
+
+    fn index(&mut self, memory: &mut Memory, key: &[u8], slot: u32) -> Result<(), Errno> {
+        let address = self.address(slot, 0).ok_or(Errno::ENOMEM)?;
+        let Some(index) = &mut self.index else { return Ok(()) };
+        if !index.is_crowded() {
+            return index.insert(memory, key, address);
+        }
+        index.clear(memory);
+        for slot in self.table.live() {
+            let address = self.values.address(slot).ok_or(Errno::ENOMEM)?;
+            index.insert(memory, self.table.key(slot), address)?;
+        }
+        Ok(())
     }
 }
 
@@ -111,8 +138,16 @@ impl Map for Hash {
         memory.fill(address, value).ok_or(Errno::EFAULT)
     }
 
-    fn delete(&mut self, _memory: &mut Memory, key: &[u8]) -> Result<(), Errno> {
-        self.table.remove(key).map(|_| ()).ok_or(Errno::ENOENT)
+    fn delete(&mut self, memory: &mut Memory, key: &[u8]) -> Result<(), Errno> {
+        self.table.remove(key).ok_or(Errno::ENOENT)?;
+        if let Some(index) = &mut self.index {
+            index.remove(memory, key);
+        }
+        Ok(())
+    }
+
+    fn index_layout(&self) -> Option<IndexLayout> {
+        self.index.as_ref().map(Index::layout)
     }
 
     fn keys(&self) -> Vec<Vec<u8>> {

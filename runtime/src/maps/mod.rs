@@ -3,7 +3,7 @@
 //! - [`Map`]: what every type offers; [`create`] makes one from its definition.
 //! - `array`, `hash`, `handles` (perf, program, map-in-map), `ringbuf`, `user_ringbuf`, `queue`, `lpm`,
 //!   `bloom`, `arena`: the types.
-//! - `slab`, `table`: where values and keys are kept.
+//! - `slab`, `table`, `index`: where values and keys are kept.
 //!
 //! A value's address is an address in [`Memory`], so programs reach it with plain loads and
 //! stores. Nothing here depends on hash order or on time: the same operations give the same
@@ -15,6 +15,7 @@ mod bloom;
 mod check;
 mod handles;
 mod hash;
+pub(crate) mod index;
 mod lpm;
 mod queue;
 mod ringbuf;
@@ -23,6 +24,7 @@ mod table;
 mod user_ringbuf;
 
 pub use arena::Arena;
+pub use index::IndexLayout;
 pub use ringbuf::RingBuf;
 
 use alloc::boxed::Box;
@@ -99,6 +101,11 @@ pub trait Map {
 
     /// Where the elements are, of an array with one value for each: key times stride from the start.
     fn array_layout(&self) -> Option<ArrayLayout> {
+        None
+    }
+
+    /// Where compiled programs find values by keys, if there is such a place.
+    fn index_layout(&self) -> Option<IndexLayout> {
         None
     }
 
@@ -211,6 +218,11 @@ impl MapSet {
     /// How an array's elements lie in memory; none for other maps.
     pub fn array_layout(&self, index: u32) -> Option<ArrayLayout> {
         self.get(index)?.map.array_layout()
+    }
+
+    /// Where a map's values are found by their keys without a call; none for most maps.
+    pub fn index_layout(&self, index: u32) -> Option<IndexLayout> {
+        self.get(index)?.map.index_layout()
     }
 
     /// What user space would read from all maps.
@@ -338,10 +350,10 @@ fn create(mut def: MapDef, cpus: u32, memory: &mut Memory) -> Result<MapEntry, L
     let made: Result<Box<dyn Map>, Errno> = match ty {
         MapType::Array => array::Array::boxed(&def, 1, memory),
         MapType::PercpuArray => array::Array::boxed(&def, cpus, memory),
-        MapType::Hash => hash::Hash::boxed(&def, 1, hash::WhenFull::Refuse),
-        MapType::PercpuHash => hash::Hash::boxed(&def, cpus, hash::WhenFull::Refuse),
-        MapType::LruHash => hash::Hash::boxed(&def, 1, hash::WhenFull::Evict),
-        MapType::LruPercpuHash => hash::Hash::boxed(&def, cpus, hash::WhenFull::Evict),
+        MapType::Hash => hash::Hash::boxed(&def, 1, hash::WhenFull::Refuse, memory),
+        MapType::PercpuHash => hash::Hash::boxed(&def, cpus, hash::WhenFull::Refuse, memory),
+        MapType::LruHash => hash::Hash::boxed(&def, 1, hash::WhenFull::Evict, memory),
+        MapType::LruPercpuHash => hash::Hash::boxed(&def, cpus, hash::WhenFull::Evict, memory),
         MapType::ProgArray
         | MapType::PerfEventArray
         | MapType::CgroupArray
@@ -359,10 +371,10 @@ fn create(mut def: MapDef, cpus: u32, memory: &mut Memory) -> Result<MapEntry, L
         MapType::Stack => queue::Queue::boxed(&def, true),
         MapType::Ringbuf => Ok(Box::new(RingBuf::new(def.max_entries))),
         MapType::SkStorage | MapType::InodeStorage | MapType::TaskStorage | MapType::CgrpStorage => {
-            hash::Hash::of_objects(&def)
+            hash::Hash::of_objects(&def, memory)
         }
-        MapType::CgroupStorage => hash::Hash::of_groups(&def, 1),
-        MapType::PercpuCgroupStorage => hash::Hash::of_groups(&def, cpus),
+        MapType::CgroupStorage => hash::Hash::of_groups(&def, 1, memory),
+        MapType::PercpuCgroupStorage => hash::Hash::of_groups(&def, cpus, memory),
         // What a kernel would call is the structure's value.
         MapType::StructOps => array::Array::boxed(&def, 1, memory),
         MapType::BloomFilter => bloom::Bloom::boxed(&def),

@@ -167,9 +167,41 @@ fn bad_sizes_are_refused() {
         def(MapType::Array, 4, 1 << 20, 1 << 20),
         def(MapType::Array, 4, u32::MAX, u32::MAX),
         def(MapType::PercpuArray, 4, 8, u32::MAX),
-        def(MapType::Arena, 0, 0, 1),
+        def(MapType::Arena, 0, 0, 0),
     ];
     for def in bad {
         assert!(create(def, 4, &mut memory).is_err());
+    }
+}
+
+/// An index finds what is in the map and nothing else, whatever was removed before.
+#[test]
+fn an_index_follows_its_map() {
+    let mut memory = Memory::new(1 << 20);
+    let mut index = super::index::Index::new(4, 8, &mut memory).unwrap();
+    let mut known = alloc::collections::BTreeMap::new();
+    let mut state = 1u32;
+    for round in 0..2000u32 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let key = (state >> 20) % 16;
+        let bytes = key.to_le_bytes();
+        match known.remove(&key) {
+            Some(_) => index.remove(&mut memory, &bytes),
+            None if known.len() < 8 => {
+                if index.is_crowded() {
+                    index.clear(&mut memory);
+                    for (key, address) in &known {
+                        let key: u32 = *key;
+                        index.insert(&mut memory, &key.to_le_bytes(), *address).unwrap();
+                    }
+                }
+                known.insert(key, u64::from(round + 2));
+                index.insert(&mut memory, &bytes, u64::from(round + 2)).unwrap();
+            }
+            None => {}
+        }
+        for key in 0..16u32 {
+            assert_eq!(index.find(&memory, &key.to_le_bytes()), known.get(&key).copied(), "{key} in {round}");
+        }
     }
 }

@@ -249,6 +249,18 @@ impl Memory {
         &mut self.bytes
     }
 
+    /// Bytes that no program may access.
+    pub(crate) fn hidden(&self, address: u64, len: u64) -> Option<&[u8]> {
+        let at = usize::try_from(address.checked_sub(BASE)?).ok()?;
+        self.bytes.get(at..at.checked_add(usize::try_from(len).ok()?)?)
+    }
+
+    /// As [`Memory::hidden`], to change them.
+    pub(crate) fn hidden_mut(&mut self, address: u64, len: u64) -> Option<&mut [u8]> {
+        let at = usize::try_from(address.checked_sub(BASE)?).ok()?;
+        self.bytes.get_mut(at..at.checked_add(usize::try_from(len).ok()?)?)
+    }
+
     /// The bytes of a readable range.
     pub fn read(&self, address: u64, len: u64) -> Option<&[u8]> {
         if len == 0 {

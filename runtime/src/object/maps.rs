@@ -98,6 +98,17 @@ fn data_map(
     Ok(def)
 }
 
+/// Bytes of a page.
+const PAGE: u32 = 4096;
+
+/// The size that a ring buffer is given, as libbpf does it: the next one that the kernel takes.
+fn ring_size(wanted: u32) -> u32 {
+    match wanted.div_ceil(PAGE).checked_next_power_of_two().and_then(|pages| pages.checked_mul(PAGE)) {
+        Some(size) if wanted != 0 => size,
+        _ => wanted,
+    }
+}
+
 /// A definition with nothing in it.
 pub(super) fn blank(name: String, role: MapRole) -> MapDef {
     MapDef {
@@ -178,6 +189,9 @@ impl<'a> Reader<'a> {
         let of_maps = matches!(def.ty, MapType::ArrayOfMaps | MapType::HashOfMaps);
         if of_maps || def.ty == MapType::ProgArray {
             def.value_size = 4;
+        }
+        if matches!(def.ty, MapType::Ringbuf | MapType::UserRingbuf) {
+            def.max_entries = ring_size(def.max_entries);
         }
         Ok(def)
     }

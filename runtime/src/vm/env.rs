@@ -19,6 +19,11 @@ use crate::host::Host;
 use crate::maps::MapSet;
 use crate::object::Image;
 
+/// `SKF_NET_OFF` and `SKF_LL_OFF`: where offsets count from that are not in the packet's first part.
+const NETWORK: i64 = -0x10_0000;
+const LINK: i64 = -0x20_0000;
+/// Bytes of an Ethernet header.
+const ETH_HLEN: i64 = 14;
 /// Map pointers are this plus the map's index.
 const MAP_POINTERS: u64 = 0x4d41_5000_0000_0000;
 /// Function pointers are this plus program and slot.
@@ -219,6 +224,19 @@ impl Env {
             return None;
         }
         self.memory.read(start, len)
+    }
+
+    /// What the classic packet loads read. Offsets below zero count from the start of the link's header
+    /// or of the network's.
+    pub fn classic_bytes(&self, offset: u64, len: u64) -> Option<&[u8]> {
+        let offset = i64::from(offset as i32);
+        let from = match offset {
+            0.. => offset,
+            NETWORK..0 => offset - NETWORK + ETH_HLEN,
+            LINK..NETWORK => offset - LINK,
+            _ => return None,
+        };
+        self.packet_bytes(u64::try_from(from).ok()?, len)
     }
 
     /// As [`Env::packet_bytes`], to change them.

@@ -569,7 +569,7 @@ impl Exec<'_> {
 
     /// The classic packet loads: big-endian value to r0; past the packet the program returns 0.
     fn load_packet(&mut self, env: &Env, size: Size, offset: u64) -> Option<u64> {
-        match env.packet_bytes(offset, u64::from(size.bytes())) {
+        match env.classic_bytes(offset, u64::from(size.bytes())) {
             Some(bytes) => {
                 let value = bytes.iter().fold(0u64, |value, &byte| value << 8 | u64::from(byte));
                 self.regs.set(Reg::R0, value);

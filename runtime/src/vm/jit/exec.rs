@@ -301,7 +301,7 @@ impl Run<'_> {
                     _ => FaultKind::Misaligned { address },
                 });
             }
-            What::LoadPacket { size } => match env.packet_bytes(at, u64::from(size.bytes())) {
+            What::LoadPacket { size } => match env.classic_bytes(at, u64::from(size.bytes())) {
                 Some(bytes) => bytes.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)),
                 None => return Ok(None),
             },

@@ -126,9 +126,9 @@ pub(super) struct Calls<'m> {
 }
 
 /// Most instructions between two returns, about; few where each may take a frame of the stack.
-const STRIDE: u64 = if cfg!(debug_assertions) { 256 } else { 1 << 14 };
+const STRIDE: u64 = if cfg!(debug_assertions) { 32 } else { 1 << 14 };
 /// In debug builds, straight code returns as often.
-const PAUSE_EVERY: usize = 256;
+const PAUSE_EVERY: usize = 32;
 
 /// Where and when a run ended.
 pub(super) struct Stopped {
@@ -192,8 +192,7 @@ impl<'c, A: Access> Machine<'c, '_, A> {
 fn next<'c, A: Access>(rest: &'c [Op<A>], regs: &mut Regs, machine: &mut Machine<'c, '_, A>) {
     match rest.split_first() {
         Some((op, after)) => {
-            if cfg!(debug_assertions) && after.len().is_multiple_of(PAUSE_EVERY) && machine.mark != rest.len()
-            {
+            if cfg!(debug_assertions) && machine.mark - rest.len() >= PAUSE_EVERY {
                 return machine.leave(after);
             }
             (op.run)(op, after, regs, machine);

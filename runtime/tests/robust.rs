@@ -5,7 +5,7 @@ mod common;
 use common::seed;
 use skep_runtime::host::Deterministic;
 use skep_runtime::object::{Code, LinkOptions};
-use skep_runtime::vm::{Engine, Input};
+use skep_runtime::vm::{Engine, Input, Outcome};
 use skep_runtime::{Object, Verified, Vm};
 use skep_stdlib::ByteOrder;
 use skep_stdlib::helpers::HELPERS;
@@ -212,5 +212,40 @@ SEC("xdp") int prog(void *ctx) { return (long)&array + (long)&hash; }
             let input = Input { data: vec![0x45; 80], budget: 5_000, ..Input::default() };
             vm.run(0, &input).unwrap();
         }
+    }
+}
+
+/// Eight threads run the same programs at once, each with a machine of every engine: what they do is
+/// what one does alone.
+#[test]
+fn eight_threads_at_once() {
+    let images: Vec<_> = ["drop_icmp.bpf.c", "hash_values.bpf.c"]
+        .iter()
+        .filter_map(|name| Object::parse(&seed(name)?).ok()?.link(&LinkOptions::default()).ok())
+        .collect();
+    let outcomes = |image: &skep_runtime::Image| {
+        let host = || -> Box<dyn skep_runtime::host::Host> { Box::new(Deterministic::default()) };
+        let proven = skep_runtime::verify::verify(image.clone(), &Default::default()).ok();
+        let mut all = Vec::new();
+        for mut vm in Vm::every(image, proven, &host).unwrap() {
+            for round in 0..50 {
+                let program = round % image.programs.len();
+                let data = common::ipv4([1, 17][round % 2], &[round as u8; 40]);
+                all.push(
+                    vm.run(program, &Input { data, ..Input::default() })
+                        .map(|outcome| Outcome { insns: 0, ..outcome }),
+                );
+            }
+        }
+        all
+    };
+    for image in &images {
+        let alone = outcomes(image);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| outcomes(image))).collect();
+            for thread in threads {
+                assert!(thread.join().unwrap() == alone);
+            }
+        });
     }
 }

@@ -1,6 +1,7 @@
 //! What the test suites share: finding tools and corpora, and the cases in files.
 
 pub mod bench;
+pub mod both;
 pub mod case;
 pub mod check;
 pub mod conformance;

@@ -17,7 +17,7 @@ use super::flow::Flow;
 use super::mir::{Base, Block, Func, Inst, Object, Op, Reg, Src};
 use super::regs::Steps;
 use crate::ir::{Arena, Entity};
-use skep_stdlib::isa::{Cond, Width};
+use skep_stdlib::isa::{Cond, Size, Width};
 
 /// Cleans up; the first `variables` objects are not spilled registers.
 pub fn run(func: &mut Func, steps: &mut Steps, variables: usize) {
@@ -309,6 +309,9 @@ fn skip_known_constants(func: &mut Func) {
         if then == els || func.blocks[target].insts.first().map(|inst| inst.op) != Some(known) {
             continue;
         }
+        if imm == 0 && may_be_loaded_pointer(&func.blocks[block].insts, dst) {
+            continue;
+        }
         if preds[target].len() == 1 {
             func.blocks[target].insts.remove(0);
         } else if let [_, Inst { op: Op::Jump { to }, .. }] = *func.blocks[target].insts.as_slice()
@@ -316,5 +319,20 @@ fn skip_known_constants(func: &mut Func) {
         {
             last.op.map_successors(|next| if next == target { to } else { next });
         }
+    }
+}
+
+/// May the register hold a pointer that was loaded from memory? If it points into the kernel, the
+/// verifier does not believe that it is 0 where a comparison says so: it stays a pointer there.
+fn may_be_loaded_pointer(insts: &[Inst], reg: Reg) -> bool {
+    let writer = insts.iter().rev().find(|inst| {
+        let mut writes = inst.op.clobbers() & (1 << reg.index()) != 0;
+        inst.op.for_each_reg(|of, role| writes |= of == reg && role.writes());
+        writes
+    });
+    match writer.map(|inst| inst.op) {
+        Some(Op::Load { size, signed, .. }) => size == Size::DW && !signed,
+        Some(Op::Mov { .. }) | None => true,
+        Some(_) => false,
     }
 }

@@ -49,6 +49,7 @@ mod legal;
 mod licm;
 mod mem2reg;
 mod memops;
+mod private;
 mod range;
 mod sccp;
 pub mod simplify;
@@ -158,6 +159,12 @@ pub struct Pass {
 pub const PASSES: &[Pass] = &[
     Pass { name: "sroa", about: "slots are split into what is accessed", run: sroa::run, level: 0 },
     Pass { name: "mem2reg", about: "slots become values", run: mem2reg::run, level: 0 },
+    Pass {
+        name: "private",
+        about: "counters are values until their address is used",
+        run: private::run,
+        level: 1,
+    },
     Pass { name: "simplify", about: "constants and algebra", run: simplify::run, level: 0 },
     Pass { name: "cfg", about: "the graph of blocks becomes simple", run: cfg::run, level: 0 },
     Pass { name: "sccp", about: "constants along the edges that can be taken", run: sccp::run, level: 1 },
@@ -238,8 +245,8 @@ const LOWER: &[usize] = &rows(["memops"]);
 
 /// What was not a constant so far will not be one.
 const LATE: &[usize] = &rows([
-    "context", "simplify", "cfg", "dce", "sink", "widen", "range", "simplify", "address", "simplify",
-    "combine", "dse", "combine", "licm", "switches", "legal",
+    "private", "context", "simplify", "cfg", "dce", "sink", "widen", "range", "simplify", "address",
+    "simplify", "combine", "dse", "combine", "licm", "switches", "legal",
 ]);
 
 /// Nothing follows but code generation.

@@ -25,15 +25,20 @@ impl Corpus {
         macros.chain(self.dirs.iter().map(|dir| format!("-I{dir}"))).collect()
     }
 
-    /// Every `step`th file, or all of them if `SKEP_FULL` is set.
+    /// Every `step`th file, or all of them if `SKEP_FULL` is set, or those whose names hold `SKEP_ONLY`.
     pub fn sample(&self, step: usize) -> Vec<PathBuf> {
+        if let Ok(only) = std::env::var("SKEP_ONLY") {
+            let held = |file: &&PathBuf| file.to_string_lossy().contains(&only);
+            return self.files.iter().filter(held).cloned().collect();
+        }
         let step = if std::env::var_os("SKEP_FULL").is_some() { 1 } else { step };
         self.files.iter().step_by(step).cloned().collect()
     }
 }
 
 /// A row of the table: name, folders and how the names of its files end, directories to include
-/// (of the tree; `@` stands for the one that holds `vmlinux.h`), definitions.
+/// (of the tree; `@` stands for the one that holds `vmlinux.h`, `@scx` for one whose kernel has sched_ext),
+/// definitions.
 type Row =
     (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str], &'static [&'static str]);
 
@@ -47,14 +52,14 @@ const CORPORA: [Row; 5] = [
     ("samples", &[("samples/bpf", ".bpf.c")],
         &["@", "include", "samples/bpf", "tools/include", "tools/lib"], &["BPF_NO_KFUNC_PROTOTYPES"]),
     ("sched_ext", &[("tools/sched_ext", ".bpf.c"), ("tools/testing/selftests/sched_ext", ".bpf.c")],
-        &["@", "tools/sched_ext/include", "tools/sched_ext/include/bpf-compat", "tools/include/uapi",
+        &["@scx", "tools/sched_ext/include", "tools/sched_ext/include/bpf-compat", "tools/include/uapi",
           "tools/include", "tools/lib"], &["BPF_NO_KFUNC_PROTOTYPES"]),
     ("tools", &[("tools/bpf/bpftool/skeleton", ".bpf.c"), ("tools/bpf/runqslower", ".bpf.c"),
                 ("tools/perf/util/bpf_skel", ".bpf.c"), ("kernel/bpf/preload/iterators", ".bpf.c")],
         &["@", "tools/include/uapi", "tools/include", "tools/lib", "tools/perf/util/bpf_skel",
           "tools/bpf/bpftool"], &["BPF_NO_KFUNC_PROTOTYPES"]),
     ("net", &[("tools/testing/selftests/net", ".bpf.c")],
-        &["tools/lib", "tools/include/uapi", "tools/testing/selftests/net"], &[]),
+        &["tools/lib", "tools/include/uapi", "tools/testing/selftests/net", "tools/sched_ext/include/bpf-compat"], &[]),
 ];
 
 /// The corpora of which the tree holds anything.
@@ -74,7 +79,12 @@ fn corpus(tree: &Path, vmlinux: &Path, (name, folders, dirs, macros): &Row) -> C
         folders.iter().flat_map(|(folder, end)| sources(&tree.join(folder), end)).collect();
     files.sort();
     let here = vmlinux.parent().unwrap_or(vmlinux);
-    let dirs = dirs.iter().map(|dir| if *dir == "@" { here.to_path_buf() } else { tree.join(dir) });
+    let scx = crate::sched_ext_headers().unwrap_or_else(|| here.to_path_buf());
+    let dirs = dirs.iter().map(|dir| match *dir {
+        "@" => here.to_path_buf(),
+        "@scx" => scx.clone(),
+        dir => tree.join(dir),
+    });
     let system =
         ["/usr/include/bpf".into(), format!("/usr/include/{}-linux-gnu", std::env::consts::ARCH).into()];
     let dirs = dirs.chain(system).map(|dir| dir.to_string_lossy().into_owned()).collect();

@@ -7,7 +7,9 @@
 //! share it as a dev-dependency without building the other side of the toolchain.
 
 pub mod corpora;
+pub mod cpio;
 pub mod loader;
+pub mod vm;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -73,6 +75,10 @@ needs! {
     /// A kernel source tree with the BPF selftests: `SKEP_KERNEL_TREE`, or Debian's
     /// `linux-source-6.12` unpacked by CI.
     KernelTree "kernel-tree" kernel_tree().is_some();
+    /// QEMU, a busybox without libraries, and Debian's kernels of every version, in `SKEP_KERNELS`.
+    Vm "vm" runs(vm::QEMU) && Path::new(vm::BUSYBOX).exists() && vm::KERNELS.iter().all(|version| vm::kernel(version).is_some());
+    /// `pahole`, which reads BTF.
+    Pahole "pahole" runs("pahole");
     /// Recorded verdicts of a kernel and conformance cases: `SKEP_ORACLES`, or `shared/oracles`.
     Oracles "oracles" oracles().is_some();
     /// Larger programs with their input: `SKEP_WORKLOADS`, or `shared/workloads`.
@@ -169,6 +175,12 @@ pub fn workloads() -> Option<PathBuf> {
 pub fn kernel_tree() -> Option<PathBuf> {
     let near = "linux/linux-source-6.12";
     place("SKEP_KERNEL_TREE", &["target/linux-source-6.12", &format!("../{near}"), &format!("../../{near}")])
+}
+
+/// The directory of a `vmlinux.h` with sched_ext, which Debian's kernels do not have: `SKEP_SCX_HEADERS`,
+/// or where CI copies the one that a public crate carries.
+pub fn sched_ext_headers() -> Option<PathBuf> {
+    place("SKEP_SCX_HEADERS", &["target/sched-ext"])
 }
 
 /// A full `vmlinux.h`: dumped from the running kernel's BTF, once for each kernel.

@@ -650,3 +650,16 @@ fn an_incremented_value_needs_no_copy() {
     assert_eq!(out.iter().filter(|line| line.as_str() == "r6 = r1").count(), 1, "{out:?}");
     assert_eq!(out.len(), 7, "{out:?}");
 }
+
+#[test]
+fn a_loaded_pointer_is_not_taken_for_the_zero_that_it_is() {
+    let text = |value: &str| {
+        format!(
+            "function @f(ptr) -> i64 {{\nblock0(v0: ptr):\n  v1 = {value}\n  v2 = iconst.i64 0\n  v5 = iconst.ptr 0\n  \
+             v3 = icmp eq v1, v5\n  br v3, block1, block2\nblock1:\n  return v2\nblock2:\n  v4 = load.i64 v1 align 8\n  return v4\n}}"
+        )
+    };
+    let zeros = |value: &str| asm(&text(value), Cpu::V3).iter().filter(|line| *line == "r0 = 0").count();
+    assert_eq!(zeros("load.ptr v0 align 8"), 1);
+    assert_eq!(zeros("call helper 1(v0, v0) -> ptr"), 0);
+}

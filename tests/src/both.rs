@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use skep_driver::io::Io;
-use skep_test_tools::corpora::Corpus;
+use skep_test_tools::corpora::{Corpus, sources};
 use skep_test_tools::loader::Verdicts;
 use skep_test_tools::{self as tools, CLANG};
 
@@ -51,7 +51,16 @@ fn object_name(file: &Path) -> String {
 fn clang(corpus: &Corpus, file: &Path) -> Option<PathBuf> {
     let mut hasher = DefaultHasher::new();
     (corpus.flags(), FLAGS).hash(&mut hasher);
-    let object = scratch(&format!("{}-clang-{:x}", corpus.name, hasher.finish())).join(object_name(file));
+    let folder = scratch(&format!("{}-clang-{:x}", corpus.name, hasher.finish()));
+    // It is kept as long as neither the file nor a header beside it changes.
+    let mut beside = file.parent().map_or_else(Vec::new, |parent| sources(parent, ".h"));
+    beside.push(file.to_path_buf());
+    let mut hasher = DefaultHasher::new();
+    for path in beside {
+        let changed = std::fs::metadata(&path).and_then(|data| data.modified()).ok();
+        (path, changed).hash(&mut hasher);
+    }
+    let object = folder.join(format!("{:x}-{}", hasher.finish(), object_name(file)));
     if object.exists() {
         return Some(object);
     }

@@ -13,7 +13,7 @@
 //! constant that is passed; what became shorter is what it would have walked.
 //! Cost: linear in the instructions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ir::{Callee, Function, InstData, Module, SrcLoc, SymbolId, SymbolKind, Value};
 
@@ -76,6 +76,19 @@ pub fn run(module: &mut Module) -> Vec<SymbolId> {
         }
     }
     changed
+}
+
+/// Static functions all of whose calls are known.
+pub fn known(module: &Module) -> BTreeSet<SymbolId> {
+    let mut known: BTreeSet<SymbolId> = candidates(module).into_keys().collect();
+    for f in &module.functions {
+        for &inst in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {
+            if let InstData::SymbolAddr { symbol, .. } = &f.insts[inst] {
+                known.remove(symbol);
+            }
+        }
+    }
+    known
 }
 
 /// Static functions whose calls are all in the module, as far as their symbols tell.

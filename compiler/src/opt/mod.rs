@@ -32,6 +32,7 @@ mod address;
 mod alias;
 mod arguments;
 pub mod bits;
+mod bytewise;
 mod cfg;
 mod checks;
 mod clone;
@@ -47,6 +48,7 @@ mod gvn;
 mod inline;
 mod legal;
 mod licm;
+mod many;
 mod mem2reg;
 mod memops;
 mod private;
@@ -179,6 +181,7 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "range", about: "signed operations become unsigned", run: range::run, level: 1 },
     Pass { name: "context", about: "the context is accessed through itself", run: context::run, level: 0 },
     Pass { name: "memops", about: "copies become loads and stores", run: memops::run, level: 0 },
+    Pass { name: "bytewise", about: "copies of unknown size become loops", run: bytewise::run, level: 0 },
     Pass { name: "combine", about: "neighbouring stores become wide ones", run: combine::run, level: 1 },
     Pass { name: "licm", about: "what every round computes is computed once", run: licm::run, level: 1 },
     Pass { name: "switches", about: "switches become comparisons", run: switches::run, level: 0 },
@@ -245,8 +248,8 @@ const LOWER: &[usize] = &rows(["memops"]);
 
 /// What was not a constant so far will not be one.
 const LATE: &[usize] = &rows([
-    "private", "context", "simplify", "cfg", "dce", "sink", "widen", "range", "simplify", "address",
-    "simplify", "combine", "dse", "combine", "licm", "switches", "legal",
+    "private", "context", "simplify", "cfg", "dce", "bytewise", "sink", "widen", "range", "simplify",
+    "address", "simplify", "combine", "dse", "combine", "licm", "switches", "legal",
 ]);
 
 /// Nothing follows but code generation.
@@ -265,6 +268,7 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
     work.inline();
     globals::remove_dead_functions(work.module);
     work.arguments();
+    work.parameters();
     for index in 0..work.module.functions.len() {
         work.sequence(index, LOWER);
         work.repeat(index, SCALAR);
@@ -321,6 +325,15 @@ impl<'a, 'o> Work<'a, 'o> {
                 if let Some(index) = self.module.functions.position(symbol) {
                     self.observe(index, "arguments");
                 }
+            }
+        }
+    }
+
+    /// Finds a way for parameters that registers have no room for.
+    fn parameters(&mut self) {
+        for symbol in many::run(self.module) {
+            if let Some(index) = self.module.functions.position(symbol) {
+                self.observe(index, "many");
             }
         }
     }

@@ -69,6 +69,21 @@ impl Operand {
 }
 
 impl Sema<'_, '_> {
+    /// Is the operand a bit-field?
+    pub(super) fn is_bit_field(&self, operand: &Operand) -> bool {
+        match operand {
+            Operand::Place(lvalue) => self.is_bit_field_member(lvalue),
+            Operand::Value(_) => false,
+        }
+    }
+
+    fn is_bit_field_member(&self, lvalue: &Lvalue) -> bool {
+        lvalue.member.is_some_and(|(record, index)| {
+            let body = self.types.records[record.0 as usize].body.as_ref();
+            body.and_then(|b| b.fields.get(index as usize)).is_some_and(|f| f.bit_width.is_some())
+        })
+    }
+
     // ------------------------------------------------------------ closing
 
     /// The place of an lvalue; closes its chain.
@@ -429,11 +444,7 @@ impl Sema<'_, '_> {
             }
             Operand::Place(lvalue) => lvalue,
         };
-        let is_bit_field = lvalue.member.is_some_and(|(record, index)| {
-            let body = self.types.records[record.0 as usize].body.as_ref();
-            body.and_then(|b| b.fields.get(index as usize)).is_some_and(|f| f.bit_width.is_some())
-        });
-        if is_bit_field {
+        if self.is_bit_field_member(&lvalue) {
             self.error(&codes::NOT_LVALUE, lvalue.span, "a bit-field has no address");
             return self.error_expr(span);
         }

@@ -80,7 +80,7 @@ impl Sema<'_, '_> {
             Ast::Cast { ty, operand } => Operand::Value(self.cast(ty, operand, span)),
             Ast::Compound { ty, init } => self.compound_literal(ty, init, span),
             Ast::SizeofExpr(operand) => {
-                let ty = self.type_of_sized(operand);
+                let ty = self.whole_type(operand, "a bit-field has no size in bytes");
                 self.size_operand(ty, span)
             }
             Ast::SizeofType(name) => {
@@ -88,7 +88,7 @@ impl Sema<'_, '_> {
                 self.size_operand(ty, span)
             }
             Ast::AlignofExpr(operand) => {
-                let ty = self.type_of(operand);
+                let ty = self.whole_type(operand, "a bit-field has no alignment");
                 self.align_operand(ty, span)
             }
             Ast::AlignofType(name) => {
@@ -254,22 +254,14 @@ impl Sema<'_, '_> {
 
     // ------------------------------------------------------------ sizes
 
-    /// The type of the operand of `sizeof`; a bit-field has no size.
-    fn type_of_sized(&mut self, id: ExprId) -> TypeId {
+    /// The type of an operand that may not be a bit-field; `why` says why not.
+    pub(super) fn whole_type(&mut self, id: ExprId, why: &str) -> TypeId {
         let (ty, is_bit_field) = self.unevaluated(|s| {
             let operand = s.operand(id);
-            let member = match &operand {
-                Operand::Place(lvalue) => lvalue.member,
-                Operand::Value(_) => None,
-            };
-            let bit_field = member.is_some_and(|(record, index)| {
-                let body = s.types.records[record.0 as usize].body.as_ref();
-                body.and_then(|b| b.fields.get(index as usize)).is_some_and(|f| f.bit_width.is_some())
-            });
-            (operand.ty(), bit_field)
+            (operand.ty(), s.is_bit_field(&operand))
         });
         if is_bit_field {
-            self.error(&codes::BIT_FIELD, self.ast.expr_span(id), "a bit-field has no size in bytes");
+            self.error(&codes::BIT_FIELD, self.ast.expr_span(id), why);
         }
         ty
     }

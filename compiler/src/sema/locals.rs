@@ -19,7 +19,7 @@ use super::decl::Declaration;
 use super::declarator::Declared;
 use super::init::{Built, Leaf, LeafValue};
 use super::scope::Binding;
-use super::specifiers::Specified;
+use super::specifiers::{NO_TYPE, Specified};
 
 /// Up to this many elements are assigned one by one when all are given.
 const FEW: usize = 8;
@@ -180,7 +180,11 @@ impl Sema<'_, '_> {
             self.ctx.scopes.bind(ident.sym, Binding::Error);
             return;
         };
-        let value = self.rvalue(expr);
+        let operand = self.operand(expr);
+        if self.is_bit_field(&operand) {
+            self.error(&codes::BIT_FIELD, self.ast.expr_span(expr), NO_TYPE);
+        }
+        let value = self.value(operand);
         if self.is_void(value.ty) {
             self.error(&codes::INCOMPLETE, value.span, "a variable of type `void`");
         }

@@ -11,6 +11,9 @@ use super::Sema;
 use super::attrs::Attrs;
 use super::scope::Binding;
 
+/// Why `typeof` and `__auto_type` do not take a bit-field.
+pub(super) const NO_TYPE: &str = "a bit-field has no type that a variable could have";
+
 /// Digested specifiers.
 #[derive(Clone)]
 pub struct Specified {
@@ -74,10 +77,10 @@ impl Sema<'_, '_> {
             TypeSpec::Name(name) => self.typedef_name(name, span),
             TypeSpec::Record(id) => self.record_spec(id),
             TypeSpec::Enum(id) => self.enum_spec(id),
-            TypeSpec::TypeofExpr(expr) => self.type_of(expr),
+            TypeSpec::TypeofExpr(expr) => self.whole_type(expr, NO_TYPE),
             TypeSpec::TypeofType(name) => self.type_name_type(name),
             TypeSpec::TypeofUnqualExpr(expr) => {
-                let ty = self.type_of(expr);
+                let ty = self.whole_type(expr, NO_TYPE);
                 self.types.unqualified(ty)
             }
             TypeSpec::TypeofUnqualType(name) => {

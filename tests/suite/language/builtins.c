@@ -74,16 +74,8 @@ CASE(expectation_and_prefetch, 2)
 	return 0;
 }
 
-CASE(rotations_and_signs, 48)
+CASE(absolute_values, 34)
 {
-	unsigned x = UNKNOWN(0x80000001u);
 	int y = UNKNOWN(-17);
-	return __builtin_rotateleft32(x, 4) + __builtin_abs(y) + __builtin_labs((long)y) - (__builtin_rotateright32(x, 1) >> 30) * 1 + 1 - 8;
+	return __builtin_abs(y) + __builtin_labs((long)y);
 }
-
-#if __has_builtin(__builtin_bitreverse8)
-CASE(reversed_bits, 192)
-{
-	return __builtin_bitreverse8(UNKNOWN((unsigned char)3));
-}
-#endif

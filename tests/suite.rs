@@ -4,6 +4,8 @@
 //!   `// ERROR[..]` remarks must be met.
 //! - pages of the book that list the rows of a table are compared with it.
 //! - the programs on the book's pages about codes meet their code, or none.
+//! - `suite/explanations/*.c` are programs that the verifier refuses: how it says so is a snapshot beside each,
+//!   and the change that it suggests is tried.
 //! - `suite/conformance/*.data` are small programs with the r0 that every engine must leave.
 //! - `examples/*.bpf.c` quote command lines (`// $ skep ...`): what they print is a snapshot.
 //! - objects are the same however much of the headers is read.
@@ -24,6 +26,8 @@ mod errors;
 mod examples;
 #[path = "harness/explain.rs"]
 mod explain;
+#[path = "harness/explanations.rs"]
+mod explanations;
 #[path = "harness/guarantees.rs"]
 mod guarantees;
 #[path = "harness/headers.rs"]
@@ -48,6 +52,7 @@ fn main() {
     trials.extend(examples::trials());
     trials.extend(guarantees::trials());
     trials.extend(explain::trials());
+    trials.extend(explanations::trials());
     trials.extend(headers::trials());
     trials.extend(objects::trials());
     trials.extend(seeds::trials());

@@ -7,7 +7,9 @@
 
 pub mod cc;
 pub mod compile;
+mod cost;
 mod coverage;
+pub mod edit;
 mod engine;
 pub mod error;
 pub mod explain;
@@ -17,10 +19,12 @@ mod kernel_log;
 mod listing;
 mod load;
 mod locate;
-mod rejection;
+mod matrix;
+pub mod rejection;
 mod show;
 pub mod skel;
 mod testing;
+mod text;
 mod values;
 
 use std::io::IsTerminal;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use skep_compiler::Compiled;
-use skep_runtime::object::{Image, LinkOptions, Object};
-use skep_runtime::verify::{self, Verified, verdicts};
+use skep_runtime::object::{Image, LinkOptions, LoadError, Object};
+use skep_runtime::verify::{self, Verified};
 use skep_stdlib::btf::Btf;
 use skep_stdlib::features::{Kernel, Target};
 use skep_syntax::Session;
@@ -29,9 +29,13 @@ pub struct VerifyArgs {
     /// Say why in the kernel's words too
     #[arg(long)]
     pub kernel_log: bool,
+    /// Every access must be aligned, as on machines that cannot do without
+    #[arg(long)]
+    pub strict_alignment: bool,
 }
 
-fn kernel(text: &str) -> std::result::Result<Kernel, String> {
+/// A version of the kernel.
+pub fn kernel(text: &str) -> std::result::Result<Kernel, String> {
     Kernel::parse(text).ok_or_else(|| format!("not a version of the kernel, like {}", Kernel::LATEST))
 }
 
@@ -39,6 +43,12 @@ impl VerifyArgs {
     /// The target kernel.
     pub fn target(&self) -> Target {
         Target { kernel: self.kernel, ..Target::default() }
+    }
+
+    /// What programs are verified for.
+    pub fn options(&self, io: &mut Io<'_>) -> Result<verify::Options> {
+        let (target, btf) = (self.target(), self.btf(io)?);
+        Ok(verify::Options { target, btf, aligned: self.strict_alignment, ..verify::Options::default() })
     }
 
     /// The target kernel's BTF. The running kernel's is used when there is one and none was named.
@@ -56,9 +66,17 @@ impl VerifyArgs {
 
 /// Parses and links an object.
 pub fn link(name: &str, bytes: &[u8], args: &VerifyArgs, io: &mut Io<'_>) -> Result<Image> {
-    let object = Object::parse(bytes).map_err(|error| findings(io, name, &error))?;
+    try_link(bytes, args, io)?.map_err(|error| findings(io, name, &error))
+}
+
+/// The same; what is wrong with the object is for the caller to say.
+pub fn try_link(
+    bytes: &[u8],
+    args: &VerifyArgs,
+    io: &mut Io<'_>,
+) -> Result<std::result::Result<Image, LoadError>> {
     let options = LinkOptions { target_btf: args.btf(io)?, ..LinkOptions::default() };
-    object.link(&options).map_err(|error| findings(io, name, &error))
+    Ok(Object::parse(bytes).and_then(|object| object.link(&options)))
 }
 
 /// Something is wrong in an object: that is a finding, not a wrong use of the command.
@@ -80,7 +98,7 @@ pub fn verify(
     args: &VerifyArgs,
     io: &mut Io<'_>,
 ) -> Result<Verified> {
-    let options = verify::Options { target: args.target(), btf: args.btf(io)?, ..verify::Options::default() };
+    let options = args.options(io)?;
     let reports = match verify::verify(image.clone(), &options) {
         Ok(verified) => return Ok(verified),
         Err(reports) => reports,
@@ -97,12 +115,6 @@ pub fn verify(
         }
     }
     Err(Error::FINDINGS)
-}
-
-/// Verdicts on every program, for listings.
-pub fn verdict_list(image: &Image, args: &VerifyArgs, io: &mut Io<'_>) -> Result<Vec<verify::Verdict>> {
-    let options = verify::Options { target: args.target(), btf: args.btf(io)?, ..verify::Options::default() };
-    Ok(verdicts(image, &options))
 }
 
 /// The names of all programs, for messages.

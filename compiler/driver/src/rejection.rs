@@ -13,11 +13,17 @@ use codespan_reporting::files::{Error as FilesError, Files};
 use codespan_reporting::term::{self, termcolor};
 use skep_compiler::Compiled;
 use skep_runtime::object::{Image, Line, Program};
-use skep_runtime::verify::{RULES, Report};
+use skep_runtime::verify::reg::PtrKind;
+use skep_runtime::verify::{Cause, RULES, Report};
+use skep_stdlib::btf::Type;
+use skep_stdlib::isa::Insn;
 use skep_syntax::Session;
 use skep_syntax::codes::Code;
 use skep_syntax::diag::{self, Diag, Severity, Style};
+use skep_syntax::pp::Files as _;
 
+use crate::edit::{self, Edit};
+use crate::io::DiskFiles;
 use crate::kernel_log::{self, Failure};
 use crate::locate;
 
@@ -49,7 +55,7 @@ pub fn render_compiled(
         return render_object(report, image, style);
     };
     let mut diag =
-        Diag::new(code(report), origin.span, report.cause.message()).with_remark(report.cause.label());
+        Diag::new(code(report), origin.span, headline(report, image)).with_remark(report.cause.label());
     for note in report.cause.notes() {
         if let Some(place) = locate::origin(compiled, program, note.slot).filter(|place| *place != origin) {
             diag = diag.with_label(place.span, note.text);
@@ -59,8 +65,17 @@ pub fn render_compiled(
         diag = diag.with_label(*call, "inlined here");
     }
     diag = diag.with_note(format!("in program `{}`, instruction {}", program.name, report.slot));
-    if let Some(help) = report.cause.help() {
-        diag = diag.with_help(help);
+    let mut read = |path: &str| {
+        let is_it = |file: &skep_syntax::source::FileId| {
+            let name = session.source.name(*file);
+            name == path || name.strip_suffix(path).is_some_and(|folder| folder.ends_with('/'))
+        };
+        let file = session.source.file_ids().find(is_it)?;
+        Some(String::from_utf8_lossy(session.source.text(file)).into_owned())
+    };
+    let edit = suggestion(report, program, &mut read);
+    for note in remarks(report, image).into_iter().chain(advice(report, edit)) {
+        diag = diag.with_note(note);
     }
     diag::render(&diag, &session.source, &session.names, style)
 }
@@ -68,15 +83,108 @@ pub fn render_compiled(
 /// Draws a rejection of any object by its line records.
 pub fn render_object(report: &Report, image: &Image, style: Style) -> String {
     let program = &image.programs[report.program];
+    let disk = DiskFiles::default();
+    let edit = suggestion(report, program, &mut |path| {
+        let bytes = disk.read(path).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    });
     let mut places = vec![(report.slot, report.cause.label())];
     places.extend(report.cause.notes().into_iter().map(|note| (note.slot, note.text)));
     let picture = Picture {
         code: Some(report.cause.rule().code),
-        message: report.cause.message(),
+        message: headline(report, image),
         places,
-        notes: report.cause.help().map(|help| format!("help: {help}")).into_iter().collect(),
+        notes: remarks(report, image).into_iter().chain(advice(report, edit)).collect(),
     };
     draw(&picture, program, style)
+}
+
+/// What to do: a change of the source if there is one, otherwise in general.
+fn advice(report: &Report, edit: Option<Edit>) -> Vec<String> {
+    match edit {
+        Some(edit) => edit.describe(),
+        None => report.cause.help().map(|help| format!("help: {help}")).into_iter().collect(),
+    }
+}
+
+/// A change of the source after which the program would be accepted, where one is known; `read` gives
+/// the text of a file.
+pub fn suggestion(
+    report: &Report,
+    program: &Program,
+    read: &mut dyn FnMut(&str) -> Option<String>,
+) -> Option<Edit> {
+    edit::suggest(report, program, read)
+}
+
+/// What else there is to know: the path, and which map it is.
+fn remarks(report: &Report, image: &Image) -> Vec<String> {
+    let program = &image.programs[report.program];
+    let map = match &report.cause {
+        Cause::MapKind { map, .. } | Cause::MapValueBounds { map, .. } | Cause::MapField { map, .. } => {
+            Some(*map)
+        }
+        Cause::ReadOnly { access } | Cause::SpecialField { access, .. } => match access.kind {
+            PtrKind::MapValue(map) => Some(map),
+            _ => None,
+        },
+        _ => None,
+    };
+    let map = map.and_then(|map| image.maps.get(map as usize));
+    let map = map.map(|map| format!("the map is `{}`, of type `{}`", map.name, map.ty.info().name));
+    way(report, program).into_iter().chain(map).collect()
+}
+
+/// The sentence: what is called a register there has a name here if it is a parameter.
+fn headline(report: &Report, image: &Image) -> String {
+    let program = &image.programs[report.program];
+    parameter(report, image, program).map_or_else(
+        || report.cause.message(),
+        |name| format!("the parameter `{name}` has no value: the kernel passes the context alone"),
+    )
+}
+
+/// The parameter of the program's function that was used where nothing but the context was passed.
+fn parameter(report: &Report, image: &Image, program: &Program) -> Option<String> {
+    let Cause::Uninit { reg: reg @ 2..=5 } = report.cause else { return None };
+    let function = program.functions.first().filter(|entry| report.slot < entry.end)?;
+    // Calls destroy what was passed.
+    let called = |(slot, insn): (u32, &Insn)| slot < report.slot && matches!(insn, Insn::Call(_));
+    if program.code.iter().any(called) {
+        return None;
+    }
+    let btf = image.btf.as_deref()?;
+    let Type::FuncProto { params, .. } = btf.ty(btf.target(function.btf_func?)?)? else { return None };
+    params.get(usize::from(reg) - 1).map(|param| param.name.to_owned()).filter(|name| !name.is_empty())
+}
+
+/// So many jumps are told, the last ones.
+const JUMPS: usize = 6;
+
+/// How control got there: from which lines to which, where it did not just go on.
+fn way(report: &Report, program: &Program) -> Option<String> {
+    let here = program.line_at(report.slot)?;
+    let line_of =
+        |slot| Some(program.line_at(slot)?).filter(|line| line.file == here.file).map(|line| line.line);
+    let mut jumps: Vec<(u32, u32)> = Vec::new();
+    for step in &report.path {
+        let Some(Insn::Branch { off, .. }) = program.code.at(step.slot) else { continue };
+        let off = if step.taken { i64::from(*off) } else { 0 };
+        let Ok(target) = u32::try_from(i64::from(step.slot) + 1 + off) else { continue };
+        if let (Some(from), Some(to)) = (line_of(step.slot), line_of(target))
+            && from != to
+            && jumps.last() != Some(&(from, to))
+        {
+            jumps.push((from, to));
+        }
+    }
+    let told: Vec<String> = jumps
+        .iter()
+        .skip(jumps.len().saturating_sub(JUMPS))
+        .map(|(from, to)| format!("{from} to {to}"))
+        .collect();
+    let dots = if jumps.len() > JUMPS { "... " } else { "" };
+    (!told.is_empty()).then(|| format!("on the path that goes from line {dots}{}", told.join(", then ")))
 }
 
 /// Draws what a kernel said of a program.

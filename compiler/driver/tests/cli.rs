@@ -55,6 +55,14 @@ fn place() -> Scratch {
 /// Command line, exit code, and what standard error (or, after `>`, standard output) says.
 const LINES: &[(&str, i32, &str)] = &[
     // Fine.
+    ("verify good.bpf.o --csv", 0, ">good.bpf.o,pass,success,"),
+    ("verify good.bpf.o --cost", 0, ">good.bpf.c:"),
+    ("verify good.bpf.o --cost-page page.html", 0, ">: safe"),
+    ("verify good.bpf.o --matrix 5.4,6.1", 0, ">good.bpf.o: pass    safe    safe"),
+    ("verify good.bpf.o --matrix 4.4,6.1", 1, ">V0317"),
+    ("verify good.bpf.o --matrix 4.4 --format json", 1, ">\"code\": \"V0317\""),
+    ("verify good.bpf.o --matrix 4.4 --format junit", 1, ">failures=\"2\""),
+    ("verify good.bpf.o --matrix nine", 2, "not a version"),
     ("--version", 0, ">skep "),
     ("--help", 0, ">Usage: skep"),
     ("build --help", 0, ">Usage: skep build"),

@@ -57,7 +57,9 @@ impl Walk<'_> {
             {
                 Reg::unknown(slot)
             }
-            (Reg::Scalar(_), Reg::Pointer(p)) => return Err(forbidden(&p, dst, "this operation")),
+            (Reg::Scalar(_), Reg::Pointer(p)) => {
+                return Err(forbidden(&p, dst, "an operation that is neither addition nor subtraction"));
+            }
             (Reg::Uninit, _) | (_, Reg::Uninit) => return Err(Cause::Uninit { reg: dst.number() }),
         };
         write(state, dst, result)
@@ -213,7 +215,7 @@ impl Walk<'_> {
         let negative = match op {
             AluOp::Add => false,
             AluOp::Sub => true,
-            _ => return Err(forbidden(&p, dst, "this operation")),
+            _ => return Err(forbidden(&p, dst, "an operation that is neither addition nor subtraction")),
         };
         if negative && matches!(p.kind, PtrKind::Stack(_)) {
             return Err(forbidden(&p, dst, "subtraction"));
@@ -251,7 +253,7 @@ impl Walk<'_> {
 fn pointer_difference(a: &Pointer, op: AluOp, dst: R, slot: u32) -> Check<Reg> {
     match op {
         AluOp::Sub => Ok(Reg::unknown(slot)),
-        _ => Err(forbidden(a, dst, "this operation")),
+        _ => Err(forbidden(a, dst, "an operation that is neither addition nor subtraction")),
     }
 }
 

@@ -148,7 +148,11 @@ impl Walk<'_> {
         }
         let result = self.result(state, slot, helper, &call)?;
         state.clobber(result);
-        Ok(Next::To(slot + 1))
+        match helper.name {
+            // The program that is called in its place returns to the function's caller.
+            "tail_call" => self.or_leave(state, slot, Reg::unknown(slot)),
+            _ => Ok(Next::To(slot + 1)),
+        }
     }
 
     /// What the helper does with dynamic pointers.
@@ -463,16 +467,16 @@ impl Walk<'_> {
     }
 
     /// A load from the packet by the instructions that classic programs had: r6 is the context,
-    /// and the program ends if the packet is too short.
-    pub(super) fn load_packet(&mut self, state: &mut State, slot: u32, index: Option<R>) -> Check {
+    /// and the function ends, with the result 0, if the packet is too short.
+    pub(super) fn load_packet(&mut self, state: &mut State, slot: u32, index: Option<R>) -> Check<Next> {
         let allowed =
             matches!(self.cx.prog_type, ProgType::SocketFilter | ProgType::SchedCls | ProgType::SchedAct);
         if !allowed {
             let what = "a load from the packet in a program of this type".into();
             return Err(Cause::Unsupported { what });
         }
-        if state.frames.len() > 1 {
-            let what = "a load from the packet in a function of the program".into();
+        if state.frames.iter().any(|frame| frame.callback.is_some()) {
+            let what = "a load from the packet in a function that a helper calls".into();
             return Err(Cause::Unsupported { what });
         }
         no_references(state)?;
@@ -488,7 +492,7 @@ impl Walk<'_> {
             read(state, index)?;
         }
         state.clobber(Reg::unknown(slot));
-        Ok(())
+        self.or_leave(state, slot, Reg::constant(0, slot))
     }
 
     /// Bounds of a result (kernel `do_refine_retval_range`).

@@ -17,7 +17,7 @@ const FRAME_UNIT: u32 = 16;
 /// Stack in use where a function that makes a tail call is called.
 const TAIL_CALL_LIMIT: u32 = 256;
 /// The number of the helper `tail_call`.
-const TAIL_CALL: i32 = 12;
+pub const TAIL_CALL: i32 = 12;
 
 /// A chain of calls being followed.
 struct Chain<'a> {

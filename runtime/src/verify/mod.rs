@@ -153,22 +153,27 @@ pub struct Verdict {
     pub report: Option<Report>,
     /// What finding out cost.
     pub stats: Stats,
+    /// How often each instruction was walked, by slot.
+    pub visits: Vec<u32>,
 }
 
 /// Verifies every program and returns a verdict for each.
 pub fn verdicts(image: &Image, options: &Options) -> Vec<Verdict> {
-    let verdict = |(index, program): (usize, &Program)| {
-        let (result, stats) = verify_program(image, index, options);
-        Verdict { program: program.name.clone(), report: result.err(), stats }
-    };
-    image.programs.iter().enumerate().map(verdict).collect()
+    (0..image.programs.len()).map(|index| verdict(image, index, options)).collect()
+}
+
+/// The verdict on the program with this index.
+pub fn verdict(image: &Image, index: usize, options: &Options) -> Verdict {
+    let proof = prove(image, index, options);
+    let program = image.programs[index].name.clone();
+    Verdict { program, report: proof.result.err(), stats: proof.stats, visits: proof.visits }
 }
 
 /// Verifies every program; an image with an unsafe one is not [`Verified`].
 pub fn verify(image: Image, options: &Options) -> Result<Verified, Vec<Report>> {
     let (mut facts, mut reports) = (Vec::new(), Vec::new());
     for index in 0..image.programs.len() {
-        match prove(&image, index, options).0 {
+        match prove(&image, index, options).result {
             Ok(proven) => facts.push(proven),
             Err(report) => reports.push(report),
         }
@@ -178,24 +183,34 @@ pub fn verify(image: Image, options: &Options) -> Result<Verified, Vec<Report>> 
 
 /// Verifies the program with this index.
 pub fn verify_program(image: &Image, index: usize, options: &Options) -> (Result<(), Report>, Stats) {
-    let (result, stats) = prove(image, index, options);
-    (result.map(|_| ()), stats)
+    let proof = prove(image, index, options);
+    (proof.result.map(|_| ()), proof.stats)
+}
+
+/// What was found out about a program.
+struct Proof {
+    result: Result<Facts, Report>,
+    stats: Stats,
+    visits: Vec<u32>,
 }
 
 /// Verifies a program, and keeps what was found out.
-fn prove(image: &Image, index: usize, options: &Options) -> (Result<Facts, Report>, Stats) {
+fn prove(image: &Image, index: usize, options: &Options) -> Proof {
     let program = &image.programs[index];
-    let fail = |slot, cause| Report { program: index, slot, cause, path: Vec::new() };
+    let refuse = |slot, cause| {
+        let report = Report { program: index, slot, cause, path: Vec::new() };
+        Proof { result: Err(report), stats: Stats::default(), visits: Vec::new() }
+    };
     let Some(section) = sections::find(&program.section) else {
         let what = alloc::format!("the section `{}`", program.section);
-        return (Err(fail(0, Cause::Unsupported { what })), Stats::default());
+        return refuse(0, Cause::Unsupported { what });
     };
     if has_exception_callback(image, program) {
         let what = "an exception callback".into();
-        return (Err(fail(0, Cause::Unsupported { what })), Stats::default());
+        return refuse(0, Cause::Unsupported { what });
     }
     if let Err((slot, cause)) = structure::check(program) {
-        return (Err(fail(slot, cause)), Stats::default());
+        return refuse(slot, cause);
     }
     let cx = Context {
         image,
@@ -210,15 +225,16 @@ fn prove(image: &Image, index: usize, options: &Options) -> (Result<Facts, Repor
         privileged: true,
     };
     if let Err(cause) = hook::check(&cx) {
-        return (Err(fail(0, cause)), Stats::default());
+        return refuse(0, cause);
     }
     if let Err((slot, cause)) = versions::check(&cx) {
-        return (Err(fail(slot, cause)), Stats::default());
+        return refuse(slot, cause);
     }
     let mut walk = Walk::new(cx);
     let result = walk.run();
     let accesses = walk.ways.iter().map(|(&slot, &(_, own))| (slot, own));
-    (result.map(|()| Facts::new(program.code.len(), accesses)), walk.stats)
+    let result = result.map(|()| Facts::new(program.code.len(), accesses));
+    Proof { result, stats: walk.stats, visits: walk.visits }
 }
 
 /// Does a tag name the function that handles the program's exceptions?

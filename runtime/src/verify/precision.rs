@@ -50,6 +50,11 @@ impl Walk<'_> {
         {
             match node.event {
                 Event::Kept(index) => self.store.demand(index, &mut wanted),
+                Event::Left => {
+                    // The result is a new number.
+                    Frame { wanted: &mut wanted, depth }.leave(&mut depth);
+                    Frame { wanted: &mut wanted, depth }.clobber();
+                }
                 Event::Plain | Event::Stack(_) | Event::Jump(..) | Event::Callback => {
                     if let Some(insn) = self.cx.program.code.at(node.slot) {
                         self.undo(insn, &node, &mut wanted, &mut depth);

@@ -60,6 +60,8 @@ pub struct Kept {
 pub struct Store {
     kept: Vec<Kept>,
     by_slot: Vec<Vec<u32>>,
+    /// How many that are.
+    count: u32,
     /// Conditional and other jumps walked, and the counts when a state was last kept.
     pub jumps: u32,
     last: (u32, u32),
@@ -239,6 +241,7 @@ impl Walk<'_> {
                     kept.state = State::default();
                 }
                 self.store.by_slot[slot as usize].remove(index);
+                self.store.count -= 1;
             } else {
                 index += 1;
             }
@@ -265,6 +268,9 @@ impl Walk<'_> {
             hits: 0,
         });
         self.store.by_slot[slot as usize].push(index);
+        self.store.count += 1;
+        self.stats.peak = self.stats.peak.max(self.store.count);
+        self.stats.crowd = self.stats.crowd.max(self.store.by_slot[slot as usize].len() as u32);
         self.store.last = (self.store.jumps, self.stats.insns);
         self.stats.states += 1;
         self.at.parent = Some(index);

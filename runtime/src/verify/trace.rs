@@ -24,6 +24,8 @@ pub enum Event {
     Jump(Option<bool>, u32),
     /// A helper calls a function of the program, or that returns to the helper.
     Callback,
+    /// The function was left there and then, for its caller.
+    Left,
     /// Not an instruction: before the next one, the state with this index was kept.
     Kept(u32),
 }

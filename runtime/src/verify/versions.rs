@@ -9,8 +9,11 @@ use alloc::string::String;
 use skep_stdlib::features::{Feature, Kernel};
 use skep_stdlib::isa::{AluOp, AtomicOp, CallTarget, Endian, Insn, Width};
 
+use skep_stdlib::btf::{Kind, Type};
+
 use super::Context;
 use super::report::Cause;
+use crate::object::Function;
 
 /// Checks a program; an error has the slot of the instruction.
 pub fn check(cx: &Context<'_>) -> Result<(), (u32, Cause)> {
@@ -25,13 +28,46 @@ pub fn check(cx: &Context<'_>) -> Result<(), (u32, Cause)> {
         return Err((0, too_new(format!("the map type `{}` of `{}`", info.name, map.name), info.since)));
     }
     for (slot, insn) in cx.program.code.iter() {
+        if let Some(what) = ends_early(insn)
+            && let Some(function) = cx.program.function_at(slot).filter(|function| function.start > 0)
+            && !cx.returns_integer(function)
+        {
+            return Err((slot, Cause::EndsEarly { function: function.name.clone(), what }));
+        }
         if let Some((feature, what)) = feature_of(insn)
             && !cx.target.has(feature)
         {
             return Err((slot, too_new(what.into(), feature.since())));
         }
+        // Also where it is never reached.
+        if let Insn::Call(CallTarget::Kfunc { id, .. }) = insn
+            && *id != 0
+            && !cx.image.kfuncs.contains_key(id)
+        {
+            return Err((slot, Cause::Unsupported { what: format!("the kernel function with the id {id}") }));
+        }
     }
     Ok(())
+}
+
+/// May the function end at this instruction, by what it does?
+fn ends_early(insn: &Insn) -> Option<&'static str> {
+    match insn {
+        Insn::LoadAbs { .. } | Insn::LoadInd { .. } => Some("a load from the packet"),
+        Insn::Call(CallTarget::Helper(super::depth::TAIL_CALL)) => Some("the tail call"),
+        _ => None,
+    }
+}
+
+impl Context<'_> {
+    /// Is the function's result an integer, as far as there are types?
+    fn returns_integer(&self, function: &Function) -> bool {
+        let Some((btf, id)) = self.image.btf.as_deref().zip(function.btf_func) else { return true };
+        let proto = btf.target(id).and_then(|proto| btf.ty(proto));
+        let Some(Type::FuncProto { ret, .. }) = proto else { return true };
+        let kind = btf.resolve(ret).and_then(|ret| btf.kind(ret));
+        matches!(kind, Some(Kind::Int | Kind::Enum | Kind::Enum64))
+    }
 }
 
 /// What an instruction needs of the kernel beyond the first set, and what to call it.

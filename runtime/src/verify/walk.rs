@@ -46,6 +46,10 @@ pub struct Stats {
     pub insns: u32,
     /// States kept for pruning.
     pub states: u32,
+    /// Most states kept at one time.
+    pub peak: u32,
+    /// Most states kept at one time for one instruction.
+    pub crowd: u32,
     /// Most bytes of stack over nested calls.
     pub stack: u32,
 }
@@ -92,6 +96,8 @@ pub struct Walk<'a> {
     /// How each instruction that was walked accesses memory, and whether all of that is the
     /// program's own.
     pub ways: BTreeMap<u32, (Way, bool)>,
+    /// How often each instruction was walked, by slot.
+    pub visits: Vec<u32>,
     /// Global functions that were called.
     pub globals: BTreeSet<u32>,
     /// Functions that the kernel will call.
@@ -117,6 +123,7 @@ impl<'a> Walk<'a> {
             event: Event::Plain,
             depths: BTreeMap::new(),
             ways: BTreeMap::new(),
+            visits: alloc::vec![0; cx.program.code.len() as usize],
             globals: BTreeSet::new(),
             later: BTreeSet::new(),
             fields: BTreeMap::new(),
@@ -198,6 +205,9 @@ impl<'a> Walk<'a> {
                 return Err(Cause::Complexity { limit: self.cx.limit });
             }
             self.stats.insns += 1;
+            if let Some(visits) = self.visits.get_mut(path.slot as usize) {
+                *visits += 1;
+            }
             let (slot, target) = (path.slot, i64::from(path.slot));
             let insn = *self.cx.program.code.at(slot).ok_or(Cause::BadJump { target })?;
             if self.live.is_join(slot) && self.prune(&path.state, slot)? {
@@ -234,7 +244,9 @@ impl<'a> Walk<'a> {
             Event::Jump(went, _) => *went = Some(taken),
             // The helper is done without calling back.
             Event::Callback if !taken => self.event = Event::Plain,
-            Event::Callback | Event::Plain | Event::Stack(_) | Event::Kept(_) => {}
+            // What may leave the function did not.
+            Event::Left if !taken => self.event = Event::Plain,
+            Event::Callback | Event::Left | Event::Plain | Event::Stack(_) | Event::Kept(_) => {}
         }
         self.at.jumps += 1;
     }
@@ -266,8 +278,8 @@ impl<'a> Walk<'a> {
                 self.ordered(state, size, base, off, true)?;
                 self.store(state, slot, size, base, off, Operand::Reg(src))?;
             }
-            Insn::LoadAbs { .. } => self.load_packet(state, slot, None)?,
-            Insn::LoadInd { src, .. } => self.load_packet(state, slot, Some(src))?,
+            Insn::LoadAbs { .. } => return self.load_packet(state, slot, None),
+            Insn::LoadInd { src, .. } => return self.load_packet(state, slot, Some(src)),
             Insn::AddrSpaceCast { .. } => {
                 return Err(Cause::Unsupported { what: "a cast between address spaces".into() });
             }
@@ -326,6 +338,24 @@ impl<'a> Walk<'a> {
         let caller = state.frame_mut();
         caller.regs[0] = result;
         Ok(Next::To(call + 1))
+    }
+
+    /// Goes on after an instruction that may also leave the function there and then, with this result.
+    pub(super) fn or_leave(&mut self, state: &State, slot: u32, result: Reg) -> Check<Next> {
+        let frame = state.frame();
+        if frame.call.is_none() || frame.callback.is_some() {
+            // Then it is the program that ends, with a result that is fine.
+            return Ok(Next::To(slot + 1));
+        }
+        let mut left = state.clone();
+        left.frame_mut().regs[0] = result;
+        match self.exit(&mut left, slot)? {
+            Next::To(after) => {
+                self.event = Event::Left;
+                Ok(Next::Both(slot + 1, after, alloc::boxed::Box::new(left)))
+            }
+            other => Ok(other),
+        }
     }
 
     /// The fields of a map's values that may not be touched.

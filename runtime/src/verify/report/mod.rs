@@ -198,6 +198,8 @@ causes! {
     Hook { what: String }
     "V0319" "program that needs a GPL-compatible license"
     ProgramGpl { program: &'static str, license: String }
+    "V0320" "function that may end early and does not return an integer"
+    EndsEarly { function: String, what: &'static str }
     "V0401" "return value out of range"
     ReturnRange { min: i32, max: i32, low: i64, high: i64 }
     "V0402" "reference that is not given back"

@@ -5,6 +5,9 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use skep_stdlib::helpers::Helper;
+use skep_stdlib::programs::PROGRAMS;
+
 use super::super::reg::PtrKind;
 use super::{Access, Cause, Note};
 
@@ -17,16 +20,14 @@ impl Cause {
             }
             Cause::MapValueBounds { access, .. } => format!("{} outside the map value", access.verb()),
             Cause::StackBounds { access } => format!("{} outside the stack frame", access.verb()),
-            Cause::StackUninit { offset, .. } => {
-                format!("the stack at {offset} from the frame pointer is read but was never written")
-            }
+            Cause::StackUninit { .. } => "memory of the stack is read that was never written".into(),
             Cause::MemBounds { access, .. } => format!("{} outside the memory", access.verb()),
             Cause::CtxAccess { access, context } => {
                 let verb = if access.write { "write to" } else { "read of" };
                 format!("{verb} {} at offset {} of `{context}` is not allowed", access.bytes(), access.min)
             }
             Cause::ReadOnly { access } => format!("write to {}, which is read-only", access.kind.noun()),
-            Cause::MaybeNull { access } => format!("pointer to {} may be null here", access.kind.noun()),
+            Cause::MaybeNull { access } => format!("the pointer to {} may be null here", access.kind.noun()),
             Cause::NotAPointer { .. } => "a number is used as an address".into(),
             Cause::Opaque { access } => format!("{} cannot be read or written directly", access.kind.noun()),
             Cause::Misaligned { access } => format!("{} of {} is not aligned", access.verb(), access.bytes()),
@@ -48,6 +49,9 @@ impl Cause {
             Cause::KfuncTooNew { function, since } => format!("`{function}` exists since Linux {since}"),
             Cause::TooNew { what, since } => format!("{what} exists since Linux {since}"),
             Cause::Hook { what } => what.clone(),
+            Cause::EndsEarly { function, what } => {
+                format!("`{function}` may end at {what}, so it must return an integer")
+            }
             Cause::ProgramGpl { program, license } => {
                 format!(
                     "programs of type `{program}` need a GPL-compatible license, this object's is `{license}`"
@@ -63,10 +67,11 @@ impl Cause {
             Cause::DynptrOverwritten { .. } => {
                 "a dynamic pointer that holds a record is overwritten before it is given back".into()
             }
-            Cause::Uninit { reg } => format!("`r{reg}` is used but holds nothing"),
+            Cause::Uninit { reg: 0 } => "there is no result: nothing was put into `r0`".into(),
+            Cause::Uninit { reg } => format!("`r{reg}` is used, but nothing was put into it"),
             Cause::PointerArithmetic { kind, why, .. } => format!("{why} on a pointer to {}", kind.noun()),
             Cause::UnboundedOffset { kind, .. } => {
-                format!("the offset added to a pointer to {} has no known bounds", kind.noun())
+                format!("the number that is added to a pointer to {} is not bounded", kind.noun())
             }
             Cause::FramePointer {} => "the frame pointer cannot be changed".into(),
             Cause::PointerCompare { .. } => "this comparison of pointers is not allowed".into(),
@@ -96,6 +101,7 @@ impl Cause {
                 format!("`{callee}` is called without holding the lock of the list or tree")
             }
             Cause::ObjectType { why } => format!("no object of this type can be allocated: {why}"),
+            Cause::ReturnRange { min, max, .. } if min == max => format!("the program must return {min}"),
             Cause::ReturnRange { min, max, .. } => format!("the program must return {min} to {max}"),
             Cause::Leak { .. } => "a reference is still held when the program ends".into(),
             Cause::ReturnPointer {} => "the program returns an address".into(),
@@ -127,14 +133,24 @@ impl Cause {
                 format!("{}, there are {limit}", access.span())
             }
             Cause::StackBounds { access } => format!("{}, the frame is -512 to -1", access.span()),
-            Cause::StackUninit { start, size, .. } => format!("reads {size} bytes from {start}"),
+            Cause::StackUninit { offset, start, size } => {
+                format!("{size} bytes are read; nothing was written to byte {} of them", offset - start)
+            }
+            Cause::MaybeNull { .. } => "followed without a comparison with null".into(),
+            Cause::NotAPointer { value: Some(0), .. } => "this address is null".into(),
+            Cause::NotAPointer { .. } => "no pointer as far as the verifier knows".into(),
             Cause::ReturnRange { low, high, .. } => match low == high {
                 true => format!("returns {low}"),
                 false => format!("returns {low} to {high}"),
             },
+            Cause::SizeArgument { min, .. } if *min < 0 => format!("may be negative, as low as {min}"),
             Cause::SizeArgument { min, max, .. } => format!("may be {min} to {max}"),
-            Cause::UnboundedOffset { min, max, .. } => format!("between {min} and {max}"),
-            other => other.message(),
+            Cause::Leak { .. } => "the program ends here".into(),
+            Cause::UnboundedOffset { min: i64::MIN, .. } => "may be any number".into(),
+            Cause::UnboundedOffset { min, .. } if *min < 0 => format!("may be negative, as low as {min}"),
+            Cause::UnboundedOffset { min, max, .. } => format!("may be {min} to {max}"),
+            // The sentence says all there is to say.
+            _ => String::new(),
         }
     }
 
@@ -163,28 +179,66 @@ impl Cause {
 
     /// What to do.
     pub fn help(&self) -> Option<String> {
-        Some(match self {
-            Cause::PacketBounds { access, .. } if access.min == access.max => format!(
-                "compare with the end of the packet first: `if (data + {} > data_end) return ...;`",
-                access.end()
-            ),
-            Cause::PacketBounds { .. } => {
-                "compare this very pointer plus the size with `data_end` before the access".into()
+        let fixed = match self {
+            Cause::PacketBounds { access, .. } if access.min == access.max => {
+                return Some(format!(
+                    "compare with the end of the packet first: `if (data + {} > data_end) return ...;`",
+                    access.end()
+                ));
             }
-            Cause::MaybeNull { .. } => "compare it with null first: `if (!p) return 0;`".into(),
             Cause::MapValueBounds { value_size, .. } => {
-                format!("bound the offset: the last byte of the value is at {}", value_size.saturating_sub(1))
+                let last = value_size.saturating_sub(1);
+                return Some(format!("bound the offset: the last byte of the value is at {last}"));
             }
-            Cause::Leak { .. } => "give it back on every path: submit or discard the record".into(),
+            Cause::HelperNotAllowed { helper, .. } => return callers(helper),
+            Cause::PacketBounds { .. } => {
+                "compare this very pointer plus the size with `data_end` before the access"
+            }
+            Cause::MaybeNull { .. } => "compare it with null first: `if (!p) return 0;`",
+            Cause::NotAPointer { .. } => {
+                "kernel memory of which only the address is known is read with `bpf_probe_read_kernel` or \
+                 `BPF_CORE_READ`"
+            }
+            Cause::Leak { .. } => "give back what was acquired on every path to the end",
             Cause::HelperGpl { .. } | Cause::ProgramGpl { .. } | Cause::StructureGpl { .. } => {
-                "`char LICENSE[] SEC(\"license\") = \"GPL\";`".into()
+                "`char LICENSE[] SEC(\"license\") = \"GPL\";`"
             }
-            Cause::EndlessLoop {} => "give the loop a constant bound, or use `bpf_loop`".into(),
-            Cause::StackUninit { .. } => "initialise the whole variable, padding included: `= {}`".into(),
+            Cause::EndlessLoop {} => "give the loop a constant bound, or use `bpf_loop`",
+            Cause::Complexity { .. } => {
+                "shorten loops, or move their bodies into functions that are not `static` nor inlined: those \
+                 are verified once"
+            }
+            Cause::StackUninit { .. } => "initialise the whole variable, padding included: `= {}`",
+            Cause::Uninit { reg: 0 } => "return a value on every path",
+            Cause::Uninit { reg: 1..=5 } => {
+                "a program gets one argument, its context, in r1; every call destroys r1 to r5"
+            }
+            Cause::StackDepth { .. } => "move large variables into a per-CPU array map of one element",
+            Cause::StackBounds { access } if access.min < -512 => {
+                "move large variables into a per-CPU array map of one element"
+            }
+            Cause::SizeArgument { .. } => "compare the size with its bounds, in the variable that is passed",
+            Cause::UnboundedOffset { .. } => "compare the number with its bounds before it is added",
+            Cause::CtxAccess { .. } => "read whole fields, as the context's structure declares them",
+            Cause::DivisionByZero {} => "the divisor is the constant 0 here: is the macro that names it set?",
+            Cause::SpecialField { .. } => "copy the other members one by one, not the whole structure",
+            Cause::Locked { .. } => "move the call in front of `bpf_spin_lock` or behind `bpf_spin_unlock`",
             _ => return None,
-        })
+        };
+        Some(fixed.into())
     }
 }
+
+/// Who may call the helper?
+fn callers(helper: &str) -> Option<String> {
+    let row = Helper::from_name(helper)?;
+    let may = PROGRAMS.iter().filter(|program| row.programs.contains(program.ty));
+    let types: Vec<&str> = may.map(|program| program.name).take(CALLERS).collect();
+    (!types.is_empty()).then(|| format!("programs of these types may call it: {}", types.join(", ")))
+}
+
+/// So many types are named.
+const CALLERS: usize = 8;
 
 impl Access {
     fn verb(&self) -> &'static str {

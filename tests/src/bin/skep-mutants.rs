@@ -1,0 +1,275 @@
+//! Is every check of the verifier tested? Each is turned off in turn, and then some test must fail.
+//!
+//! The runtime is copied to `target/mutants`, where every refusal and every call of a check becomes one
+//! that an environment variable can turn off; places where the rest would not compile without it are left
+//! as they are. One build serves all mutants: the test binaries run once for each, until one fails.
+//! What survives is printed, with its place in the source; the exit code is 1 if more than a twentieth does.
+//!
+//! `skep-mutants [FIRST [COUNT]]` tries only some. Takes an hour or so on a quiet machine.
+#![allow(clippy::print_stdout)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use skep_tests::root;
+
+/// Names the mutant to the tests.
+const VARIABLE: &str = "SKEP_MUTANT";
+
+/// The tests that judge, the quickest first.
+const TESTS: &[&str] = &["verifier_oracle", "selftests", "trust", "verdicts"];
+
+/// So many mutants of a hundred may survive.
+const SURVIVORS: usize = 5;
+
+/// A check that can be turned off.
+struct Site {
+    /// The file, below `runtime/src/verify`.
+    file: PathBuf,
+    /// Its first line, from 1.
+    line: usize,
+    /// The last.
+    end: usize,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// `return Err(..);`, or a call of a check with `?;`: is skipped.
+    Statement,
+    /// `pattern => Err(..),`: is fine.
+    Arm,
+}
+
+type Result<T> = std::result::Result<T, String>;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<bool> {
+    let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse::<usize>().ok());
+    let (first, count) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(usize::MAX));
+    let copy = Copy::make()?;
+    let mut sites = copy.sites()?;
+    let tests = loop {
+        copy.write(&sites)?;
+        match copy.build()? {
+            Ok(tests) => break tests,
+            Err(broken) => {
+                let before = sites.len();
+                sites.retain(|site| !broken.iter().any(|(file, line)| site.covers(file, *line)));
+                if sites.len() == before {
+                    return Err("the copy does not compile".into());
+                }
+            }
+        }
+    };
+    println!("{} checks in {} test binaries", sites.len(), tests.len());
+    if let Some(test) = tests.iter().find(|test| fails(test, usize::MAX)) {
+        return Err(format!("{} fails without any mutant", test.display()));
+    }
+    let (mut tried, mut survivors) = (0, 0);
+    for (number, site) in sites.iter().enumerate().skip(first).take(count) {
+        tried += 1;
+        if !tests.iter().any(|test| fails(test, number)) {
+            survivors += 1;
+            println!("survives: {}:{}", site.file.display(), site.line);
+        }
+    }
+    println!("{} of {tried} are caught", tried - survivors);
+    Ok(survivors * 100 <= tried * SURVIVORS)
+}
+
+/// Does this test binary notice the mutant?
+fn fails(test: &Path, number: usize) -> bool {
+    let mut command = Command::new(test);
+    command.env(VARIABLE, number.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
+    !command.current_dir(root().join("runtime")).status().is_ok_and(|status| status.success())
+}
+
+impl Site {
+    fn covers(&self, file: &str, line: usize) -> bool {
+        file.ends_with(&*self.file.to_string_lossy()) && (self.line..=self.end).contains(&line)
+    }
+}
+
+/// The copy of the crate.
+struct Copy {
+    folder: PathBuf,
+}
+
+impl Copy {
+    fn make() -> Result<Copy> {
+        let folder = root().join("target/mutants");
+        let _ = std::fs::remove_dir_all(folder.join("runtime"));
+        for part in ["runtime", "stdlib", "tests/tools"] {
+            tree(&root().join(part), &folder.join(part))?;
+        }
+        let text = read(&root().join("Cargo.toml"))?;
+        let (before, rest) = text.split_once("members = [").ok_or("no members")?;
+        let (_, rest) = rest.split_once(']').ok_or("no members")?;
+        let (_, rest) = rest.split_once("[workspace.package]").ok_or("no package")?;
+        // Quick to build rather than quick.
+        let text = format!(
+            "{before}members = [\"stdlib\", \"runtime\", \"tests/tools\"]\n[workspace.package]{}",
+            rest.replace("lto = \"fat\"", "lto = \"off\"")
+                .replace("codegen-units = 1", "codegen-units = 16")
+                .replace("panic = \"abort\"", "")
+        );
+        write(&folder.join("Cargo.toml"), &text)?;
+        std::fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock"))
+            .map_err(|error| error.to_string())?;
+        Ok(Copy { folder })
+    }
+
+    /// Everything that may be turned off.
+    fn sites(&self) -> Result<Vec<Site>> {
+        let verify = root().join("runtime/src/verify");
+        let mut files = Vec::new();
+        collect(&verify, &mut files)?;
+        files.sort();
+        let mut sites = Vec::new();
+        for path in files {
+            let file = path.strip_prefix(&verify).unwrap_or(&path).to_path_buf();
+            let text = read(&path)?;
+            let lines: Vec<&str> =
+                text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).collect();
+            for (at, line) in lines.iter().enumerate() {
+                let trimmed = line.trim_start();
+                let kind = match trimmed {
+                    _ if trimmed.starts_with("return Err(Cause::") => Kind::Statement,
+                    _ if trimmed.starts_with("self.check_") && trimmed.ends_with("?;") => Kind::Statement,
+                    _ if trimmed.contains("=> Err(Cause::") && trimmed.ends_with(',') => Kind::Arm,
+                    _ => continue,
+                };
+                let last = if kind == Kind::Arm { ',' } else { ';' };
+                let end = (at..lines.len().min(at + 6)).find(|line| lines[*line].trim_end().ends_with(last));
+                if let Some(end) = end.filter(|end| kind == Kind::Statement || *end == at) {
+                    sites.push(Site { file: file.clone(), line: at + 1, end: end + 1, kind });
+                }
+            }
+        }
+        Ok(sites)
+    }
+
+    /// Writes the sources with switches at these sites.
+    fn write(&self, sites: &[Site]) -> Result<()> {
+        let verify = self.folder.join("runtime/src/verify");
+        let files: BTreeSet<&PathBuf> = sites.iter().map(|site| &site.file).collect();
+        for file in files {
+            let text = read(&root().join("runtime/src/verify").join(file))?;
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            for (number, site) in sites.iter().enumerate().filter(|(_, site)| site.file == *file) {
+                let off = format!("crate::verify::is_mutant({number})");
+                match site.kind {
+                    Kind::Statement => {
+                        lines[site.line - 1].insert_str(0, &format!("if !{off} {{ "));
+                        lines[site.end - 1].push_str(" }");
+                    }
+                    Kind::Arm => {
+                        let line = lines[site.line - 1].clone();
+                        if let Some((pattern, rest)) = line.split_once("=> Err(Cause::") {
+                            let rest = rest.trim_end_matches(',');
+                            lines[site.line - 1] = format!(
+                                "{pattern}=> if {off} {{ Ok(Default::default()) }} else {{ Err(Cause::{rest} }},"
+                            );
+                        }
+                    }
+                }
+            }
+            write(&verify.join(file), &(lines.join("\n") + "\n"))?;
+        }
+        let switch = format!(
+            "\npub(crate) fn is_mutant(number: usize) -> bool {{\n    extern crate std;\n    \
+             static CHOSEN: std::sync::OnceLock<usize> = std::sync::OnceLock::new();\n    \
+             let chosen = || std::env::var(\"{VARIABLE}\").ok().and_then(|text| text.parse().ok()).unwrap_or(usize::MAX);\n    \
+             *CHOSEN.get_or_init(chosen) == number\n}}\n"
+        );
+        let module = verify.join("mod.rs");
+        let text = read(&module)?;
+        let text = text.split("\npub(crate) fn is_mutant").next().unwrap_or_default().to_owned();
+        write(&module, &(text + &switch))
+    }
+
+    /// The test binaries; or the places that do not compile.
+    fn build(&self) -> Result<std::result::Result<Vec<PathBuf>, Vec<(String, usize)>>> {
+        let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+        command.args([
+            "test",
+            "--release",
+            "--no-run",
+            "-p",
+            "skep-runtime",
+            "--message-format",
+            "json",
+            "--lib",
+        ]);
+        TESTS.iter().for_each(|test| drop(command.args(["--test", test])));
+        command.env("RUSTFLAGS", "--cap-lints warn");
+        let output = command.current_dir(&self.folder).output().map_err(|error| error.to_string())?;
+        let (mut tests, mut broken) = (Vec::new(), Vec::new());
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            let Ok(message) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+            if let Some(path) = message["executable"].as_str() {
+                tests.push(PathBuf::from(path));
+            }
+            if message["message"]["level"] == "error" {
+                for span in message["message"]["spans"].as_array().into_iter().flatten() {
+                    let (file, start) = (span["file_name"].as_str(), span["line_start"].as_u64());
+                    if let (Some(file), Some(start)) = (file, start) {
+                        broken.push((file.to_owned(), start as usize));
+                    }
+                }
+            }
+        }
+        match (output.status.success(), broken.is_empty()) {
+            (true, _) => Ok(Ok(tests)),
+            (false, false) => Ok(Err(broken)),
+            (false, true) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    if read(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in std::fs::read_dir(folder).map_err(|error| error.to_string())?.flatten() {
+        match entry.path() {
+            path if path.is_dir() => collect(&path, files)?,
+            path if path.extension().is_some_and(|extension| extension == "rs") => files.push(path),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn tree(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to).map_err(|error| error.to_string())?;
+    for entry in std::fs::read_dir(from).map_err(|error| error.to_string())?.flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            tree(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target).map_err(|error| error.to_string())?;
+        }
+    }
+    Ok(())
+}

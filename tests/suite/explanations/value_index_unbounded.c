@@ -1,0 +1,28 @@
+// V0203
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+struct value {
+	__u64 count;
+	__u32 data[16];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__type(value, struct value);
+} values SEC(".maps");
+
+SEC("xdp")
+int pick(struct xdp_md *ctx)
+{
+	__u32 key = 0, i = ctx->rx_queue_index;
+	struct value *value = bpf_map_lookup_elem(&values, &key);
+
+	if (!value)
+		return XDP_PASS;
+	return value->data[i] ? XDP_DROP : XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -294,6 +294,12 @@ impl<'a> Place<'a> {
 
     /// Memory that only helpers may read.
     fn read_by_helper(&self) -> Option<Vec<Change>> {
+        if let Cause::NotAPointer { born, .. } = self.report.cause
+            && let Some(Insn::Call(_)) = self.program.code.at(born)
+        {
+            // It is no kernel memory, or no more.
+            return None;
+        }
         let line = self.text.line(self.at())?;
         let (before, after) = line.split_once("->")?;
         let (pointer, member) = (last_word(before)?, first_word(after)?);

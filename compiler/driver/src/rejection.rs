@@ -14,9 +14,10 @@ use codespan_reporting::term::{self, termcolor};
 use skep_compiler::Compiled;
 use skep_runtime::object::{Image, Line, Program};
 use skep_runtime::verify::reg::PtrKind;
-use skep_runtime::verify::{Cause, RULES, Report};
+use skep_runtime::verify::{Cause, Loss, Note, RULES, Report, loses};
 use skep_stdlib::btf::Type;
-use skep_stdlib::isa::Insn;
+use skep_stdlib::helpers::Helper;
+use skep_stdlib::isa::{CallTarget, Insn};
 use skep_syntax::Session;
 use skep_syntax::codes::Code;
 use skep_syntax::diag::{self, Diag, Severity, Style};
@@ -55,8 +56,8 @@ pub fn render_compiled(
         return render_object(report, image, style);
     };
     let mut diag =
-        Diag::new(code(report), origin.span, headline(report, image)).with_remark(report.cause.label());
-    for note in report.cause.notes() {
+        Diag::new(code(report), origin.span, headline(report, image)).with_remark(label(report, program));
+    for note in notes(report, program) {
         if let Some(place) = locate::origin(compiled, program, note.slot).filter(|place| *place != origin) {
             diag = diag.with_label(place.span, note.text);
         }
@@ -74,7 +75,7 @@ pub fn render_compiled(
         Some(String::from_utf8_lossy(session.source.text(file)).into_owned())
     };
     let edit = suggestion(report, program, &mut read);
-    for note in remarks(report, image).into_iter().chain(advice(report, edit)) {
+    for note in remarks(report, image).into_iter().chain(advice(report, program, edit)) {
         diag = diag.with_note(note);
     }
     diag::render(&diag, &session.source, &session.names, style)
@@ -88,22 +89,28 @@ pub fn render_object(report: &Report, image: &Image, style: Style) -> String {
         let bytes = disk.read(path).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     });
-    let mut places = vec![(report.slot, report.cause.label())];
-    places.extend(report.cause.notes().into_iter().map(|note| (note.slot, note.text)));
+    let mut places = vec![(report.slot, label(report, program))];
+    places.extend(notes(report, program).into_iter().map(|note| (note.slot, note.text)));
     let picture = Picture {
         code: Some(report.cause.rule().code),
         message: headline(report, image),
         places,
-        notes: remarks(report, image).into_iter().chain(advice(report, edit)).collect(),
+        notes: remarks(report, image).into_iter().chain(advice(report, program, edit)).collect(),
     };
     draw(&picture, program, style)
 }
 
 /// What to do: a change of the source if there is one, otherwise in general.
-fn advice(report: &Report, edit: Option<Edit>) -> Vec<String> {
+fn advice(report: &Report, program: &Program, edit: Option<Edit>) -> Vec<String> {
     match edit {
         Some(edit) => edit.describe(),
-        None => report.cause.help().map(|help| format!("help: {help}")).into_iter().collect(),
+        None => match loss(report, program) {
+            Some((_, Loss::Packet)) => {
+                vec!["help: read `data` and `data_end` again after the call, and compare again".into()]
+            }
+            Some((_, Loss::Given)) => vec!["help: use it before the call that gives it back".into()],
+            None => report.cause.help().map(|help| format!("help: {help}")).into_iter().collect(),
+        },
     }
 }
 
@@ -135,9 +142,38 @@ fn remarks(report: &Report, image: &Image) -> Vec<String> {
     way(report, program).into_iter().chain(map).collect()
 }
 
+/// The call that took away what was a pointer before it.
+fn loss(report: &Report, program: &Program) -> Option<(u32, Loss)> {
+    let Cause::NotAPointer { born, value: None, .. } = report.cause else { return None };
+    let Some(Insn::Call(CallTarget::Helper(id))) = program.code.at(born) else { return None };
+    Some((born, loses(Helper::from_id(u32::try_from(*id).ok()?)?)?))
+}
+
+/// The label of the place.
+fn label(report: &Report, program: &Program) -> String {
+    if loss(report, program).is_some() { "used here".into() } else { report.cause.label() }
+}
+
+/// The places that explain it.
+fn notes(report: &Report, program: &Program) -> Vec<Note> {
+    let text = match loss(report, program) {
+        None => return report.cause.notes(),
+        Some((_, Loss::Packet)) => "this call may move the packet: pointers into it are of no use afterwards",
+        Some((_, Loss::Given)) => "this call gives it back to the kernel",
+    };
+    loss(report, program).into_iter().map(|(slot, _)| Note { slot, text: text.into() }).collect()
+}
+
 /// The sentence: what is called a register there has a name here if it is a parameter.
 fn headline(report: &Report, image: &Image) -> String {
     let program = &image.programs[report.program];
+    match loss(report, program) {
+        Some((_, Loss::Packet)) => return "this pointer into the packet is no longer valid".into(),
+        Some((_, Loss::Given)) => {
+            return "this pointer is no longer valid: what it points to was given back".into();
+        }
+        None => {}
+    }
     parameter(report, image, program).map_or_else(
         || report.cause.message(),
         |name| format!("the parameter `{name}` has no value: the kernel passes the context alone"),

@@ -157,6 +157,7 @@ impl Walk<'_> {
             }
             (Reg::Pointer(a), Reg::Pointer(b)) if width == Width::W64 => {
                 self.assume_packet(state, a, b, cond, taken);
+                forget_proof(state, (dst, a), (src, b), cond, taken);
                 let equal = (cond == Cond::Eq && taken) || (cond == Cond::Ne && !taken);
                 let kernel = |p: &Pointer| matches!(p.kind, PtrKind::Btf { .. });
                 if equal && a.nullable != b.nullable && !kernel(a) && !kernel(b) {
@@ -191,6 +192,22 @@ fn is_bounded(pointer: &Pointer, bound: &Pointer) -> bool {
         // The packet's start, unmoved, ends the metadata.
         (PtrKind::PacketMeta(_), PtrKind::Packet(_)) => bound.off == 0 && bound.is_fixed() && bound.id == 0,
         _ => false,
+    }
+}
+
+/// Where a pointer is past the end, the kernel takes back in its register what was proven of it, although
+/// no packet leads there.
+fn forget_proof(state: &mut State, a: (R, &Pointer), b: (Operand, &Pointer), cond: Cond, taken: bool) {
+    let cond = if taken { cond } else { scalar::negated(cond) };
+    let reg = match (cond, b.0) {
+        (Cond::Gt | Cond::Ge, _) if is_bounded(a.1, b.1) => a.0,
+        (Cond::Lt | Cond::Le, Operand::Reg(reg)) if is_bounded(b.1, a.1) => reg,
+        _ => return,
+    };
+    if let Reg::Pointer(Pointer { kind: PtrKind::Packet(proven), .. }) =
+        &mut state.frame_mut().regs[reg.index()]
+    {
+        *proven = 0;
     }
 }
 

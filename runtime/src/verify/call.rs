@@ -56,6 +56,24 @@ pub fn moves_packet(helper: &Helper) -> bool {
     MOVES_PACKET.contains(&helper.name)
 }
 
+/// What a call takes away from the program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Loss {
+    /// Pointers into the packet, which may be in another place now.
+    Packet,
+    /// What it was given, which belongs to the kernel again.
+    Given,
+}
+
+/// What a program has no more after a call of this helper.
+pub fn loses(helper: &Helper) -> Option<Loss> {
+    let gives = |arg: &Arg| matches!(arg, Arg::RingbufMem | Arg::BtfSockRelease | Arg::DynptrRelease);
+    match helper.args.iter().any(gives) {
+        true => Some(Loss::Given),
+        false => moves_packet(helper).then_some(Loss::Packet),
+    }
+}
+
 /// What a call has learned of its arguments so far.
 #[derive(Default)]
 pub struct Call {

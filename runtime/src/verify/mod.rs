@@ -82,6 +82,7 @@ use skep_stdlib::programs::sections::{self, Match};
 use skep_stdlib::programs::{Context as CtxKind, ProgType};
 
 use crate::object::{Image, MapDef, Program};
+pub use call::{Loss, loses};
 pub use facts::{Fact, Facts};
 use reg::{PtrKind, Reg};
 pub use report::{Access, Cause, Note, RULES, Report, Rule, Step};

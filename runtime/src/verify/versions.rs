@@ -40,8 +40,8 @@ pub fn check(cx: &Context<'_>) -> Result<(), (u32, Cause)> {
             return Err((slot, too_new(what.into(), feature.since())));
         }
         // Also where it is never reached.
-        if let Insn::Call(CallTarget::Kfunc { id, .. }) = insn
-            && *id != 0
+        if let Insn::Call(CallTarget::Kfunc { id, module }) = insn
+            && (*id, *module) != (0, 0)
             && !cx.image.kfuncs.contains_key(id)
         {
             return Err((slot, Cause::Unsupported { what: format!("the kernel function with the id {id}") }));

@@ -328,10 +328,8 @@ impl<'a> Walk<'a> {
         if let Some(held) = state.frame().callback {
             return self.return_from_callback(state, call, held);
         }
-        let depth = state.frames.len() as u32 - 1;
-        if let Reg::Pointer(pointer) = result
-            && pointer.kind == PtrKind::Stack(depth)
-        {
+        // Of a caller's frame too: the kernel does not look whose it is.
+        if let Reg::Pointer(Pointer { kind: PtrKind::Stack(_), .. }) = result {
             return Err(Cause::StackReturned {});
         }
         state.frames.pop();

@@ -156,29 +156,44 @@ pub fn build(case: &Value) -> Case {
     let Some(row) = section(case) else { return Case::Skipped("no section") };
     let pattern = row.pattern.trim_end_matches('+');
     let target = case["attach_func"].as_str();
-    let functions = functions(&code);
+    let text = target.map_or(pattern.to_owned(), |target| format!("{pattern}/{target}"));
+    let mut image = image_of(row, &text, code);
+    image.programs[0].target = target.map(str::to_owned);
+    image.maps = maps;
+    Case::Image(Box::new(image))
+}
+
+/// A program of a section's kind that uses maps of these kinds.
+pub fn image(pattern: &str, code: Code, maps: &[&str]) -> Image {
+    let row = SECTIONS.iter().find(|row| row.pattern.trim_end_matches('+') == pattern).unwrap();
+    let mut image = image_of(row, pattern, code);
+    image.maps = maps.iter().map(|kind| map(MAPS.iter().find(|row| row.0 == *kind).unwrap())).collect();
+    image
+}
+
+fn image_of(row: &Section, section: &str, code: Code) -> Image {
     let program = Program {
         name: "test".into(),
-        section: target.map_or(pattern.to_owned(), |target| format!("{pattern}/{target}")),
+        section: section.to_owned(),
         ty: row.ty,
         attach: row.attach,
-        target: target.map(str::to_owned),
+        target: None,
         implements: None,
         sleepable: row.sleepable,
         optional: false,
+        functions: functions(&code),
         code,
-        functions,
         lines: Vec::new(),
     };
-    Case::Image(Box::new(Image {
+    Image {
         order: ByteOrder::Little,
         programs: vec![program],
-        maps,
+        maps: Vec::new(),
         btf: None,
         target_btf: super::vmlinux(),
         kfuncs: BTreeMap::new(),
         ksyms: BTreeMap::new(),
         license: "GPL".into(),
         kernel_version: None,
-    }))
+    }
 }

@@ -44,6 +44,9 @@ enum Kind {
 
 type Result<T> = std::result::Result<T, String>;
 
+/// The test binaries; or the places that do not compile, as files and lines.
+type Built = std::result::Result<Vec<PathBuf>, Vec<(String, usize)>>;
+
 fn main() -> ExitCode {
     match run() {
         Ok(true) => ExitCode::SUCCESS,
@@ -200,8 +203,8 @@ impl Copy {
         write(&module, &(text + &switch))
     }
 
-    /// The test binaries; or the places that do not compile.
-    fn build(&self) -> Result<std::result::Result<Vec<PathBuf>, Vec<(String, usize)>>> {
+    /// Builds the tests.
+    fn build(&self) -> Result<Built> {
         let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
         command.args([
             "test",
@@ -213,7 +216,9 @@ impl Copy {
             "json",
             "--lib",
         ]);
-        TESTS.iter().for_each(|test| drop(command.args(["--test", test])));
+        for test in TESTS {
+            command.args(["--test", test]);
+        }
         command.env("RUSTFLAGS", "--cap-lints warn");
         let output = command.current_dir(&self.folder).output().map_err(|error| error.to_string())?;
         let (mut tests, mut broken) = (Vec::new(), Vec::new());

@@ -2,15 +2,13 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-SEC("tc")
-int read(struct __sk_buff *skb)
+SEC("tracepoint/sched/sched_switch")
+int copy(void *ctx)
 {
 	char buf[64];
-	__u32 len = skb->len & 127;
+	__u32 len = bpf_get_prandom_u32() & 127;
 
-	if (!len)
-		return 0;
-	bpf_skb_load_bytes(skb, 0, buf, len);
+	bpf_probe_read_kernel(buf, len, ctx);
 	return buf[0];
 }
 

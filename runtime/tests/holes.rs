@@ -1,0 +1,194 @@
+//! Holes that verifiers had, the kernel's and ours: programs that were once accepted, and must not be.
+//!
+//! Each is assembled, judged by us and, where one is there, by the running kernel. Those with a number are
+//! of the kernel's published ones, reduced to what the verifier must see.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use common::Need;
+use common::cases;
+use skep_runtime::kernel::Kernel;
+use skep_runtime::object::Code;
+use skep_runtime::verify::{Options, verify_program};
+use skep_stdlib::isa::asm;
+
+/// A value of the array, of 48 bytes, in r0, and a number of which nothing is known in r6.
+const VALUE: &str = "
+    *(u32 *)(r10 - 4) = 0
+    r2 = r10
+    r2 += -4
+    r1 = map[idx:0]
+    call 1
+    if r0 == 0 goto out
+    r6 = *(u64 *)(r0 + 0)
+";
+
+/// A byte of that value at r6.
+const STORE: &str = "
+    r0 += r6
+    *(u8 *)(r0 + 0) = 0
+out:
+    r0 = 0
+    exit
+";
+
+/// What it is about, whether it starts with [`VALUE`] and ends with [`STORE`], the instructions, whether
+/// they are safe.
+type Case = (&'static str, bool, &'static str, bool);
+
+const CASES: &[Case] = &[
+    ("CVE-2020-8835: a comparison of 32 bits bounds no more than those", true, "if w6 > 8 goto out", false),
+    ("a comparison of 32 bits, of a number of 32 bits", true, "w6 = w6; if w6 > 8 goto out", true),
+    (
+        "CVE-2020-27194: an OR keeps no bounds of 64 bits for 32",
+        true,
+        "if r6 == 0 goto out; r8 = 0x600000001 ll; if r6 > r8 goto out; r6 |= 0; w6 = w6; r6 -= 1; r6 &= 64",
+        false,
+    ),
+    (
+        "CVE-2021-3490: an AND of 32 bits says nothing of the others",
+        true,
+        "r7 = 0x100000002 ll; r6 &= r7; r6 >>= 32; r6 *= 64",
+        false,
+    ),
+    ("the same with a factor that fits", true, "r7 = 0x100000002 ll; r6 &= r7; r6 >>= 32; r6 *= 40", true),
+    (
+        "CVE-2021-31440: a lower bound of 64 bits is none of 32",
+        true,
+        "if r6 < 1 goto out; w6 = w6; if w6 > 1 goto out; r6 -= 1; r6 &= 64",
+        false,
+    ),
+    ("CVE-2017-16995: a move of 32 bits does not extend the sign", true, "w6 = -1; if r6 != -1 goto +0", false),
+    ("CVE-2021-20268: a signed bound leaves the negative", true, "if r6 s> 8 goto out", false),
+    ("both bounds", true, "if r6 s> 8 goto out; if r6 s< 0 goto out", true),
+    ("a swap moves the bounds", true, "r6 &= 0x3f; r6 = be16 r6", false),
+    ("a negation turns them", true, "r6 &= 7; r6 = -r6", false),
+    ("an extension of the sign makes the large negative", true, "r6 &= 0xff; r6 = (s8)r6", false),
+    ("a shift by a number loses them", true, "r7 = r6; r7 &= 7; r6 &= 15; r6 <<= r7", false),
+    ("what a mask leaves is bounded", true, "r6 &= 15; r6 <<= 1", true),
+    (
+        "a bound on a copy is one on the original only while both are the same",
+        true,
+        "r7 = r6; r7 += 64; if r7 > 96 goto out",
+        false,
+    ),
+    (
+        "CVE-2023-2163: of two paths that meet, the value that matters is compared",
+        true,
+        "r8 = r6; r7 = 0; if r8 == 0 goto +1; r7 = 64; r9 = r7; r6 = r9",
+        false,
+    ),
+    (
+        "the same, the other path first",
+        true,
+        "r8 = r6; r7 = 64; if r8 == 0 goto +1; r7 = 0; *(u64 *)(r10 - 16) = r7; r6 = *(u64 *)(r10 - 16)",
+        false,
+    ),
+    (
+        "CVE-2022-23222: a pointer that may be null is not moved",
+        false,
+        "r1 = map[idx:1]; r2 = 8; r3 = 0; call 131; r1 = r0; r1 += 1
+         if r0 != 0 goto out; *(u8 *)(r1 + 0) = 0; out: r0 = 0; exit",
+        false,
+    ),
+    (
+        "CVE-2021-4204: a record is given back as it was given",
+        false,
+        "r1 = map[idx:1]; r2 = 8; r3 = 0; call 131; if r0 == 0 goto out; r0 += 8; r1 = r0; r2 = 0; call 132
+         out: r0 = 0; exit",
+        false,
+    ),
+    (
+        "CVE-2023-52462: a pointer that is overwritten in part is none",
+        false,
+        "*(u64 *)(r10 - 8) = r1; *(u8 *)(r10 - 8) = 0; r2 = *(u64 *)(r10 - 8); r0 = *(u32 *)(r2 + 0); exit",
+        false,
+    ),
+    (
+        "CVE-2023-52452: no byte below the frame",
+        false,
+        "r6 = *(u32 *)(r1 + 0); r6 &= 7; r6 -= 516; r2 = r10; r2 += r6; *(u8 *)(r2 + 0) = 0; r0 = 0; exit",
+        false,
+    ),
+    (
+        "CVE-2023-39191: a dynamic pointer's slot is not written",
+        false,
+        "r1 = map[idx:1]; r2 = 8; r3 = 0; r4 = r10; r4 += -16; call 198; *(u64 *)(r10 - 16) = 0; r1 = r10
+         r1 += -16; r2 = 0; call 200; r0 = 0; exit",
+        false,
+    ),
+    (
+        "a record is given back once",
+        false,
+        "r1 = map[idx:1]; r2 = 8; r3 = 0; call 131; if r0 == 0 goto out; r6 = r0; r1 = r6; r2 = 0; call 132
+         r1 = r6; r2 = 0; call 132; out: r0 = 0; exit",
+        false,
+    ),
+    (
+        "a packet's end is no place to read",
+        false,
+        "r2 = *(u32 *)(r1 + 76); r3 = *(u32 *)(r1 + 80); if r2 > r3 goto out; r0 = *(u8 *)(r3 + 0); out: r0 = 0; exit",
+        false,
+    ),
+    (
+        "a number that may be negative is no proof of a packet's bytes",
+        false,
+        "r6 = *(u32 *)(r1 + 0); r2 = *(u32 *)(r1 + 76); r3 = *(u32 *)(r1 + 80); r6 &= 15; r6 -= 8; r2 += r6; r4 = r2
+         r4 += 8; if r4 > r3 goto out; r0 = *(u8 *)(r2 + 0); out: r0 = 0; exit",
+        false,
+    ),
+    (
+        "past the end nothing of the register is proven",
+        false,
+        "r2 = *(u32 *)(r1 + 76); r3 = *(u32 *)(r1 + 80); r0 = r2; r0 += 8; if r3 >= r0 goto +2; r0 = 1; exit
+         if r2 > r3 goto +1; r0 = *(u8 *)(r2 + 0); r0 = *(u8 *)(r2 + 0); r0 = 0; exit",
+        false,
+    ),
+    (
+        "a function returns no address of its caller's stack",
+        false,
+        "*(u64 *)(r10 - 8) = 0; r1 = r10; r1 += -8; call pc+1; exit; r6 = r1; r0 = r6; exit",
+        false,
+    ),
+    (
+        "a tail call leaves the function with any result",
+        false,
+        "call pc+6; r6 = r0; r2 = r10; r2 += r6; *(u8 *)(r2 - 16) = 0; r0 = 0; exit
+         r2 = map[idx:2]; r3 = 0; call 12; r0 = 8; exit",
+        false,
+    ),
+    ("a kernel function is known even where it is not reached", false, "r0 = 1; if r0 > 0 goto +1; call kfunc#7; exit", false),
+];
+
+/// Cases that this kernel accepts although it must not.
+const OPEN_IN_KERNELS: &[&str] = &["a tail call leaves the function with any result"];
+
+#[test]
+fn none_is_open() {
+    let mut wrong = Vec::new();
+    for (about, framed, text, safe) in CASES {
+        let text = if *framed { format!("{VALUE}{text}\n{STORE}") } else { (*text).to_owned() };
+        let insns = match asm::assemble(&text) {
+            Ok(insns) => insns,
+            Err(error) => {
+                wrong.push(format!("{about}: {error}\n{text}"));
+                continue;
+            }
+        };
+        let maps = ["map_array_48b", "map_ringbuf", "prog1"];
+        let image = cases::image("tc", Code::new(insns), &maps);
+        let ours = verify_program(&image, 0, &Options::default()).0;
+        if ours.is_ok() != *safe {
+            wrong
+                .push(format!("{about}: {:?}", ours.map_err(|report| (report.slot, report.cause.message()))));
+        }
+        if common::have(&[Need::Kernel]) && !OPEN_IN_KERNELS.contains(about) {
+            let theirs = Kernel::load(&image).map(|_| ());
+            if theirs.is_ok() != *safe {
+                wrong.push(format!("{about}: the kernel: {theirs:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

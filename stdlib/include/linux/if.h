@@ -3,7 +3,7 @@
 #define _LINUX_IF_H
 
 #include <linux/types.h>
-#include <linux/socket.h>
+#include <sys/socket.h>
 
 #define IFNAMSIZ 16
 #define IFALIASZ 256

@@ -2,14 +2,13 @@
 #ifndef __SKEP_NETINET_IN_H
 #define __SKEP_NETINET_IN_H
 
-#include <stdint.h>
 #include <sys/socket.h>
 #include <linux/in.h>
 #include <linux/in6.h>
 #include <asm/byteorder.h>
 
-typedef uint16_t in_port_t;
-typedef uint32_t in_addr_t;
+typedef unsigned short in_port_t;
+typedef unsigned int in_addr_t;
 
 #define htons(x) __cpu_to_be16(x)
 #define ntohs(x) __be16_to_cpu(x)

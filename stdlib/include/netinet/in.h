@@ -10,6 +10,10 @@
 typedef unsigned short in_port_t;
 typedef unsigned int in_addr_t;
 
+#define SOL_IP 0
+#define SOL_IPV6 41
+#define SOL_ICMPV6 58
+
 #define htons(x) __cpu_to_be16(x)
 #define ntohs(x) __be16_to_cpu(x)
 #define htonl(x) __cpu_to_be32(x)

@@ -111,12 +111,9 @@ struct sockaddr {
 #define PF_MCTP AF_MCTP
 #define PF_MAX AF_MAX
 
-#define SOL_IP 0
 #define SOL_ICMP 1
 #define SOL_TCP 6
 #define SOL_UDP 17
-#define SOL_IPV6 41
-#define SOL_ICMPV6 58
 #define SOL_RAW 255
 #define SOL_PACKET 263
 #define SOL_NETLINK 270

@@ -77,6 +77,9 @@ fn main() {
     }
     print_table(&times);
     print_goals(&times);
+    if chosen.is_empty() {
+        print_latency(&workloads, &scratch);
+    }
     let _ = std::fs::remove_dir_all(scratch);
 }
 
@@ -234,6 +237,36 @@ int main(int argc, char **argv)
 	return 0;
 }
 ";
+
+/// How long translation takes: what a machine with compiled code costs beyond one without.
+fn print_latency(workloads: &Path, scratch: &Path) {
+    let object = scratch.join("big.o");
+    let source = workloads.join("big.c");
+    clang(&["-target", "bpf", "-mcpu=v3", "-DTARGET_XDP", "-c"], &source, &object);
+    let image = Object::parse(&std::fs::read(&object).expect("an object"))
+        .and_then(|object| object.link(&LinkOptions::default()))
+        .expect("an object that links");
+    let insns: u32 = image.programs.iter().map(|program| program.code.len()).sum();
+    let verified = verify::verify(image, &verify::Options::default()).expect("a safe program");
+    let best = |make: fn(Verified, Box<Deterministic>) -> Vm| {
+        let time = |_| {
+            let (verified, host) = (verified.clone(), Box::new(Deterministic::default()));
+            let before = now();
+            let vm = make(verified, host);
+            let time = now() - before;
+            drop(vm);
+            time
+        };
+        (0..200).map(time).fold(f64::INFINITY, f64::min)
+    };
+    let plain = best(|verified, host| Vm::plain(verified, host).expect("a machine"));
+    let per_thousand = |time: f64| (time - plain).max(0.0) / f64::from(insns);
+    let jit = per_thousand(best(|verified, host| Vm::compiled(verified, host).expect("a machine")));
+    let fast = per_thousand(best(|verified, host| Vm::new(verified, host).expect("a machine")));
+    let verdict = if jit <= 20.0 { "reached" } else { "missed" };
+    report(&format!("translation of 1000 instructions: {jit:.1} us, goal 20 {verdict} (then 10)"));
+    report(&format!("preparing 1000 for the interpreter: {fast:.1} us"));
+}
 
 /// Time of a program without that of the empty one.
 fn net(times: &BTreeMap<(String, &'static str), f64>, name: &str, engine: &'static str) -> Option<f64> {

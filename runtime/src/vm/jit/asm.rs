@@ -180,6 +180,11 @@ impl Assembled {
 }
 
 impl Asm {
+    /// With room for the code of so many BPF instructions.
+    pub fn for_insns(count: usize) -> Asm {
+        Asm { bytes: Vec::with_capacity(count * 8), labels: Vec::with_capacity(count), ..Asm::default() }
+    }
+
     /// A new label.
     pub fn label(&mut self) -> Label {
         self.labels.push(UNBOUND);

@@ -130,7 +130,8 @@ struct Translator<'a> {
 
 /// Translates all programs of an image.
 pub fn translate(source: &Source<'_>) -> Translation {
-    let mut asm = Asm::default();
+    let insns = source.image.programs.iter().map(|program| program.code.len() as usize).sum();
+    let mut asm = Asm::for_insns(insns);
     let stubs = Stubs {
         helper: asm.label(),
         keeping: asm.label(),
@@ -221,8 +222,8 @@ impl Translator<'_> {
         let mut next = start;
         while let Some(insn) = program.code.at(next).filter(|_| next < end) {
             let slot = next;
-            self.bind_slot(slot);
             if slot == start || self.flows[self.index].is_leader[slot as usize] {
+                self.bind_slot(slot);
                 (self.narrow, self.map) = (0, None);
             }
             if let Some(after) = self.fused(program, slot) {

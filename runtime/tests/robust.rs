@@ -249,3 +249,20 @@ fn eight_threads_at_once() {
         });
     }
 }
+
+/// Straight code that is longer than any stack could take a frame of it for each instruction.
+#[test]
+fn long_straight_code() {
+    let Some(bytes) = seed("drop_icmp.bpf.c") else { return };
+    let mut image = common::link(&bytes);
+    for first in 0..2 {
+        let add = |dst| Insn::Alu { width: Width::W64, op: AluOp::Add, dst, src: Operand::Imm(1) };
+        let zero = |dst| Insn::Mov { width: Width::W64, dst, src: Operand::Imm(0) };
+        let mut insns = vec![zero(Reg::R0); 1 + first];
+        insns.extend(std::iter::repeat_n(add(Reg::R0), 100_000));
+        insns.push(Insn::Exit);
+        image.programs[0].code = Code::new(insns);
+        let input = Input { data: vec![0; 64], ..Input::default() };
+        assert_eq!(common::vm(image.clone()).run(0, &input).unwrap().result, Ok(100_000));
+    }
+}

@@ -100,7 +100,7 @@ impl Dynptr {
         }
         let offset = u64::from(self.offset) + offset;
         match cx.env.packet.filter(|_| self.is_packet()) {
-            None => Ok(self.data + offset),
+            None => Ok(self.data.wrapping_add(offset)),
             Some(packet) if packet.data + offset + len <= packet.end => Ok(packet.data + offset),
             // It was cut since.
             Some(_) => Err(Errno::EINVAL),
@@ -189,7 +189,7 @@ fn adjust(cx: &mut Cx<'_>, [dynptr, start, end, ..]: [u64; 5]) -> Result<u64, St
         return Ok(Errno::ERANGE.code());
     }
     let word = old.word & (READ_ONLY | KIND) | (end - start);
-    Dynptr { word, offset: old.offset + start, ..old }.put(cx, dynptr)?;
+    Dynptr { word, offset: old.offset.wrapping_add(start), ..old }.put(cx, dynptr)?;
     Ok(0)
 }
 

@@ -139,13 +139,14 @@ fn packet(cx: &Cx<'_>, helper: &'static str) -> Result<Packet, Stop> {
 /// the place moves.
 fn resize(cx: &mut Cx<'_>, packet: Packet, at: u64, len: i64) -> Result<u64, Stop> {
     let size = packet.end - packet.data;
-    let data = packet.data.wrapping_add_signed(-len);
-    if at > size || len.unsigned_abs() > size || (len < 0 && at + len.unsigned_abs() > size) {
+    let shrinks = u64::try_from(-len).unwrap_or(0);
+    if at.checked_add(shrinks).is_none_or(|end| end > size) {
         return Ok(Errno::EINVAL.code());
     }
-    if data < packet.buffer {
+    if u64::try_from(len).is_ok_and(|grows| grows > packet.data - packet.buffer) {
         return Ok(Errno::ENOMEM.code());
     }
+    let data = packet.data.wrapping_add_signed(-len);
     let front = cx.bytes(packet.data, at)?;
     cx.set_packet(Packet { data, meta: data, ..packet });
     cx.write(data, &front)?;

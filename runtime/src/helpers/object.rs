@@ -95,13 +95,13 @@ impl Link {
     }
 
     fn get(self, cx: &Cx<'_>, at: u64) -> Result<u64, Stop> {
-        let address = at + self.offset();
+        let address = at.wrapping_add(self.offset());
         let word = cx.env.memory.load(address).map(u64::from_le_bytes);
         word.ok_or(Stop::Fault(FaultKind::Access { address, size: 8, write: false }))
     }
 
     fn set(self, cx: &mut Cx<'_>, at: u64, value: u64) -> Result<(), Stop> {
-        cx.write(at + self.offset(), &value.to_le_bytes())
+        cx.write(at.wrapping_add(self.offset()), &value.to_le_bytes())
     }
 }
 

@@ -233,14 +233,14 @@ impl Memory {
     #[inline]
     pub fn load<const N: usize>(&self, address: u64) -> Option<[u8; N]> {
         let at = self.locate(address, N as u64, false)?;
-        self.bytes.get(at..at + N)?.try_into().ok()
+        self.bytes.get(at..)?.first_chunk().copied()
     }
 
     /// Stores `N` bytes.
     #[inline]
     pub fn store<const N: usize>(&mut self, address: u64, value: [u8; N]) -> Option<()> {
         let at = self.locate(address, N as u64, true)?;
-        self.bytes.get_mut(at..at + N)?.copy_from_slice(&value);
+        *self.bytes.get_mut(at..)?.first_chunk_mut()? = value;
         Some(())
     }
 

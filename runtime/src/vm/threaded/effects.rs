@@ -119,18 +119,19 @@ impl<A: Access, const SWAP: bool, const BITS: u8> Effect<A> for Swap<SWAP, BITS>
 /// A load of `N` bytes.
 pub(super) struct Load<const N: usize, const SIGNED: bool>;
 
-/// Bytes as a number, the least significant first.
+/// Bytes as a number, the least significant first. Whole arrays are moved here and in [`store`]: copying
+/// slices would be a call, and no call but the last may remain in these functions.
 #[inline(always)]
-fn number<const N: usize>(bytes: [u8; N]) -> u64 {
+fn number<const N: usize>(bytes: [u8; N]) -> Option<u64> {
     let mut wide = [0; 8];
-    wide[..N].copy_from_slice(&bytes);
-    u64::from_le_bytes(wide)
+    *wide.first_chunk_mut()? = bytes;
+    Some(u64::from_le_bytes(wide))
 }
 
 impl<A: Access, const N: usize, const SIGNED: bool> Effect<A> for Load<N, SIGNED> {
     #[inline(always)]
     fn run(op: &Op<A>, regs: &mut Regs, bytes: &mut A::Bytes<'_>) -> Option<()> {
-        let raw = number(A::load::<N>(bytes, src(op, regs).wrapping_add(op.value))?);
+        let raw = number(A::load::<N>(bytes, src(op, regs).wrapping_add(op.value))?)?;
         let value = if SIGNED { alu::sign_extend(Width::W64, (N * 8) as u8, raw) } else { raw };
         set(op, regs, value);
         Some(())
@@ -142,9 +143,7 @@ pub(super) struct Store<const N: usize>;
 
 #[inline(always)]
 fn store<const N: usize, A: Access>(bytes: &mut A::Bytes<'_>, address: u64, value: u64) -> Option<()> {
-    let mut narrow = [0; N];
-    narrow.copy_from_slice(&value.to_le_bytes()[..N]);
-    A::store(bytes, address, narrow)
+    A::store(bytes, address, *value.to_le_bytes().first_chunk::<N>()?)
 }
 
 impl<A: Access, const N: usize> Effect<A> for Store<N> {

@@ -34,7 +34,8 @@ pub(crate) fn read(cx: &mut Session<'_>, main: &str) -> (hir::Module, Vec<Dep>) 
         let silent = silent(cx);
         let whole = !program.is_partial();
         if !whole && !missing.is_empty() {
-            let diags = std::mem::replace(&mut cx.diags, said.clone());
+            let diags = cx.diags.clone();
+            cx.diags.rewind(&said);
             if program.want_tags(cx, missing) {
                 continue;
             }
@@ -46,7 +47,7 @@ pub(crate) fn read(cx: &mut Session<'_>, main: &str) -> (hir::Module, Vec<Dep>) 
         break;
     }
     // There is something to say, or no end in sight.
-    cx.diags = said;
+    cx.diags.rewind(&said);
     program.want_all(cx);
     let unit = parse::unit(cx, &program.tokens());
     (sema::analyze(&unit, cx), program.deps().to_vec())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::rc::Rc;
 
 use clap::ValueEnum;
 use skep_compiler::{Compiled, Options, compile};
@@ -10,6 +11,7 @@ use skep_syntax::Session;
 use skep_syntax::codes;
 use skep_syntax::diag::{Severity, Style};
 use skep_syntax::pp::{self, MacroOption, OptLevel};
+use skep_syntax::warnings::Policy;
 
 use crate::error::{Error, Result};
 use crate::io::{EMBEDDED, Io, STDIN};
@@ -41,6 +43,9 @@ pub struct CompileArgs {
     /// Byte order of the target
     #[arg(long, value_enum, default_value_t = Endian::Little)]
     pub endian: Endian,
+    /// Warnings by clang's names: `all`, `extra`, `shadow`, `no-NAME`, `error`, `error=NAME`
+    #[arg(short = 'W', value_name = "NAME")]
+    pub warnings: Vec<String>,
     /// Verify the compiler's own work after every pass
     #[arg(long, hide_short_help = true)]
     pub check_ir: bool,
@@ -92,6 +97,17 @@ impl CompileArgs {
         }
         options.system_dirs.push(EMBEDDED.into());
         options
+    }
+
+    /// A session for one file.
+    pub fn session<'a>(&self, files: &'a dyn pp::Files) -> Result<Session<'a>> {
+        let mut session = Session::new(files, self.pp_options());
+        let policy = Policy::new(&self.warnings, false);
+        if let Some((_, complaint)) = policy.complaints.first() {
+            return Err(Error::usage(complaint));
+        }
+        session.diags.set_policy(Rc::new(policy));
+        Ok(session)
     }
 
     /// What the back end is told.

@@ -8,8 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{Done, SKEP, Scratch};
 use skep_test_tools::{self as tools, Need};
 
-const WARNED: &str = include_str!("warned.c");
-
 const FILES: &[(&str, &[u8])] = &[
     ("ok.c", b"int f(int x) { return x; }\n"),
     ("two.c", b"int g(int x) { return x; }\n"),
@@ -27,7 +25,7 @@ const FILES: &[(&str, &[u8])] = &[
     ("made.c", b"#include \"made.h\"\n#include <also/made.h>\nint x;\n"),
     ("inc/b c.h", b"#include \"a.h\"\n"),
     ("broken.c", b"#include \"inc/a.h\"\nint f(void) { return nothing; }\n"),
-    ("warned.c", WARNED.as_bytes()),
+    ("warned.c", include_bytes!("warnings/levels.c")),
     ("args.txt", b"-c 'ok.c'\n-o \"resp.o\" -DX='a b' @more.txt"),
     ("more.txt", b"-O2 -g"),
     ("sub/keep", b""),
@@ -173,119 +171,6 @@ fn files_dependencies_and_exit_codes_are_clangs() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Severity by line.
-fn severities(text: &str) -> BTreeSet<(usize, &'static str)> {
-    let mut found = BTreeSet::new();
-    for line in text.lines() {
-        let Some(rest) = line.strip_prefix("warned.c:") else { continue };
-        let Some(number) = rest.split(':').next().and_then(|number| number.parse().ok()) else { continue };
-        for word in ["warning", "error"] {
-            if rest.contains(&format!(": {word}")) {
-                found.insert((number, word));
-            }
-        }
-    }
-    found
-}
-
-#[test]
-fn warnings_are_as_severe_as_clangs() {
-    if !tools::have(&[Need::Clang]) {
-        return;
-    }
-    let options = [
-        "",
-        "-w",
-        "-Werror",
-        "-Wall -Wextra",
-        "-Weverything",
-        "-Wno-everything",
-        "-Wno-everything -Wswitch",
-        "-Wno-return-type -Wall",
-        "-Wall -Wno-return-type",
-        "-Werror=return-type -Wreturn-type",
-        "-Werror -Wno-error=return-type",
-        "-Werror -Wno-error",
-        "-Wno-incompatible-pointer-types",
-        "-Wno-incompatible-pointer-types-discards-qualifiers",
-        "-Werror=incompatible-pointer-types",
-        "-Wno-pointer-sign -Wno-compare-distinct-pointer-types",
-        "-Wno-int-conversion",
-        "-Wno-error=int-conversion",
-        "-Wno-shift-count-negative",
-        "-Wno-shift-count-overflow -Wno-division-by-zero",
-        "-Wno-#warnings",
-        "-Wno-macro-redefined",
-        "-Wno-builtin-macro-redefined -Wno-extra-tokens",
-        "-Wno-unknown-escape-sequence -Wno-excess-initializers",
-        "-Wno-unknown-attributes -Wno-include-next-outside-header",
-        "-Werror -Wno-error=switch -Wno-ignored-pragmas",
-        "-pedantic",
-        "-pedantic-errors -Wno-pedantic -Wno-gnu-include-next -Wno-gnu-case-range",
-        "-Wdate-time",
-    ];
-    let place = Scratch::new(FILES);
-    let mut wrong = Vec::new();
-    for option in options {
-        let line = format!("{option} -fno-caret-diagnostics -fsyntax-only -ferror-limit=0 warned.c");
-        let (mine, expected) = (ours(&place, &line, ""), theirs(&place, &line, ""));
-        // Lines that only clang has something to say about are those of warnings that we do not have.
-        let all_mine =
-            severities(&ours(&place, "-Weverything -fno-caret-diagnostics -fsyntax-only warned.c", "").err);
-        let known: BTreeSet<usize> = all_mine.iter().map(|(line, _)| *line).collect();
-        let (mine, mut expected) = (severities(&mine.err), severities(&expected.err));
-        expected.retain(|(line, _)| known.contains(line));
-        if mine != expected {
-            let only =
-                |a: &BTreeSet<_>, b: &BTreeSet<_>| format!("{:?}", a.difference(b).collect::<Vec<_>>());
-            wrong.push(format!(
-                "`{option}`: only ours {}, only clang's {}",
-                only(&mine, &expected),
-                only(&expected, &mine)
-            ));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn the_names_of_warnings_are_clangs() {
-    if !tools::have(&[Need::Diagtool]) {
-        return;
-    }
-    let place = Scratch::new(&[]);
-    let tree = place.run(tools::DIAGTOOL, &["tree"], b"").out;
-    let mut members: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut above: Vec<String> = Vec::new();
-    for line in tree.lines() {
-        // Names are coloured by whether they are on.
-        let plain: String = line.split('\u{1b}').map(|part| part.trim_start_matches(is_colour)).collect();
-        let plain = plain.trim_end();
-        let Some(name) = plain.trim_start().strip_prefix("-W") else { continue };
-        above.truncate((plain.len() - plain.trim_start().len()) / 2);
-        members.entry(name.to_owned()).or_default();
-        if let Some(group) = above.last() {
-            members.entry(group.clone()).or_default().insert(name.to_owned());
-        }
-        above.push(name.to_owned());
-    }
-    let line = |(name, members): (&String, &BTreeSet<String>)| {
-        let words: Vec<&str> = std::iter::once(name).chain(members).map(String::as_str).collect();
-        words.join(" ") + "\n"
-    };
-    let text: String = members.iter().map(line).collect();
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/cc/warning_options.txt");
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(path, &text).expect("writable");
-    }
-    let known = std::fs::read_to_string(path).expect("readable");
-    assert!(known == text, "{path} is not what diagtool says; UPDATE=1 writes it");
-}
-
-fn is_colour(c: char) -> bool {
-    c == '[' || c == ';' || c == 'm' || c.is_ascii_digit()
-}
-
 #[test]
 fn probes_of_build_systems_find_what_they_look_for() {
     let place = Scratch::new(FILES);
@@ -308,6 +193,19 @@ fn probes_of_build_systems_find_what_they_look_for() {
         let mut expected = listed(&theirs(&place, &line.replace("-Iinc", ""), "").err);
         expected.retain(|directory| directory.trim() != builtin);
         assert_eq!(listed(&ours(&place, &line.replace("-Iinc", ""), "").err), expected);
+    }
+    // Without a target, they are those of the machine.
+    let plain = ["-v", "-E", "-"];
+    let mine = listed(&place.run(SKEP, &[&["cc"], plain.as_slice()].concat(), b"").err);
+    if tools::have(&[Need::Clang]) {
+        let mut expected = listed(&place.run(tools::CLANG, &plain, b"").err);
+        expected.retain(|directory| !directory.contains("/clang/"));
+        assert_eq!(mine, expected);
+        let other = ["-target", "aarch64-linux-gnu", "-v", "-E", "-"];
+        let done = place.run(SKEP, &[&["cc"], other.as_slice()].concat(), b"");
+        let mut expected = listed(&place.run(tools::CLANG, &other, b"").err);
+        expected.retain(|directory| !directory.contains("/clang/"));
+        assert_eq!((done.code, listed(&done.err)), (Some(0), expected));
     }
     let cpus = ours(&place, "-mcpu=help", "").err;
     assert!(cpus.contains("\n\tv4\n"), "{cpus}");

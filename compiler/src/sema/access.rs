@@ -452,6 +452,7 @@ impl Sema<'_, '_> {
             self.error(&codes::NOT_LVALUE, lvalue.span, "only an object has an address, this is a value");
             return self.error_expr(span);
         }
+        self.note_packed_address(lvalue.member, lvalue.ty, span);
         let place = self.place(lvalue);
         let e = self.address_of(place);
         Expr { span, ..e }

@@ -33,6 +33,8 @@ pub enum AttrKind {
     Error,
     Naked,
     Visibility,
+    Unused,
+    WantsUse,
     /// Means nothing for a BPF program, or only something for diagnostics we do not have.
     Ignored,
     /// Changes what the program means in a way that is not built.
@@ -98,7 +100,7 @@ const ROWS: &[(&str, AttrKind)] = &[
     ("leaf", AttrKind::Ignored),
     ("malloc", AttrKind::Ignored),
     ("may_alias", AttrKind::Ignored),
-    ("maybe_unused", AttrKind::Ignored),
+    ("maybe_unused", AttrKind::Unused),
     ("minsize", AttrKind::Ignored),
     ("no_builtin", AttrKind::Ignored),
     ("no_caller_saved_registers", AttrKind::Ignored),
@@ -112,7 +114,7 @@ const ROWS: &[(&str, AttrKind)] = &[
     ("noclone", AttrKind::Ignored),
     ("nocommon", AttrKind::Ignored),
     ("nodebug", AttrKind::Ignored),
-    ("nodiscard", AttrKind::Ignored),
+    ("nodiscard", AttrKind::WantsUse),
     ("noderef", AttrKind::Ignored),
     ("noescape", AttrKind::Ignored),
     ("noipa", AttrKind::Ignored),
@@ -136,9 +138,9 @@ const ROWS: &[(&str, AttrKind)] = &[
     ("transparent_union", AttrKind::Ignored),
     ("unavailable", AttrKind::Ignored),
     ("uninitialized", AttrKind::Ignored),
-    ("unused", AttrKind::Ignored),
+    ("unused", AttrKind::Unused),
     ("visibility_hidden", AttrKind::Ignored),
-    ("warn_unused_result", AttrKind::Ignored),
+    ("warn_unused_result", AttrKind::WantsUse),
     ("warning", AttrKind::Ignored),
 ];
 
@@ -164,6 +166,10 @@ pub struct Attrs {
     pub error: Option<Symbol>,
     pub naked: bool,
     pub hidden: bool,
+    /// It may be unused.
+    pub unused: bool,
+    /// Its result must be used.
+    pub wants_use: bool,
 }
 
 /// A machine mode of an integer.
@@ -272,6 +278,8 @@ impl Sema<'_, '_> {
                 Some(_) => self.bad_attr(id, "takes `default` or `hidden`"),
                 None => {}
             },
+            AttrKind::Unused => out.unused = true,
+            AttrKind::WantsUse => out.wants_use = true,
             AttrKind::Ignored => {}
             AttrKind::Unsupported => {
                 let what = format!("attribute `{}`", self.name(self.ast.attr(id).name));

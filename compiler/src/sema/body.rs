@@ -16,6 +16,7 @@ use crate::types::{IntKind, Type, TypeId};
 use super::cleanup::{CleanupId, Cleanups};
 use super::consteval::Constant;
 use super::scope::{Binding, Scopes};
+use super::usage::{PackedAddress, Use};
 use super::{Context, Sema};
 
 /// The function whose body is analysed.
@@ -32,6 +33,10 @@ pub struct FnState {
     pub cleanups: Cleanups,
     /// Values of constant scalar variables, for where C wants a constant.
     pub const_locals: HashMap<LocalId, Constant>,
+    /// By local.
+    pub uses: Vec<Use>,
+    /// Addresses of packed members that nothing has made harmless yet.
+    pub packed: Vec<PackedAddress>,
 }
 
 /// A loop or switch that `break` or `continue` leaves.
@@ -99,6 +104,8 @@ impl Sema<'_, '_> {
             labels: Labels { regions: vec![0], ..Labels::default() },
             cleanups: Cleanups::default(),
             const_locals: HashMap::new(),
+            uses: Vec::new(),
+            packed: Vec::new(),
         };
         let context = Context {
             scopes: Scopes::default(),
@@ -150,7 +157,9 @@ impl Sema<'_, '_> {
                 let message = format!("two parameters are named `{}`", self.name(name));
                 self.error(&codes::REDEFINED_NAME, declared.span, message);
             }
+            self.check_shadow(name, declared.span);
             self.ctx.scopes.bind(name, Binding::Local(local));
+            self.starts_unused(local, &declared.attrs);
         }
     }
 
@@ -158,6 +167,9 @@ impl Sema<'_, '_> {
         let falls_off = self.falls_through(&block);
         self.add_pads(&mut block, end);
         self.check_labels();
+        self.report_unused_locals(id);
+        self.report_packed_addresses();
+        self.report_unreachable(&block);
         let Some(mut f) = self.ctx.function.take() else { return };
         f.body.block = block;
         let function = &mut self.functions[id.index()];

@@ -49,6 +49,7 @@ impl Sema<'_, '_> {
             return;
         };
         self.queue_function(func);
+        self.mention(Binding::Func(func));
         if self.function_type(self.functions[func.index()].ty).is_none_or(|f| f.params.len() != 1) {
             let message =
                 format!("`{}` does not take one argument, the address of the variable", self.name(name));

@@ -90,7 +90,10 @@ impl Sema<'_, '_> {
 
     /// The value of an integer expression that must be constant; reports if it is not.
     pub(super) fn integer_constant(&mut self, id: ExprId, what: &str) -> Option<i128> {
+        // Whether a constant fits is decided by its value, not by the types of its parts.
+        let judges = std::mem::replace(&mut self.judges_conversions, false);
         let value = self.rvalue(id);
+        self.judges_conversions = judges;
         let span = self.ast.expr_span(id);
         if matches!(value.kind, ExprKind::Error) || self.is_error(value.ty) {
             return None;

@@ -222,6 +222,8 @@ impl Sema<'_, '_> {
     /// Both operands in their common arithmetic type.
     pub(super) fn usual_conversions(&mut self, a: Expr, b: Expr) -> (Expr, Expr, TypeId) {
         let ty = self.arithmetic_type(&a, &b);
+        self.check_narrowing(&a, ty);
+        self.check_narrowing(&b, ty);
         (self.convert(a, ty), self.convert(b, ty), ty)
     }
 
@@ -245,6 +247,7 @@ impl Sema<'_, '_> {
         if self.is_error(e.ty) || self.is_error(to) {
             return Expr { kind: ExprKind::Error, ty: to, span: e.span };
         }
+        self.forgive_packed_address(e.span, to);
         let (from_pointer, to_pointer) = (self.types.pointee(e.ty), self.types.pointee(to));
         match (from_pointer, to_pointer) {
             (_, Some(_)) if self.is_null(&e) => {}
@@ -256,7 +259,7 @@ impl Sema<'_, '_> {
             (None, Some(_)) if self.is_integer(e.ty) => {
                 self.int_conversion(&e, to, at, "an integer", "a pointer");
             }
-            _ if self.is_arithmetic(e.ty) && self.is_arithmetic(to) => {}
+            _ if self.is_arithmetic(e.ty) && self.is_arithmetic(to) => self.check_narrowing(&e, to),
             _ if self.same_record(e.ty, to) => {}
             _ => {
                 return self.mismatch(&e, to, at);
@@ -281,9 +284,6 @@ impl Sema<'_, '_> {
     }
 
     fn int_conversion(&mut self, e: &Expr, to: TypeId, at: Use, from: &str, into: &str) {
-        if self.ctx.lenient {
-            return;
-        }
         let message = format!("{} is {} {}", self.shown(e.ty), at.words(), self.shown(to));
         let diag = Diag::new(&codes::INT_CONVERSION, e.span, message);
         self.report(diag.with_help(format!("{from} becomes {into} only by a cast")));

@@ -226,7 +226,8 @@ impl Sema<'_, '_> {
         self.complete(root);
         let wide = matches!(kind, CoreKind::TypeIdLocal | CoreKind::TypeIdTarget);
         let core = self.core_reloc(CoreReloc { kind, root, access: "0".into(), local, member: None, wide });
-        Expr { kind: ExprKind::Core(core), ty: TypeId::int(IntKind::UInt), span }
+        let ty = TypeId::int(if wide { IntKind::ULong } else { IntKind::UInt });
+        Expr { kind: ExprKind::Core(core), ty, span }
     }
 
     /// A question about the constant number `index` of an enum.

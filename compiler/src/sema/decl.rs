@@ -373,6 +373,10 @@ impl Sema<'_, '_> {
         }
         function.naked |= attrs.naked;
         function.used |= attrs.used;
+        let info = &mut self.func_info[id.index()];
+        info.excused |= attrs.unused;
+        info.wants_use |= attrs.wants_use;
+        let function = &mut self.functions[id.index()];
         function.noreturn |= attrs.noreturn || storage.has(Storage::NORETURN);
         function.error = attrs.error.or(function.error);
         for &tag in &attrs.decl_tags {
@@ -497,6 +501,7 @@ impl Sema<'_, '_> {
         let defines = declaration.init.is_some() || !declaration.storage.has(Storage::EXTERN);
         let twice = declaration.init.is_some()
             && (self.global_info[id.index()].init.is_some() || self.globals[id.index()].init.is_some());
+        self.excuse_global(id, attrs);
         let global = &mut self.globals[id.index()];
         global.hidden |= attrs.hidden;
         global.used |= attrs.used;

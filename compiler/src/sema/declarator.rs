@@ -244,4 +244,6 @@ fn merge(all: &mut Attrs, own: Attrs) {
     all.noreturn |= own.noreturn;
     all.naked |= own.naked;
     all.hidden |= own.hidden;
+    all.unused |= own.unused;
+    all.wants_use |= own.wants_use;
 }

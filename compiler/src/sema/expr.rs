@@ -137,6 +137,7 @@ impl Sema<'_, '_> {
     }
 
     fn bound_operand(&mut self, name: Symbol, binding: Binding, span: Span) -> Operand {
+        self.mention(binding);
         match binding {
             Binding::Local(id) => {
                 let ty = self.local_type(id);

@@ -51,6 +51,11 @@ impl Sema<'_, '_> {
             let declared = self.declared(&specified, item.declarator);
             let Some(ident) = declared.ident else { continue };
             self.check_rebinding(ident.sym, &declared, specified.storage);
+            if !specified.storage.intersects(Storage::TYPEDEF.with(Storage::EXTERN))
+                && self.ctx.scopes.name_here(ident.sym).is_none()
+            {
+                self.check_shadow(ident.sym, declared.span);
+            }
             let is_function = matches!(self.types.shape(declared.ty), Type::Function(_));
             if specified.storage.has(Storage::TYPEDEF) {
                 let ty = self.new_typedef(ident.sym, declared);
@@ -121,6 +126,7 @@ impl Sema<'_, '_> {
         let text = if taken == 0 { text } else { format!("{text}.{taken}") };
         let Declared { ty, attrs, span, .. } = declared;
         let id = self.push_global(text, Some(name), ty, Linkage::Static, span);
+        self.excuse_global(id, &attrs);
         self.ctx.scopes.bind(name, Binding::Global(id));
         let global = &mut self.globals[id.index()];
         global.section = attrs.section;
@@ -150,6 +156,7 @@ impl Sema<'_, '_> {
         let align = layout.map_or(1, |layout| layout.align).max(attrs.aligned.unwrap_or(1));
         let Some(local) = self.push_local(Some(name), ty, align, span) else { return };
         self.ctx.scopes.bind(name, Binding::Local(local));
+        self.starts_unused(local, &attrs);
         out.push(Stmt { kind: StmtKind::Declare(local), span });
         if let Some(init) = item.init {
             ty = self.init_local(local, ty, init, span, out);
@@ -198,6 +205,7 @@ impl Sema<'_, '_> {
         let align = self.layout_of(ty).map_or(1, |layout| layout.align);
         let Some(local) = self.push_local(Some(ident.sym), declared.ty, align, ident.span()) else { return };
         self.ctx.scopes.bind(ident.sym, Binding::Local(local));
+        self.starts_unused(local, &declared.attrs);
         out.push(Stmt { kind: StmtKind::Declare(local), span: ident.span() });
         let place = self.local_place(local, ident.span());
         out.push(self.assign_stmt(place, value));

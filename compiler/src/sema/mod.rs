@@ -20,6 +20,7 @@
 //! | `consteval` | constants |
 //! | `init` | initialisers |
 //! | `body`, `stmt`, `locals`, `asm`, `cleanup` | function bodies |
+//! | `usage`, `narrowing` | what is unused, what loses bits or signs |
 //! | `complete` | types that BTF will describe are completed |
 
 mod access;
@@ -40,6 +41,7 @@ mod expr;
 mod init;
 mod layout;
 mod locals;
+mod narrowing;
 mod operators;
 mod records;
 mod report;
@@ -49,6 +51,7 @@ mod static_init;
 mod stmt;
 mod suggest;
 mod typename;
+mod usage;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -79,6 +82,7 @@ pub fn analyze_partial(unit: &Unit, cx: &mut Session<'_>) -> (hir::Module, BTree
     let mut sema = Sema::new(unit, cx);
     sema.declare_unit();
     sema.finish_work();
+    sema.report_unused_statics();
     sema.complete_described_types();
     let module = hir::Module {
         types: sema.types,
@@ -102,8 +106,6 @@ struct Context {
     unevaluated: bool,
     /// Inside an operand that is evaluated at no time (the right side of `0 && ...`).
     unreached: bool,
-    /// A pragma allows to mix integers and pointers.
-    lenient: bool,
     /// The function whose body is analysed.
     function: Option<Box<FnState>>,
 }
@@ -115,6 +117,12 @@ struct FuncInfo {
     definition: Option<(DeclId, u32)>,
     /// Its body is analysed or waits for it.
     queued: bool,
+    /// Something names it.
+    mentioned: bool,
+    /// It says of itself that it may be unused.
+    excused: bool,
+    /// `warn_unused_result`
+    wants_use: bool,
 }
 
 /// What sema knows about a variable beyond its HIR.
@@ -122,6 +130,10 @@ struct FuncInfo {
 struct GlobalInfo {
     /// The initialiser that is still to be analysed, and the names it sees.
     init: Option<(InitId, u32)>,
+    /// Something names it.
+    mentioned: bool,
+    /// It says of itself that it may be unused.
+    excused: bool,
 }
 
 /// Where the body of a record or enum is and how far its analysis is.
@@ -178,6 +190,8 @@ struct Sema<'a, 's> {
     depth: u32,
     /// How many names were compared for suggestions so far, to bound the time errors take.
     suggestions: u32,
+    /// Somebody wants to know about implicit conversions of integers.
+    judges_conversions: bool,
 }
 
 impl<'a, 's> Sema<'a, 's> {
@@ -208,6 +222,7 @@ impl<'a, 's> Sema<'a, 's> {
             ctx: Context { limit: u32::MAX, ..Context::default() },
             depth: 0,
             suggestions: 0,
+            judges_conversions: narrowing::CODES.iter().any(|code| cx.diags.may_say(code)),
             cx,
         }
     }

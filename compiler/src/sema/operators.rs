@@ -210,11 +210,13 @@ impl Sema<'_, '_> {
         span: Span,
     ) -> Expr {
         if self.is_arithmetic(left.ty) && self.is_arithmetic(right.ty) {
-            let (left, right, _) = self.usual_conversions(left, right);
+            self.check_signs(compare, &left, &right, at);
+            let ty = self.arithmetic_type(&left, &right);
+            let (left, right) = (self.convert(left, ty), self.convert(right, ty));
             return self.compare_expr(compare, left, right, span);
         }
         let (left, right) = match (self.is_pointer(left.ty), self.is_pointer(right.ty)) {
-            (true, true) => self.pointers_compared(left, right, at),
+            (true, true) => self.pointers_compared(compare, left, right, at),
             (true, false) if self.is_integer(right.ty) => {
                 let ty = left.ty;
                 self.compared_with_integer(&right, at);
@@ -230,12 +232,13 @@ impl Sema<'_, '_> {
         self.compare_expr(compare, left, right, span)
     }
 
-    fn pointers_compared(&mut self, left: Expr, right: Expr, at: Span) -> (Expr, Expr) {
+    fn pointers_compared(&mut self, op: CompareOp, left: Expr, right: Expr, at: Span) -> (Expr, Expr) {
         let (a, b) = (self.types.pointee(left.ty), self.types.pointee(right.ty));
         if let (Some(a), Some(b)) = (a, b) {
+            // Any pointer may equal a `void *`, but that one comes before the other says nothing.
+            let is_equality = matches!(op, CompareOp::Eq | CompareOp::Ne);
             let fine = self.compatible_unqualified(a, b)
-                || self.is_void(a)
-                || self.is_void(b)
+                || (is_equality && (self.is_void(a) || self.is_void(b)))
                 || self.is_null(&left)
                 || self.is_null(&right);
             if !fine {
@@ -371,6 +374,7 @@ impl Sema<'_, '_> {
             (self.convert(value, left.ty), left.ty)
         } else {
             let compute = self.arithmetic_type(&current, &value);
+            self.check_narrowing(&value, compute);
             (self.convert(value, compute), compute)
         };
         let kind = ExprKind::Update { place, op, value: Box::new(value), compute, post };
@@ -520,6 +524,7 @@ impl Sema<'_, '_> {
             self.error(&codes::CAST, span, message);
             return Expr { ty: self.types.unqualified(to), ..self.error_expr(span) };
         }
+        self.forgive_packed_address(e.span, to);
         let mut e = self.convert(e, to);
         if let ExprKind::Load(Place {
             kind: PlaceKind::BitField { .. } | PlaceKind::CoreBitField { .. },

@@ -15,13 +15,6 @@ use super::convert::Use;
 impl Sema<'_, '_> {
     /// Analyses a statement and appends what it becomes.
     pub(super) fn stmt(&mut self, id: StmtId, out: &mut Vec<Stmt>) {
-        let outer = self.ctx.lenient;
-        self.ctx.lenient |= self.unit.is_lenient(id);
-        self.stmt_kind(id, out);
-        self.ctx.lenient = outer;
-    }
-
-    fn stmt_kind(&mut self, id: StmtId, out: &mut Vec<Stmt>) {
         let span = self.ast.stmt_span(id);
         match self.ast.stmt(id) {
             Ast::Error | Ast::Empty | Ast::Attrs(_) => {}
@@ -32,6 +25,8 @@ impl Sema<'_, '_> {
             Ast::Decl(decl) => self.local_decl(decl, out),
             Ast::Expr(expr) => {
                 let e = self.discarded(expr);
+                self.only_sets(expr);
+                self.check_discarded(expr, &e);
                 out.push(Stmt { kind: StmtKind::Expr(e), span });
             }
             Ast::If { cond, then, other } => {
@@ -67,7 +62,12 @@ impl Sema<'_, '_> {
                         s.stmt(init, out);
                     }
                     let cond = cond.map(|cond| s.truth(cond));
-                    let step = step.map(|step| s.discarded(step));
+                    let step = step.map(|step| {
+                        let e = s.discarded(step);
+                        s.only_sets(step);
+                        s.check_discarded(step, &e);
+                        e
+                    });
                     let body = s.loop_body(body);
                     let unroll = s.unroll(id);
                     s.push_loop(Loop { cond, test_last: false, step, body, unroll }, span, out);

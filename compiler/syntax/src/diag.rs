@@ -8,10 +8,12 @@ mod excerpt;
 
 use crate::intern::Interner;
 use crate::source::{Loc, SourceMap, Span};
+use crate::warnings::{Level, Policy, Regions};
 use codespan_reporting::diagnostic as cs;
 use codespan_reporting::term::{self, termcolor};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use excerpt::Excerpt;
 
@@ -112,21 +114,13 @@ impl Diag {
     }
 }
 
-/// What the user wants a kind of diagnostic to be.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Level {
-    /// How bad; `None` drops it.
-    pub severity: Option<Severity>,
-    /// Follows the message: the option that decides, as in `[-Wname]`. May be empty.
-    pub remark: String,
-}
-
 /// Collects what the stages report.
 #[derive(Clone, Debug)]
 pub struct Diagnostics {
     list: Vec<Diag>,
-    /// By code; what is absent is as its row says.
-    levels: BTreeMap<&'static str, Level>,
+    policy: Rc<Policy>,
+    /// What pragmas change about it, and where.
+    pub regions: Regions,
     seen: BTreeSet<(&'static str, Span, String)>,
     errors: usize,
     limit: usize,
@@ -141,22 +135,39 @@ impl Default for Diagnostics {
 impl Diagnostics {
     /// A sink that keeps at most `limit` errors (0: no limit).
     pub fn new(limit: usize) -> Diagnostics {
-        Diagnostics { list: Vec::new(), levels: BTreeMap::new(), seen: BTreeSet::new(), errors: 0, limit }
+        Diagnostics {
+            list: Vec::new(),
+            policy: Rc::default(),
+            regions: Regions::default(),
+            seen: BTreeSet::new(),
+            errors: 0,
+            limit,
+        }
     }
 
-    /// Changes how bad the kinds of diagnostics with these codes are from now on.
-    pub fn set_levels(&mut self, levels: BTreeMap<&'static str, Level>) {
-        self.levels = levels;
+    /// Changes how bad the kinds of diagnostics are from now on.
+    pub fn set_policy(&mut self, policy: Rc<Policy>) {
+        self.policy = policy;
+    }
+
+    /// Whether such a diagnostic can come to anything, whatever pragmas say.
+    pub fn may_say(&self, code: &Code) -> bool {
+        !self.regions.is_empty() || self.policy.level(code, &[]).severity.is_some()
+    }
+
+    /// Forgets what was reported since `before` was a copy of this.
+    pub fn rewind(&mut self, before: &Diagnostics) {
+        let regions = std::mem::take(&mut self.regions);
+        *self = Diagnostics { regions, ..before.clone() };
     }
 
     /// Takes one diagnostic; the same one twice counts once.
     pub fn push(&mut self, mut diag: Diag) {
-        if let Some(level) = self.levels.get(diag.code.id) {
-            let Some(severity) = level.severity else { return };
-            diag.severity = severity;
-            if !level.remark.is_empty() {
-                diag.message = format!("{} {}", diag.message, level.remark);
-            }
+        let Level { severity, remark } = self.policy.level(diag.code, self.regions.at(diag.span().lo));
+        let Some(severity) = severity else { return };
+        diag.severity = severity;
+        if !remark.is_empty() {
+            diag.message = format!("{} {remark}", diag.message);
         }
         if diag.severity == Severity::Error {
             if self.at_limit() {

@@ -92,7 +92,8 @@ sym, N_SEEDED, "Names the preprocessor knows.": {
     IS_TARGET_ENVIRONMENT "__is_target_environment" HAS_EMBED "__has_embed"
     ONCE "once" PUSH_MACRO "push_macro" POP_MACRO "pop_macro" GCC "GCC" CLANG "clang" STDC "STDC"
     ATTRIBUTE "attribute" PUSH "push" POP "pop" PACK "pack" UNROLL "unroll" NOUNROLL "nounroll" LOOP "loop"
-    UNROLL_COUNT "unroll_count" ENABLE "enable" DISABLE "disable" FULL "full" DIAGNOSTIC "diagnostic"
+    UNROLL_COUNT "unroll_count" ENABLE "enable" DISABLE "disable" FULL "full" DIAGNOSTIC "diagnostic" IGNORED "ignored"
+    FATAL "fatal"
     SYSTEM_HEADER "system_header" POISON "poison" DEPENDENCY "dependency" MESSAGE "message"
     APPLY_TO "apply_to"
 }

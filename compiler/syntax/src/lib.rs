@@ -14,6 +14,7 @@ pub mod pp;
 pub mod print;
 pub mod source;
 pub mod token;
+pub mod warnings;
 
 use diag::Diagnostics;
 use intern::Interner;

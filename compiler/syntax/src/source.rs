@@ -26,6 +26,9 @@ impl Loc {
     /// No position.
     pub const NONE: Loc = Loc(0);
 
+    /// The first token that a macro produces; all positions in files come before it.
+    pub const FIRST_MACRO: Loc = Loc(MACRO_BIT);
+
     /// Whether this is a real position.
     pub fn is_some(self) -> bool {
         self.0 != 0
@@ -265,6 +268,11 @@ impl SourceMap {
         if loc.is_macro() { self.toks.get((loc.0 & !MACRO_BIT) as usize).copied() } else { None }
     }
 
+    /// Where the next token that a macro produces will be.
+    pub fn next_macro_tok(&self) -> Loc {
+        Loc((self.toks.len() as u32).min(MACRO_BIT - 1) | MACRO_BIT)
+    }
+
     /// The innermost expansion that produced the token at `loc`.
     pub fn exp_of(&self, loc: Loc) -> ExpId {
         self.macro_tok(loc).map_or(ExpId::NONE, |t| t.exp)
@@ -414,6 +422,11 @@ impl SourceMap {
             at = from;
         }
         chain
+    }
+
+    /// The `#include` that opened the file; nowhere for the main file.
+    pub fn included_from(&self, file: FileId) -> Loc {
+        self.files.get(file.0 as usize).map_or(Loc::NONE, |f| f.included_from)
     }
 
     /// The name a file was opened under.

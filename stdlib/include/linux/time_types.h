@@ -3,6 +3,7 @@
 #define _LINUX_TIME_TYPES_H
 
 #include <linux/types.h>
+#include <linux/posix_types.h>
 
 struct __kernel_timespec {
 	__kernel_time64_t tv_sec;

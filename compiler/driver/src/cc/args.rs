@@ -4,9 +4,9 @@
 //! as clang does, so that one run tells all of it.
 
 use skep_syntax::pp::{Cpu, OptLevel, Options};
+use skep_syntax::warnings;
 
 use crate::cc::flags::{self, Form};
-use crate::cc::warnings;
 
 /// What to produce.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -71,6 +71,8 @@ pub struct Invocation {
     pub pp: Options,
     /// `-target`, as it was written.
     pub target: Option<String>,
+    /// The machine for whose processes it is: the named one, or without a target this one.
+    pub foreign: Option<String>,
     /// `-x` was given.
     pub language_given: bool,
     /// `-O0`: keep the code close to the source.
@@ -115,7 +117,7 @@ pub struct Invocation {
 
 /// Parses clang's arguments.
 pub fn parse(args: &[String]) -> Invocation {
-    let mut cx = Invocation::default();
+    let mut cx = Invocation { foreign: Some(std::env::consts::ARCH.into()), ..Invocation::default() };
     cx.pp.opt = OptLevel::None;
     // clang-19's default for `-target bpf`.
     cx.pp.cpu = Cpu::V1;
@@ -191,8 +193,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_done_is_said() {
-        let wrong =
-            ["-emit-llvm", "-target x86_64", "-frobnicate", "-o", "-mcpu=v9", "-Oq", "-std=c++17", "-h3"];
+        let wrong = ["-emit-llvm", "-frobnicate", "-o", "-mcpu=v9", "-Oq", "-std=c++17", "-h3"];
         for line in wrong {
             assert_eq!(parsed(line).errors.len(), 1, "{line}");
         }

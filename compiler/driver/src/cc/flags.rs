@@ -5,10 +5,10 @@
 //! without effect; flags that would change the code in ways that we do not implement are errors.
 
 use skep_syntax::pp::{Cpu, MacroOption, OptLevel, Std};
+use skep_syntax::warnings::PEDANTIC_ERRORS;
 
 use crate::cc::args::{Info, Invocation, Mode};
 use crate::cc::deps;
-use crate::cc::warnings::PEDANTIC_ERRORS;
 
 /// How a flag takes its value.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -239,15 +239,18 @@ fn language(cx: &mut Invocation, value: &str) -> Result<(), String> {
     }
 }
 
-fn not_bpf(target: &str) -> String {
+/// What is wrong with a target.
+pub fn not_bpf(target: &str) -> String {
     format!("target `{target}` is not BPF (use `-target bpf`, `bpfel` or `bpfeb`)")
 }
 
 fn target(cx: &mut Invocation, value: &str) -> Result<(), String> {
-    match value.split('-').next().unwrap_or(value) {
+    let machine = value.split('-').next().unwrap_or(value);
+    cx.foreign = None;
+    match machine {
         "bpf" | "bpfel" => cx.pp.big_endian = false,
         "bpfeb" | "bpf_be" => cx.pp.big_endian = true,
-        _ => return Err(not_bpf(value)),
+        other => cx.foreign = Some(other.into()),
     }
     set(&mut cx.target, Some(value.into()))
 }

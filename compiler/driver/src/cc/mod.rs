@@ -1,12 +1,11 @@
 //! clang's command line: what it says, and the answers that build systems expect.
 //!
 //! [`response`] reads `@file`, [`args`] makes an [`args::Invocation`] of the words by the table in
-//! [`flags`], [`warnings`] turns `-W` options into levels of our diagnostics, [`info`] answers
-//! `--version`, `--help`, `-v`, and [`deps`] writes rules for make. `cmd/cc.rs` puts them to work.
+//! [`flags`], [`info`] answers `--version`, `--help`, `-v`, and [`deps`] writes rules for make. `cmd/cc.rs`
+//! puts them to work.
 
 pub mod args;
 pub mod deps;
 pub mod flags;
 pub mod info;
 pub mod response;
-pub mod warnings;

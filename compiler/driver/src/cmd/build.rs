@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use skep_syntax::Session;
 
 use crate::compile::{CompileArgs, compile_file, sources};
 use crate::error::{Error, Result};
@@ -61,7 +60,7 @@ pub fn run(args: Args, io: &mut Io<'_>) -> Result {
 
 fn build(args: &Args, file: &str, io: &mut Io<'_>) -> Result {
     let disk = DiskFiles::default();
-    let mut session = Session::new(&disk, args.compile.pp_options());
+    let mut session = args.compile.session(&disk)?;
     let compiled = compile_file(&mut session, file, &args.compile.options(), io)?;
     if !args.no_verify && !args.is_foreign() {
         let image = load::link(file, &compiled.object, &args.verify, io)?;

@@ -6,14 +6,15 @@
 
 use std::mem::ManuallyDrop;
 use std::path::Path;
+use std::rc::Rc;
 
 use skep_compiler::{Options, compile};
 use skep_syntax::diag::{Diagnostics, Severity, Style};
+use skep_syntax::warnings::Policy;
 use skep_syntax::{Session, parse, pp};
 
 use crate::cc::args::{self, Invocation, Mode};
-use crate::cc::warnings::{self, Levels};
-use crate::cc::{deps, info, response};
+use crate::cc::{deps, flags, info, response};
 use crate::compile::{HOST_DIRS, isa_cpu, readable};
 use crate::error::{Error, Result};
 use crate::io::{DiskFiles, EMBEDDED, Io, STDIN, STDIN_FILE};
@@ -50,8 +51,8 @@ fn invoke(words: &[String], io: &mut Io<'_>) -> Result {
     if let (Some(question), []) = (cx.info, cx.errors.as_slice()) {
         return info::answer(question, &cx, io);
     }
-    let levels = warnings::resolve(&cx.warnings, cx.no_warnings);
-    check(&mut cx, &levels, io)?;
+    let policy = Rc::new(Policy::new(&cx.warnings, cx.no_warnings));
+    check(&mut cx, &policy, io)?;
     add_standard_directories(&mut cx);
     if cx.verbose || cx.dry_run {
         io.err.write_all(info::version(&cx).as_bytes())?;
@@ -65,7 +66,7 @@ fn invoke(words: &[String], io: &mut Io<'_>) -> Result {
     }
     let mut result = Ok(());
     for input in &cx.inputs {
-        match one(&cx, &levels, input, io) {
+        match one(&cx, &policy, input, io) {
             Err(Error::Reported(code)) => result = Err(Error::Reported(code)),
             other => other?,
         }
@@ -74,7 +75,7 @@ fn invoke(words: &[String], io: &mut Io<'_>) -> Result {
 }
 
 /// What is wrong with the command line as a whole.
-fn check(cx: &mut Invocation, levels: &Levels, io: &mut Io<'_>) -> Result {
+fn check(cx: &mut Invocation, policy: &Rc<Policy>, io: &mut Io<'_>) -> Result {
     let only_asks = cx.inputs.is_empty() && (cx.verbose || cx.dry_run);
     if cx.inputs.is_empty() && !only_asks {
         cx.errors.push("no input files".into());
@@ -89,6 +90,10 @@ fn check(cx: &mut Invocation, levels: &Levels, io: &mut Io<'_>) -> Result {
     if cx.mode == Mode::Link && !cx.inputs.is_empty() && cx.errors.is_empty() && !cx.dry_run {
         cx.errors.push("BPF objects are not linked to executables: pass -c (or -S, -E, -fsyntax-only)".into());
     }
+    // Scripts ask for the headers of other machines and give them to a compilation for BPF.
+    if let (Some(target), Some(_), false) = (&cx.target, &cx.foreign, cx.mode == Mode::Preprocess) {
+        cx.errors.push(flags::not_bpf(target));
+    }
     if cx.pp.missing_headers && cx.mode != Mode::Dependencies {
         cx.errors.push("option `-MG` requires `-M` or `-MM`".into());
     }
@@ -99,14 +104,14 @@ fn check(cx: &mut Invocation, levels: &Levels, io: &mut Io<'_>) -> Result {
     for remark in cx.remarks.iter().filter(|_| !quiet) {
         complain(Severity::Warning, remark, io)?;
     }
-    for (severity, text) in &levels.complaints {
+    for (severity, text) in &policy.complaints {
         let remark = if *severity == Severity::Error { "-Werror," } else { "" };
         complain(*severity, &format!("{text} [{remark}-Wunknown-warning-option]"), io)?;
     }
     for error in &cx.errors {
         complain(Severity::Error, error, io)?;
     }
-    let failed = levels.complaints.iter().any(|(severity, _)| *severity == Severity::Error);
+    let failed = policy.complaints.iter().any(|(severity, _)| *severity == Severity::Error);
     if failed || !cx.errors.is_empty() { Err(Error::FINDINGS) } else { Ok(()) }
 }
 
@@ -118,12 +123,20 @@ fn add_standard_directories(cx: &mut Invocation) {
     if !cx.no_host_dirs {
         let sysroot = cx.sysroot.trim_end_matches('/');
         // `-idirafter` comes after everything else.
-        cx.pp.after_dirs.splice(0..0, HOST_DIRS.map(|directory| format!("{sysroot}{directory}")));
+        let mut host = HOST_DIRS.map(String::from).to_vec();
+        if let Some(machine) = &cx.foreign {
+            // Where Debian keeps what differs from machine to machine.
+            let own = format!("/usr/include/{machine}-linux-gnu");
+            if Path::new(&format!("{sysroot}{own}")).is_dir() {
+                host.insert(1, own);
+            }
+        }
+        cx.pp.after_dirs.splice(0..0, host.iter().map(|directory| format!("{sysroot}{directory}")));
     }
 }
 
 /// One input file.
-fn one(cx: &Invocation, levels: &Levels, input: &str, io: &mut Io<'_>) -> Result {
+fn one(cx: &Invocation, policy: &Rc<Policy>, input: &str, io: &mut Io<'_>) -> Result {
     let mut files = DiskFiles::default();
     if input == STDIN {
         files.stdin = Some(io.read(STDIN)?);
@@ -135,7 +148,7 @@ fn one(cx: &Invocation, levels: &Levels, input: &str, io: &mut Io<'_>) -> Result
     if let Some(limit) = cx.error_limit {
         session.diags = Diagnostics::new(limit);
     }
-    session.diags.set_levels(levels.codes.clone());
+    session.diags.set_policy(policy.clone());
     let main = if input == STDIN { STDIN_FILE } else { input };
     readable(&session, main)?;
     match cx.mode {

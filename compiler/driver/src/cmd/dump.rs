@@ -5,7 +5,6 @@ use skep_compiler::{Stage, compile, opt};
 use skep_runtime::Object;
 use skep_runtime::object::LinkOptions;
 use skep_stdlib::btf::print_c;
-use skep_syntax::Session;
 use skep_syntax::{parse, pp, print};
 
 use crate::compile::{CompileArgs, failure, readable, report};
@@ -60,7 +59,7 @@ pub fn run(args: Args, io: &mut Io<'_>) -> Result {
         return object(&args, &bytes, io);
     }
     let disk = DiskFiles::default();
-    let mut session = Session::new(&disk, args.compile.pp_options());
+    let mut session = args.compile.session(&disk)?;
     readable(&session, &args.file)?;
     if let What::Pp | What::Ast = args.what {
         let tokens = pp::preprocess(&mut session, &args.file);

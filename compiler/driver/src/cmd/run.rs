@@ -11,7 +11,6 @@ use skep_runtime::pcap;
 use skep_runtime::vm::{Engine, Input, MapPreset, Value, Vm};
 use skep_runtime::{Image, Verified};
 use skep_stdlib::programs::Context;
-use skep_syntax::Session;
 
 use crate::compile::{CompileArgs, compile_file};
 use crate::coverage::{Coverage, CoverageArgs};
@@ -180,7 +179,7 @@ fn takes_packet(verified: &Verified, index: usize) -> bool {
 fn load_program(args: &Args, io: &mut Io<'_>) -> Result<Verified> {
     let is_c = args.file.ends_with(".c");
     let disk = DiskFiles::default();
-    let mut session = Session::new(&disk, args.compile.pp_options());
+    let mut session = args.compile.session(&disk)?;
     let compiled = match is_c {
         true => Some(compile_file(&mut session, &args.file, &args.compile.options(), io)?),
         false => None,

@@ -133,7 +133,7 @@ fn test_file(args: &Args, path: &str, coverage: &mut Coverage, io: &mut Io<'_>) 
     compile.define.extend(file.define.iter().cloned());
     let include = file.include.iter().map(|name| folder.join(name).to_string_lossy().into_owned());
     compile.include.extend(include);
-    let mut session = Session::new(&disk, compile.pp_options());
+    let mut session = compile.session(&disk)?;
     let compiled = match source.ends_with(".c") {
         true => Some(compile_file(&mut session, &source, &compile.options(), io)?),
         false => None,

@@ -322,8 +322,6 @@ pub struct Unit {
     pub file_tags: Vec<FileTag>,
     /// Loops that follow an unroll pragma, ascending by statement.
     pub unrolls: Vec<(StmtId, Unroll)>,
-    /// Statements under `#pragma GCC diagnostic ignored "-Wint-conversion"`, ascending.
-    pub lenient: Vec<StmtId>,
 }
 
 impl Unit {
@@ -331,11 +329,6 @@ impl Unit {
     pub fn unroll(&self, id: StmtId) -> Option<Unroll> {
         let found = self.unrolls.binary_search_by_key(&id, |&(stmt, _)| stmt).ok()?;
         Some(self.unrolls[found].1)
-    }
-
-    /// Whether a pragma allows a statement to mix integers and pointers.
-    pub fn is_lenient(&self, id: StmtId) -> bool {
-        self.lenient.binary_search(&id).is_ok()
     }
 }
 

@@ -64,7 +64,7 @@ struct Pass {
 }
 
 fn run(cx: &mut Session<'_>, tokens: &Tokens, start: Tok) -> (Unit, Option<Goal>) {
-    let pragmas = Pragmas::new(tokens, &cx.source, &cx.names);
+    let pragmas = Pragmas::new(tokens, &cx.names);
     let shared = Cx::new(&tokens.toks, &cx.names, &cx.source, cx.options.std >= Std::C23);
     // An unterminated comment took the rest of the file with it, closing brackets and all.
     let cut_off = cx.diags.iter().any(|d| d.code == &codes::UNTERMINATED_COMMENT);

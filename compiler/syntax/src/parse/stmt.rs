@@ -18,9 +18,6 @@ impl Build<'_> {
         }
         let id = self.unit.ast.push_stmt(span, kind);
         self.stmt_heights.set(id, height);
-        if self.pragmas.lenient(l) {
-            self.unit.lenient.push(id);
-        }
         id
     }
 

@@ -200,6 +200,8 @@ impl Program {
         let mut pp = Pp::resume(cx, &self.main, macros, search);
         (pp.out, pp.counter, pp.budget) = (std::mem::take(&mut self.pool), self.counter, self.budget);
         pp.spare = std::mem::take(&mut self.spare);
+        let place = pp.cx.source.loc(chunk.file, chunk.text.0);
+        pp.cx.diags.regions.resume(place, pp.cx.source.next_macro_tok());
         pp.push_part(chunk.file, chunk.text.0, chunk.text.1, chunk.bol);
         pp.drain();
         (self.macros, self.search, self.spare) = (pp.macros, pp.search, pp.spare);

@@ -6,11 +6,12 @@
 //! purpose is to talk to other compilers.
 
 use super::Pp;
-use crate::diag::{Diag, codes};
+use crate::diag::{Diag, Severity, codes};
 use crate::intern::{Symbol, kw, sym};
 use crate::lexer::{self, Cursor};
 use crate::source::{Loc, Span};
 use crate::token::{Pragma, PragmaKind, Token, TokenKind};
+use crate::warnings::Change;
 
 impl Pp<'_, '_> {
     /// `#pragma ...`
@@ -92,6 +93,10 @@ impl Pp<'_, '_> {
             (sym::GCC | sym::CLANG, sym::ERROR | sym::WARNING) => {
                 self.pragma_message(loc, word(1) == sym::ERROR, rest(2));
             }
+            (sym::GCC | sym::CLANG, sym::DIAGNOSTIC) => {
+                self.diagnostic(loc, rest(2));
+                self.record(PragmaKind::Other, loc, start);
+            }
             (sym::MESSAGE, _) => {
                 self.pragma_message(loc, false, rest(1));
                 self.record(PragmaKind::Other, loc, start);
@@ -142,14 +147,56 @@ impl Pp<'_, '_> {
 
     /// `GCC error "text"`, `message("text")`
     fn pragma_message(&mut self, loc: Loc, error: bool, toks: &[Token]) {
+        let text = self.string_text(toks);
+        let code = if error { &codes::USER_ERROR } else { &codes::USER_WARNING };
+        self.report(Diag::new(code, Span::at(loc), text));
+    }
+
+    /// `diagnostic push`, `pop`, `ignored "-Wname"`, `warning`, `error`
+    fn diagnostic(&mut self, loc: Loc, toks: &[Token]) {
+        let verb = toks.first().map_or(Symbol::EMPTY, Token::sym);
+        // In the file, behind what was read last; among macros, what is expanded from now on, and of the
+        // macro whose part this is, what was expanded with it and comes behind it.
+        let places = [self.last_loc, self.cx.source.next_macro_tok(), loc];
+        let severity = match verb {
+            sym::PUSH => return self.cx.diags.regions.push(),
+            sym::POP => {
+                if !self.cx.diags.regions.pop(&places) {
+                    let message = "`pop` of diagnostics that were not pushed";
+                    self.report(Diag::new(&codes::PRAGMA_UNKNOWN, Span::at(loc), message));
+                }
+                return;
+            }
+            sym::IGNORED => None,
+            sym::WARNING => Some(Severity::Warning),
+            sym::ERROR | sym::FATAL => Some(Severity::Error),
+            _ => {
+                let message = "a diagnostic pragma is `push`, `pop`, `ignored`, `warning` or `error`";
+                self.report(Diag::new(&codes::PRAGMA_UNKNOWN, Span::at(loc), message));
+                return;
+            }
+        };
+        let text = self.string_text(toks.get(1..).unwrap_or(&[]));
+        let Some(name) = text.strip_prefix("-W") else {
+            let message = "a diagnostic pragma takes the name of a warning, as in `\"-Wname\"`";
+            self.report(Diag::new(&codes::PRAGMA_UNKNOWN, Span::at(loc), message));
+            return;
+        };
+        match Change::new(severity, name) {
+            Ok(change) => self.cx.diags.regions.change(change, &places),
+            Err(message) => self.report(Diag::new(&codes::UNKNOWN_WARNING, Span::at(loc), message)),
+        }
+    }
+
+    /// The contents of adjacent string literals.
+    fn string_text(&self, toks: &[Token]) -> String {
         let mut text = Vec::new();
         for tok in toks.iter().filter(|t| t.kind == TokenKind::Str) {
             let spelled = self.cx.text(tok);
             let inner = spelled.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).unwrap_or(spelled);
             text.extend_from_slice(&unescape(inner));
         }
-        let code = if error { &codes::USER_ERROR } else { &codes::USER_WARNING };
-        self.report(Diag::new(code, Span::at(loc), String::from_utf8_lossy(&text)));
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// `clang attribute push(__attribute__((..)), apply_to = ..)` and `pop`

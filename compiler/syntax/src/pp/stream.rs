@@ -166,6 +166,7 @@ impl Pp<'_, '_> {
     /// Opens a file that was already added to the source map.
     pub(super) fn push_file(&mut self, file: FileId, text: Text, dir: Option<usize>, known: Option<usize>) {
         let base = self.cx.source.loc(file, 0);
+        self.cx.diags.regions.enter_file(base);
         let lazy = self.later.is_some() && self.may_wait();
         if text.len() > LARGE && !lazy {
             // As measured on kernel type dumps, so that nothing is moved while it grows.
@@ -227,6 +228,7 @@ impl Pp<'_, '_> {
             self.search.set_guard(known, name);
         }
         self.give_back(std::mem::take(&mut frame.buf));
+        self.cx.diags.regions.leave_file(self.cx.source.included_from(frame.file));
         !self.files.is_empty()
     }
 

@@ -1,16 +1,23 @@
-//! clang's `-W` options over our diagnostics.
+//! clang's `-W` options and diagnostic pragmas over our diagnostics.
 //!
-//! In: the options in the order given. Out: [`Levels`], what each diagnostic is to be. A row of
-//! [`ROWS`] gives a diagnostic the name by which clang knows it; the names and groups of clang itself
-//! are in `warning_options.txt` (a name, then its members), so that a name is either known or wrong.
+//! In: the options in the order given, and the changes that pragmas make to them. Out: a [`Policy`], which
+//! says what each diagnostic is to be. A row of [`ROWS`] gives a diagnostic the name by which clang knows
+//! it; the names and groups of clang itself are in `options.txt` (a name, then its members), so that a name
+//! is either known or wrong.
+//! Invariant: what is on and off without options is what clang-19 has on and off.
+
+mod regions;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
-use skep_syntax::codes::{self, Code};
-use skep_syntax::diag::{Level, Severity};
+use crate::codes::{self, Code};
+use crate::diag::Severity;
+
+pub use regions::Regions;
 
 /// clang-19's options: each line a name and the names in its group.
-pub const OPTIONS: &str = include_str!("warning_options.txt");
+pub const OPTIONS: &str = include_str!("options.txt");
 
 /// A diagnostic that options decide about.
 struct Row {
@@ -34,6 +41,11 @@ const fn extension(name: &'static str, code: &'static Code) -> Row {
 
 const fn off(name: &'static str, code: &'static Code) -> Row {
     Row { default: None, forbidden: true, ..on(name, code) }
+}
+
+/// A warning that must be asked for.
+const fn asked(name: &'static str, code: &'static Code) -> Row {
+    Row { default: None, ..on(name, code) }
 }
 
 /// An error that clang lets one turn into a warning, or off.
@@ -66,50 +78,116 @@ static ROWS: &[Row] = &[
     on("", &codes::EMPTY_RANGE),
     on("switch", &codes::CASE_OVERFLOW),
     error("int-conversion", &codes::INT_CONVERSION),
+    asked("unused-variable", &codes::UNUSED_VARIABLE),
+    asked("unused-parameter", &codes::UNUSED_PARAMETER),
+    asked("unused-function", &codes::UNUSED_FUNCTION),
+    asked("unused-but-set-variable", &codes::UNUSED_SET_VARIABLE),
+    asked("unused-but-set-parameter", &codes::UNUSED_SET_PARAMETER),
+    on("unused-value", &codes::UNUSED_VALUE),
+    on("unused-result", &codes::UNUSED_RESULT),
+    on("unused-comparison", &codes::UNUSED_COMPARISON),
+    asked("unused-label", &codes::UNUSED_LABEL),
+    asked("unused-const-variable", &codes::UNUSED_CONST_VARIABLE),
+    asked("shadow", &codes::SHADOW),
+    asked("sign-compare", &codes::SIGN_COMPARE),
+    asked("sign-conversion", &codes::SIGN_CONVERSION),
+    asked("shorten-64-to-32", &codes::SHORTEN),
+    asked("implicit-int-conversion", &codes::IMPLICIT_INT),
+    on("constant-conversion", &codes::CONSTANT_CONVERSION),
+    asked("unreachable-code", &codes::UNREACHABLE),
+    on("address-of-packed-member", &codes::PACKED_ADDRESS),
+    on("unknown-warning-option", &codes::UNKNOWN_WARNING),
+    on("unknown-pragmas", &codes::PRAGMA_UNKNOWN),
 ];
+
+/// clang's names of our warnings.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().map(|row| row.name).filter(|name| !name.is_empty())
+}
 
 /// `-pedantic-errors` among the options, whose place in their order does not matter.
 pub const PEDANTIC_ERRORS: &str = "-pedantic-errors";
 
-/// What the options come to.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Levels {
-    /// Of each diagnostic, by its code.
-    pub codes: BTreeMap<&'static str, Level>,
-    /// What is wrong with the options themselves, and how bad that is.
-    pub complaints: Vec<(Severity, String)>,
+/// What a diagnostic is to be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Level {
+    /// How bad; `None` drops it.
+    pub severity: Option<Severity>,
+    /// Follows the message: the option that decides, as in `[-Wname]`. May be empty.
+    pub remark: String,
+}
+
+/// What a pragma says about a diagnostic or a group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// What it is from here on; `None` drops it.
+    severity: Option<Severity>,
+    /// Whose names are in the group.
+    members: BTreeSet<&'static str>,
+}
+
+impl Change {
+    /// `-Wname` becomes this bad; the error is what is wrong with the name.
+    pub fn new(severity: Option<Severity>, name: &str) -> Result<Change, String> {
+        let members = TREE.closure(name).ok_or_else(|| unknown_name(name, name, &TREE))?;
+        Ok(Change { severity, members })
+    }
 }
 
 /// One diagnostic, while the options are read.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct State {
     severity: Option<Severity>,
     /// `-Wno-error=`: `-Werror` does not reach it.
     stays_warning: bool,
 }
 
-/// Reads the options: what follows `-W` in each. `silent` is `-w`.
-pub fn resolve(options: &[String], silent: bool) -> Levels {
-    let pedantic = options.iter().any(|option| option == PEDANTIC_ERRORS);
-    let default = |row: &Row| match pedantic && row.forbidden {
-        true => State { severity: Some(Severity::Error), stays_warning: false },
-        false => State { severity: row.default, stays_warning: false },
-    };
-    let mut states: Vec<State> = ROWS.iter().map(default).collect();
-    let tree = if options.is_empty() { Tree::default() } else { Tree::parse() };
-    let mut all_are_errors = false;
-    // The name of the complaint about unknown names: it obeys the same options.
-    let mut complain = State { severity: Some(Severity::Warning), stays_warning: false };
-    let mut unknown = Vec::new();
-    for option in options {
+/// What the options come to.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// For each row.
+    states: Vec<State>,
+    all_are_errors: bool,
+    silent: bool,
+    /// What is wrong with the options themselves, and how bad that is.
+    pub complaints: Vec<(Severity, String)>,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy::new(&[], false)
+    }
+}
+
+impl Policy {
+    /// Reads the options: what follows `-W` in each. `silent` is `-w`.
+    pub fn new(options: &[String], silent: bool) -> Policy {
+        let pedantic = options.iter().any(|option| option == PEDANTIC_ERRORS);
+        let default = |row: &Row| match pedantic && row.forbidden {
+            true => State { severity: Some(Severity::Error), stays_warning: false },
+            false => State { severity: row.default, stays_warning: false },
+        };
+        let states = ROWS.iter().map(default).collect();
+        let mut policy = Policy { states, all_are_errors: false, silent, complaints: Vec::new() };
+        let mut unknown = Vec::new();
+        for option in options {
+            unknown.extend(policy.read(option));
+        }
+        let severity = policy.level(&codes::UNKNOWN_WARNING, &[]).severity;
+        policy.complaints = unknown.into_iter().filter_map(|text| Some((severity?, text))).collect();
+        policy
+    }
+
+    /// Reads one option; the result is what is wrong with it.
+    fn read(&mut self, option: &str) -> Option<String> {
         let (positive, name) = match option.strip_prefix("no-") {
             Some(name) => (false, name),
-            None => (true, option.as_str()),
+            None => (true, option),
         };
         let (as_error, name) = match name.strip_prefix("error") {
             Some("") => {
-                all_are_errors = positive;
-                continue;
+                self.all_are_errors = positive;
+                return None;
             }
             Some(rest) if rest.starts_with(['=', '-']) => (true, &rest[1..]),
             _ => (false, name),
@@ -117,26 +195,29 @@ pub fn resolve(options: &[String], silent: bool) -> Levels {
         if matches!(name, "system-headers" | "fatal-errors" | PEDANTIC_ERRORS)
             || name.starts_with("system-headers-in-module")
         {
-            continue;
+            return None;
         }
-        let Some(members) = tree.closure(name) else {
-            unknown.push(unknown_name(option, name, &tree));
-            continue;
-        };
-        for (state, _) in states.iter_mut().zip(ROWS).filter(|(_, row)| members.contains(row.name)) {
+        let Some(members) = TREE.closure(name) else { return Some(unknown_name(option, name, &TREE)) };
+        for (state, _) in self.states.iter_mut().zip(ROWS).filter(|(_, row)| members.contains(row.name)) {
             apply(state, positive, as_error);
         }
-        if members.contains("unknown-warning-option") {
-            apply(&mut complain, positive, as_error);
-        }
+        None
     }
-    let finish = |state: State| match state.severity {
-        Some(Severity::Warning) if silent => None,
-        Some(Severity::Warning) if all_are_errors && !state.stays_warning => Some(Severity::Error),
-        severity => severity,
-    };
-    let level = |(row, state): (&Row, State)| {
-        let severity = finish(state);
+
+    /// What the diagnostic is to be where pragmas have made these changes.
+    pub fn level(&self, code: &Code, changes: &[Change]) -> Level {
+        let found = ROWS.iter().zip(&self.states).find(|(row, _)| row.code.id == code.id);
+        let Some((row, &(mut state))) = found else {
+            return Level { severity: Some(code.severity), remark: String::new() };
+        };
+        for change in changes.iter().filter(|change| change.members.contains(row.name)) {
+            state = State { severity: change.severity, stays_warning: true };
+        }
+        let severity = match state.severity {
+            Some(Severity::Warning) if self.silent => None,
+            Some(Severity::Warning) if self.all_are_errors && !state.stays_warning => Some(Severity::Error),
+            severity => severity,
+        };
         let by_option = severity == Some(Severity::Error) && row.default != Some(Severity::Error);
         let remark = match (row.name, by_option) {
             ("", false) => String::new(),
@@ -144,11 +225,8 @@ pub fn resolve(options: &[String], silent: bool) -> Levels {
             (name, false) => format!("[-W{name}]"),
             (name, true) => format!("[-Werror,-W{name}]"),
         };
-        (row.code.id, Level { severity, remark })
-    };
-    let codes = ROWS.iter().zip(states).map(level).collect();
-    let severity = finish(complain);
-    Levels { codes, complaints: unknown.into_iter().filter_map(|text| Some((severity?, text))).collect() }
+        Level { severity, remark }
+    }
 }
 
 fn apply(state: &mut State, positive: bool, as_error: bool) {
@@ -193,8 +271,9 @@ fn edits(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
+static TREE: LazyLock<Tree> = LazyLock::new(Tree::parse);
+
 /// Names and the groups they stand for.
-#[derive(Default)]
 struct Tree {
     members: BTreeMap<&'static str, Vec<&'static str>>,
 }
@@ -230,8 +309,7 @@ mod tests {
     fn level(line: &str, code: &Code) -> (Option<Severity>, String) {
         let silent = line.split(' ').any(|word| word == "-w");
         let options = line.split(' ').filter_map(|word| word.strip_prefix("-W").map(String::from));
-        let mut levels = resolve(&options.collect::<Vec<_>>(), silent);
-        let level = levels.codes.remove(code.id).expect("the code has a row");
+        let level = Policy::new(&options.collect::<Vec<_>>(), silent).level(code, &[]);
         (level.severity, level.remark)
     }
 
@@ -241,9 +319,8 @@ mod tests {
         let missing = codes::ALL.iter().filter(|code| code.severity == Severity::Warning);
         let missing: Vec<&str> = missing.map(|code| code.id).filter(|id| !rows.contains(id)).collect();
         assert!(missing.is_empty(), "add rows for {missing:?}");
-        let tree = Tree::parse();
         for row in ROWS.iter().filter(|row| !row.name.is_empty()) {
-            assert!(tree.members.contains_key(row.name), "clang has no -W{}", row.name);
+            assert!(TREE.members.contains_key(row.name), "clang has no -W{}", row.name);
         }
     }
 
@@ -273,7 +350,7 @@ mod tests {
     fn misspelled_options_are_complained_about() {
         let complaints = |line: &str| {
             let options: Vec<String> = line.split(' ').map(String::from).collect();
-            resolve(&options, false).complaints
+            Policy::new(&options, false).complaints
         };
         let text = "unknown warning option `-Wpointer-sing`; did you mean `-Wpointer-sign`?".to_owned();
         assert_eq!(complaints("pointer-sing"), [(Severity::Warning, text.clone())]);

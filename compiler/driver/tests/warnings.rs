@@ -1,0 +1,208 @@
+//! Warnings beside clang-19's: the same lines, as severe, under the same names.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{Done, SKEP, Scratch};
+use skep_test_tools::{self as tools, Need};
+
+const LEVELS: &[u8] = include_bytes!("warnings/levels.c");
+
+/// Words at blanks, all for the BPF target.
+fn words(line: &str) -> Vec<&str> {
+    ["-target", "bpf"].into_iter().chain(line.split_whitespace()).collect()
+}
+
+fn ours(place: &Scratch, line: &str) -> Done {
+    place.run(SKEP, &[&["cc"], words(line).as_slice()].concat(), b"")
+}
+
+fn theirs(place: &Scratch, line: &str) -> Done {
+    place.run(tools::CLANG, &words(line), b"")
+}
+
+/// Severity by line.
+fn severities(text: &str) -> BTreeSet<(usize, &'static str)> {
+    let mut found = BTreeSet::new();
+    for line in text.lines() {
+        let Some(rest) = line.strip_prefix("warned.c:") else { continue };
+        let Some(number) = rest.split(':').next().and_then(|number| number.parse().ok()) else { continue };
+        for word in ["warning", "error"] {
+            if rest.contains(&format!(": {word}")) {
+                found.insert((number, word));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn warnings_are_as_severe_as_clangs() {
+    if !tools::have(&[Need::Clang]) {
+        return;
+    }
+    let options = [
+        "",
+        "-w",
+        "-Werror",
+        "-Wall -Wextra",
+        "-Weverything",
+        "-Wno-everything",
+        "-Wno-everything -Wswitch",
+        "-Wno-return-type -Wall",
+        "-Wall -Wno-return-type",
+        "-Werror=return-type -Wreturn-type",
+        "-Werror -Wno-error=return-type",
+        "-Werror -Wno-error",
+        "-Wno-incompatible-pointer-types",
+        "-Wno-incompatible-pointer-types-discards-qualifiers",
+        "-Werror=incompatible-pointer-types",
+        "-Wno-pointer-sign -Wno-compare-distinct-pointer-types",
+        "-Wno-int-conversion",
+        "-Wno-error=int-conversion",
+        "-Wno-shift-count-negative",
+        "-Wno-shift-count-overflow -Wno-division-by-zero",
+        "-Wno-#warnings",
+        "-Wno-macro-redefined",
+        "-Wno-builtin-macro-redefined -Wno-extra-tokens",
+        "-Wno-unknown-escape-sequence -Wno-excess-initializers",
+        "-Wno-unknown-attributes -Wno-include-next-outside-header",
+        "-Werror -Wno-error=switch -Wno-ignored-pragmas",
+        "-pedantic",
+        "-pedantic-errors -Wno-pedantic -Wno-gnu-include-next -Wno-gnu-case-range",
+        "-Wdate-time",
+    ];
+    let place = Scratch::new(&[("warned.c", LEVELS)]);
+    let mut wrong = Vec::new();
+    for option in options {
+        let line = format!("{option} -fno-caret-diagnostics -fsyntax-only -ferror-limit=0 warned.c");
+        let (mine, expected) = (ours(&place, &line), theirs(&place, &line));
+        // Lines that only clang has something to say about are those of warnings that we do not have.
+        let all_mine =
+            severities(&ours(&place, "-Weverything -fno-caret-diagnostics -fsyntax-only warned.c").err);
+        let known: BTreeSet<usize> = all_mine.iter().map(|(line, _)| *line).collect();
+        let (mine, mut expected) = (severities(&mine.err), severities(&expected.err));
+        expected.retain(|(line, _)| known.contains(line));
+        if mine != expected {
+            let only =
+                |a: &BTreeSet<_>, b: &BTreeSet<_>| format!("{:?}", a.difference(b).collect::<Vec<_>>());
+            wrong.push(format!(
+                "`{option}`: only ours {}, only clang's {}",
+                only(&mine, &expected),
+                only(&expected, &mine)
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_names_of_warnings_are_clangs() {
+    if !tools::have(&[Need::Diagtool]) {
+        return;
+    }
+    let place = Scratch::new(&[]);
+    let tree = place.run(tools::DIAGTOOL, &["tree"], b"").out;
+    let mut members: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut above: Vec<String> = Vec::new();
+    for line in tree.lines() {
+        // Names are coloured by whether they are on.
+        let plain: String = line.split('\u{1b}').map(|part| part.trim_start_matches(is_colour)).collect();
+        let plain = plain.trim_end();
+        let Some(name) = plain.trim_start().strip_prefix("-W") else { continue };
+        above.truncate((plain.len() - plain.trim_start().len()) / 2);
+        members.entry(name.to_owned()).or_default();
+        if let Some(group) = above.last() {
+            members.entry(group.clone()).or_default().insert(name.to_owned());
+        }
+        above.push(name.to_owned());
+    }
+    let line = |(name, members): (&String, &BTreeSet<String>)| {
+        let words: Vec<&str> = std::iter::once(name).chain(members).map(String::as_str).collect();
+        words.join(" ") + "\n"
+    };
+    let text: String = members.iter().map(line).collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../syntax/src/warnings/options.txt");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, &text).expect("writable");
+    }
+    let known = std::fs::read_to_string(path).expect("readable");
+    assert!(known == text, "{path} is not what diagtool says; UPDATE=1 writes it");
+}
+
+fn is_colour(c: char) -> bool {
+    c == '[' || c == ';' || c == 'm' || c.is_ascii_digit()
+}
+
+#[test]
+fn pragmas_act_where_clangs_do() {
+    if !tools::have(&[Need::Clang]) {
+        return;
+    }
+    let place = Scratch::new(&[
+        ("pragmas.c", include_bytes!("warnings/pragmas.c")),
+        ("leaves.h", b"#pragma clang diagnostic ignored \"-Wpointer-sign\"\nvoid leaves(void) { p = u; }\n"),
+        ("plain.h", b"void plain(void) { p = u; }\n"),
+    ]);
+    for options in
+        ["", "-Werror", "-w", "-Wno-pointer-sign", "-Werror -Wno-error=pointer-sign", "-Wno-everything"]
+    {
+        let line = format!("{options} -fno-caret-diagnostics -fsyntax-only -ferror-limit=0 pragmas.c");
+        let [mine, expected] = [ours(&place, &line), theirs(&place, &line)].map(|done| names(&done.err));
+        assert_eq!(mine, expected, "`{options}`");
+    }
+}
+
+/// File and line, severity, and the option that decides.
+fn names(text: &str) -> BTreeSet<String> {
+    let name = |line: &str| {
+        let mut parts = line.splitn(4, ':');
+        let (file, number, _, rest) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let severity = ["warning", "error"].into_iter().find(|word| rest.trim_start().starts_with(word))?;
+        let option = rest.rfind("[-W").map_or("", |at| &rest[at..]);
+        Some(format!("{file}:{number}: {severity} {option}"))
+    };
+    text.lines().filter_map(name).collect()
+}
+
+/// What clang and we say about a file, as far as we have such a warning: where, and which.
+fn said(done: &Done) -> BTreeSet<(String, String)> {
+    let known: BTreeSet<&str> = skep_syntax::warnings::names().collect();
+    let said = |line: &str| {
+        let (before, option) = line.strip_suffix(']')?.rsplit_once("[-W")?;
+        let option = option.rsplit("-W").next()?;
+        let place: Vec<&str> = before.splitn(3, ':').take(2).collect();
+        known.contains(option).then(|| (place.join(":"), option.to_owned()))
+    };
+    done.err.lines().filter_map(said).collect()
+}
+
+/// Every tenth of the kernel's selftests; all of them if `SKEP_FULL` is set.
+#[test]
+fn the_kernels_programs_are_warned_about_as_by_clang() {
+    if !tools::have(&[Need::Clang, Need::Libbpf, Need::KernelTree, Need::Vmlinux]) {
+        return;
+    }
+    let Some(corpus) = tools::corpora::selftests() else { return };
+    let place = Scratch::new(&[]);
+    let mut all = vec!["-target", "bpf", "-O2", "-fsyntax-only", "-fno-caret-diagnostics"];
+    all.extend(["-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wunreachable-code"]);
+    let flags = corpus.flags();
+    all.extend(flags.iter().map(String::as_str));
+    let (mut same, mut different) = (0, Vec::new());
+    for file in corpus.sample(10) {
+        let file = file.to_string_lossy();
+        let line: Vec<&str> = all.iter().copied().chain([&*file]).collect();
+        let theirs = place.run(tools::CLANG, &line, b"");
+        if theirs.code != Some(0) {
+            continue;
+        }
+        let ours = place.run(SKEP, &[&["cc"], line.as_slice()].concat(), b"");
+        assert_eq!(ours.code, Some(0), "{file}: {}", ours.err);
+        let (ours, theirs) = (said(&ours), said(&theirs));
+        same += ours.intersection(&theirs).count();
+        different.extend(ours.symmetric_difference(&theirs).map(|warning| format!("{warning:?}")));
+    }
+    assert!(different.len() * 100 <= same, "{same} the same, different:\n{}", different.join("\n"));
+}

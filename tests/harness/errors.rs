@@ -27,7 +27,12 @@ fn check(path: &Path) -> Result<(), String> {
     let relative = path.strip_prefix(root()).unwrap_or(path);
     // Relative to the root, so that the messages are the same everywhere.
     std::env::set_current_dir(root()).map_err(|error| error.to_string())?;
-    let done = skep(&["build", "--no-verify", "-o", "/dev/null", &relative.to_string_lossy()]);
+    let header = case::header(&text)?;
+    let relative = relative.to_string_lossy();
+    let asked = header.warnings.iter().flat_map(|name| ["-W", name]);
+    let line: Vec<&str> =
+        ["build", "--no-verify", "-o", "/dev/null", &relative].into_iter().chain(asked).collect();
+    let done = skep(&line);
     // Some are only warned about; silence is never right.
     let is_error = done.err.contains("error[");
     // Nothing but what we do not support is told apart from what is wrong.

@@ -20,6 +20,8 @@ pub struct Header {
     pub run: Vec<Run>,
     /// What must be there for the case to run.
     pub needs: Vec<String>,
+    /// Warnings that are asked for, by clang's names.
+    pub warnings: Vec<String>,
     /// The guarantee of the code generator that the programs are about, by its number.
     pub guarantee: Option<u32>,
     /// Programs that the verifier refuses when clang compiles them.

@@ -113,9 +113,14 @@ fn report_bug(info: &std::panic::PanicHookInfo<'_>) {
 
 /// Runs one command line, program name first; returns the exit code.
 pub fn main_with(args: &[String], io: &mut Io<'_>) -> u8 {
-    let result = match multi_call(args) {
-        Some(cc_args) => cmd::cc::run(cmd::cc::Args { args: cc_args }, io),
-        None => parse_and_run(args, io),
+    let result = match (multi_call(args), args) {
+        (Some(cc_args), _) => cmd::cc::run(cmd::cc::Args { args: cc_args }, io),
+        // What generators call to strip an object is one path, without a subcommand.
+        (None, [program, rest @ ..]) if is_strip(program) => {
+            let words = ["skep", "strip"].into_iter().map(String::from).chain(rest.iter().cloned());
+            parse_and_run(&words.collect::<Vec<_>>(), io)
+        }
+        (None, _) => parse_and_run(args, io),
     };
     // What is still in a buffer is written here, where a failure can be reported.
     match result.and_then(|()| Ok(io.out.flush()?)) {
@@ -141,6 +146,12 @@ fn parse_and_run(args: &[String], io: &mut Io<'_>) -> Result {
         }
         Err(help) => Ok(write!(io.out, "{}", help.render())?),
     }
+}
+
+/// Called as `llvm-strip` or `skep-strip`.
+fn is_strip(program: &str) -> bool {
+    let name = program.rsplit('/').next().unwrap_or(program);
+    name.starts_with("llvm-strip") || name == "skep-strip"
 }
 
 /// Called as `clang` or `skep-clang`, the whole command line is one of `skep cc`.

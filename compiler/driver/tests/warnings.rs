@@ -178,7 +178,7 @@ fn said(done: &Done) -> BTreeSet<(String, String)> {
     done.err.lines().filter_map(said).collect()
 }
 
-/// Every tenth of the kernel's selftests; all of them if `SKEP_FULL` is set.
+/// Every 25th of the kernel's selftests; all of them if `SKEP_FULL` is set.
 #[test]
 fn the_kernels_programs_are_warned_about_as_by_clang() {
     if !tools::have(&[Need::Clang, Need::Libbpf, Need::KernelTree, Need::Vmlinux]) {
@@ -191,7 +191,7 @@ fn the_kernels_programs_are_warned_about_as_by_clang() {
     let flags = corpus.flags();
     all.extend(flags.iter().map(String::as_str));
     let (mut same, mut different) = (0, Vec::new());
-    for file in corpus.sample(10) {
+    for file in corpus.sample(25) {
         let file = file.to_string_lossy();
         let line: Vec<&str> = all.iter().copied().chain([&*file]).collect();
         let theirs = place.run(tools::CLANG, &line, b"");

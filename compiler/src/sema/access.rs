@@ -453,6 +453,9 @@ impl Sema<'_, '_> {
             return self.error_expr(span);
         }
         self.note_packed_address(lvalue.member, lvalue.ty, span);
+        if let LvalueKind::Plain(PlaceKind::Local(id)) = lvalue.kind {
+            self.note_address(id);
+        }
         let place = self.place(lvalue);
         let e = self.address_of(place);
         Expr { span, ..e }

@@ -20,7 +20,7 @@
 //! | `consteval` | constants |
 //! | `init` | initialisers |
 //! | `body`, `stmt`, `locals`, `asm`, `cleanup` | function bodies |
-//! | `usage`, `narrowing` | what is unused, what loses bits or signs |
+//! | `usage`, `narrowing`, `map_limits` | what is unused, what loses bits or signs, what no kernel creates |
 //! | `complete` | types that BTF will describe are completed |
 
 mod access;
@@ -41,6 +41,7 @@ mod expr;
 mod init;
 mod layout;
 mod locals;
+mod map_limits;
 mod narrowing;
 mod operators;
 mod records;
@@ -83,6 +84,7 @@ pub fn analyze_partial(unit: &Unit, cx: &mut Session<'_>) -> (hir::Module, BTree
     sema.declare_unit();
     sema.finish_work();
     sema.report_unused_statics();
+    sema.check_maps();
     sema.complete_described_types();
     let module = hir::Module {
         types: sema.types,
@@ -190,6 +192,8 @@ struct Sema<'a, 's> {
     depth: u32,
     /// How many names were compared for suggestions so far, to bound the time errors take.
     suggestions: u32,
+    /// There were errors before the analysis began.
+    is_broken: bool,
     /// Somebody wants to know about implicit conversions of integers.
     judges_conversions: bool,
 }
@@ -222,6 +226,7 @@ impl<'a, 's> Sema<'a, 's> {
             ctx: Context { limit: u32::MAX, ..Context::default() },
             depth: 0,
             suggestions: 0,
+            is_broken: cx.diags.is_broken(),
             judges_conversions: narrowing::CODES.iter().any(|code| cx.diags.may_say(code)),
             cx,
         }

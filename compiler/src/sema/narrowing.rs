@@ -74,10 +74,6 @@ impl Sema<'_, '_> {
 
     /// An implicit conversion of `e` to `to`, which is assigned, passed, returned or computed with.
     pub(super) fn check_narrowing(&mut self, e: &Expr, to: TypeId) {
-        // Constants that do not fit are spoken of in any case.
-        if !self.judges_conversions && !matches!(e.kind, ExprKind::Const(_)) {
-            return;
-        }
         let (Some(from), Some(into)) = (self.types.int_kind(e.ty), self.types.int_kind(to)) else { return };
         match &e.kind {
             ExprKind::Cond { then, els, .. } => {
@@ -88,6 +84,9 @@ impl Sema<'_, '_> {
                 return;
             }
             ExprKind::Comma(_, last) => return self.check_narrowing(last, to),
+            ExprKind::Const(_) => {}
+            // Constants that do not fit are spoken of in any case.
+            _ if !self.judges_conversions => return,
             _ => {}
         }
         if from == into || into == IntKind::Bool || from == IntKind::Bool || self.is_moot(e.span) {
@@ -96,38 +95,29 @@ impl Sema<'_, '_> {
         let constant = constant(e, from).or_else(|| self.const_int(e));
         let range = constant.map_or_else(|| self.range(e), |value| Range::of_value(value as u128, from));
         let target = Range::of_kind(into);
-        let types = (self.shown(e.ty), self.shown(to));
-        if range.width > target.width {
-            let (code, message) = match constant {
-                Some(value) => {
-                    let kept = consteval::extend(consteval::truncate(value as u128, into), into);
-                    (
-                        &codes::CONSTANT_CONVERSION,
-                        format!("{value} does not fit {}: it becomes {kept}", types.1),
-                    )
-                }
-                None if target.width == 32 && from.size() == 8 => {
-                    (&codes::SHORTEN, format!("{} loses its upper half as {}", types.0, types.1))
-                }
-                None => (&codes::IMPLICIT_INT, format!("{} loses bits as {}", types.0, types.1)),
-            };
-            return self.warn(code, e.span, message);
-        }
-        if target.width == range.width && !target.positive && range.positive && from.is_signed() {
-            // A positive constant that fills the sign bit.
-            if let Some(value) = constant {
+        let fills_the_sign =
+            target.width == range.width && !target.positive && range.positive && from.is_signed();
+        let what = match constant {
+            Some(value) if range.width > target.width || fills_the_sign => {
                 let kept = consteval::extend(consteval::truncate(value as u128, into), into);
-                let message = format!("{value} does not fit {}: it becomes {kept}", types.1);
+                let message = format!("{value} does not fit {}: it becomes {kept}", self.shown(to));
                 return self.warn(&codes::CONSTANT_CONVERSION, e.span, message);
             }
-        }
-        let both_enums = [e.ty, to].iter().all(|&ty| matches!(self.types.shape(ty), Type::Enum(_)));
-        let changes = (target.positive && !range.positive)
-            || (!target.positive && range.positive && range.width == target.width);
-        if changes && !both_enums && from.is_signed() != into.is_signed() {
-            let message = format!("{} changes its sign as {}", types.0, types.1);
-            self.warn(&codes::SIGN_CONVERSION, e.span, message);
-        }
+            _ if range.width <= target.width => {
+                let both_enums = [e.ty, to].iter().all(|&ty| matches!(self.types.shape(ty), Type::Enum(_)));
+                let changes = (target.positive && !range.positive)
+                    || (!target.positive && range.positive && range.width == target.width);
+                if !changes || both_enums || from.is_signed() == into.is_signed() || !self.judges_conversions
+                {
+                    return;
+                }
+                (&codes::SIGN_CONVERSION, "changes its sign")
+            }
+            _ if target.width == 32 && from.size() == 8 => (&codes::SHORTEN, "loses its upper half"),
+            _ => (&codes::IMPLICIT_INT, "loses bits"),
+        };
+        let message = format!("{} {} as {}", self.shown(e.ty), what.1, self.shown(to));
+        self.warn(what.0, e.span, message);
     }
 
     /// `left op right`, before their conversion to a common type.

@@ -1,6 +1,6 @@
 //! Reporting: errors, warnings that system headers do not cause, and the common wordings.
 
-use skep_syntax::diag::{Code, Diag, codes};
+use skep_syntax::diag::{Code, Diag, Severity, codes};
 use skep_syntax::intern::Symbol;
 use skep_syntax::source::{Loc, Span};
 
@@ -16,7 +16,9 @@ impl Sema<'_, '_> {
 
     /// Reports a diagnostic, unless it is a warning about a header that the user did not write.
     pub(super) fn report(&mut self, diag: Diag) {
-        if diag.severity != skep_syntax::diag::Severity::Error && self.is_quiet(diag.span().lo) {
+        let is_error = diag.severity == Severity::Error;
+        // Of a text that was not understood, doubts would be about what is not there.
+        if !is_error && (self.is_broken || self.is_quiet(diag.span().lo)) {
             return;
         }
         self.cx.diags.push(diag);

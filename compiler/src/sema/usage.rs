@@ -23,6 +23,8 @@ pub struct Use {
     mentions: u32,
     /// How often only to store something.
     set: u32,
+    /// Its address is taken.
+    addressed: bool,
     /// It says of itself that it may be unused, or has a use that is not written.
     excused: bool,
 }
@@ -67,6 +69,13 @@ impl Sema<'_, '_> {
         }
     }
 
+    /// The address of a local is taken.
+    pub(super) fn note_address(&mut self, id: LocalId) {
+        if let Some(usage) = self.usage(id) {
+            usage.addressed = true;
+        }
+    }
+
     /// An expression of its own whose value nobody wants: if it stores to a local, that is no use.
     pub(super) fn only_sets(&mut self, id: ExprId) {
         let target = match self.ast.expr(self.without_parens(id)) {
@@ -101,6 +110,10 @@ impl Sema<'_, '_> {
             // `_` is what one calls a thing that one has no use for.
             let named = local.name.filter(|&name| !usage.excused && !naked && self.name(name) != "_");
             let Some(name) = named else { continue };
+            if usage.mentions != 0 && !usage.addressed && self.types.quals(local.ty).contains(Quals::VOLATILE)
+            {
+                found.push((&codes::NEEDLESS_VOLATILE, name, local.span));
+            }
             let is_parameter = index < f.body.n_params as usize;
             let code = match (usage.mentions, is_parameter) {
                 (0, true) => &codes::UNUSED_PARAMETER,
@@ -122,6 +135,9 @@ impl Sema<'_, '_> {
                 id if id == codes::UNUSED_PARAMETER.id => format!("parameter `{name}` is not used"),
                 id if id == codes::UNUSED_VARIABLE.id => format!("variable `{name}` is not used"),
                 id if id == codes::UNUSED_LABEL.id => format!("label `{name}` is not used"),
+                id if id == codes::NEEDLESS_VOLATILE.id => {
+                    format!("`{name}` is `volatile`, but its address is never taken: nothing else can see it")
+                }
                 id if id == codes::UNUSED_SET_PARAMETER.id => {
                     format!("parameter `{name}` is set but not used")
                 }

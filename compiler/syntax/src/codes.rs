@@ -150,6 +150,8 @@ codes! {
     W0227 UNUSED_LABEL Warning "a label that nothing jumps to"
     W0228 UNUSED_CONST_VARIABLE Warning "a constant that nothing reads"
     W0229 UNUSED_COMPARISON Warning "a comparison whose result nothing uses"
+    W0230 MAP_SIZE Warning "a map whose keys or values have a size that no kernel takes"
+    W0231 NEEDLESS_VOLATILE Warning "a `volatile` variable that nothing else can see"
 }
 
 #[cfg(test)]

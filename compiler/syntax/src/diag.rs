@@ -150,6 +150,11 @@ impl Diagnostics {
         self.policy = policy;
     }
 
+    /// Whether anything is wrong that is wrong by itself, and not only because of `-Werror`.
+    pub fn is_broken(&self) -> bool {
+        self.list.iter().any(|diag| diag.code.severity == Severity::Error && diag.severity == Severity::Error)
+    }
+
     /// Whether such a diagnostic can come to anything, whatever pragmas say.
     pub fn may_say(&self, code: &Code) -> bool {
         !self.regions.is_empty() || self.policy.level(code, &[]).severity.is_some()

@@ -66,6 +66,13 @@ needs! {
     Objdump "objdump" runs(OBJDUMP);
     /// `diagtool` of clang-19, which lists its warnings.
     Diagtool "diagtool" Path::new(DIAGTOOL).exists();
+    /// `make`.
+    Make "make" runs("make");
+    /// `ninja`.
+    Ninja "ninja" runs("ninja");
+    /// A kernel source tree with the Makefiles of its tools, and Python, which they call.
+    KernelMake "kernel-make" runs("python3")
+        && kernel_tree().is_some_and(|tree| tree.join("tools/scripts/Makefile.include").exists());
     /// `gzip`.
     Gzip "gzip" runs("gzip");
     /// libbpf's headers in `/usr/include/bpf`.

@@ -8,8 +8,8 @@ use skep_syntax::warnings;
 
 use crate::cc::flags::{self, Form};
 
-/// What to produce.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+/// What to produce: of several that are asked for, the last one here.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum Mode {
     /// Link: there is no linker for BPF here, so this is an error unless only asked for information.
     #[default]
@@ -18,10 +18,10 @@ pub enum Mode {
     Object,
     /// `-S`
     Assembly,
-    /// `-E`
-    Preprocess,
     /// `-fsyntax-only`
     SyntaxOnly,
+    /// `-E`
+    Preprocess,
     /// `-M`, `-MM`: dependencies instead of output.
     Dependencies,
 }

@@ -49,10 +49,10 @@ macro_rules! flags {
 
 /// All of them.
 pub static FLAGS: &[Flag] = flags! {
-    "-c" Alone "Compile to an object" |cx, _| set(&mut cx.mode, Mode::Object);
-    "-S" Alone "Compile to a listing of instructions" |cx, _| set(&mut cx.mode, Mode::Assembly);
-    "-E" Alone "Only preprocess" |cx, _| set(&mut cx.mode, Mode::Preprocess);
-    "-fsyntax-only" Alone "Only look for errors" |cx, _| set(&mut cx.mode, Mode::SyntaxOnly);
+    "-c" Alone "Compile to an object" |cx, _| produce(cx, Mode::Object);
+    "-S" Alone "Compile to a listing of instructions" |cx, _| produce(cx, Mode::Assembly);
+    "-E" Alone "Only preprocess" |cx, _| produce(cx, Mode::Preprocess);
+    "-fsyntax-only" Alone "Only look for errors" |cx, _| produce(cx, Mode::SyntaxOnly);
     "-o" Either "Write the output there; - is standard output" |cx, v| set(&mut cx.output, Some(v.into()));
     "-x" Either "Language of the input: c, cpp-output or none" language;
     "-target" Separate "bpf, bpfel or bpfeb" target;
@@ -64,9 +64,14 @@ pub static FLAGS: &[Flag] = flags! {
     "-std=" Joined "Version of C: gnu11, gnu17, gnu2x, c11, ..." standard;
     "-ansi" Alone "The same as -std=c89" |cx, _| standard(cx, "c89");
     "-O" Joined "Level of optimisation: 0 to 3, s, z" optimise;
-    "-fno-inline" Alone "Inline only what is marked always_inline" |cx, _| set(&mut cx.no_inline, true);
-    "-finline-functions" Alone "Undo -fno-inline" |cx, _| set(&mut cx.no_inline, false);
+    "-fno-inline" Alone "Inline only what is marked always_inline" |cx, _| inlining(cx, false);
+    "-finline-functions" Alone "Undo -fno-inline" |cx, _| inlining(cx, true);
     "-g" Joined "Write types, functions and lines as BTF (-g0: do not)" debug_info;
+    "-ffreestanding" Alone "Without a C library: __STDC_HOSTED__ is 0" |cx, _|
+        set(&mut cx.pp.freestanding, true);
+    "-fhosted" Alone "Undo -ffreestanding" |cx, _| set(&mut cx.pp.freestanding, false);
+    "-fcf-protection" Alone "Only defines __CET__" |cx, _| protection(cx, "full");
+    "-fcf-protection=" Joined "full, branch, return or none" protection;
     "-D" Either "Define a macro" |cx, v| push(&mut cx.pp.macros, MacroOption::Define(v.into()));
     "-U" Either "Undefine a macro" |cx, v| push(&mut cx.pp.macros, MacroOption::Undef(v.into()));
     "-I" Either "Search this directory for headers" |cx, v| push(&mut cx.pp.include_dirs, v.into());
@@ -89,10 +94,10 @@ pub static FLAGS: &[Flag] = flags! {
     "-undef" Alone "Without the predefined macros" |cx, _| set(&mut cx.pp.undef, true);
     "-dM" Alone "With -E: list the macros" |cx, _| set(&mut cx.dump_macros, true);
     "-P" Alone "With -E: no line markers" |cx, _| set(&mut cx.no_line_markers, true);
-    "-M" Alone "Print a rule for make" |cx, _| set(&mut cx.mode, Mode::Dependencies);
+    "-M" Alone "Print a rule for make" |cx, _| produce(cx, Mode::Dependencies);
     "-MM" Alone "The same without system headers" |cx, _| {
         cx.deps.user_only = true;
-        set(&mut cx.mode, Mode::Dependencies)
+        produce(cx, Mode::Dependencies)
     };
     "-MD" Alone "Write a rule for make beside the output" |cx, _| set(&mut cx.deps.write, true);
     "-MMD" Alone "The same without system headers" |cx, _| {
@@ -159,14 +164,11 @@ pub static FLAGS: &[Flag] = flags! {
     "-ftabstop=" Joined;
     "-fmacro-backtrace-limit=" Joined;
     "-ftemplate-backtrace-limit=" Joined;
-    "-fcf-protection" Joined;
     "-fintegrated-as" Alone;
     "-fintegrated-cc1" Alone;
     "-fident" Alone;
     "-fcommon" Alone;
     "-fbuiltin" Alone;
-    "-ffreestanding" Alone;
-    "-fhosted" Alone;
     "-fjump-tables" Alone;
     "-fgnu89-inline" Alone;
     "-fomit-frame-pointer" Alone;
@@ -219,9 +221,28 @@ fn set<T>(place: &mut T, value: T) -> Result<(), String> {
     Ok(())
 }
 
+/// The further back in the compiler, the less is done, wherever it stands on the line.
+fn produce(cx: &mut Invocation, mode: Mode) -> Result<(), String> {
+    let mode = cx.mode.max(mode);
+    set(&mut cx.mode, mode)
+}
+
 fn push<T>(list: &mut Vec<T>, value: T) -> Result<(), String> {
     list.push(value);
     Ok(())
+}
+
+fn inlining(cx: &mut Invocation, wanted: bool) -> Result<(), String> {
+    cx.pp.no_inline = !wanted;
+    set(&mut cx.no_inline, !wanted)
+}
+
+fn protection(cx: &mut Invocation, value: &str) -> Result<(), String> {
+    let kinds = ["none", "branch", "return", "full"];
+    match kinds.iter().position(|kind| *kind == value) {
+        Some(number) => set(&mut cx.pp.protection, number as u8),
+        None => Err(format!("invalid value `{value}` in `-fcf-protection={value}`")),
+    }
 }
 
 fn prefix_map(cx: &mut Invocation, value: &str) -> Result<(), String> {

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use skep_runtime::Image;
 use skep_runtime::object::MapDef;
 use skep_runtime::verify::Verified;
-use skep_syntax::Session;
 
 use crate::compile::{CompileArgs, compile_file};
 use crate::coverage::{Coverage, CoverageArgs};

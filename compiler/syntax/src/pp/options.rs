@@ -149,6 +149,12 @@ pub struct Options {
     pub big_endian: bool,
     /// `-O`
     pub opt: OptLevel,
+    /// `-fno-inline`
+    pub no_inline: bool,
+    /// `-ffreestanding`
+    pub freestanding: bool,
+    /// `-fcf-protection`: what is protected, as `__CET__` says it.
+    pub protection: u8,
     /// `-g`
     pub debug_info: bool,
     /// `-undef`: no predefined macros (the built-in ones like `__LINE__` stay).

@@ -239,7 +239,6 @@ pub(super) const ALWAYS: &str = r#"#define _LP64 1
 #define __STDC_EMBED_EMPTY__ 2
 #define __STDC_EMBED_FOUND__ 1
 #define __STDC_EMBED_NOT_FOUND__ 0
-#define __STDC_HOSTED__ 1
 #define __STDC_UTF_16__ 1
 #define __STDC_UTF_32__ 1
 #define __STDC__ 1
@@ -405,8 +404,15 @@ pub(super) fn text(options: &Options) -> String {
     let order = if options.big_endian { "BIG" } else { "LITTLE" };
     def("__BYTE_ORDER__", &format!("__ORDER_{order}_ENDIAN__"));
     def(&format!("__{order}_ENDIAN__"), "1");
+    if options.no_inline || options.opt == OptLevel::None {
+        def("__NO_INLINE__", "1");
+    }
+    def("__STDC_HOSTED__", if options.freestanding { "0" } else { "1" });
+    if options.protection != 0 {
+        def("__CET__", &options.protection.to_string());
+    }
     match options.opt {
-        OptLevel::None => def("__NO_INLINE__", "1"),
+        OptLevel::None => {}
         OptLevel::Speed => def("__OPTIMIZE__", "1"),
         OptLevel::Size => {
             def("__OPTIMIZE__", "1");

@@ -19,6 +19,9 @@ pub use regions::Regions;
 /// clang-19's options: each line a name and the names in its group.
 pub const OPTIONS: &str = include_str!("options.txt");
 
+/// Names of our own, for what clang knows nothing about: a name, then its members.
+const OURS: &str = "bpf bpf-map-size bpf-volatile\nbpf-map-size\nbpf-volatile";
+
 /// A diagnostic that options decide about.
 struct Row {
     /// clang's name without `-W`; empty where clang has none.
@@ -96,6 +99,8 @@ static ROWS: &[Row] = &[
     on("constant-conversion", &codes::CONSTANT_CONVERSION),
     asked("unreachable-code", &codes::UNREACHABLE),
     on("address-of-packed-member", &codes::PACKED_ADDRESS),
+    on("bpf-map-size", &codes::MAP_SIZE),
+    asked("bpf-volatile", &codes::NEEDLESS_VOLATILE),
     on("unknown-warning-option", &codes::UNKNOWN_WARNING),
     on("unknown-pragmas", &codes::PRAGMA_UNKNOWN),
 ];
@@ -284,7 +289,7 @@ impl Tree {
             let mut words = line.split(' ');
             Some((words.next()?, words.collect()))
         };
-        Tree { members: OPTIONS.lines().filter_map(split).collect() }
+        Tree { members: OPTIONS.lines().chain(OURS.lines()).filter_map(split).collect() }
     }
 
     /// The name and all that it stands for; `None` if clang does not know it.

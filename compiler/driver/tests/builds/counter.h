@@ -1,0 +1,4 @@
+struct counts {
+	unsigned long long packets;
+	unsigned long long bytes;
+};

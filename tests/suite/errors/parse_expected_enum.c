@@ -1,0 +1,7 @@
+// Enumerators are names.
+enum state {
+	IDLE,
+	1,
+	BUSY = ,
+};
+int x = IDLE;

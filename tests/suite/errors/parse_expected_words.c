@@ -1,0 +1,7 @@
+// What may follow is said in words.
+int f(int x)
+{
+	if (x
+		return 1;
+	return (x + ;
+}

@@ -19,8 +19,19 @@ fn place() -> Scratch {
 }
 
 fn compile(place: &Scratch, source: &str, object: &str) {
-    let done =
-        place.skep(&["cc", "-O2", "-g", "-target", "bpf", "-D__TARGET_ARCH_x86", "-c", source, "-o", object]);
+    let done = place.skep(&[
+        "cc",
+        "-O2",
+        "-g",
+        "-w",
+        "-target",
+        "bpf",
+        "-D__TARGET_ARCH_x86",
+        "-c",
+        source,
+        "-o",
+        object,
+    ]);
     assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{source}");
 }
 
@@ -145,4 +156,33 @@ fn a_loader_in_c_does_the_same_with_either_header() {
     assert_eq!((ours.code, ours.out.as_str()), (Some(0), theirs.out.as_str()), "{}", ours.err);
     // Three runs: a step of 5 each; 100 + 1000 + 9 + 7 each on top of 7; `'A' + TWO`.
     assert!(ours.out.contains("\n2 15 3355 1 66 1\n"), "{}", ours.out);
+}
+
+/// Every 60th of the kernel's selftests; all of them if `SKEP_FULL` is set.
+#[test]
+fn headers_of_the_kernels_programs_offer_what_bpftools_offer() {
+    if !tools::have(&[Need::Bpftool, Need::KernelTree, Need::Vmlinux]) {
+        return;
+    }
+    let Some(corpus) = tools::corpora::selftests() else { return };
+    let place = Scratch::new(&[]);
+    let flags = corpus.flags();
+    let mut count = 0;
+    for file in corpus.sample(60) {
+        let path = file.to_string_lossy();
+        let base = ["cc", "-O2", "-g", "-w", "-target", "bpf"].into_iter();
+        let line = base.chain(flags.iter().map(String::as_str)).chain(["-c", &path, "-o", "x.o"]);
+        if place.skep(&line.collect::<Vec<_>>()).code != Some(0) {
+            continue;
+        }
+        let theirs = place.run(&tools::bpftool(), &["gen", "skeleton", "x.o", "name", "x"], b"");
+        let ours = place.skep(&["skel", "--name", "x", "x.o"]);
+        if theirs.code != Some(0) {
+            continue;
+        }
+        assert_eq!((ours.code, ours.err.as_str()), (Some(0), ""), "{path}");
+        compare(&path, &ours.out, &theirs.out);
+        count += 1;
+    }
+    assert!(count >= 8, "only {count} programs");
 }

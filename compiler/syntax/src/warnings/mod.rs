@@ -219,6 +219,8 @@ impl Policy {
             state = State { severity: change.severity, stays_warning: true };
         }
         let severity = match state.severity {
+            // Nor what is an error only because somebody asked for one.
+            Some(_) if self.silent && row.default != Some(Severity::Error) => None,
             Some(Severity::Warning) if self.silent => None,
             Some(Severity::Warning) if self.all_are_errors && !state.stays_warning => Some(Severity::Error),
             severity => severity,

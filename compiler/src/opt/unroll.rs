@@ -132,7 +132,7 @@ fn indexes_context(f: &Function, l: &Loop) -> bool {
     l.blocks.iter().flat_map(|&block| &f.blocks[block].insts).any(|&inst| adds(&f.insts[inst]))
 }
 
-/// Whether the loop is left when two addresses compare in some way.
+/// Whether the loop is left when two addresses compare in some way, one of which it moves on.
 fn compares_addresses(f: &Function, l: &Loop) -> bool {
     let test = |&block: &Block| match f.insts[f.terminator(block)?] {
         InstData::Branch { cond, .. } => Some(cond),
@@ -141,9 +141,14 @@ fn compares_addresses(f: &Function, l: &Loop) -> bool {
     let leaves = |block: &&Block| f.successors(**block).any(|call| !l.blocks.contains(&call.block));
     let of_addresses = |cond| match f.def(cond) {
         Some(InstData::Compare { args: [a, b], .. }) => {
-            // What is compared with the end of a packet the kernel does know.
-            let packet = |v: Value| matches!(Place::new(f, v, 0).root, Root::Number(_));
-            f.ty(*a) == Type::Ptr && [*a, *b].iter().all(|&v| f.constant(v).is_none() && !packet(v))
+            // What is compared with the end of a packet the kernel does know; what each round reads from
+            // memory is no counter.
+            let counts = |v: Value| match Place::new(f, v, 0).root {
+                Root::Number(_) => false,
+                Root::Other(root) => !matches!(f.def(root), Some(InstData::Load { .. })),
+                Root::Slot(_) | Root::Symbol(_) | Root::Helper(_) => true,
+            };
+            f.ty(*a) == Type::Ptr && [*a, *b].iter().all(|&v| f.constant(v).is_none() && counts(v))
         }
         _ => false,
     };

@@ -43,6 +43,10 @@ use crate::sections::Layout;
 pub struct Options {
     /// `-O`: 0 to 3.
     pub level: u8,
+    /// `-Os`: less code rather than fewer executed instructions.
+    pub size: bool,
+    /// `-Rpass=`: note what is done in [`ir::Module::remarks`].
+    pub remarks: bool,
     /// `-fno-inline`: only `always_inline` functions are inlined.
     pub no_inline: bool,
     /// Version of the instruction set.
@@ -59,6 +63,8 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             level: 2,
+            size: false,
+            remarks: false,
             no_inline: false,
             cpu: Cpu::V3,
             big_endian: false,
@@ -79,9 +85,12 @@ pub enum Stage {
     Pass(&'static str),
     /// SSA as code is selected from it.
     IrOpt,
+    /// A pass or another part of the compiler has run, whether it changed anything or not: for
+    /// `-ftime-report`. The text is empty.
+    Ran(&'static str),
 }
 
-/// Is given each result: which, and its text.
+/// Is given each result, and told what has run: which, and its text.
 pub type Observer<'a> = dyn FnMut(Stage, &dyn Fn() -> String) + 'a;
 
 /// A compiled translation unit.
@@ -112,15 +121,20 @@ pub fn compile(
     options: &Options,
     observer: &mut Observer<'_>,
 ) -> Result<Compiled, Failed> {
+    let ran = |observer: &mut Observer<'_>, name| observer(Stage::Ran(name), &String::new);
     let (hir, deps) = front::read(cx, main);
+    ran(observer, "front end");
     if cx.diags.has_errors() {
         return Err(Failed);
     }
     let mut ir = lower::lower(&hir, &cx.names, lower::Options { big_endian: options.big_endian });
+    ran(observer, "lower");
     observer(Stage::Ir, &|| ir.to_string());
 
     let opt_options = opt::Options {
         level: options.level,
+        size: options.size,
+        remarks: options.remarks,
         no_inline: options.no_inline,
         cpu: options.cpu as u8 + 1,
         big_endian: options.big_endian,
@@ -128,8 +142,11 @@ pub fn compile(
         ..opt::Options::default()
     };
     let found = opt::run(&mut ir, &opt_options, &mut |pass, module, function| {
-        let text = || ir::print_function(module, function, false, &|_| String::new());
-        observer(Stage::Pass(pass), &text);
+        observer(Stage::Ran(pass), &String::new);
+        if let Some(function) = function {
+            let text = || ir::print_function(module, function, false, &|_| String::new());
+            observer(Stage::Pass(pass), &text);
+        }
     });
     limits::report(cx, &ir, &found);
     observer(Stage::IrOpt, &|| ir.to_string());
@@ -140,7 +157,11 @@ pub fn compile(
     let mut found = Vec::new();
     let code_options =
         codegen::Options { cpu: options.cpu, big_endian: options.big_endian, check: options.check };
-    let code = codegen::generate(&ir, &code_options, &mut found);
+    let mut ran_step = |step| ran(observer, step);
+    let code = codegen::generate(&ir, &code_options, &mut found, &mut ran_step);
+    if options.remarks {
+        ir.remarks.extend(code.remarks(&ir));
+    }
     limits::report(cx, &ir, &found);
     if cx.diags.has_errors() {
         return Err(Failed);
@@ -159,10 +180,12 @@ pub fn compile(
         }),
         false => Default::default(),
     };
+    ran(observer, "btf");
     let file = main.rsplit('/').next().unwrap_or(main);
     let names = &cx.names;
     let parts =
         object::Parts { module: &hir, ir: &ir, code: &code, layout: &layout, names, file, btf: &btf, order };
     let object = object::write(parts).unwrap_or_else(|bug| panic!("the object cannot be written: {bug}"));
+    ran(observer, "object");
     Ok(Compiled { hir, ir, code, layout, object, deps })
 }

@@ -114,6 +114,8 @@ impl CompileArgs {
     pub fn options(&self) -> Options {
         Options {
             level: self.level,
+            size: false,
+            remarks: false,
             no_inline: false,
             cpu: isa_cpu(self.pp_options().cpu),
             big_endian: self.endian == Endian::Big,

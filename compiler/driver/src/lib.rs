@@ -20,6 +20,7 @@ mod listing;
 mod load;
 mod locate;
 mod matrix;
+pub mod measure;
 pub mod rejection;
 mod show;
 pub mod skel;
@@ -69,6 +70,10 @@ subcommands! {
     test Test;
     /// Link objects into one, like `bpftool gen object`
     link Link;
+    /// Show what the functions of objects take: instructions, stack, work of the verifier
+    size Size;
+    /// Compare what the functions of two objects take
+    diff Diff;
     /// Remove what only debuggers read, like `llvm-strip -g`
     strip Strip;
     /// Write what a loader includes to use an object: a skeleton in C, Rust or Go

@@ -6,7 +6,7 @@
 use skep_stdlib::isa::Insn;
 use skep_stdlib::isa::asm::Word;
 
-use crate::ir::{CoreId, SrcLoc, SymbolId};
+use crate::ir::{CoreId, Module, Remark, SrcLoc, SymbolId};
 
 /// Code of all functions that are emitted, in the order of the object.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +32,31 @@ pub struct FuncCode {
     pub words: Vec<(u32, Word)>,
     /// Bytes of stack the function uses.
     pub stack: u32,
+    /// Stores and loads of registers that live in the frame.
+    pub spills: Spills,
+}
+
+/// How often registers go to the frame and come back.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Spills {
+    /// Stores.
+    pub stores: usize,
+    /// Loads.
+    pub loads: usize,
+}
+
+impl Code {
+    /// What may be worth knowing of how the code was made: of each function how many registers are spilled.
+    pub fn remarks(&self, module: &Module) -> Vec<Remark> {
+        let remark = |func: &FuncCode| {
+            let Spills { stores, loads } = func.spills;
+            let name = &module.symbols[func.symbol].name;
+            let loc = func.lines.first().map_or(SrcLoc::NONE, |&(_, loc)| loc);
+            let message = format!("{stores} spills {loads} reloads generated in function '{name}'");
+            (stores + loads > 0).then_some(Remark { loc, pass: "regalloc", missed: true, message })
+        };
+        self.functions.iter().filter_map(remark).collect()
+    }
 }
 
 /// A reference of an instruction to a symbol.

@@ -53,6 +53,7 @@ pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> 
             cores: Vec::new(),
             words: Vec::new(),
             stack: frame::depth(func),
+            spills: frame::spills(func),
         },
     };
     for (index, &block) in func.order.iter().enumerate() {

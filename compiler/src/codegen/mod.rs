@@ -40,13 +40,17 @@ pub struct Options {
     pub check: bool,
 }
 
+/// Is told the name of each step of code generation when it is done.
+pub type Ran<'a> = dyn FnMut(&'static str) + 'a;
+
 /// Generates code for the functions of a module; what cannot be done is added to `limits`, and then
-/// the code is incomplete.
-pub fn generate(module: &Module, options: &Options, limits: &mut Vec<Limit>) -> Code {
+/// the code is incomplete. `ran` is told each step that was taken.
+pub fn generate(module: &Module, options: &Options, limits: &mut Vec<Limit>, ran: &mut Ran<'_>) -> Code {
     let mut code = Code::default();
     for f in &module.functions {
-        if let Some(func) = machine_function(f, module, options, limits) {
+        if let Some(func) = machine_function(f, module, options, limits, ran) {
             code.functions.extend(relax::emit(func, module, options.cpu, limits));
+            ran("emit");
         }
     }
     let places: BTreeMap<SymbolId, usize> = module.order.iter().copied().zip(0..).collect();
@@ -60,9 +64,11 @@ pub fn machine_function(
     module: &Module,
     options: &Options,
     limits: &mut Vec<Limit>,
+    ran: &mut Ran<'_>,
 ) -> Option<mir::Func> {
     let before = limits.len();
     let mut func = select::select(f, module, options, limits);
+    ran("select");
     if limits.len() > before {
         return None;
     }
@@ -81,9 +87,13 @@ pub fn machine_function(
         let (before, after) = (mir::print(&selected, module), mir::print(&func, module));
         panic!("register allocation of `{name}` is wrong: {wrong}\n{before}\n{after}");
     }
+    ran("regs");
     peephole::run(&mut func, &mut steps, accesses.objects());
+    ran("peephole");
     frame::lay_out(&mut func, &steps, &accesses, name, limits);
+    ran("frame");
     layout::order(&mut func, options.cpu);
+    ran("layout");
     (limits.len() == before).then_some(func)
 }
 

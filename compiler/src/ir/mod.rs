@@ -30,6 +30,7 @@ mod limit;
 mod module;
 mod parse;
 mod print;
+mod remark;
 mod scan;
 pub mod verify;
 
@@ -44,3 +45,4 @@ pub use limit::Limit;
 pub use module::{Core, DataSymbol, FuncSymbol, LocData, Module, Symbol, SymbolKind};
 pub use parse::{ParseError, parse};
 pub use print::{print_function, print_module};
+pub use remark::Remark;

@@ -4,6 +4,7 @@ use skep_syntax::source::Span;
 
 use super::entities::{Arena, CoreId, SrcLoc, SymbolId};
 use super::function::{Function, Signature};
+use super::remark::Remark;
 use crate::hash::LookupMap;
 
 /// One translation unit.
@@ -20,6 +21,8 @@ pub struct Module {
     pub cores: Arena<CoreId, Core>,
     /// Source locations; entry 0 is "none".
     pub locs: Arena<SrcLoc, LocData>,
+    /// What was done to it, if that is asked for; not part of the text form.
+    pub remarks: Vec<Remark>,
 }
 
 /// A function or variable.

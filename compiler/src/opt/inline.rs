@@ -15,13 +15,15 @@
 //! The kernel's verifier still accepts: it checks the same code with more precise arguments.
 //! Cost: linear in the code that is copied, bounded by [`GROWTH`] instructions for each function.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::Options;
 use super::edit;
 use super::globals::References;
 use crate::ir::{
-    Arena, Block, BlockCall, Callee, Function, Inst, InstData, LocData, Module, Slot, SrcLoc, SymbolId, Value,
+    Arena, Block, BlockCall, Callee, Function, Inst, InstData, LocData, Module, Remark, Slot, SrcLoc,
+    SymbolId, Value,
 };
 
 /// A static callee of at most this many instructions that become code is small.
@@ -31,6 +33,9 @@ const SMALL: usize = 30;
 /// kernel verifies such a function on its own, where it knows nothing of the arguments, and may take
 /// only its inlined copies.
 const SMALL_GLOBAL: usize = 50;
+
+/// A callee of at most this many instructions is as small as a call of it: what `-Os` inlines.
+const TINY: usize = 8;
 
 /// What a call costs besides its arguments in a function with external linkage: it destroys six
 /// registers.
@@ -57,6 +62,16 @@ pub struct Decision<'a> {
     pub references: &'a References,
     /// Functions that are optimised already and not being worked on.
     pub ready: &'a dyn Fn(SymbolId) -> bool,
+    /// Where remarks go, if they are wanted.
+    pub remarks: &'a RefCell<Vec<Remark>>,
+}
+
+impl Decision<'_> {
+    fn remark(&self, loc: SrcLoc, missed: bool, message: impl FnOnce() -> String) {
+        if self.options.remarks {
+            self.remarks.borrow_mut().push(Remark { loc, pass: "inline", missed, message: message() });
+        }
+    }
 }
 
 /// Inlines what should be into one function. Returns whether there was any.
@@ -82,6 +97,10 @@ pub fn run(module: &mut Module, index: usize, decision: &Decision<'_>) -> bool {
                 f.insts[f.blocks[block].insts[at]].clone()
             && let Some(position) = module.functions.position(symbol)
         {
+            let name = |symbol: SymbolId| &module.symbols[symbol].name;
+            decision.remark(f.locs[f.blocks[block].insts[at]], false, || {
+                format!("'{}' inlined into '{}'", name(symbol), name(f.symbol))
+            });
             // Calls copied from the callee were not wanted there, and are not looked at again.
             block_index += splice(&mut f, block, at, &module.functions[position], &args, &mut module.locs);
             size += edit::size(&module.functions[position]);
@@ -91,8 +110,32 @@ pub fn run(module: &mut Module, index: usize, decision: &Decision<'_>) -> bool {
         }
     }
     f.resolve_aliases();
+    if !changed && decision.options.remarks {
+        missed(module, &f, decision);
+    }
     module.functions[index] = f;
     changed
+}
+
+/// Says of the calls that stay why they do.
+fn missed(module: &Module, f: &Function, decision: &Decision<'_>) {
+    for &inst in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {
+        let InstData::Call { callee: Callee::Func(symbol), .. } = f.insts[inst] else { continue };
+        let name = |symbol: SymbolId| &module.symbols[symbol].name;
+        let why = match (module.func(symbol), module.definition(symbol)) {
+            (_, None) => "because its definition is unavailable".to_string(),
+            (Some(func), _) if func.weak => "because another object may replace it".to_string(),
+            (Some(func), _) if func.noinline => "because it should never be inlined".to_string(),
+            (_, Some(_)) if symbol == f.symbol => "because it calls itself".to_string(),
+            (_, Some(_)) if decision.options.no_inline || decision.options.level == 0 => {
+                "because inlining is off".to_string()
+            }
+            (_, Some(callee)) => format!("because too costly to inline (cost={})", weight(callee, 2)),
+        };
+        decision.remark(f.locs[inst], true, || {
+            format!("'{}' not inlined into '{}' {why}", name(symbol), name(f.symbol))
+        });
+    }
 }
 
 /// Stands in the module for the function that is being worked on.
@@ -126,10 +169,12 @@ fn wanted(
         return false;
     }
     let once = func.local && !func.keep && decision.references.count(symbol) == 1;
+    let size = decision.options.size;
     let small = if func.local {
-        weight(callee, 2) <= SMALL
+        weight(callee, 2) <= if size { TINY } else { SMALL }
     } else {
-        weight(callee, CALL) <= SMALL_GLOBAL + callee.sig.params.len()
+        let limit = if size { TINY } else { SMALL_GLOBAL };
+        weight(callee, CALL) <= limit + callee.sig.params.len()
     };
     small || (once && weight(callee, 2) <= SINGLE)
 }
@@ -364,7 +409,13 @@ mod tests {
             let options = Options::default();
             for index in super::bottom_up(&before) {
                 let ready = |symbol| symbol != before.functions[index].symbol;
-                let decision = super::Decision { options: &options, references: &references, ready: &ready };
+                let remarks = std::cell::RefCell::default();
+                let decision = super::Decision {
+                    options: &options,
+                    references: &references,
+                    ready: &ready,
+                    remarks: &remarks,
+                };
                 super::run(&mut after, index, &decision);
             }
             if let Err(broken) = verify_module(&after, verify::Options::default()) {

@@ -53,14 +53,14 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
 }
 
 /// The block before a loop that goes nowhere else.
-fn entering(f: &Function, flow: &Flow, l: &Loop) -> Option<Block> {
+pub fn entering(f: &Function, flow: &Flow, l: &Loop) -> Option<Block> {
     let mut outside = flow.preds[l.header].iter().copied().filter(|pred| !l.blocks.contains(pred));
     let (before, None) = (outside.next()?, outside.next()) else { return None };
     matches!(f.insts[f.terminator(before)?], InstData::Jump { .. }).then_some(before)
 }
 
 /// A loop, and what leaves it.
-struct Hoist {
+pub struct Hoist {
     /// Instructions of the loop, in an order in which definitions come before uses.
     insts: Vec<Inst>,
     /// The same, by instruction.
@@ -70,14 +70,15 @@ struct Hoist {
     /// Values from before the loop that are used behind it.
     beyond: BTreeSet<Value>,
     /// Numbers that the loop compares, and what they are computed from.
-    compared: BTreeSet<Value>,
+    pub compared: BTreeSet<Value>,
     /// Values that the loop carries from round to round.
     carried: usize,
     calls: bool,
 }
 
 impl Hoist {
-    fn new(f: &Function, flow: &Flow, l: &Loop) -> Hoist {
+    /// Looks at a loop.
+    pub fn new(f: &Function, flow: &Flow, l: &Loop) -> Hoist {
         let insts: Vec<Inst> = l.blocks.iter().flat_map(|&block| &f.blocks[block].insts).copied().collect();
         let mut inside = Arena::filled(&f.insts, false);
         insts.iter().for_each(|&inst| inside[inst] = true);
@@ -114,7 +115,8 @@ impl Hoist {
         hoist
     }
 
-    fn is_inside(&self, f: &Function, value: Value) -> bool {
+    /// Is the value computed in the loop?
+    pub fn is_inside(&self, f: &Function, value: Value) -> bool {
         match f.values[value].def {
             ValueDef::Inst(inst) => self.inside.get(inst).copied().unwrap_or(false),
             ValueDef::Param(block, _) => self.blocks.contains(&block),
@@ -192,7 +194,7 @@ impl Hoist {
     }
 
     /// Values that live throughout the loop when these instructions are before it.
-    fn pressure(&self, f: &Function, moved: &BTreeSet<Inst>) -> usize {
+    pub fn pressure(&self, f: &Function, moved: &BTreeSet<Inst>) -> usize {
         let mut live = self.beyond.clone();
         for &inst in self.insts.iter().filter(|inst| !moved.contains(inst)) {
             f.insts[inst].for_each_operand(|v| {
@@ -231,7 +233,7 @@ impl Hoist {
 }
 
 /// Is the value a constant or an address, which is made again wherever it is needed?
-fn is_leaf(f: &Function, value: Value) -> bool {
+pub fn is_leaf(f: &Function, value: Value) -> bool {
     matches!(
         f.def(value),
         Some(

@@ -59,6 +59,7 @@ pub mod simplify;
 mod sink;
 mod slots;
 mod sroa;
+mod stride;
 mod switches;
 #[cfg(test)]
 mod testing;
@@ -71,7 +72,7 @@ use std::collections::BTreeSet;
 
 use crate::ir::verify::{self, verify_function};
 use crate::ir::{
-    Arena, DataSymbol, FuncSymbol, Function, Limit, Module, SrcLoc, Symbol, SymbolId, SymbolKind,
+    Arena, DataSymbol, FuncSymbol, Function, Limit, Module, Remark, SrcLoc, Symbol, SymbolId, SymbolKind,
 };
 
 /// What is wanted of the optimiser.
@@ -83,6 +84,10 @@ pub struct Options {
     pub cpu: u8,
     /// Byte order of the target.
     pub big_endian: bool,
+    /// `-Os`: less code rather than fewer executed instructions.
+    pub size: bool,
+    /// What is done is noted in [`Module::remarks`].
+    pub remarks: bool,
     /// Only `always_inline` functions are inlined (`-fno-inline`).
     pub no_inline: bool,
     /// Packet and map memory may be accessed unaligned, as on all machines but a few.
@@ -95,6 +100,8 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             level: 2,
+            size: false,
+            remarks: false,
             cpu: 1,
             big_endian: false,
             no_inline: false,
@@ -116,6 +123,8 @@ pub struct Cx<'a> {
     pub late: bool,
     /// Where limits go.
     pub limits: &'a RefCell<BTreeSet<Limit>>,
+    /// Where remarks go.
+    pub remarks: &'a RefCell<Vec<Remark>>,
 }
 
 impl Cx<'_> {
@@ -138,6 +147,13 @@ impl Cx<'_> {
     /// Does the variable always hold its initial bytes?
     pub fn is_immutable(&self, symbol: SymbolId) -> bool {
         self.data(symbol).is_some_and(|data| data.constant) || self.immutable.contains(&symbol)
+    }
+
+    /// Notes what was done, or not done.
+    pub fn remark(&self, loc: SrcLoc, pass: &'static str, missed: bool, message: impl FnOnce() -> String) {
+        if self.options.remarks {
+            self.remarks.borrow_mut().push(Remark { loc, pass, missed, message: message() });
+        }
     }
 
     /// Reports a limit.
@@ -185,6 +201,7 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "bytewise", about: "copies of unknown size become loops", run: bytewise::run, level: 0 },
     Pass { name: "combine", about: "neighbouring stores become wide ones", run: combine::run, level: 1 },
     Pass { name: "licm", about: "what every round computes is computed once", run: licm::run, level: 1 },
+    Pass { name: "stride", about: "addresses move on with counters", run: stride::run, level: 1 },
     Pass { name: "switches", about: "switches become comparisons", run: switches::run, level: 0 },
     Pass { name: "legal", about: "operations the target lacks are expanded", run: legal::run, level: 0 },
     Pass { name: "extend", about: "halves are extended once below v3", run: extend::run, level: 0 },
@@ -226,8 +243,9 @@ const SETTLING: &[usize] = &rows([
 /// Passes that may find more to do in the same function when [`Cx`] says more: `late`, `immutable`.
 const LEARNING: &[usize] = &rows(["simplify", "gvn"]);
 
-/// Is shown the name of a pass and the function after it, for `--print-after`.
-pub type Observer<'a> = dyn FnMut(&'static str, &Module, &Function) + 'a;
+/// Is told the name of each pass when it is done, and shown the function if that has changed: for
+/// `--print-after` and `-ftime-report`.
+pub type Observer<'a> = dyn FnMut(&'static str, &Module, Option<&Function>) + 'a;
 
 /// Brings a function to a fixed point; after this many rounds it is good enough.
 const ROUNDS: u32 = 6;
@@ -250,7 +268,7 @@ const LOWER: &[usize] = &rows(["memops"]);
 /// What was not a constant so far will not be one.
 const LATE: &[usize] = &rows([
     "private", "context", "simplify", "cfg", "dce", "bytewise", "sink", "widen", "range", "simplify",
-    "address", "simplify", "combine", "dse", "combine", "licm", "switches", "legal",
+    "address", "simplify", "combine", "dse", "combine", "licm", "stride", "switches", "legal",
 ]);
 
 /// Nothing follows but code generation.
@@ -281,7 +299,9 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
         work.repeat(index, SCALAR);
         work.sequence(index, LAST);
     }
-    work.limits.into_inner().into_iter().collect()
+    let (limits, remarks) = (work.limits.into_inner(), work.remarks.into_inner());
+    module.remarks.extend(remarks);
+    limits.into_iter().collect()
 }
 
 /// Runs one pass over every function, as the tests of a pass do.
@@ -297,6 +317,7 @@ struct Work<'a, 'o> {
     options: &'a Options,
     immutable: BTreeSet<SymbolId>,
     limits: RefCell<BTreeSet<Limit>>,
+    remarks: RefCell<Vec<Remark>>,
     observer: &'a mut Observer<'o>,
     late: bool,
     /// The passes that would find nothing to do in each function: a bit for each row of [`PASSES`].
@@ -309,7 +330,8 @@ impl<'a, 'o> Work<'a, 'o> {
     fn new(module: &'a mut Module, options: &'a Options, observer: &'a mut Observer<'o>) -> Self {
         let immutable = globals::immutable(module);
         let settled = Arena::filled(&module.symbols, 0);
-        Work { module, options, immutable, limits: RefCell::default(), observer, late: false, settled }
+        let (limits, remarks) = (RefCell::default(), RefCell::default());
+        Work { module, options, immutable, limits, remarks, observer, late: false, settled }
     }
 
     /// What passes may know has changed.
@@ -348,9 +370,14 @@ impl<'a, 'o> Work<'a, 'o> {
             for _ in 0..ROUNDS {
                 references.update(self.module, index);
                 let is_ready = |symbol| ready.contains(&symbol);
-                let decision =
-                    inline::Decision { options: self.options, references: &references, ready: &is_ready };
+                let decision = inline::Decision {
+                    options: self.options,
+                    references: &references,
+                    ready: &is_ready,
+                    remarks: &self.remarks,
+                };
                 if !inline::run(self.module, index, &decision) {
+                    (self.observer)("inline", self.module, None);
                     break;
                 }
                 self.observe(index, "inline");
@@ -407,10 +434,12 @@ impl<'a, 'o> Work<'a, 'o> {
             options: self.options,
             late: self.late,
             limits: &self.limits,
+            remarks: &self.remarks,
         };
         let changed = (pass.run)(&mut self.module.functions[index], &cx);
-        if changed {
-            self.observe(index, pass.name);
+        match changed {
+            true => self.observe(index, pass.name),
+            false => (self.observer)(pass.name, self.module, None),
         }
         changed
     }
@@ -419,7 +448,7 @@ impl<'a, 'o> Work<'a, 'o> {
     fn observe(&mut self, index: usize, pass: &'static str) {
         let f = &self.module.functions[index];
         self.settled[f.symbol] = 0;
-        (self.observer)(pass, self.module, f);
+        (self.observer)(pass, self.module, Some(f));
         if self.options.check {
             let violations = verify_function(self.module, f, verify::Options::default());
             let render = || verify::render(self.module, f, &violations);

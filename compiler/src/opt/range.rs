@@ -12,14 +12,15 @@
 //! A forward analysis of signed intervals: each value has one, and the comparisons on the way to a
 //! block narrow it there. Loops are widened to the limits of the type after a few rounds.
 //! An extended sum, product or shift with a constant is computed in 64 bits if it does not overflow and
-//! has no other use, so that the constant can become part of an address.
+//! has no other use, so that the constant can become part of an address. A lower half that is the whole value is
+//! not extended again.
 //! Below `-mcpu=v4` there is no signed division, and sign extension takes two shifts; zero extension
 //! is often free.
 //! Preserves: results; comparisons are not touched, since they also tell the kernel's verifier.
 //! The kernel's verifier still accepts: unsigned bounds follow from unsigned operations.
 //! Cost: linear in the instructions, times a few rounds, times the depth of conditions looked at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Cx;
 use super::bits::known;
@@ -58,6 +59,7 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     super::cfg::remove_unreachable(f);
     let ranges = Ranges::new(f);
     let mut new: Vec<(Inst, InstData)> = Vec::new();
+    let mut whole: BTreeMap<Inst, Value> = BTreeMap::new();
     let mut wider: BTreeSet<Inst> = BTreeSet::new();
     let uses = use_counts(f);
     let compared = compared_as_signed(f, cx);
@@ -77,6 +79,12 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
                 InstData::Convert { op: op @ (ConvertOp::Sext | ConvertOp::Zext), ty, arg }
                     if positive(arg) =>
                 {
+                    if ty == Type::I64
+                        && let Some(value) = ranges.whole(f, arg, block)
+                    {
+                        whole.insert(inst, value);
+                        continue;
+                    }
                     if op == ConvertOp::Sext && !compared.contains(&arg) {
                         new.push((inst, InstData::Convert { op: ConvertOp::Zext, ty, arg }));
                     }
@@ -88,15 +96,15 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
             }
         }
     }
-    let changed = !new.is_empty() || !wider.is_empty();
+    let changed = !new.is_empty() || !wider.is_empty() || !whole.is_empty();
     for (inst, data) in new {
         f.set_inst(inst, data);
     }
     edit::rewrite(f, |ed, inst| match ed.f.insts[inst] {
         InstData::Convert { arg, .. } if wider.contains(&inst) => {
-            extend_first(ed, arg).map_or(Edit::Keep, Edit::Replace)
+            extend_first(ed, &ranges, arg).map_or(Edit::Keep, Edit::Replace)
         }
-        _ => Edit::Keep,
+        _ => whole.get(&inst).map_or(Edit::Keep, |&value| Edit::Replace(value)),
     });
     changed
 }
@@ -118,10 +126,13 @@ fn compared_as_signed(f: &Function, cx: &Cx<'_>) -> BTreeSet<Value> {
 }
 
 /// `zext (x op C)` as `(zext x) op C`.
-fn extend_first(ed: &mut Editor<'_>, value: Value) -> Option<Value> {
+fn extend_first(ed: &mut Editor<'_>, ranges: &Ranges, value: Value) -> Option<Value> {
     let Some(InstData::Binary { op, args: [x, constant] }) = ed.f.def(value).cloned() else { return None };
     let constant = ed.f.constant(constant)?;
-    let x = ed.convert(ConvertOp::Zext, Type::I64, x);
+    let x = match ranges.whole(ed.f, x, ed.block) {
+        Some(whole) => whole,
+        None => ed.convert(ConvertOp::Zext, Type::I64, x),
+    };
     Some(ed.binary_imm(op, x, constant))
 }
 
@@ -220,6 +231,17 @@ impl Ranges {
     /// The greatest value in a block.
     pub fn highest(&self, f: &Function, value: Value, block: Block) -> i64 {
         self.at(f, value, block).hi
+    }
+
+    /// The value of 64 bits of which this is the lower half, if the upper one is zero, and the sign too.
+    fn whole(&self, f: &Function, half: Value, block: Block) -> Option<Value> {
+        match *f.def(half)? {
+            InstData::Convert { op: ConvertOp::Trunc, ty: Type::I32, arg } if f.ty(arg) == Type::I64 => {
+                let range = self.at(f, arg, block);
+                (range.lo >= 0 && range.hi <= i32::MAX.into()).then_some(arg)
+            }
+            _ => None,
+        }
     }
 
     /// Is the value `x op C`, computed without overflow from an `x` that is not negative? Then it can

@@ -8,10 +8,11 @@
 //!   jump block1(v4)
 //! ```
 //!
-//! Wished by a pragma, or small: at most [`SMALL_ROUNDS`] rounds without branches, or two longer ones. The
-//! number of rounds is found by evaluating the loop's conditions round by round. A loop that is
+//! Wished by a pragma, or small: without branches, and short when all is folded that depends on the counter alone.
+//! The number of rounds is found by evaluating the loop's conditions round by round. A loop that is
 //! wished to be unrolled `n` times and has more rounds, or an unknown number, gets `n` copies of its
-//! body with all their tests.
+//! body with all their tests. A short loop without branches that has many rounds gets [`COPIES`] bodies, of which one
+//! tests: it is known in which the loop ends.
 //! Preserves: every round in order; all exits stay in the copies until they are folded.
 //! A loop that indexes into what a program is given is unrolled too if it can be, with branches and all:
 //! the kernel refuses a context pointer with anything added to it, so as a loop it could not be loaded.
@@ -27,21 +28,28 @@ use super::alias::{Place, Root};
 use super::clone;
 use super::simplify::evaluate;
 use crate::ir::flow::{Flow, Loop, Loops};
-use crate::ir::{Block, Function, InstData, Type, Unroll, Value};
+use crate::ir::{Block, Function, Inst, InstData, SrcLoc, Type, Unroll, Value};
 
 /// Rounds that are evaluated.
 const ROUNDS: usize = 4096;
 /// Instructions of all copies of a loop.
 const FULL_SIZE: usize = 40_000;
 /// Rounds of a loop that is unrolled without being asked.
-const SMALL_ROUNDS: usize = 8;
-/// Instructions of all its copies.
-const SMALL_SIZE: usize = 64;
+const SMALL_ROUNDS: usize = 32;
+/// Instructions of all its copies that are left when what depends on the counter alone is folded.
+const SMALL_SIZE: usize = 40;
 /// Rounds of a loop that is unrolled without being asked although its copies are not small: what is
 /// computed from the counter, and tested after the loop, becomes constant.
 const FEW_ROUNDS: usize = 2;
 /// Instructions of all its copies.
 const FEW_SIZE: usize = 240;
+
+/// Bodies of a loop with many rounds.
+const COPIES: usize = 4;
+/// Instructions of all of them.
+const COPIES_SIZE: usize = 48;
+/// Rounds of a loop that gets them.
+const MANY_ROUNDS: usize = 32;
 
 /// Rounds of a loop that is unrolled because the kernel would not take it.
 const NEEDED_ROUNDS: usize = 32;
@@ -59,9 +67,19 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
         let plan = loops.loops.iter().rev().find_map(|l| Some((l.clone(), plan(f, cx, &flow, l)?)));
         let Some((l, plan)) = plan else { return changed };
         f.blocks[l.header].unroll = Unroll::Never;
+        plan.remark(f, cx, &l);
         match plan {
-            Plan::Full(rounds) => copy(f, &flow, &l, rounds + 1, false),
-            Plan::Partial(copies) => copy(f, &flow, &l, copies, true),
+            Plan::Full(rounds) => drop(copy(f, &flow, &l, rounds + 1, false)),
+            Plan::Partial(copies) => drop(copy(f, &flow, &l, copies, true)),
+            Plan::Counted(copies, end) => {
+                let bodies = copy(f, &flow, &l, copies, true);
+                f.blocks[l.header].unroll = Unroll::Never;
+                for (index, test) in bodies.iter().map(|body| body[&end.test]).enumerate() {
+                    if index != end.round % bodies.len() {
+                        go_on(f, test, end.inside);
+                    }
+                }
+            }
             Plan::Nothing => continue,
         }
         changed = true;
@@ -73,8 +91,26 @@ enum Plan {
     Full(usize),
     /// This many more bodies within the loop.
     Partial(usize),
+    /// The same, of a loop whose end is known.
+    Counted(usize, End),
     /// The wish cannot be fulfilled.
     Nothing,
+}
+
+impl Plan {
+    fn remark(&self, f: &Function, cx: &Cx<'_>, l: &Loop) {
+        let loc = f.terminator(l.header).map_or(SrcLoc::NONE, |last| f.locs[last]);
+        let missed = matches!(self, Plan::Nothing);
+        cx.remark(loc, "loop-unroll", missed, || match self {
+            Plan::Full(rounds) => format!("completely unrolled loop with {rounds} iterations"),
+            Plan::Partial(copies) | Plan::Counted(copies, _) => {
+                format!("unrolled loop by a factor of {}", copies + 1)
+            }
+            Plan::Nothing => {
+                "loop not unrolled: it has too many iterations, or a number that is not known".into()
+            }
+        });
+    }
 }
 
 fn plan(f: &Function, cx: &Cx<'_>, flow: &Flow, l: &Loop) -> Option<Plan> {
@@ -83,19 +119,32 @@ fn plan(f: &Function, cx: &Cx<'_>, flow: &Flow, l: &Loop) -> Option<Plan> {
         return None;
     }
     let size: usize = l.blocks.iter().map(|&block| weight(f, block)).sum();
-    let rounds = || rounds(f, flow, l);
+    let end = || end(f, flow, l);
+    let rounds = || end().map(|end| end.round);
     match wish {
         Unroll::Never => None,
         Unroll::Auto => {
             let simple = cx.options.level >= 2 && branches(f, l) == 1 && size <= FEW_SIZE;
-            let small = |n: usize| n <= SMALL_ROUNDS && (n + 1) * size <= SMALL_SIZE;
             let few = |n: usize| n <= FEW_ROUNDS && n * size <= FEW_SIZE;
             let needed = |n: usize| n <= NEEDED_ROUNDS && (n + 1) * size <= NEEDED_SIZE;
             let refused = || indexes_context(f, l) || compares_addresses(f, l);
             if size <= NEEDED_SIZE && refused() {
                 return rounds().filter(|&n| needed(n)).map(Plan::Full);
             }
-            simple.then(rounds)?.filter(|&n| small(n) || few(n)).map(Plan::Full)
+            let end = simple.then(end)??;
+            let n = end.round;
+            if cx.options.size {
+                return ((n + 1) * end.left <= size).then_some(Plan::Full(n));
+            }
+            if few(n) || n <= SMALL_ROUNDS && (n + 1) * end.left <= SMALL_SIZE {
+                return Some(Plan::Full(n));
+            }
+            // The test is to stay where it is in a round: at the end or at the start.
+            let rounds = n + usize::from(l.latches.contains(&end.test));
+            let fits = |copies: &usize| rounds % copies == 0 && copies * size <= COPIES_SIZE;
+            let copies = (2..=COPIES).rev().find(fits)?;
+            let worth = n >= MANY_ROUNDS && l.latches.len() == 1 && !calls(f, l);
+            worth.then_some(Plan::Counted(copies - 1, end))
         }
         Unroll::Full => Some(match rounds() {
             Some(n) if (n + 1).saturating_mul(size) <= FULL_SIZE => Plan::Full(n),
@@ -172,8 +221,34 @@ fn known(f: &Function, value: Value) -> Option<u64> {
     }
 }
 
-/// How often the loop goes back to its header, if its conditions can be evaluated.
-fn rounds(f: &Function, flow: &Flow, l: &Loop) -> Option<usize> {
+fn calls(f: &Function, l: &Loop) -> bool {
+    let is_call = |inst: &Inst| matches!(f.insts[*inst], InstData::Call { .. } | InstData::Asm { .. });
+    l.blocks.iter().any(|&block| f.blocks[block].insts.iter().any(is_call))
+}
+
+/// Lets the block, which goes on in the loop or leaves it, go on.
+fn go_on(f: &mut Function, block: Block, then: bool) {
+    if let Some(last) = f.terminator(block)
+        && let InstData::Branch { then: one, els: other, .. } = f.insts[last].clone()
+    {
+        f.set_inst(last, InstData::Jump { target: if then { one } else { other } });
+    }
+}
+
+/// How a loop ends.
+struct End {
+    /// How often it went back to its header before.
+    round: usize,
+    /// Where it ends.
+    test: Block,
+    /// Whether the test goes on when its condition holds.
+    inside: bool,
+    /// Instructions of a round that do not depend on the counter alone.
+    left: usize,
+}
+
+/// How the loop ends, if its conditions can be evaluated.
+fn end(f: &Function, flow: &Flow, l: &Loop) -> Option<End> {
     let header = &f.blocks[l.header];
     let mut state: BTreeMap<Value, u64> = BTreeMap::new();
     let entering: Vec<Block> =
@@ -198,17 +273,24 @@ fn rounds(f: &Function, flow: &Flow, l: &Loop) -> Option<usize> {
         let of = |v: Value| values.get(&v).copied().or_else(|| known(f, v));
         let mut decided = false;
         for &test in &tests {
-            let taken = match &f.insts[f.terminator(test)?] {
+            let (taken, inside) = match &f.insts[f.terminator(test)?] {
                 InstData::Branch { cond, then, els } => match of(*cond) {
-                    Some(bit) => if bit & 1 == 1 { then } else { els }.block,
+                    Some(bit) if bit & 1 == 1 => (then.block, false),
+                    Some(_) => (els.block, true),
                     None => continue,
                 },
-                InstData::Jump { target } => target.block,
+                InstData::Jump { target } => (target.block, false),
                 _ => continue,
             };
             decided = true;
             if !l.blocks.contains(&taken) {
-                return Some(round);
+                let known = |inst: &Inst| match (f.result(*inst), &f.insts[*inst]) {
+                    (_, InstData::PtrAdd { offset, .. }) => of(*offset).is_some(),
+                    (_, InstData::Convert { .. } | InstData::Branch { .. } | InstData::Jump { .. }) => true,
+                    (result, _) => result.and_then(of).is_some(),
+                };
+                let insts = l.blocks.iter().flat_map(|&block| &f.blocks[block].insts);
+                return Some(End { round, test, inside, left: insts.filter(|inst| !known(inst)).count() });
             }
         }
         if !decided {
@@ -263,26 +345,33 @@ fn evaluate_round(f: &Function, l: &Loop, state: BTreeMap<Value, u64>) -> BTreeM
 }
 
 /// Copies the loop's blocks this many times, one copy after the other: before the loop, or within it
-/// so that a round of the loop becomes several.
-fn copy(f: &mut Function, flow: &Flow, l: &Loop, count: usize, within: bool) {
+/// so that a round of the loop becomes several. Returns what became of its blocks in each round, the loop's own first.
+fn copy(f: &mut Function, flow: &Flow, l: &Loop, count: usize, within: bool) -> Vec<BTreeMap<Block, Block>> {
     let slots = clone::demote_escaping(f, &l.blocks);
-    // Edges to be led into the next copy.
+    let mut rounds: Vec<BTreeMap<Block, Block>> =
+        vec![l.blocks.iter().map(|&block| (block, block)).collect()];
+    let Some(&last) = l.blocks.last() else { return rounds };
+    let mut after = if within { last } else { flow.idom(l.header).unwrap_or(l.header) };
+    // All are copies of the loop as it is, before any edge is led elsewhere.
+    for _ in 0..count {
+        let copies = clone::blocks(f, &l.blocks, after);
+        after = copies.blocks[&last];
+        rounds.push(copies.blocks);
+    }
     let mut sources: Vec<Block> = if within {
         l.latches.clone()
     } else {
         flow.preds[l.header].iter().copied().filter(|p| !l.latches.contains(p)).collect()
     };
-    let Some(&last) = l.blocks.last() else { return };
-    let mut after = if within { last } else { flow.idom(l.header).unwrap_or(l.header) };
-    for _ in 0..count {
-        let copies = clone::blocks(f, &l.blocks, after);
-        let header = copies.blocks[&l.header];
-        redirect(f, &sources, l.header, header);
-        sources = l.latches.iter().map(|latch| copies.blocks[latch]).collect();
-        redirect(f, &sources, header, l.header);
-        after = copies.blocks[&last];
+    let mut target = l.header;
+    for round in &rounds[1..] {
+        redirect(f, &sources, target, round[&l.header]);
+        sources = l.latches.iter().map(|latch| round[latch]).collect();
+        target = round[&l.header];
     }
+    redirect(f, &sources, target, l.header);
     clone::repair(f, &slots);
+    rounds
 }
 
 /// Leads jumps from some blocks to another target.
@@ -327,14 +416,14 @@ mod tests {
 
     #[test]
     fn a_loop_over_the_context_is_unrolled_unasked() {
-        // Ten rounds are more than a small loop may have.
-        let text = SUM.replace(" unroll:", ":").replace("iconst.i32 5", "iconst.i32 10");
+        // Thirty rounds are more than a small loop may have, and too few for several bodies.
+        let text = SUM.replace(" unroll:", ":").replace("iconst.i32 5", "iconst.i32 30");
         let out = after_pass("unroll", &text);
-        assert!(out.matches("load.i8").count() >= 10, "{out}");
+        assert!(out.matches("load.i8").count() >= 30, "{out}");
         // The same in a field.
         let field = "v90 = iconst.i64 8\n  v91 = ptr_add v0, v90\n  v7 = ptr_add v91, v6";
         let out = after_pass("unroll", &text.replace("v7 = ptr_add v0, v6", field));
-        assert!(out.matches("load.i8").count() >= 10, "{out}");
+        assert!(out.matches("load.i8").count() >= 30, "{out}");
         let two = text.replace("(ptr)", "(ptr, i32)").replace("block0(v0: ptr)", "block0(v0: ptr, v90: i32)");
         let out = after_pass("unroll", &two);
         assert_eq!(out.matches("load.i8").count(), 1, "{out}");
@@ -348,6 +437,17 @@ mod tests {
             br v7, block1(v6), block2\nblock2:\n  v8 = load.i32 v1 align 1\n  return v8\n}";
         let out = after_pass("unroll", text);
         assert!(out.matches("store").count() >= 12, "{out}");
+    }
+
+    #[test]
+    fn many_short_rounds_become_fewer_long_ones() {
+        let text = SUM.replace(" unroll:", ":").replace("iconst.i32 5", "iconst.i32 100");
+        let before = parse(&text).expect("the text parses");
+        let mut after = before.clone();
+        opt::run(&mut after, &Options::default(), &mut |_, _, _| {});
+        assert_same(&before, &after, 3, false);
+        let text = after.to_string();
+        assert!(text.matches("load.i8").count() > 1 && text.matches("icmp").count() == 1, "{text}");
     }
 
     #[test]

@@ -24,6 +24,9 @@ use super::range::Ranges;
 use crate::ir::flow::{Flow, Loops};
 use crate::ir::{BinaryOp, Block, ConvertOp, Function, InstData, SrcLoc, Type, Value, ValueDef};
 
+/// Steps in which a round adds to its counter, at most.
+const STEPS: usize = 16;
+
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     super::cfg::remove_unreachable(f);
@@ -80,10 +83,10 @@ fn steps(f: &Function, flow: &Flow, ranges: &Ranges, header: Block, param: Value
     for pred in preds {
         for call in f.successors(pred).filter(|call| call.block == header) {
             let arg = call.args[index];
-            match f.def(arg) {
-                Some(InstData::Binary { op: BinaryOp::Add, args: [x, c] }) if *x == param => {
+            match step(f, param, arg) {
+                Some(step) if arg != param => {
                     // Without overflow the sum is the sum in 64 bits.
-                    let step = f.constant(*c).filter(|&c| c < 1 << 16)?;
+                    let step = (step < 1 << 16).then_some(step)?;
                     let ValueDef::Inst(inst) = f.values[arg].def else { return None };
                     let home = *f.order.iter().find(|&&b| f.blocks[b].insts.contains(&inst))?;
                     let most = ranges.highest(f, param, home).checked_add(step as i64)?;
@@ -98,6 +101,24 @@ fn steps(f: &Function, flow: &Flow, ranges: &Ranges, header: Block, param: Value
         }
     }
     Some(steps)
+}
+
+/// What is added to a counter to make the next one, in one step or a few.
+pub fn step(f: &Function, counter: Value, mut next: Value) -> Option<u64> {
+    let mut sum = 0u64;
+    for _ in 0..STEPS {
+        if next == counter {
+            return Some(sum & f.ty(counter).mask());
+        }
+        match *f.def(next)? {
+            InstData::Binary { op: BinaryOp::Add, args: [x, c] } => {
+                sum = sum.wrapping_add(f.constant(c)?);
+                next = x;
+            }
+            _ => return None,
+        }
+    }
+    None
 }
 
 fn widen(f: &mut Function, flow: &Flow, header: Block, param: Value, steps: &[Step]) {

@@ -81,6 +81,12 @@ pub struct Invocation {
     pub opt_size: bool,
     /// `-fno-inline`
     pub no_inline: bool,
+    /// `-Rpass=`: passes that say what they did.
+    pub pass_remarks: Vec<String>,
+    /// `-Rpass-missed=`: passes that say what they could not do.
+    pub missed_remarks: Vec<String>,
+    /// `-ftime-report`
+    pub time_report: bool,
     /// `-g`: write BTF.
     pub btf: bool,
     /// Dependency files.

@@ -66,6 +66,10 @@ pub static FLAGS: &[Flag] = flags! {
     "-O" Joined "Level of optimisation: 0 to 3, s, z" optimise;
     "-fno-inline" Alone "Inline only what is marked always_inline" |cx, _| inlining(cx, false);
     "-finline-functions" Alone "Undo -fno-inline" |cx, _| inlining(cx, true);
+    "-Rpass=" Joined "Say what these passes did: inline, loop-unroll, .*" |cx, v| push(&mut cx.pass_remarks, v.into());
+    "-Rpass-missed=" Joined "Say what they did not do: inline, loop-unroll, regalloc, .*"
+        |cx, v| push(&mut cx.missed_remarks, v.into());
+    "-ftime-report" Alone "Say how long each part of the compiler took" |cx, _| set(&mut cx.time_report, true);
     "-g" Joined "Write types, functions and lines as BTF (-g0: do not)" debug_info;
     "-ffreestanding" Alone "Without a C library: __STDC_HOSTED__ is 0" |cx, _|
         set(&mut cx.pp.freestanding, true);

@@ -8,12 +8,13 @@ use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::rc::Rc;
 
-use skep_compiler::{Options, compile};
+use skep_compiler::{Options, Stage, compile};
 use skep_syntax::diag::{Diagnostics, Severity, Style};
 use skep_syntax::warnings::Policy;
 use skep_syntax::{Session, parse, pp};
 
 use crate::cc::args::{self, Invocation, Mode};
+use crate::cc::remarks::{self, Times};
 use crate::cc::{deps, flags, info, response};
 use crate::compile::{HOST_DIRS, isa_cpu, readable};
 use crate::error::{Error, Result};
@@ -215,15 +216,26 @@ fn object(
 ) -> Result {
     let options = Options {
         level: cx.opt_level,
+        size: cx.opt_size,
+        remarks: !(cx.pass_remarks.is_empty() && cx.missed_remarks.is_empty()),
         no_inline: cx.no_inline,
         cpu: isa_cpu(cx.pp.cpu),
         big_endian: cx.pp.big_endian,
         btf: cx.btf,
         check: false,
     };
-    let compiled = compile(session, main, &options, &mut |_, _| {});
+    let mut times = cx.time_report.then(Times::new);
+    let compiled = compile(session, main, &options, &mut |stage, _| {
+        if let (Some(times), Stage::Ran(name)) = (&mut times, stage) {
+            times.ran(name);
+        }
+    });
     report(cx, session, io)?;
     let compiled = ManuallyDrop::new(compiled.map_err(|_| Error::FINDINGS)?);
+    remarks::print(cx, &compiled, session, io)?;
+    if let Some(times) = times {
+        times.print(io)?;
+    }
     let listing = match cx.mode {
         Mode::Assembly => Some(crate::listing::assembly(&compiled, session)),
         _ => None,

@@ -13,7 +13,8 @@ mod lifetime;
 
 use self::access::Accesses;
 use super::bits::ones;
-use super::mir::{Func, Object};
+use super::code::Spills;
+use super::mir::{Addr, Base, Func, Object, Op};
 use super::regs::Steps;
 use crate::ir::{Arena, Entity, Limit, SrcLoc};
 
@@ -81,6 +82,21 @@ fn too_deep(func: &Func, variables: &[Object], depth: u32, name: &str) -> Limit 
         message: format!("`{name}` needs {depth} bytes of stack, the kernel allows {STACK_LIMIT}"),
         notes,
     }
+}
+
+/// How often registers are stored to the frame and loaded from it.
+pub fn spills(func: &Func) -> Spills {
+    let mut spills = Spills::default();
+    let is_register =
+        |addr: &Addr| matches!(addr.base, Base::Frame(object) if func.objects[object].name.is_empty());
+    for inst in func.order.iter().flat_map(|&block| &func.blocks[block].insts) {
+        match &inst.op {
+            Op::Store { addr, .. } if is_register(addr) => spills.stores += 1,
+            Op::Load { addr, .. } if is_register(addr) => spills.loads += 1,
+            _ => {}
+        }
+    }
+    spills
 }
 
 /// Bytes of stack that the function uses.

@@ -24,7 +24,7 @@ fn module(text: &str) -> Module {
 /// Generates code and checks what must hold for all code.
 fn compile(module: &Module, cpu: Cpu) -> Code {
     let mut limits = Vec::new();
-    let code = generate(module, &Options { cpu, big_endian: false, check: true }, &mut limits);
+    let code = generate(module, &Options { cpu, big_endian: false, check: true }, &mut limits, &mut |_| {});
     assert_eq!(limits, [], "{cpu:?}");
     for f in &code.functions {
         check_shape(f, cpu);
@@ -48,7 +48,7 @@ fn check_shape(f: &FuncCode, cpu: Cpu) {
 /// The limits that generation reports.
 fn limits(text: &str, cpu: Cpu) -> Vec<Limit> {
     let mut limits = Vec::new();
-    generate(&module(text), &Options { cpu, big_endian: false, check: true }, &mut limits);
+    generate(&module(text), &Options { cpu, big_endian: false, check: true }, &mut limits, &mut |_| {});
     limits
 }
 

@@ -5,7 +5,7 @@
 //! Invariant: no comparison becomes narrower than it was written, since the value compared is often
 //! used later as an index or a size and a check of its lower half proves nothing about it.
 
-use super::fold;
+use super::{fold, swap};
 use crate::ir::{BinaryOp, Compare, ConvertOp, Function, InstData, Type, UnaryOp, Value};
 use crate::opt::bits::known;
 use crate::opt::edit::Editor;
@@ -365,6 +365,7 @@ pub fn binary(ed: &mut Editor<'_>, op: BinaryOp, args: [Value; 2]) -> Option<Val
             };
             Some(ed.binary(unsigned, a, b))
         }
+        BinaryOp::Or => swap::swapped(ed, ty, args),
         BinaryOp::Lshr if ed.f.constant(b) == Some(32) && ty == Type::I64 => {
             shifted_left_32(ed, ConvertOp::Zext, a)
         }

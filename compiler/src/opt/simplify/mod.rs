@@ -7,8 +7,8 @@
 //! v5 = bswap v4 ... icmp eq v5, 0x8000000
 //! ```
 //!
-//! The algebra is a table ([`rules`]); conversions ([`convert`]) and reads of constant memory
-//! ([`memory`]) are code. Calls through constants become calls of helpers or functions.
+//! The algebra is a table ([`rules`]); conversions ([`convert`]), bytes in reverse order ([`swap`]) and reads of
+//! constant memory ([`memory`]) are code. Calls through constants become calls of helpers or functions.
 //! Preserves: effects and their order; the value of every use.
 //! The kernel's verifier still accepts: no comparison gets narrower, nothing is reassociated when an
 //! inner value has another use (it may be a check), pointer differences stay as they are, masks
@@ -19,6 +19,7 @@ pub mod convert;
 pub mod fold;
 mod memory;
 pub mod rules;
+mod swap;
 
 use super::Cx;
 use super::edit::{self, Edit, Editor, use_counts};

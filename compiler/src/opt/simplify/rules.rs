@@ -254,6 +254,7 @@ pub const RULES: &[Rule] = rules! {
     "x ^ ones": (xor x ones) => (not x);
     "x * ones": (mul x ones) => (neg x);
     "-x * -y": (mul (neg x) (neg y)) => (mul x y);
+    "-(x & 1) & A": (and (neg (and x 1)) A) => (mul (and x 1) A) single;
     "bswap bswap x": (bswap (bswap x)) => x;
 
     // Constants move together.

@@ -1,8 +1,8 @@
 //! Code of both compilers side by side, function by function: `cargo bench -p skep-tests --bench code_size`.
 //!
-//! Prints, for each corpus, our slots of 8 bytes and bytes of stack as ratios to clang-19's at
-//! `-O2 -mcpu=v3`: total, geometric mean of the objects, and the worst. Every object counts that
-//! both compilers make.
+//! Prints, for each version of the instruction set and for `-Os`, and for each corpus, our slots of 8 bytes and bytes
+//! of stack as ratios to clang-19's: total, geometric mean of the objects, and the worst. Every object counts that
+//! both compilers make. `SKEP_CPU=v1` measures one version only.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,9 @@ use std::process::{Command, Stdio};
 
 use object::read::elf::ElfFile64;
 use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, SymbolKind};
+use skep_driver::measure;
 use skep_stdlib::ByteOrder;
-use skep_stdlib::isa::{self, AluOp, Insn, Operand, Reg};
+use skep_stdlib::isa;
 use skep_tests::bench::{binary, report};
 use skep_tests::tools::{self, Need};
 
@@ -19,7 +20,11 @@ use skep_tests::tools::{self, Need};
 const STEP: usize = 5;
 
 /// How many of the worst are listed.
-const WORST: usize = 20;
+const WORST: usize = 10;
+
+/// What both compilers are asked for.
+const MODES: [[&str; 2]; 5] =
+    [["-mcpu=v3", "-O2"], ["-mcpu=v1", "-O2"], ["-mcpu=v2", "-O2"], ["-mcpu=v4", "-O2"], ["-mcpu=v3", "-Os"]];
 
 /// A source and what it needs.
 struct Source {
@@ -44,17 +49,24 @@ fn main() {
     let skep = binary();
     let scratch = std::env::temp_dir().join(format!("skep-code-size-{}", std::process::id()));
     std::fs::create_dir_all(&scratch).expect("a scratch directory");
-    for (name, sources) in corpora() {
+    let only = std::env::var("SKEP_CPU").unwrap_or_default();
+    for (mode, (name, sources)) in MODES.iter().flat_map(|mode| corpora().into_iter().map(move |c| (mode, c)))
+    {
+        if !mode[0].contains(&only) {
+            continue;
+        }
         let both: Vec<(String, Functions, Functions)> = sources
             .iter()
             .filter_map(|source| {
                 let stem = source.path.file_stem()?.to_string_lossy().into_owned();
-                let theirs = compile(&[tools::CLANG.into(), "-w".into()], source, &scratch)?;
-                let ours = compile(&[skep.to_string_lossy().into_owned(), "cc".into()], source, &scratch)?;
+                let theirs = compile(&[tools::CLANG.into(), "-w".into()], mode, source, &scratch)?;
+                let ours =
+                    compile(&[skep.to_string_lossy().into_owned(), "cc".into()], mode, source, &scratch)?;
                 Some((stem, ours, theirs))
             })
             .collect();
-        report(&format!("{name}: {} of {} objects are made by both", both.len(), sources.len()));
+        let mode = mode.join(" ");
+        report(&format!("{mode} {name}: {} of {} objects are made by both", both.len(), sources.len()));
         compare("slots", &both, |size| size.slots);
         compare("stack", &both, |size| size.stack);
     }
@@ -96,11 +108,12 @@ fn sources(dir: &Path, end: &str, flags: &[String]) -> Vec<Source> {
 }
 
 /// The functions that a compiler makes of a source; `None` when it makes none.
-fn compile(command: &[String], source: &Source, scratch: &Path) -> Option<Functions> {
+fn compile(command: &[String], mode: &[&str], source: &Source, scratch: &Path) -> Option<Functions> {
     let out = scratch.join("out.o");
     let status = Command::new(&command[0])
         .args(&command[1..])
-        .args(["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-D__TARGET_ARCH_x86"])
+        .args(["-target", "bpf", "-g", "-D__TARGET_ARCH_x86"])
+        .args(mode)
         .args(["-I", "/usr/include/x86_64-linux-gnu"])
         .args(&source.flags)
         .arg("-c")
@@ -124,31 +137,10 @@ fn functions(bytes: &[u8]) -> Option<Functions> {
         let end = start.checked_add(usize::try_from(symbol.size()).ok()?)?;
         let code = section.data().ok()?.get(start..end)?;
         let insns = isa::decode_program(code, ByteOrder::Little).ok()?;
-        let size = Size { slots: symbol.size() / 8, stack: stack(&insns) };
+        let size = Size { slots: symbol.size() / 8, stack: measure::stack(&insns) };
         found.insert(symbol.name().ok()?.to_string(), size);
     }
     (!found.is_empty()).then_some(found)
-}
-
-/// The deepest byte below the frame pointer that is accessed or whose address is taken.
-fn stack(insns: &[Insn]) -> u64 {
-    let mut deepest = 0;
-    let mut copy = None;
-    for insn in insns {
-        let below = match *insn {
-            Insn::Load { base: Reg::FP, off, .. }
-            | Insn::Store { base: Reg::FP, off, .. }
-            | Insn::Atomic { base: Reg::FP, off, .. } => i64::from(off),
-            Insn::Alu { op: AluOp::Add, dst, src: Operand::Imm(imm), .. } if copy == Some(dst) => imm.into(),
-            _ => 0,
-        };
-        deepest = deepest.min(below);
-        copy = match *insn {
-            Insn::Mov { dst, src: Operand::Reg(Reg::FP), .. } => Some(dst),
-            _ => None,
-        };
-    }
-    deepest.unsigned_abs()
 }
 
 /// Prints the ratios of one measure.

@@ -3,7 +3,8 @@
 //!
 //! `suite/guarantees/*.c` are programs, one trial for each; a file is about one of the fourteen guarantees of
 //! `skep_compiler::opt` and is compiled once for all its programs. Programs that a header lists as `refused`
-//! are refused when clang-19 compiles them: they show that the trap is real.
+//! are refused when clang-19 compiles them, with the flags that follow the name: they show that the trap is real.
+//! Without optimisation most of clang's are refused, and all of ours are accepted.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -50,6 +51,7 @@ pub fn trials() -> Vec<Trial> {
         trials.extend(found);
     }
     let programs = trials.len();
+    trials.push(Trial::test("guarantees::without_optimisation", move || Ok(without_optimisation(&files)?)));
     trials.push(Trial::test("guarantees::all", move || {
         let missing: Vec<u32> = (1..=GUARANTEES).filter(|number| !about.contains(number)).collect();
         match (missing.as_slice(), programs >= PROGRAMS) {
@@ -64,7 +66,7 @@ pub fn trials() -> Vec<Trial> {
 type Results = Result<Vec<(String, Result<(), String>)>, String>;
 
 fn trials_of(path: &Path) -> (Option<u32>, Vec<Trial>) {
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = stem(path);
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let header = match case::header(&text) {
         Ok(header) => header,
@@ -94,6 +96,42 @@ fn trials_of(path: &Path) -> (Option<u32>, Vec<Trial>) {
     (header.guarantee, names.into_iter().map(trial).collect())
 }
 
+/// clang's programs, compiled without optimisation, are refused: nothing of that is what we compare with, but
+/// who debugs a program wants to load it.
+fn without_optimisation(files: &[PathBuf]) -> Result<(), String> {
+    if !tools::have(&[Need::Clang]) {
+        return Ok(());
+    }
+    let mut refused = 0;
+    for path in files {
+        let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+        let image = link(&clangs(&source(&format!("{}.O0", stem(path)), &text)?, "-O0")?)?;
+        let programs = 0..image.programs.len();
+        let verdicts =
+            programs.map(|index| verify::verify_program(&image, index, &verify::Options::default()).0);
+        refused += verdicts.filter(Result::is_err).count();
+    }
+    match refused >= PROGRAMS {
+        true => Ok(()),
+        false => Err(format!("only {refused} of clang's programs are refused at -O0")),
+    }
+}
+
+/// Writes a program with what every case may use to the scratch directory.
+fn source(stem: &str, text: &str) -> Result<PathBuf, String> {
+    let prelude = std::fs::read_to_string(root().join("tests/suite/guarantees").join(PRELUDE))
+        .map_err(|error| error.to_string())?;
+    let scratch = root().join("target/guarantees");
+    std::fs::create_dir_all(&scratch).map_err(|error| error.to_string())?;
+    let source = scratch.join(format!("{stem}.bpf.c"));
+    std::fs::write(&source, format!("{prelude}{text}")).map_err(|error| error.to_string())?;
+    Ok(source)
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 /// The program that a line defines: `SEC("tc") int NAME(...)`.
 fn program_of(line: &str) -> Option<&str> {
     let (_, rest) = line.strip_prefix("SEC(")?.split_once(") int ")?;
@@ -101,12 +139,7 @@ fn program_of(line: &str) -> Option<&str> {
 }
 
 fn judge(stem: &str, text: &str, refused: &[String]) -> Results {
-    let prelude = std::fs::read_to_string(root().join("tests/suite/guarantees").join(PRELUDE))
-        .map_err(|error| error.to_string())?;
-    let scratch = root().join("target/guarantees");
-    std::fs::create_dir_all(&scratch).map_err(|error| error.to_string())?;
-    let source = scratch.join(format!("{stem}.bpf.c"));
-    std::fs::write(&source, format!("{prelude}{text}")).map_err(|error| error.to_string())?;
+    let source = source(stem, text)?;
     let mut verdicts: Vec<(String, Result<(), String>)> = Vec::new();
     for (cpu, level) in BUILDS {
         let image = link(&ours(&source, cpu, level)?)?;
@@ -125,9 +158,10 @@ fn judge(stem: &str, text: &str, refused: &[String]) -> Results {
         }
     }
     if !refused.is_empty() && tools::have(&[Need::Clang]) {
-        let image = link(&clangs(&source)?)?;
-        for name in refused {
-            let index = image.programs.iter().position(|program| program.name == *name);
+        for entry in refused {
+            let (name, flags) = entry.split_once(' ').unwrap_or((entry, ""));
+            let image = link(&clangs(&source, flags)?)?;
+            let index = image.programs.iter().position(|program| program.name == name);
             let index = index.ok_or_else(|| format!("no program is called `{name}`"))?;
             let (verdict, _) = verify::verify_program(&image, index, &verify::Options::default());
             if let (Ok(()), Some((_, known))) = (verdict, verdicts.iter_mut().find(|(n, _)| n == name)) {
@@ -162,10 +196,11 @@ fn ours(source: &Path, cpu: Cpu, level: u8) -> Result<Vec<u8>, String> {
     compiled.map(|compiled| compiled.object).map_err(|_| cx.render(Style::default()))
 }
 
-fn clangs(source: &Path) -> Result<Vec<u8>, String> {
+fn clangs(source: &Path, flags: &str) -> Result<Vec<u8>, String> {
     let object = source.with_extension("o");
     let mut command = Command::new(CLANG);
     command.args(["-w", "-g", "-O2", "-target", "bpf", "-mcpu=v3", "-c"]);
+    command.args(flags.split_whitespace());
     command.arg(format!("-I/usr/include/{}-linux-gnu", std::env::consts::ARCH));
     native::execute(command.arg(source).arg("-o").arg(&object))?;
     std::fs::read(object).map_err(|error| error.to_string())

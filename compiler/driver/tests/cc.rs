@@ -247,6 +247,27 @@ fn what_cannot_be_done_names_what_can() {
 }
 
 #[test]
+fn what_was_done_is_said_when_asked() {
+    let place = Scratch::new(FILES);
+    let source = "__attribute__((noinline)) static int kept(int x) { return x + 1; }\n\
+                  static int copied(int x) { return x * 3; }\n\
+                  int f(int x) { return kept(x) + copied(x); }\n";
+    let line = "-O2 -Rpass=inline -Rpass-missed=in.*|none -ftime-report -c -x c - -o said.o";
+    let done = ours(&place, line, source);
+    let expected = [
+        "<stdin>:3:33: remark: 'copied' inlined into 'f' [-Rpass=inline]",
+        "remark: 'kept' not inlined into 'f' because it should never be inlined [-Rpass-missed=inline]",
+        "  gvn\n",
+        "  total\n",
+    ];
+    for text in expected {
+        assert!(done.err.contains(text), "no {text:?} in {}", done.err);
+    }
+    let done = ours(&place, "-O2 -Rpass=regalloc -c -x c - -o said.o", source);
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn names_of_clang_are_the_clang_command() {
     let place = Scratch::new(FILES);
     for name in ["clang", "clang-19", "skep-clang"] {

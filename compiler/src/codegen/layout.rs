@@ -118,12 +118,10 @@ fn links(func: &Func, flow: &Flow, cpu: Cpu) -> Vec<Link> {
     let preds = func.predecessors();
     let entry = func.order.first().copied();
     let mut links = Vec::new();
-    let special = special(func, flow, &preds);
-    let frequency = |block: Block| 2 * flow.depth(block) - u32::from(special[block]);
     for (position, &from) in flow.rpo.iter().enumerate() {
         let Some(&Inst { op, .. }) = func.blocks[from].insts.last() else { continue };
         let rank = |to: Block, conditional: bool, second: bool| {
-            let often = std::cmp::Reverse(frequency(from).min(frequency(to)));
+            let often = std::cmp::Reverse(flow.depth(from).min(flow.depth(to)));
             // Before a lone end of the function little is saved: the end itself can replace the jump.
             let end = ends(func, to);
             let meets = preds[to].len() > 1 || passes_by(func, to).is_some_and(|on| preds[on].len() > 1);
@@ -145,22 +143,6 @@ fn links(func: &Func, flow: &Flow, cpu: Cpu) -> Vec<Link> {
     }
     links.retain(|link| Some(link.to) != entry);
     links
-}
-
-/// The blocks of loops that are entered only when two values are equal. Equality is rare; and the kernel's
-/// verifier takes jumps later than it walks on: what it has seen to be safe for values in general it need not
-/// walk again for special ones, while the other way round each round of the loop doubles its paths.
-fn special(func: &Func, flow: &Flow, preds: &Arena<Block, Vec<Block>>) -> Arena<Block, bool> {
-    let mut special = Arena::filled(&func.blocks, false);
-    for &from in flow.rpo.iter().filter(|&&block| flow.depth(block) > 0) {
-        let to = match func.blocks[from].insts.last().map(|last| last.op) {
-            Some(Op::Branch { cond: Cond::Eq, then, .. }) => then,
-            Some(Op::Branch { cond: Cond::Ne, els, .. }) => els,
-            _ => continue,
-        };
-        special[to] = preds[to].len() == 1 && flow.depth(to) > 0;
-    }
-    special
 }
 
 /// Where a block leads that only moves values for the blocks that it leads to.

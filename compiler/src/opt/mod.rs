@@ -21,8 +21,7 @@
 //! 6. Accesses of the context keep width and offset; its pointer is not modified.
 //! 7. Differences of pointers are not reassociated.
 //! 8. No bitwise logic on pointers, no selection between pointers of different kinds.
-//! 9. A path on which a pointer is null goes where null goes: no pointer is tested that may be null on one path
-//!    and of another kind on the next.
+//! 9. Jumps are threaded past a test of a pointer only when that removes the test on every path.
 //! 10. `Opaque` is a full barrier; a mask that bounds an index stays.
 //! 11. Range checks stay two comparisons of one value; `min` and `max` stay branches.
 //! 12. Loads are neither speculated nor moved above the checks before them.

@@ -1,4 +1,5 @@
 //@ guarantee = 1
+//@ refused = ["offset_and_length_are_checked_apart -mcpu=v2"]
 // What a comparison checked is what is used: clang adds again, or checks one copy and uses another.
 
 SEC("socket") int sum_is_checked_and_used(struct __sk_buff *skb)

@@ -1,5 +1,5 @@
 //@ guarantee = 6
-//@ refused = ["one_of_two_context_fields"]
+//@ refused = ["one_of_two_context_fields", "address_word_by_word -O1", "loop_over_a_field -Os"]
 // Fields of the context are accessed as they are written, through the context pointer itself.
 
 SEC("tc") int neighbours_are_stored_apart(struct __sk_buff *skb)

@@ -54,7 +54,7 @@ pub struct Times {
 
 impl Times {
     /// Starts now.
-    pub fn new() -> Times {
+    pub fn start() -> Times {
         Times { last: Instant::now(), parts: BTreeMap::new() }
     }
 

@@ -224,7 +224,7 @@ fn object(
         btf: cx.btf,
         check: false,
     };
-    let mut times = cx.time_report.then(Times::new);
+    let mut times = cx.time_report.then(Times::start);
     let compiled = compile(session, main, &options, &mut |stage, _| {
         if let (Some(times), Stage::Ran(name)) = (&mut times, stage) {
             times.ran(name);

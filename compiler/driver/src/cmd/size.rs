@@ -1,5 +1,7 @@
 //! `skep size`: what the functions of objects take.
 
+use skep_runtime::verify::verdicts;
+
 use crate::error::Result;
 use crate::io::Io;
 use crate::load::{self, VerifyArgs};
@@ -52,6 +54,6 @@ pub fn run(args: Args, io: &mut Io<'_>) -> Result {
 pub fn measure(path: &str, args: &VerifyArgs, io: &mut Io<'_>) -> Result<measure::Rows> {
     let bytes = io.read(path)?;
     let image = load::link(path, &bytes, args, io)?;
-    let verdicts = load::verdict_list(&image, args, io)?;
+    let verdicts = verdicts(&image, &args.options(io)?);
     Ok(measure::rows(&image, &verdicts))
 }

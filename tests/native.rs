@@ -14,9 +14,10 @@ use skep_runtime::host::Deterministic;
 use skep_runtime::object::LinkOptions;
 use skep_runtime::{Engine, Input, Object, Verified, Vm};
 use skep_stdlib::isa::Cpu;
-use skep_syntax::diag::{Style, codes};
+use skep_syntax::diag::Style;
 use skep_syntax::pp::MemoryFiles;
 use skep_syntax::{Session, parse, pp};
+use skep_tests::engines;
 use skep_tests::family::entries;
 use skep_tests::generate::program;
 use skep_tests::native;
@@ -131,8 +132,7 @@ fn machine(name: &str, text: &str, cpu: Cpu) -> Result<Option<Vec<u64>>, String>
     let mut session = Session::new(&files, Default::default());
     let options = skep_compiler::Options { cpu, check: true, ..Default::default() };
     let Ok(compiled) = skep_compiler::compile(&mut session, "x.c", &options, &mut |_, _| {}) else {
-        let limits = session.diags.iter().all(|diag| diag.code.id == codes::LIMIT.id);
-        return if limits { Ok(None) } else { Err(session.render(Style::default())) };
+        return if engines::is_limit(&session) { Ok(None) } else { Err(session.render(Style::default())) };
     };
     let object = Object::parse(&compiled.object).map_err(|error| error.to_string())?;
     let image = object.link(&LinkOptions::default()).map_err(|error| error.to_string())?;

@@ -30,7 +30,9 @@ fn seeds_have_no_errors() {
     for file in programs(&dir).iter().filter(|file| file.to_string_lossy().ends_with(".bpf.c")) {
         let analysed = analyse(&options, &file.display().to_string());
         count += 1;
-        bad += &analysed.short();
+        if analysed.session.diags.has_errors() {
+            bad += &analysed.short();
+        }
     }
     assert!(count >= 9, "only {count} seeds");
     assert!(bad.is_empty(), "{bad}");

@@ -15,7 +15,7 @@ use skep_runtime::vm::{Engine, Input, Vm};
 use skep_runtime::{Image, Object};
 use skep_stdlib::isa::Cpu;
 use skep_syntax::Session;
-use skep_syntax::diag::{Style, codes};
+use skep_syntax::diag::{Severity, Style, codes};
 use skep_syntax::pp::MemoryFiles;
 use skep_test_tools::CLANG;
 
@@ -69,10 +69,15 @@ pub fn ours(text: &str, cpu: Cpu, level: u8) -> Result<Vec<u8>, Refusal> {
         Ok(compiled) => Ok(compiled.object),
         Err(_) => {
             let said = cx.render(Style::default());
-            let limits = cx.diags.iter().all(|diag| diag.code.id == codes::LIMIT.id);
-            Err(if limits { Refusal::Limit(said) } else { Refusal::Error(said) })
+            Err(if is_limit(&cx) { Refusal::Limit(said) } else { Refusal::Error(said) })
         }
     }
+}
+
+/// Is all that is wrong with a program that it does not fit the machine?
+pub fn is_limit(cx: &Session<'_>) -> bool {
+    let mut errors = cx.diags.iter().filter(|diag| diag.severity == Severity::Error);
+    errors.all(|diag| diag.code.id == codes::LIMIT.id)
 }
 
 /// clang's object, written beside the source.

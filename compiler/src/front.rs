@@ -3,8 +3,9 @@
 //! In: the name of the main file. Out: the typed program, what was read, and diagnostics in the session.
 //! Headers are read as far as the program needs them. What it mentions is known after preprocessing; which
 //! structs it looks into through pointers, only after analysis, so that is repeated until nothing is missing.
-//! Invariant: a program about which there is anything to say is read whole, and what is said comes from that;
-//! so reading less is only ever a matter of time, never of meaning.
+//! Invariant: a program with errors is read whole, and what is said comes from that, as what looks wrong may only
+//! be unread; so reading less is only ever a matter of time, never of meaning. Warnings about what was read stand,
+//! once nothing is missing.
 
 use skep_syntax::pp::{self, Dep};
 use skep_syntax::{Session, parse};
@@ -25,13 +26,13 @@ pub(crate) fn read(cx: &mut Session<'_>, main: &str) -> (hir::Module, Vec<Dep>) 
     let said = cx.diags.clone();
     program.want_mentioned(cx);
     for _ in 0..ROUNDS {
-        let silent = |cx: &Session<'_>| cx.diags.iter().len() == said.iter().len();
-        if !silent(cx) {
+        // What was left out and read since must not have had anything to say.
+        if cx.diags.iter().len() != said.iter().len() {
             break;
         }
         let unit = parse::unit(cx, &program.tokens());
         let (module, missing) = sema::analyze_partial(&unit, cx);
-        let silent = silent(cx);
+        let broken = cx.diags.errors() > said.errors();
         let whole = !program.is_partial();
         if !whole && !missing.is_empty() {
             let diags = cx.diags.clone();
@@ -41,12 +42,12 @@ pub(crate) fn read(cx: &mut Session<'_>, main: &str) -> (hir::Module, Vec<Dep>) 
             }
             cx.diags = diags;
         }
-        if silent || whole {
+        if !broken || whole {
             return (module, program.deps().to_vec());
         }
         break;
     }
-    // There is something to say, or no end in sight.
+    // There is something wrong, or no end in sight.
     cx.diags.rewind(&said);
     program.want_all(cx);
     let unit = parse::unit(cx, &program.tokens());

@@ -12,7 +12,8 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::cases::{self, Case};
-use common::mutate::{Random, mutate};
+use common::mutate::mutate;
+use common::random::Random;
 use common::tools::{self, Need};
 use skep_runtime::Image;
 use skep_runtime::kernel::{Kernel, KernelError};

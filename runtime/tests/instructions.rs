@@ -9,45 +9,14 @@ use std::path::Path;
 
 use common::{oracles, vm};
 use skep_runtime::Image;
-use skep_runtime::object::{Code, Function, Program};
+use skep_runtime::object::Code;
 use skep_runtime::vm::{Input, Outcome};
 use skep_stdlib::ByteOrder;
 use skep_stdlib::isa::{Insn, decode_program, mnemonic};
-use skep_stdlib::programs::ProgType;
 
-fn image(ty: ProgType, insns: Vec<Insn>) -> Image {
-    let code = Code::new(insns);
-    let end = code.len();
-    let origin = ("test".to_owned(), 0);
-    let function = Function { name: "test".into(), start: 0, end, btf_func: None, global: true, origin };
-    let program = Program {
-        name: "test".into(),
-        section: "test".into(),
-        ty,
-        attach: None,
-        target: None,
-        implements: None,
-        sleepable: false,
-        optional: false,
-        code,
-        functions: vec![function],
-        lines: Vec::new(),
-    };
-    Image {
-        order: ByteOrder::Little,
-        programs: vec![program],
-        maps: Vec::new(),
-        btf: None,
-        target_btf: None,
-        kfuncs: Default::default(),
-        ksyms: Default::default(),
-        license: "GPL".into(),
-        kernel_version: None,
-    }
-}
-
-fn run(ty: ProgType, insns: Vec<Insn>, data: Vec<u8>) -> Outcome {
-    vm(image(ty, insns)).run(0, &Input { data, ..Input::default() }).unwrap()
+fn run(section: &str, insns: Vec<Insn>, data: Vec<u8>) -> Outcome {
+    let image = Image::bare(section, Code::new(insns)).unwrap();
+    vm(image).run(0, &Input { data, ..Input::default() }).unwrap()
 }
 
 /// The text of a section `-- NAME`.
@@ -94,7 +63,7 @@ fn conform(path: &Path) -> Result<(), String> {
         Some(hex) => u64::from_str_radix(hex, 16).unwrap(),
         None => wanted.parse().unwrap(),
     };
-    match run(ProgType::Syscall, insns, memory).result {
+    match run("syscall", insns, memory).result {
         Ok(result) if result == wanted => Ok(()),
         Ok(result) => Err(format!("{result:#x} instead of {wanted:#x}")),
         Err(fault) => Err(fault.to_string()),
@@ -173,7 +142,7 @@ fn kernel_instruction_tests() {
             continue;
         }
         let plain = case["aux"].as_u64().unwrap() & LARGE_MEMORY != 0;
-        let ty = if plain { ProgType::Syscall } else { ProgType::SocketFilter };
+        let section = if plain { "syscall" } else { "socket" };
         let insns = match decode_program(&hex(case["insns"].as_str().unwrap()), ByteOrder::Little) {
             Ok(insns) => insns,
             Err((slot, error)) => {
@@ -187,7 +156,7 @@ fn kernel_instruction_tests() {
             let (size, wanted) = (test[0].as_u64().unwrap() as usize, test[1].as_i64().unwrap() as u32);
             let mut data = data.clone();
             data.resize(size, 0);
-            let result = run(ty, insns.clone(), data).result;
+            let result = run(section, insns.clone(), data).result;
             if result.as_ref().map(|&value| value as u32) != Ok(wanted) {
                 failures.push(format!("{name} ({size}): {result:?} instead of {wanted:#x}"));
             }

@@ -5,6 +5,7 @@
 
 mod common;
 
+use common::random::Random;
 use common::{clang, link, vm_in};
 use skep_runtime::host::Deterministic;
 use skep_runtime::kernel::Kernel;
@@ -128,29 +129,16 @@ const ROUNDS: usize = 60;
 /// Operations in each.
 const OPERATIONS: usize = 32;
 
-/// SplitMix64: the same sequence everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-}
-
 fn packet(kind: &Kind, random: &mut Random) -> Vec<u8> {
     let mut packet = Vec::new();
     for _ in 0..OPERATIONS {
-        let what = (random.next() % 5 % 3) as u32;
+        let what = (random.bits() % 5 % 3) as u32;
         // Mostly none, then those that mean something, then some that nothing means.
-        let flags = [0, 0, 0, 0, 1, 2, 3, 7][(random.next() % 8) as usize];
+        let flags = [0, 0, 0, 0, 1, 2, 3, 7][(random.bits() % 8) as usize];
         packet.extend(what.to_le_bytes());
         packet.extend(u32::to_le_bytes(flags));
-        packet.extend((kind.key)(random.next()).to_le_bytes());
-        packet.extend((random.next() % 10).to_le_bytes());
+        packet.extend((kind.key)(random.bits()).to_le_bytes());
+        packet.extend((random.bits() % 10).to_le_bytes());
         packet.extend([0; 8]);
     }
     packet

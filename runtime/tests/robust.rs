@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::random::Random;
 use common::seed;
 use skep_runtime::host::Deterministic;
 use skep_runtime::object::{Code, LinkOptions};
@@ -11,23 +12,6 @@ use skep_stdlib::ByteOrder;
 use skep_stdlib::helpers::HELPERS;
 use skep_stdlib::isa::{AluOp, CallTarget, Imm64, Insn, Operand, Reg, Size, Width, decode};
 use skep_stdlib::programs::ProgType;
-
-/// SplitMix64: the same sequence everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-}
 
 /// How far an object got.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -110,7 +94,7 @@ fn ten_thousand_byte_flips() {
         let mut bytes = seeds[round % seeds.len()].clone();
         for _ in 0..1 + random.below(4) {
             let at = random.below(bytes.len());
-            bytes[at] = random.next() as u8;
+            bytes[at] = random.bits() as u8;
         }
         *counts.entry(exercise(&bytes)).or_insert(0) += 1;
     }
@@ -140,7 +124,7 @@ fn hostile_program(random: &mut Random, maps: i32) -> Vec<Insn> {
         match random.below(6) {
             0 => {
                 let mut word = [0; 8];
-                word.copy_from_slice(&random.next().to_le_bytes());
+                word.copy_from_slice(&random.bits().to_le_bytes());
                 if let Ok((insn, 1)) = decode(&word, ByteOrder::Little) {
                     insns.push(insn);
                 }
@@ -149,7 +133,7 @@ fn hostile_program(random: &mut Random, maps: i32) -> Vec<Insn> {
                 size: Size::DW,
                 base: Reg::FP,
                 off: -8 * (1 + random.below(8) as i16),
-                src: Operand::Imm(random.next() as i32),
+                src: Operand::Imm(random.bits() as i32),
             }),
             _ => {
                 for n in 1..=5 {
@@ -180,7 +164,7 @@ fn argument(random: &mut Random, dst: Reg, maps: i32) -> Vec<Insn> {
         4 => vec![Insn::LoadImm64 { dst, value: Imm64::Func(random.below(200) as i32 - 20) }],
         5 => vec![mov(Operand::Imm(random.below(70) as i32))],
         6 => vec![mov(Operand::Reg(Reg::R0))],
-        _ => vec![Insn::LoadImm64 { dst, value: Imm64::Const(random.next() >> random.below(64)) }],
+        _ => vec![Insn::LoadImm64 { dst, value: Imm64::Const(random.bits() >> random.below(64)) }],
     }
 }
 

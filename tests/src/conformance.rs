@@ -5,13 +5,11 @@
 //! r2 = length, as engines of ours do it; [`called`] calls it from a program that a verifier accepts
 //! and that keeps all of r0, of which the kernel reports one half.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use skep_runtime::Image;
-use skep_runtime::object::{Code, Function, Program};
-use skep_stdlib::ByteOrder;
-use skep_stdlib::isa::{CallTarget, Imm64, Insn, asm};
-use skep_stdlib::programs::ProgType;
+use skep_runtime::object::Code;
+use skep_stdlib::isa::{Insn, asm};
 
 /// What a case must come to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -99,55 +97,7 @@ pub fn hex(text: &str) -> Result<Vec<u8>, String> {
 
 /// An image of one program, which may do with its context whatever it likes.
 pub fn image(insns: impl IntoIterator<Item = Insn>) -> Image {
-    let code = Code::new(insns);
-    let (name, section) = ("main".to_owned(), "syscall".to_owned());
-    let functions = functions(&code, &section);
-    let program = Program {
-        name,
-        section,
-        ty: ProgType::Syscall,
-        attach: None,
-        target: None,
-        implements: None,
-        sleepable: true,
-        optional: false,
-        code,
-        functions,
-        lines: Vec::new(),
-    };
-    Image {
-        order: ByteOrder::Little,
-        programs: vec![program],
-        maps: Vec::new(),
-        btf: None,
-        target_btf: None,
-        kfuncs: BTreeMap::new(),
-        ksyms: BTreeMap::new(),
-        license: "GPL".into(),
-        kernel_version: None,
-    }
-}
-
-/// The functions of a program without symbols: each begins where it is called or its address taken.
-fn functions(code: &Code, section: &str) -> Vec<Function> {
-    let named = code.iter().filter_map(|(slot, insn)| match insn {
-        Insn::Call(CallTarget::Local(off)) | Insn::LoadImm64 { value: Imm64::Func(off), .. } => {
-            u32::try_from(i64::from(slot) + 1 + i64::from(*off)).ok()
-        }
-        _ => None,
-    });
-    let mut starts: BTreeSet<u32> = named.filter(|&start| code.at(start).is_some()).collect();
-    starts.insert(0);
-    let ends = starts.iter().copied().skip(1).chain([code.len()]);
-    let function = |(&start, end): (&u32, u32)| Function {
-        name: if start == 0 { "main".to_owned() } else { format!("f{start}") },
-        start,
-        end,
-        btf_func: None,
-        global: start == 0,
-        origin: (section.to_owned(), start),
-    };
-    starts.iter().zip(ends).map(function).collect()
+    Image::bare("syscall", Code::new(insns)).expect("there are such programs")
 }
 
 /// Where [`called`] leaves r0: after the memory.

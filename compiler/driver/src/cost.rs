@@ -10,6 +10,8 @@ use std::fmt::Write;
 use skep_runtime::object::Program;
 use skep_runtime::verify::Verdict;
 
+use crate::xml::escape;
+
 /// Lines that a list shows.
 const SHOWN: usize = 20;
 
@@ -125,10 +127,6 @@ fn table(html: &mut String, file: &str, lines: &[&LineCost], source: Option<&str
         None => lines.iter().for_each(|line| row(line.line, &line.text, line.insns)),
     }
     html.push_str("</table>\n");
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// The first line of a table for `veristat`.

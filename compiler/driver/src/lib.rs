@@ -27,6 +27,7 @@ pub mod skel;
 mod testing;
 mod text;
 mod values;
+mod xml;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

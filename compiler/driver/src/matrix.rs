@@ -7,6 +7,8 @@ use std::fmt::Write;
 
 use serde_json::json;
 
+use crate::xml::escape;
+
 /// The verdict of one kernel on one program: nothing, or the code and the sentence.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cell {
@@ -118,10 +120,6 @@ fn junit(rows: &[Row], kernels: &[String]) -> String {
     }
     text.push_str("</testsuite>\n");
     text
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

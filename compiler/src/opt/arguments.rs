@@ -140,10 +140,7 @@ fn apply(f: &mut Function, params: &[Passed]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::interp::Uninit;
-    use crate::ir::parse;
-    use crate::ir::verify::{self, verify_module};
-    use crate::opt::testing::observe;
+    use crate::opt::testing::after_module_pass;
 
     const TEXT: &str = "func @callee(i32, i32) -> i32 local noinline\nfunc @f(i32) -> i32 keep\n\
         function @callee(i32, i32) -> i32 {\nblock0(v0: i32, v1: i32):\n  v2 = mul v0, v1\n  return v2\n}\n\
@@ -151,16 +148,7 @@ mod tests {
         v3 = call @callee(v2, v1) -> i32\n  return v3\n}\n";
 
     fn after(text: &str) -> String {
-        let before = parse(text).expect("the text parses");
-        let mut module = before.clone();
-        super::run(&mut module);
-        verify_module(&module, verify::Options::default()).expect("the module is valid");
-        // The callee is never called with anything else.
-        for seed in 1..20 {
-            let run = |module| observe(module, "f", seed, false, Uninit::Fault).expect("it ends");
-            assert!(run(&before) == run(&module));
-        }
-        module.to_string()
+        after_module_pass(text, super::run)
     }
 
     #[test]

@@ -162,10 +162,7 @@ fn store(f: &mut Function, call: Inst, values: &[Value]) -> (Value, Vec<Inst>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::ir::interp::Uninit;
-    use crate::ir::parse;
-    use crate::ir::verify::{self, verify_module};
-    use crate::opt::testing::observe;
+    use crate::opt::testing::after_module_pass;
 
     /// `@callee` has seven parameters, of which it uses those of `{body}`.
     fn after(body: &str) -> String {
@@ -177,15 +174,7 @@ mod tests {
              v4 = call @callee(v0, v1, v3, v1, v3, v2, v0) -> i64\n  \
              v5 = call @callee(v4, v1, v0, v1, v3, v2, v4) -> i64\n  return v5\n}}\n"
         );
-        let before = parse(&text).expect("the text parses");
-        let mut module = before.clone();
-        super::run(&mut module);
-        verify_module(&module, verify::Options::default()).expect("the module is valid");
-        for seed in 1..20 {
-            let run = |module| observe(module, "f", seed, false, Uninit::Fault).expect("it ends");
-            assert!(run(&before) == run(&module));
-        }
-        module.to_string()
+        after_module_pass(&text, super::run)
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
 
 use super::{Errno, Map};
 use crate::object::MapDef;
@@ -44,33 +43,6 @@ impl Arena {
 }
 
 impl Map for Arena {
-    fn lookup(&mut self, _key: &[u8], _cpu: u32) -> Option<u64> {
-        None
-    }
-
-    fn update(
-        &mut self,
-        _memory: &mut Memory,
-        _key: &[u8],
-        _value: &[u8],
-        _flags: u64,
-        _cpu: u32,
-    ) -> Result<(), Errno> {
-        Err(Errno::EOPNOTSUPP)
-    }
-
-    fn delete(&mut self, _memory: &mut Memory, _key: &[u8]) -> Result<(), Errno> {
-        Err(Errno::EOPNOTSUPP)
-    }
-
-    fn keys(&self) -> Vec<Vec<u8>> {
-        Vec::new()
-    }
-
-    fn values(&self, _key: &[u8]) -> Vec<u64> {
-        Vec::new()
-    }
-
     fn arena(&mut self) -> Option<&mut Arena> {
         Some(self)
     }

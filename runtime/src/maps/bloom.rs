@@ -52,10 +52,6 @@ impl Bloom {
 }
 
 impl Map for Bloom {
-    fn lookup(&mut self, _key: &[u8], _cpu: u32) -> Option<u64> {
-        None
-    }
-
     fn update(
         &mut self,
         _memory: &mut Memory,
@@ -65,18 +61,6 @@ impl Map for Bloom {
         _cpu: u32,
     ) -> Result<(), Errno> {
         Err(Errno::EINVAL)
-    }
-
-    fn delete(&mut self, _memory: &mut Memory, _key: &[u8]) -> Result<(), Errno> {
-        Err(Errno::EOPNOTSUPP)
-    }
-
-    fn keys(&self) -> Vec<Vec<u8>> {
-        Vec::new()
-    }
-
-    fn values(&self, _key: &[u8]) -> Vec<u64> {
-        Vec::new()
     }
 
     fn push(&mut self, _memory: &mut Memory, value: &[u8], flags: u64) -> Result<(), Errno> {

@@ -70,10 +70,14 @@ pub const BPF_EXIST: u64 = 2;
 /// The element holds a spin lock that the update takes; nothing runs at the same time here.
 pub const BPF_F_LOCK: u64 = 4;
 
-/// What a map can do. Keys and values have the sizes of the definition: [`MapSet`] sees to it.
+/// What a map can do. Keys and values have the sizes of the definition: [`MapSet`] sees to it. What a kind of
+/// map does not define it does not do: it has no elements to find by keys, and refuses the rest.
 pub trait Map {
     /// Address of the value for `key` on `cpu`.
-    fn lookup(&mut self, key: &[u8], cpu: u32) -> Option<u64>;
+    fn lookup(&mut self, key: &[u8], cpu: u32) -> Option<u64> {
+        let _ = (key, cpu);
+        None
+    }
 
     /// `bpf_map_update_elem` on `cpu`.
     fn update(
@@ -83,16 +87,27 @@ pub trait Map {
         value: &[u8],
         flags: u64,
         cpu: u32,
-    ) -> Result<(), Errno>;
+    ) -> Result<(), Errno> {
+        let _ = (memory, key, value, flags, cpu);
+        Err(Errno::EOPNOTSUPP)
+    }
 
     /// `bpf_map_delete_elem`.
-    fn delete(&mut self, memory: &mut Memory, key: &[u8]) -> Result<(), Errno>;
+    fn delete(&mut self, memory: &mut Memory, key: &[u8]) -> Result<(), Errno> {
+        let _ = (memory, key);
+        Err(Errno::EOPNOTSUPP)
+    }
 
     /// The keys in the order that a program's iteration meets them.
-    fn keys(&self) -> Vec<Vec<u8>>;
+    fn keys(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
 
     /// Addresses of the values for `key`, one per CPU for per-CPU maps.
-    fn values(&self, key: &[u8]) -> Vec<u64>;
+    fn values(&self, key: &[u8]) -> Vec<u64> {
+        let _ = key;
+        Vec::new()
+    }
 
     /// Address of the only value, for maps whose value programs address directly.
     fn direct_value(&self) -> Option<u64> {

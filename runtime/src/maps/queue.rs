@@ -22,10 +22,6 @@ impl Queue {
 }
 
 impl Map for Queue {
-    fn lookup(&mut self, _key: &[u8], _cpu: u32) -> Option<u64> {
-        None
-    }
-
     fn update(
         &mut self,
         _memory: &mut Memory,
@@ -39,14 +35,6 @@ impl Map for Queue {
 
     fn delete(&mut self, _memory: &mut Memory, _key: &[u8]) -> Result<(), Errno> {
         Err(Errno::EINVAL)
-    }
-
-    fn keys(&self) -> Vec<Vec<u8>> {
-        Vec::new()
-    }
-
-    fn values(&self, _key: &[u8]) -> Vec<u64> {
-        Vec::new()
     }
 
     /// With `BPF_EXIST` a full map drops its oldest value.

@@ -101,10 +101,6 @@ fn footprint(len: u32) -> u32 {
 }
 
 impl Map for RingBuf {
-    fn lookup(&mut self, _key: &[u8], _cpu: u32) -> Option<u64> {
-        None
-    }
-
     fn update(
         &mut self,
         _memory: &mut Memory,
@@ -118,14 +114,6 @@ impl Map for RingBuf {
 
     fn delete(&mut self, _memory: &mut Memory, _key: &[u8]) -> Result<(), Errno> {
         Err(Errno::ENOTSUPP)
-    }
-
-    fn keys(&self) -> Vec<Vec<u8>> {
-        Vec::new()
-    }
-
-    fn values(&self, _key: &[u8]) -> Vec<u64> {
-        Vec::new()
     }
 
     fn ringbuf(&mut self) -> Option<&mut RingBuf> {

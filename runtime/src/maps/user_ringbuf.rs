@@ -28,10 +28,6 @@ fn footprint(record: &[u8]) -> usize {
 }
 
 impl Map for UserRingbuf {
-    fn lookup(&mut self, _key: &[u8], _cpu: u32) -> Option<u64> {
-        None
-    }
-
     fn update(
         &mut self,
         _memory: &mut Memory,
@@ -45,14 +41,6 @@ impl Map for UserRingbuf {
 
     fn delete(&mut self, _memory: &mut Memory, _key: &[u8]) -> Result<(), Errno> {
         Err(Errno::ENOTSUPP)
-    }
-
-    fn keys(&self) -> Vec<Vec<u8>> {
-        Vec::new()
-    }
-
-    fn values(&self, _key: &[u8]) -> Vec<u64> {
-        Vec::new()
     }
 
     fn push(&mut self, _memory: &mut Memory, value: &[u8], _flags: u64) -> Result<(), Errno> {

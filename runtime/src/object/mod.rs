@@ -5,8 +5,9 @@
 //! - [`functions`]: code with references resolved. - [`core`]: CO-RE relocations.
 //! - [`link`]: the order of these steps; programs with their subprograms.
 //! - [`outline`]: what the object offers to its loader, before any of this.
-//! - [`image`]: the linked form. - [`error`]: why an object cannot be loaded.
+//! - [`image`]: the linked form. - [`bare`]: that of instructions without an object. - [`error`]: why an object cannot be loaded.
 
+mod bare;
 mod btf_fix;
 mod core;
 mod elf;

@@ -1,13 +1,11 @@
 //! Cases of the kernel's tables of verifier tests: raw instructions, and the kinds of their maps.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 use skep_runtime::Image;
-use skep_runtime::object::{Code, Function, MapDef, MapRole, Program};
+use skep_runtime::object::{Code, MapDef, MapRole};
 use skep_stdlib::ByteOrder;
 use skep_stdlib::btf::TypeId;
-use skep_stdlib::isa::{CallTarget, Imm64, Insn, decode_program};
+use skep_stdlib::isa::{Imm64, Insn, decode_program};
 use skep_stdlib::maps::MapType;
 use skep_stdlib::programs::sections::{SECTIONS, Section};
 
@@ -76,31 +74,6 @@ fn section(case: &Value) -> Option<&'static Section> {
         .or_else(|| of_type().find(|_| attach == 0))
 }
 
-/// The functions: every target of a call or of a function's address begins one.
-pub fn functions(code: &Code) -> Vec<Function> {
-    let mut starts = vec![0];
-    for (slot, insn) in code.iter() {
-        if let Insn::Call(CallTarget::Local(distance))
-        | Insn::LoadImm64 { value: Imm64::Func(distance), .. } = insn
-        {
-            let start = i64::from(slot) + 1 + i64::from(*distance);
-            starts.extend(u32::try_from(start).ok().filter(|&start| start < code.len()));
-        }
-    }
-    starts.sort_unstable();
-    starts.dedup();
-    let ends = starts.iter().skip(1).copied().chain([code.len()]);
-    let function = |(&start, end)| Function {
-        name: format!("function_{start}"),
-        start,
-        end,
-        btf_func: None,
-        global: start == 0,
-        origin: ("test".to_owned(), 0),
-    };
-    starts.iter().zip(ends).map(function).collect()
-}
-
 /// Is it loaded so that every access must be aligned?
 pub fn is_strict(case: &Value) -> bool {
     number(case, "flags") & STRICT != 0
@@ -157,43 +130,15 @@ pub fn build(case: &Value) -> Case {
     let pattern = row.pattern.trim_end_matches('+');
     let target = case["attach_func"].as_str();
     let text = target.map_or(pattern.to_owned(), |target| format!("{pattern}/{target}"));
-    let mut image = image_of(row, &text, code);
-    image.programs[0].target = target.map(str::to_owned);
-    image.maps = maps;
-    Case::Image(Box::new(image))
+    Case::Image(Box::new(Image { maps, ..image_of(&text, code) }))
 }
 
-/// A program of a section's kind that uses maps of these kinds.
-pub fn image(pattern: &str, code: Code, maps: &[&str]) -> Image {
-    let row = SECTIONS.iter().find(|row| row.pattern.trim_end_matches('+') == pattern).unwrap();
-    let mut image = image_of(row, pattern, code);
-    image.maps = maps.iter().map(|kind| map(MAPS.iter().find(|row| row.0 == *kind).unwrap())).collect();
-    image
+/// A program in a section of this name that uses maps of these kinds.
+pub fn image(section: &str, code: Code, maps: &[&str]) -> Image {
+    let map = |kind: &&str| map(MAPS.iter().find(|row| row.0 == *kind).unwrap());
+    Image { maps: maps.iter().map(map).collect(), ..image_of(section, code) }
 }
 
-fn image_of(row: &Section, section: &str, code: Code) -> Image {
-    let program = Program {
-        name: "test".into(),
-        section: section.to_owned(),
-        ty: row.ty,
-        attach: row.attach,
-        target: None,
-        implements: None,
-        sleepable: row.sleepable,
-        optional: false,
-        functions: functions(&code),
-        code,
-        lines: Vec::new(),
-    };
-    Image {
-        order: ByteOrder::Little,
-        programs: vec![program],
-        maps: Vec::new(),
-        btf: None,
-        target_btf: super::vmlinux(),
-        kfuncs: BTreeMap::new(),
-        ksyms: BTreeMap::new(),
-        license: "GPL".into(),
-        kernel_version: None,
-    }
+fn image_of(section: &str, code: Code) -> Image {
+    Image { target_btf: super::vmlinux(), ..Image::bare(section, code).unwrap() }
 }

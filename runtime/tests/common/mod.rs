@@ -3,6 +3,7 @@
 
 pub mod cases;
 pub mod mutate;
+pub mod random;
 pub mod selftests;
 
 use std::path::{Path, PathBuf};

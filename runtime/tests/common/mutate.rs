@@ -1,32 +1,10 @@
 //! Programs that are nearly right: instructions of a program that is accepted, changed a little.
 
-use skep_runtime::object::{Code, Program};
+use skep_runtime::object::{Code, Function, Program};
 use skep_stdlib::ByteOrder;
 use skep_stdlib::isa::{Imm64, Insn, decode_program, encode_program};
 
-use super::cases;
-
-/// Numbers that look random, from a seed (SplitMix64).
-pub struct Random(pub u64);
-
-impl Random {
-    fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`.
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.bits() % end.max(1) as u64) as usize
-    }
-
-    fn pick<T: Copy>(&mut self, items: &[T]) -> T {
-        items[self.below(items.len())]
-    }
-}
+use super::random::Random;
 
 /// Immediate values at which checks change their mind.
 const IMMEDIATES: &[i32] =
@@ -46,11 +24,11 @@ pub fn mutate(program: &Program, random: &mut Random) -> Option<Program> {
     let code = Code::new(decode_program(&bytes, ByteOrder::Little).ok()?);
     let mut program = program.clone();
     // A function that begins elsewhere has no type information, of which the kernel wants all or none.
-    let starts: Vec<u32> = cases::functions(&code).iter().map(|function| function.start).collect();
-    let typed: Vec<u32> = program.functions.iter().map(|function| function.start).collect();
+    let called = Function::called(&code, &program.section);
+    let starts = |functions: &[Function]| functions.iter().map(|f| f.start).collect::<Vec<u32>>();
     match program.functions.iter().all(|function| function.btf_func.is_none()) {
-        true => program.functions = cases::functions(&code),
-        false if starts != typed => return None,
+        true => program.functions = called,
+        false if starts(&called) != starts(&program.functions) => return None,
         false => {}
     }
     // So are maps and variables: what refers to them stays as it is.

@@ -3,18 +3,14 @@
 //! What it accepts must run without a fault on any packet: the verifier and the interpreter share the
 //! instruction table and nothing else, and the interpreter checks every access.
 
-use std::collections::BTreeMap;
-
 use skep_runtime::Image;
 use skep_runtime::host::{Deterministic, Host};
-use skep_runtime::object::{Code, Function, MapDef, MapRole, Program};
+use skep_runtime::object::{Code, MapDef, MapRole};
 use skep_runtime::verify;
 use skep_runtime::vm::{Engine, FaultKind, Input, Vm};
-use skep_stdlib::ByteOrder;
 use skep_stdlib::btf::TypeId;
 use skep_stdlib::isa::{AluOp, AtomicOp, CallTarget, Cond, Imm64, Insn, Operand, Reg, Size, Width};
 use skep_stdlib::maps::MapType;
-use skep_stdlib::programs::ProgType;
 
 /// Choices, taken from the bytes; zeros when they are used up.
 struct Choices<'a>(std::slice::Iter<'a, u8>);
@@ -231,33 +227,7 @@ fn image(code: Code) -> Image {
         inner: None,
         slots: Vec::new(),
     };
-    let end = code.len();
-    let entry =
-        Function { name: "f".into(), start: 0, end, btf_func: None, global: true, origin: ("xdp".into(), 0) };
-    let program = Program {
-        name: "f".into(),
-        section: "xdp".into(),
-        ty: ProgType::Xdp,
-        attach: None,
-        target: None,
-        implements: None,
-        sleepable: false,
-        optional: false,
-        code,
-        functions: vec![entry],
-        lines: Vec::new(),
-    };
-    Image {
-        order: ByteOrder::Little,
-        programs: vec![program],
-        maps: vec![map],
-        btf: None,
-        target_btf: None,
-        kfuncs: BTreeMap::new(),
-        ksyms: BTreeMap::new(),
-        license: "GPL".into(),
-        kernel_version: None,
-    }
+    Image { maps: vec![map], ..Image::bare("xdp", code).expect("there are such programs") }
 }
 
 fn listing(image: &Image) -> String {

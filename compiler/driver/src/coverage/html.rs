@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use super::{Coverage, FileCoverage};
 use crate::io::Io;
-use crate::testing::report::xml;
+use crate::xml::escape;
 
 const STYLE: &str = "body{font:14px sans-serif;margin:2em;color:#222}
 table{border-collapse:collapse;font:13px/1.45 monospace}
@@ -27,7 +27,7 @@ pub fn page(coverage: &Coverage, io: &mut Io<'_>) -> String {
         colour(1.0)
     );
     for (path, file) in &coverage.files {
-        let _ = writeln!(page, "<h2>{}</h2>", xml(path));
+        let _ = writeln!(page, "<h2>{}</h2>", escape(path));
         let source = io.read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).ok();
         table(&mut page, file, source.as_deref());
     }
@@ -58,7 +58,7 @@ fn table(page: &mut String, file: &FileCoverage, source: Option<&str>) {
             page,
             "<tr{class}><td class=\"n\">{number}<td class=\"n\">{hits}<td class=\"n\">{insns}\
              <td class=\"s\"{style}>{}</tr>",
-            xml(text)
+            escape(text)
         );
     }
     page.push_str("</table>\n");

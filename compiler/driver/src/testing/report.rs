@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::case::Verdict;
+use crate::xml::escape;
 
 /// The cases of one file.
 #[derive(Debug)]
@@ -42,15 +43,15 @@ pub fn junit(all: &[Results]) -> String {
     let _ = writeln!(text, "<testsuites tests=\"{}\" failures=\"{failed}\">", passed + failed);
     for results in all {
         let failures = results.cases.iter().filter(|case| !case.problems.is_empty()).count();
-        let (name, tests) = (xml(&results.path), results.cases.len());
+        let (name, tests) = (escape(&results.path), results.cases.len());
         let _ = writeln!(text, "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\">");
         for case in &results.cases {
-            let head = format!("    <testcase classname=\"{name}\" name=\"{}\"", xml(&case.name));
+            let head = format!("    <testcase classname=\"{name}\" name=\"{}\"", escape(&case.name));
             let _ = match case.problems.first() {
                 None => writeln!(text, "{head}/>"),
                 Some(first) => {
-                    let all = xml(&case.problems.join("\n"));
-                    let first = xml(first);
+                    let all = escape(&case.problems.join("\n"));
+                    let first = escape(first);
                     writeln!(
                         text,
                         "{head}>\n      <failure message=\"{first}\">{all}</failure>\n    </testcase>"
@@ -62,23 +63,6 @@ pub fn junit(all: &[Results]) -> String {
     }
     text.push_str("</testsuites>\n");
     text
-}
-
-/// Text inside of XML and HTML.
-pub fn xml(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            // XML has no way to write the others.
-            c if c < ' ' && !matches!(c, '\n' | '\t') => escaped.push('\u{fffd}'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 /// Everything as data.

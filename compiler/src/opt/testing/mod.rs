@@ -7,7 +7,8 @@
 pub mod generate;
 
 use crate::ir::interp::{Fault, Host, Interp, Memory, Options, Uninit};
-use crate::ir::{FuncSymbol, Module, SymbolKind, Type, parse};
+use crate::ir::verify::{self, verify_module};
+use crate::ir::{FuncSymbol, Module, SymbolId, SymbolKind, Type, parse};
 use crate::opt;
 
 /// A small generator of random numbers (xorshift).
@@ -201,4 +202,17 @@ pub fn fuzz_pass(name: &str, seeds: std::ops::Range<u64>) {
             check_pass(&before, name, seed, &options);
         }
     }
+}
+
+/// The text of a module after a pass over all of it: valid, and `@f` does what it did.
+pub fn after_module_pass(text: &str, pass: fn(&mut Module) -> Vec<SymbolId>) -> String {
+    let before = parse(text).unwrap_or_else(|e| panic!("the text parses: {e:?}"));
+    let mut module = before.clone();
+    pass(&mut module);
+    verify_module(&module, verify::Options::default()).expect("the module is valid");
+    for seed in 1..20 {
+        let run = |module| observe(module, "f", seed, false, Uninit::Fault).expect("it ends");
+        assert!(run(&before) == run(&module));
+    }
+    module.to_string()
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Failed, Trial};
-use skep_driver::rejection;
+use skep_driver::edit::{self, Edit};
 use skep_runtime::kernel::Kernel;
 use skep_runtime::object::LinkOptions;
 use skep_runtime::verify::{Options, verify_program};
@@ -88,12 +88,12 @@ fn apply(text: &str, object: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn first_edit(image: &Image, text: &str) -> Option<skep_driver::edit::Edit> {
+fn first_edit(image: &Image, text: &str) -> Option<Edit> {
     let reports =
         (0..image.programs.len()).filter_map(|index| verify_program(image, index, &options()).0.err());
     let mut read = |_: &str| Some(text.to_owned());
-    let mut edits = reports
-        .filter_map(|report| rejection::suggestion(&report, &image.programs[report.program], &mut read));
+    let mut edits =
+        reports.filter_map(|report| edit::suggest(&report, &image.programs[report.program], &mut read));
     edits.next()
 }
 

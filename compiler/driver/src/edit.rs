@@ -120,7 +120,7 @@ impl<'a> Place<'a> {
         {
             return Some("return;".into());
         }
-        if !head.contains(&format!("{}(", self.program.name)) && !head.contains(&self.program.name) {
+        if !head.contains(&self.program.name) {
             return Some("return 0;".into());
         }
         let value = match self.program.ty {

@@ -74,7 +74,7 @@ pub fn render_compiled(
         let file = session.source.file_ids().find(is_it)?;
         Some(String::from_utf8_lossy(session.source.text(file)).into_owned())
     };
-    let edit = suggestion(report, program, &mut read);
+    let edit = edit::suggest(report, program, &mut read);
     for note in remarks(report, image).into_iter().chain(advice(report, program, edit)) {
         diag = diag.with_note(note);
     }
@@ -85,7 +85,7 @@ pub fn render_compiled(
 pub fn render_object(report: &Report, image: &Image, style: Style) -> String {
     let program = &image.programs[report.program];
     let disk = DiskFiles::default();
-    let edit = suggestion(report, program, &mut |path| {
+    let edit = edit::suggest(report, program, &mut |path| {
         let bytes = disk.read(path).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     });
@@ -112,16 +112,6 @@ fn advice(report: &Report, program: &Program, edit: Option<Edit>) -> Vec<String>
             None => report.cause.help().map(|help| format!("help: {help}")).into_iter().collect(),
         },
     }
-}
-
-/// A change of the source after which the program would be accepted, where one is known; `read` gives
-/// the text of a file.
-pub fn suggestion(
-    report: &Report,
-    program: &Program,
-    read: &mut dyn FnMut(&str) -> Option<String>,
-) -> Option<Edit> {
-    edit::suggest(report, program, read)
 }
 
 /// What else there is to know: the path, and which map it is.

@@ -211,10 +211,10 @@ impl Asm {
 
     /// One instruction with a ModRM byte. `opcode` is of map 0F if `escape`.
     fn modrm(&mut self, form: Form, reg: u8, rm: Rm, imm: &[u8]) {
-        let mut out = [0u8; 16];
-        let mut n = 0;
+        // At most 15 bytes: a number is filled faster than a list.
+        let (mut out, mut n) = (0u128, 0);
         let mut put = |byte: u8| {
-            out[n & 15] = byte;
+            out |= u128::from(byte) << (8 * n);
             n += 1;
         };
         if let Some(prefix) = form.prefix {
@@ -260,12 +260,14 @@ impl Asm {
                 (0..4).for_each(|_| put(0));
             }
         }
+        imm.iter().for_each(|&byte| put(byte));
+        let end = self.bytes.len() + n;
         if let Rm::Data(offset) = rm {
-            let at = (self.bytes.len() + n - 4) as u32;
-            self.data.push(DataRef { at, after: imm.len() as u32, offset });
+            let after = imm.len() as u32;
+            self.data.push(DataRef { at: end as u32 - after - 4, after, offset });
         }
-        self.bytes.extend_from_slice(out.get(..n).unwrap_or(&out));
-        self.bytes.extend_from_slice(imm);
+        self.bytes.extend_from_slice(&out.to_le_bytes());
+        self.bytes.truncate(end);
     }
 
     /// `dst = src`, the upper half of a narrow result being zero.

@@ -159,8 +159,8 @@ pub fn body(program: &Program, start: u32, end: u32) -> impl Iterator<Item = (u3
 fn function(program: &Program, start: u32, end: u32) -> Function {
     let mut found = Function { start, end, saves: 0, calls: false, counts: false, frame: false };
     for (_, insn) in body(program, start, end) {
-        if let Some(6..=9) = written(insn).map(Reg::number) {
-            found.saves |= 1 << (written(insn).map_or(6, Reg::number) - 6);
+        if let Some(number @ 6..=9) = written(insn).map(Reg::number) {
+            found.saves |= 1 << (number - 6);
         }
         found.calls |= matches!(insn, Insn::Call(_));
         found.counts |= matches!(insn, Insn::MayGoto { .. });

@@ -4,8 +4,6 @@
 //! were translated together. What a sequence leaves in registers is what it left before, except in
 //! registers that are written again before anything reads them.
 
-use alloc::vec::Vec;
-
 use skep_stdlib::isa::{AluOp, Insn, Operand, Reg, Width};
 
 use super::{Translator, gpr};
@@ -38,32 +36,29 @@ impl Translator<'_> {
         if !begins {
             return None;
         }
-        let window = self.window(program, slot);
-        let insns: Vec<Insn> = window.iter().map(|&(_, insn)| insn).collect();
+        let mut insns = [*first; LONGEST];
+        let insns = self.window(program, slot, &mut insns);
         if insns.iter().any(|insn| flow::written(insn) == Some(Reg::FP)) {
             return None;
         }
-        let after = window.get(1..)?.last().map_or(slot, |&(slot, insn)| slot + insn.slots() as u32);
-        let used = self.rotation(program, &insns, after).or_else(|| self.pair(&insns))?;
-        for insn in insns.get(..used)? {
-            self.note(insn);
-        }
-        let &(last, insn) = window.get(used - 1)?;
-        Some(last + insn.slots() as u32)
+        let after = slot + insns.len() as u32;
+        let used = self.rotation(program, insns, after).or_else(|| self.pair(insns))?;
+        insns.iter().take(used).for_each(|insn| self.note(insn));
+        Some(slot + used as u32)
     }
 
-    /// The instructions from `slot` on that control can only reach from each other.
-    fn window(&self, program: &Program, slot: u32) -> Vec<(u32, Insn)> {
-        let mut window = Vec::with_capacity(LONGEST);
-        for (at, &insn) in flow::body(program, slot, self.function.end) {
+    /// The instructions from `slot` on that control can only reach from each other; each takes one slot.
+    fn window<'w>(&self, program: &Program, slot: u32, insns: &'w mut [Insn; LONGEST]) -> &'w [Insn] {
+        let mut count = 0;
+        for ((at, &insn), place) in flow::body(program, slot, self.function.end).zip(insns.iter_mut()) {
             let is_entered = at != slot && self.flows[self.index].is_leader[at as usize];
-            let moves = matches!(insn, Insn::Alu { .. } | Insn::Mov { .. });
-            if is_entered || !moves || window.len() == LONGEST {
+            if is_entered || !matches!(insn, Insn::Alu { .. } | Insn::Mov { .. }) {
                 break;
             }
-            window.push((at, insn));
+            *place = insn;
+            count += 1;
         }
-        window
+        insns.get(..count).unwrap_or_default()
     }
 
     /// Two instructions that are one.

@@ -1,5 +1,5 @@
 //! The verifier against the kernel's own: the annotated programs of the kernel's selftests, as
-//! clang compiles them and kernel 6.18 judged them.
+//! clang compiles them and kernels 6.12 and 6.18 judged them.
 //!
 //! Only every [`STEP`]th file is compiled, unless `SKEP_SELFTESTS=all` asks for all of them. A
 //! program that the kernel rejects and we accept is a false accept: none is allowed but those
@@ -12,14 +12,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use skep_runtime::verify::{Options, verify_program};
+use skep_stdlib::features::{Kernel, Target};
 use skep_test_tools::corpora::selftests;
 use skep_test_tools::{self as tools, Need};
 
 /// Which share of the files is compiled when not all are.
 const STEP: usize = 12;
 
-/// Equal verdicts of all compared programs, in tenths of a percent: of every file, of the share.
-const FLOOR: (usize, usize) = (990, 940);
+/// A kernel, and equal verdicts of all compared programs, in tenths of a percent: of every file, of the share.
+type Row = (&'static str, (usize, usize));
+
+const KERNELS: [Row; 2] = [("6.12", (900, 900)), ("6.18", (990, 940))];
 
 /// Programs that the kernel rejects and we accept, each with its reason.
 const FALSE_ACCEPTS: &[(&str, &str)] = &[];
@@ -44,7 +47,7 @@ struct Tally {
 
 impl Tally {
     /// Judges all programs of an object.
-    fn object(&mut self, name: &str, bytes: &[u8], verdicts: &BTreeMap<&str, &Value>) {
+    fn object(&mut self, name: &str, bytes: &[u8], verdicts: &BTreeMap<&str, &Value>, kernel: Kernel) {
         let image = match common::try_link(bytes) {
             Ok(image) => image,
             Err(why) => {
@@ -52,7 +55,8 @@ impl Tally {
                 return;
             }
         };
-        let options = Options { btf: common::vmlinux(), ..Options::default() };
+        let target = Target { kernel, ..Target::default() };
+        let options = Options { btf: common::vmlinux(), target, ..Options::default() };
         for (index, program) in image.programs.iter().enumerate() {
             let Some(record) = verdicts.get(program.name.as_str()) else { continue };
             let accepted = match record["verdict"].as_str() {
@@ -98,13 +102,22 @@ impl Tally {
 }
 
 #[test]
+fn the_verdicts_of_kernel_6_12() {
+    compare(KERNELS[0]);
+}
+
+#[test]
 fn the_verdicts_of_kernel_6_18() {
+    compare(KERNELS[1]);
+}
+
+fn compare((kernel, floor): Row) {
     let needs = [Need::Oracles, Need::Clang, Need::KernelTree, Need::Vmlinux, Need::Gzip];
     if !tools::have(&needs) {
         return;
     }
     let (Some(oracles), Some(corpus)) = (tools::oracles(), selftests()) else { return };
-    let records = common::table(&oracles.join("selftests-6.12-clang19-on-kernel-6.18.jsonl.gz"));
+    let records = common::table(&oracles.join(format!("selftests-6.12-clang19-on-kernel-{kernel}.jsonl.gz")));
     let mut objects: BTreeMap<&str, BTreeMap<&str, &Value>> = BTreeMap::new();
     for record in &records {
         let (object, program) = (record["obj"].as_str().unwrap(), record["prog"].as_str().unwrap());
@@ -119,7 +132,7 @@ fn the_verdicts_of_kernel_6_18() {
             && let Some(bytes) = common::selftests::compile(&corpus, name)
         {
             seen.insert(*name);
-            tally.object(name, &bytes, verdicts);
+            tally.object(name, &bytes, verdicts, Kernel::parse(kernel).unwrap());
         }
     }
     tally.print();
@@ -131,6 +144,6 @@ fn the_verdicts_of_kernel_6_18() {
     let gone: Vec<_> = FALSE_ACCEPTS.iter().filter(gone).collect();
     assert!(gone.is_empty(), "no longer accepted, to be taken off the list: {gone:#?}");
     let share = tally.same * 1000 / tally.compared.max(1);
-    let floor = if all { FLOOR.0 } else { FLOOR.1 };
+    let floor = if all { floor.0 } else { floor.1 };
     assert!(share >= floor, "{share} of 1000 verdicts are the kernel's; they were {floor}");
 }

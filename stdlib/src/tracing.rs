@@ -162,6 +162,19 @@ pub static DISABLED_HOOKS: &[&str] = &[
     "xfrm_decode_session",
 ];
 
+/// Kernel functions whose tracers may ask for the path of a file (kernel `btf_allowlist_d_path`).
+pub static PATH_FUNCTIONS: &[&str] = &[
+    "dentry_open",
+    "filp_close",
+    "security_file_open",
+    "security_file_permission",
+    "security_inode_getattr",
+    "security_path_truncate",
+    "vfs_fallocate",
+    "vfs_getattr",
+    "vfs_truncate",
+];
+
 /// Kernel functions that no program may trace.
 pub static DENIED_FUNCTIONS: &[&str] = &[
     "__rcu_read_lock",

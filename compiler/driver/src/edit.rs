@@ -85,7 +85,7 @@ pub fn suggest(
         Cause::StackBounds { .. } => place.bound_index_of_array().or_else(|| place.bound_size()),
         Cause::StackUninit { .. } => place.initialise(),
         Cause::SizeArgument { .. } => place.bound_size(),
-        Cause::Leak { acquired } => place.give_back(*acquired),
+        Cause::Leak { acquired, .. } => place.give_back(*acquired),
         Cause::HelperGpl { .. } | Cause::ProgramGpl { .. } | Cause::StructureGpl { .. } => place.license(),
         Cause::Uninit { reg } => place.parameters(*reg),
         Cause::NotAPointer { .. } => place.read_by_helper(),

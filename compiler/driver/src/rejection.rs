@@ -121,7 +121,7 @@ fn remarks(report: &Report, image: &Image) -> Vec<String> {
         Cause::MapKind { map, .. } | Cause::MapValueBounds { map, .. } | Cause::MapField { map, .. } => {
             Some(*map)
         }
-        Cause::ReadOnly { access } | Cause::SpecialField { access, .. } => match access.kind {
+        Cause::ReadOnly { access, .. } | Cause::SpecialField { access, .. } => match access.kind {
             PtrKind::MapValue(map) => Some(map),
             _ => None,
         },

@@ -10,11 +10,14 @@ use skep_stdlib::programs::{AttachType, ProgType};
 
 use super::dynptr::{self, Dynptr};
 use super::fields::{Field, Special};
+use super::held;
+use super::hook;
 use super::later;
 use super::lock::Lock;
 use super::reg::{Num, Pointer, PtrKind, Reg, Sock, Trust};
 use super::region::{Callee, reg_of};
-use super::report::Cause;
+use super::report::terms::log_type;
+use super::report::{Cause, Leaving};
 use super::scalar::Scalar;
 use super::stack;
 use super::state::State;
@@ -50,6 +53,9 @@ const MOVES_PACKET: &[&str] = &[
     // A program that is called in the tail of a subprogram may move the packet.
     "tail_call",
 ];
+
+/// What a program is of that is attached elsewhere than a helper needs.
+pub const OTHER_HOOK: &str = "another hook";
 
 /// Whether pointers into the packet are stale after a call of this helper.
 pub fn moves_packet(helper: &Helper) -> bool {
@@ -129,7 +135,13 @@ impl Walk<'_> {
         if let (Some(map), true) = (call.map, args.contains(&Arg::Map)) {
             let ty = self.map_type(map);
             if ty.is_none_or(|ty| !ty.accepts(helper.name)) {
-                return Err(Cause::MapKind { helper: helper.name, map });
+                let log = alloc::format!(
+                    "cannot pass map_type {} into func bpf_{}#{}",
+                    ty.map_or(0, |ty| ty as u32),
+                    helper.name,
+                    helper.id
+                );
+                return Err(Cause::MapKind { helper: helper.name, map, log });
             }
         }
         self.check_sockmap(helper, &call)?;
@@ -138,7 +150,8 @@ impl Walk<'_> {
             let reg = state.frame().regs[2];
             if reg.value() != Some(0) {
                 let callee = Callee::of(helper);
-                return Err(callee.wrong(2, "the constant 0", &reg));
+                let log = "get_local_storage() doesn't support non-zero flags";
+                return Err(callee.wrong(2, "the constant 0", &reg).logged(log));
             }
         }
         for &(depth, start, end) in &call.fills {
@@ -150,8 +163,7 @@ impl Walk<'_> {
         self.use_dynptrs(state, slot, helper, &call)?;
         self.use_lock(state, slot, helper.name, &call)?;
         if helper.name == "tail_call" {
-            no_references(state)?;
-            self.check_sections(state)?;
+            held::check_nothing(state, Leaving::TailCall)?;
         }
         if moves_packet(helper) {
             self.forget_packet(state, slot);
@@ -182,7 +194,9 @@ impl Walk<'_> {
             let behind = dynptr::made_by(helper.name)
                 .ok_or_else(|| Cause::Unsupported { what: alloc::format!("`bpf_{}`", helper.name) })?;
             if behind == dynptr::Behind::Local && !in_map {
-                return Err(callee.wrong(1, "memory in a map value", &memory));
+                let log =
+                    alloc::format!("Unsupported reg type {} for bpf_dynptr_from_mem data", log_type(&memory));
+                return Err(callee.wrong(1, "memory in a map value", &memory).logged(log));
             }
             return self.make_dynptr(state, slot, &callee, number, behind, None);
         }
@@ -226,6 +240,9 @@ impl Walk<'_> {
             let program = self.cx.prog_type.info().name;
             return Err(Cause::HelperNotAllowed { helper: helper.name, program });
         }
+        if !hook::may_call(&self.cx, helper.name) {
+            return Err(Cause::HelperNotAllowed { helper: helper.name, program: OTHER_HOOK });
+        }
         if helper.since > self.cx.target.kernel {
             let since = alloc::format!("{}", helper.since);
             return Err(Cause::HelperTooNew { helper: helper.name, since });
@@ -255,7 +272,10 @@ impl Walk<'_> {
         };
         match allowed || !matches!(helper.name, "map_update_elem" | "map_delete_elem") {
             true => Ok(()),
-            false => Err(Cause::MapKind { helper: helper.name, map }),
+            false => {
+                let log = "cannot update sockmap in this context".into();
+                Err(Cause::MapKind { helper: helper.name, map, log })
+            }
         }
     }
 
@@ -497,8 +517,7 @@ impl Walk<'_> {
             let what = "a load from the packet in a function that a helper calls".into();
             return Err(Cause::Unsupported { what });
         }
-        no_references(state)?;
-        self.check_sections(state)?;
+        held::check_nothing(state, Leaving::PacketLoad)?;
         match read(state, R::R6)? {
             Reg::Pointer(p) if p.kind == PtrKind::Ctx && p.off == 0 && p.is_fixed() => {}
             Reg::Pointer(Pointer { slot: born, .. }) | Reg::Scalar(Num { slot: born, .. }) => {
@@ -529,14 +548,6 @@ impl Walk<'_> {
 
 fn is_sockmap(ty: MapType) -> bool {
     matches!(ty, MapType::Sockmap | MapType::Sockhash)
-}
-
-/// Nothing may be held where the program may end.
-fn no_references(state: &State) -> Check {
-    match state.references.first() {
-        Some(reference) => Err(Cause::Leak { acquired: reference.slot }),
-        None => Ok(()),
-    }
 }
 
 /// The reference of the ring buffer record in a register; the error is `None` when it is something

@@ -12,7 +12,7 @@ use skep_stdlib::isa::{CallTarget, Insn, Reg as R};
 
 use super::call::Call;
 use super::reg::{Pointer, PtrKind, Reg};
-use super::report::Cause;
+use super::report::{Cause, Leaving};
 use super::state::{Frame, MAX_FRAMES, State};
 use super::trace::Event;
 use super::walk::{Check, Next, Walk};
@@ -124,16 +124,24 @@ impl Walk<'_> {
         let Reg::Scalar(num) = result else {
             return Err(match result {
                 Reg::Uninit => Cause::Uninit { reg: 0 },
-                _ => Cause::ReturnPointer {},
+                _ => Cause::ReturnPointer { log: "R0 not a scalar value".into() },
             });
         };
         self.need(state, R::R0);
         let range = num.value.r64;
+        let when = "At callback return";
         if range.smin < 0 || range.smax > 1 {
-            return Err(Cause::ReturnRange { min: 0, max: 1, low: range.smin, high: range.smax });
+            return Err(Cause::ReturnRange {
+                min: 0,
+                max: 1,
+                low: range.smin,
+                high: range.smax,
+                when,
+                reg: 0,
+            });
         }
         if let Some(reference) = state.references.get(held) {
-            return Err(Cause::Leak { acquired: reference.slot });
+            return Err(Cause::Leak { acquired: reference.slot, id: reference.id, before: Leaving::End });
         }
         state.frames.pop();
         if let Some(Insn::Call(CallTarget::Kfunc { .. })) = self.cx.program.code.at(call) {

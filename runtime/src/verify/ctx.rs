@@ -5,6 +5,7 @@ use skep_stdlib::programs::{Context as CtxKind, ProgType};
 
 use super::args::RAW_ARGS_SIZE;
 use super::reg::{Pointer, PtrKind, Reg, Sock};
+use super::report::terms;
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
 use super::walk::{Check, Walk};
@@ -20,9 +21,9 @@ impl Walk<'_> {
         let context = self.cx.context_name();
         let refused = Cause::CtxAccess { access, context };
         if pointer.off != 0 || !pointer.is_fixed() {
-            return Err(Cause::MovedContext { access });
+            return Err(moved_context(pointer, access));
         }
-        if access.min < 0 {
+        if access.min < 0 || access.min % i64::from(access.size) != 0 {
             return Err(refused);
         }
         let limit = match self.cx.prog_type.info().context {
@@ -35,7 +36,7 @@ impl Walk<'_> {
             CtxKind::TypedArguments => return self.load_argument(slot, &access, refused),
             CtxKind::Opaque | CtxKind::Replaced => u16::MAX.into(),
         };
-        match access.end() <= limit && access.min % i64::from(access.size) == 0 {
+        match access.end() <= limit {
             true => Ok(Reg::scalar(Scalar::of_bytes(access.size), slot)),
             false => Err(refused),
         }
@@ -45,9 +46,9 @@ impl Walk<'_> {
         let access = *access;
         let refused = Cause::CtxAccess { access, context: self.cx.context_name() };
         if pointer.off != 0 || !pointer.is_fixed() {
-            return Err(Cause::MovedContext { access });
+            return Err(moved_context(pointer, access));
         }
-        if access.min < 0 {
+        if access.min < 0 || access.min % i64::from(access.size) != 0 {
             return Err(refused);
         }
         match self.cx.prog_type.info().context {
@@ -82,4 +83,9 @@ impl Walk<'_> {
             Yield::Btf(name) => Reg::pointer(self.kernel_structure(name)?, slot),
         })
     }
+}
+
+fn moved_context(pointer: &Pointer, access: Access) -> Cause {
+    let log = terms::moved(pointer, access.reg, false).unwrap_or_default();
+    Cause::MovedContext { access, log }
 }

@@ -61,7 +61,7 @@ impl Chain<'_> {
         let total = bytes + own.next_multiple_of(FRAME_UNIT);
         self.most = self.most.max(total);
         if total > STACK_SIZE.unsigned_abs() {
-            return Err((start, Cause::StackDepth { bytes: total }));
+            return Err((start, Cause::StackDepth { bytes: total, calls: frames }));
         }
         for slot in function.start..function.end {
             let target = match self.program.code.at(slot) {
@@ -72,7 +72,7 @@ impl Chain<'_> {
                     distance
                 }
                 Some(Insn::Call(CallTarget::Helper(TAIL_CALL))) if frames > 1 && bytes >= TAIL_CALL_LIMIT => {
-                    return Err((slot, Cause::StackDepth { bytes }));
+                    return Err((slot, Cause::StackDepth { bytes, calls: frames }));
                 }
                 _ => continue,
             };
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(check(&chain(3, None), &used(240), &BTreeSet::new()), Ok(512));
         assert_eq!(
             check(&chain(3, None), &used(241), &BTreeSet::new()),
-            Err((4, Cause::StackDepth { bytes: 528 }))
+            Err((4, Cause::StackDepth { bytes: 528, calls: 3 }))
         );
     }
 }

@@ -6,10 +6,14 @@
 //! as long as the dynamic pointer is, and if that is a packet's, as long as the packet is not moved
 //! (kernel `process_dynptr_func`).
 
+use alloc::format;
+
+use skep_stdlib::helpers::Arg;
+
 use super::home::Home;
 use super::reg::{Pointer, PtrKind, Reg};
 use super::region::Callee;
-use super::report::Cause;
+use super::report::{Cause, terms};
 use super::scalar::Scalar;
 use super::state::{Byte, Reference, StackSlot, State};
 use super::walk::{Check, Walk};
@@ -74,18 +78,45 @@ impl Walk<'_> {
         {
             return match p.off == 0 && p.is_fixed() {
                 true => Ok(Dynptr { behind, id: p.id, reference: 0 }),
-                false => Err(callee.wrong(number, WANTED, &reg)),
+                false => Err(callee
+                    .wrong(number, WANTED, &reg)
+                    .logged(terms::moved(&p, number, false).unwrap_or_default())),
             };
         }
-        let home = self.home(state, callee, number, SIZE, WANTED)?;
+        let releases = matches!(callee, Callee::Helper(helper) if helper.args.contains(&Arg::DynptrRelease));
+        let home = self.home(state, callee, number, SIZE, WANTED).map_err(|cause| {
+            let Reg::Pointer(p) = reg else { return cause };
+            let cause = match cause {
+                Cause::StackBounds { .. } => callee.wrong(number, WANTED, &reg),
+                other => other,
+            };
+            match (p.kind, callee) {
+                (PtrKind::Stack(_), _) if !p.is_fixed() => {
+                    cause.logged("dynptr has to be at a constant offset")
+                }
+                (PtrKind::Stack(_), _) => {
+                    cause.logged(format!("cannot pass in dynptr at an offset={}", p.off))
+                }
+                (_, Callee::Helper(_)) => cause,
+                (_, Callee::Function(_)) => cause.logged(format!(
+                    "arg#{} expected pointer to stack or const struct bpf_dynptr",
+                    number - 1
+                )),
+            }
+        })?;
         self.read_home(home);
-        let found = dynptr_at(state, home.depth, home.start).filter(|found| found.1 == home.start);
-        match found {
+        let at = dynptr_at(state, home.depth, home.start);
+        let log = || match at {
+            Some(_) => format!("cannot pass in dynptr at an offset={}", home.start),
+            None if releases => format!("arg {number} is an unacquired reference"),
+            None => format!("Expected an initialized dynptr as arg #{}", number - 1),
+        };
+        match at.filter(|found| found.1 == home.start) {
             Some((p, _)) => match p.kind {
                 PtrKind::Dynptr(behind) => Ok(Dynptr { behind, id: p.id, reference: p.reference }),
                 _ => Err(callee.wrong(number, WANTED, &reg)),
             },
-            None => Err(callee.wrong(number, WANTED, &reg)),
+            None => Err(callee.wrong(number, WANTED, &reg).logged(log())),
         }
     }
 
@@ -99,7 +130,21 @@ impl Walk<'_> {
         behind: Behind,
         copied: Option<u32>,
     ) -> Check {
-        let home = self.home(state, callee, number, SIZE, "an aligned place on the stack")?;
+        let reg = state.frame().regs[usize::from(number)];
+        const PLACE: &str = "an aligned place on the stack";
+        let home = self.home(state, callee, number, SIZE, PLACE).map_err(|cause| {
+            match reg.as_pointer().map(|p| p.kind) {
+                Some(PtrKind::Stack(_)) if matches!(cause, Cause::StackBounds { .. }) => {
+                    let off = reg.as_pointer().map_or(0, |p| p.off);
+                    callee
+                        .wrong(number, PLACE, &reg)
+                        .logged(format!("cannot pass in dynptr at an offset={off}"))
+                }
+                Some(PtrKind::Stack(_)) => cause.logged("dynptr has to be at a constant offset"),
+                Some(PtrKind::Dynptr(_)) => cause.logged("Dynptr has to be an uninitialized dynptr"),
+                _ => cause,
+            }
+        })?;
         self.destroy_dynptrs(state, slot, home.depth, home.start, home.start + home.size)?;
         self.wrote_home(home);
         let id = self.fresh_id();

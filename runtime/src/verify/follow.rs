@@ -4,12 +4,15 @@
 //! Most of what is reached through a valid structure may be gone a moment later. Of some members the
 //! kernel knows better: its BTF names them in structures like `task_struct__safe_rcu`.
 
-use skep_stdlib::btf::{Btf, TypeId};
+use alloc::format;
+use alloc::string::String;
+
+use skep_stdlib::btf::{Btf, Kind, TypeId};
 
 use super::call::is_gpl;
 use super::members::{self, Found, Tag};
 use super::reg::{Pointer, PtrKind, Reg, Trust};
-use super::report::{Access, Cause};
+use super::report::{Access, Cause, terms};
 use super::scalar::Scalar;
 use super::state::State;
 use super::walk::{Check, Walk};
@@ -39,7 +42,7 @@ impl Walk<'_> {
         access: &Access,
     ) -> Check<Reg> {
         let PtrKind::Btf { ty, trust } = pointer.kind else {
-            return Err(Cause::Opaque { access: *access });
+            return Err(Cause::Opaque { access: *access, log: String::new() });
         };
         self.check_license()?;
         self.load_btf(state, slot, pointer, (ty, trust), access)
@@ -63,12 +66,12 @@ impl Walk<'_> {
         };
         let ty = TypeId(ty);
         let size = btf.size_of(ty).unwrap_or(0) as u32;
-        let outside = Cause::BtfBounds { access, size };
+        let outside = || Cause::BtfBounds { access, size, log: beyond(btf, ty, pointer, &access) };
         if access.min != access.max || access.min < 0 || access.min > i64::from(u32::MAX) {
-            return Err(outside);
+            return Err(outside());
         }
         match members::at(btf, ty, access.min as u32, access.size) {
-            None => Err(outside),
+            None => Err(outside()),
             Some(Found::Number) => Ok(Reg::scalar(Scalar::of_bytes(access.size), slot)),
             Some(Found::Pointer { target, name, tag, in_union }) => {
                 let followed = follow(btf, state, ty, trust, target, name, tag, in_union);
@@ -88,6 +91,37 @@ impl Walk<'_> {
                 })
             }
         }
+    }
+}
+
+/// The kernel's words for an access that is not one to a member.
+fn beyond(btf: &Btf, ty: TypeId, pointer: &Pointer, access: &Access) -> String {
+    let (structure, reg) = (btf.name(ty), access.reg);
+    if access.min != access.max {
+        let (off, var) = (access.fixed, terms::tnum(&pointer.var));
+        return format!("R{reg} is ptr_{structure} invalid variable offset: off={off}, var_off={var}");
+    }
+    if access.min < 0 {
+        let kind = if let PtrKind::Map(_) = pointer.kind { "" } else { "ptr_" };
+        return format!("R{reg} is {kind}{structure} invalid negative access: off={}", access.min);
+    }
+    let inside = btf.members(ty).find_map(|member| {
+        let start = i64::from(member.byte_offset()?);
+        let end = start + i64::try_from(btf.size_of(member.ty)?).ok()?;
+        (start <= access.min && access.min < end).then_some((member, start, end))
+    });
+    match inside {
+        Some((member, start, _)) if btf.resolve(member.ty).and_then(|ty| btf.kind(ty)) == Some(Kind::Ptr) => {
+            format!(
+                "cannot access ptr member {} with moff {start} in struct {structure} with off {} size {}",
+                member.name, access.min, access.size
+            )
+        }
+        Some((member, _, end)) => format!(
+            "access beyond the end of member {} (mend:{end}) in struct {structure} with off {} size {}",
+            member.name, access.min, access.size
+        ),
+        None => format!("access beyond struct {structure} at off {} size {}", access.min, access.size),
     }
 }
 

@@ -17,11 +17,15 @@ use super::call::{Call, moves_packet};
 use super::reg::{PtrKind, Reg, Trust};
 use super::region::{Callee, reg_of};
 use super::report::Cause;
+use super::report::terms::{self, log_type};
 use super::scalar::Scalar;
 use super::stack;
 use super::state::{Frame, Role, State};
 use super::walk::{Check, Walk};
 use crate::object::Function;
+
+/// Why a prototype is refused.
+pub const NOT_A_NUMBER: &str = "its result is not a number";
 
 /// What a parameter may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,7 +72,7 @@ impl Context<'_> {
         let proto = btf.target(id).and_then(|proto| btf.ty(proto));
         let Some(btf::Type::FuncProto { ret, params }) = proto else { return Err(refused("it has no type")) };
         if !is_number(btf, ret) {
-            return Err(refused("its result is not a number"));
+            return Err(refused(NOT_A_NUMBER));
         }
         if params.len() > 5 {
             return Err(refused("it has more than 5 parameters"));
@@ -195,7 +199,18 @@ impl Walk<'_> {
         let callee = Callee::Function(&function.name);
         let mut call = Call::default();
         for (param, number) in params.iter().zip(1..) {
-            self.check_parameter(state, &callee, *param, number, &mut call)?;
+            self.check_parameter(state, &callee, *param, number, &mut call).map_err(|cause| {
+                let starts = self.cx.program.functions.iter().filter(|other| other.start < function.start);
+                let caller = alloc::format!(
+                    "Caller passes invalid args into func#{} ('{}')",
+                    starts.count(),
+                    function.name
+                );
+                match cause.kernel_log().first() {
+                    Some(first) => cause.logged(alloc::format!("{first}\n{caller}")),
+                    None => cause,
+                }
+            })?;
         }
         for &(depth, start, end) in &call.fills {
             stack::fill(state, depth, start, end);
@@ -225,11 +240,19 @@ impl Walk<'_> {
         match param {
             Param::Number => match reg {
                 Reg::Scalar(_) => Ok(()),
-                _ => Err(callee.wrong(number, "a number", &reg)),
+                _ => {
+                    let log = alloc::format!("R{number} is not a scalar");
+                    Err(callee.wrong(number, "a number", &reg).logged(log))
+                }
             },
             Param::Ctx => match reg {
                 Reg::Pointer(p) if p.kind == PtrKind::Ctx && p.off == 0 && p.is_fixed() => Ok(()),
-                _ => Err(callee.wrong(number, "the program's context, unmodified", &reg)),
+                Reg::Pointer(p) if p.kind == PtrKind::Ctx => Err(callee
+                    .wrong(number, "the program's context, unmodified", &reg)
+                    .logged(terms::moved(&p, number, false).unwrap_or_default())),
+                _ => Err(callee
+                    .wrong(number, "the program's context, unmodified", &reg)
+                    .logged(alloc::format!("arg#{} expects pointer to ctx", number - 1))),
             },
             Param::Dynptr => self.dynptr(state, callee, number).map(|_| ()),
             Param::Memory { nullable: true, .. } | Param::Kernel { nullable: true, .. }
@@ -258,7 +281,9 @@ impl Walk<'_> {
                 {
                     Ok(())
                 }
-                _ => Err(callee.wrong(number, "a trusted pointer to this kernel structure", &reg)),
+                _ => Err(callee.wrong(number, "a trusted pointer to this kernel structure", &reg).logged(
+                    alloc::format!("R{number} type={} expected=ptr_, trusted_ptr_, rcu_ptr_", log_type(&reg)),
+                )),
             },
         }
     }
@@ -268,7 +293,12 @@ impl Walk<'_> {
         match result {
             Reg::Scalar(_) => Ok(()),
             Reg::Uninit => Err(Cause::Uninit { reg: 0 }),
-            Reg::Pointer(_) => Err(Cause::ReturnPointer {}),
+            Reg::Pointer(_) => Err(Cause::ReturnPointer {
+                log: alloc::format!(
+                    "At subprogram exit the register R0 is not a scalar value ({})",
+                    log_type(result)
+                ),
+            }),
         }
     }
 

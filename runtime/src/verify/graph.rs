@@ -6,13 +6,15 @@
 //! `process_kf_arg_ptr_to_list_head` and its siblings).
 
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 
 use super::call::Call;
 use super::fields::{Field, Special};
 use super::lock::Guards;
 use super::reg::{Hold, Pointer, PtrKind, Reg};
 use super::region::Callee;
-use super::report::Cause;
+use super::report::{Cause, terms};
 use super::state::{Frame, MAX_FRAMES, State};
 use super::trace::Event;
 use super::walk::{Check, Next, Walk};
@@ -66,6 +68,23 @@ pub fn field_of(structure: &str) -> Option<Field> {
     STRUCTURES.iter().find(|row| row.0 == structure).map(|row| row.1)
 }
 
+/// The structure that such a field is.
+fn structure_of(field: Field) -> &'static str {
+    STRUCTURES.iter().find(|row| row.1 == field).map_or("", |row| row.0)
+}
+
+/// The kernel's words for a node that does not fit.
+fn node_words(reg: &Reg, name: &str, number: u8) -> String {
+    let moved = reg.as_pointer().filter(|p| p.nullable).and_then(|p| terms::moved(p, number, false));
+    match (moved, does(name)) {
+        (Some(moved), _) => moved,
+        (None, Some(Does::Remove | Does::Peek)) => "rbtree_remove node input must be non-owning ref".into(),
+        (None, Some(Does::Insert) | None) => {
+            format!("arg#{} expected pointer to allocated object", number - 1)
+        }
+    }
+}
+
 impl Walk<'_> {
     /// The head, root or node in argument `number`.
     pub(super) fn graph_argument(
@@ -84,7 +103,10 @@ impl Walk<'_> {
                 Ok(())
             }
             _ => {
-                let wrong = || callee.wrong(number, "a node that fits the list or tree", &reg);
+                let wrong = || {
+                    let log = node_words(&reg, name, number);
+                    callee.wrong(number, "a node that fits the list or tree", &reg).logged(log)
+                };
                 let (Some(root), Reg::Pointer(p)) = (call.root, reg) else { return Err(wrong()) };
                 let wanted = match does(name) {
                     Some(Does::Insert) => Hold::Owned,
@@ -114,7 +136,20 @@ impl Walk<'_> {
         reg: &Reg,
         field: Field,
     ) -> Check<Special> {
-        let wrong = || callee.wrong(number, "the head of a list or the root of a tree", reg);
+        let log = || match reg {
+            Reg::Pointer(p) if Guards::of(p).is_none() => {
+                format!("arg#{} expected pointer to map value or allocated object", number - 1)
+            }
+            Reg::Pointer(p) if !p.is_fixed() => format!(
+                "R{number} doesn't have constant offset. {} has to be at the constant offset",
+                structure_of(field)
+            ),
+            Reg::Pointer(p) => format!("{} not found at offset={}", structure_of(field), p.off),
+            Reg::Scalar(_) | Reg::Uninit => {
+                format!("arg#{} expected pointer to map value or allocated object", number - 1)
+            }
+        };
+        let wrong = || callee.wrong(number, "the head of a list or the root of a tree", reg).logged(log());
         let Reg::Pointer(p) = reg else { return Err(wrong()) };
         let guards = Guards::of(p).ok_or_else(wrong)?;
         let root = self.field_at(p, field).filter(|root| root.ty.0 != 0).ok_or_else(wrong)?;
@@ -123,7 +158,12 @@ impl Walk<'_> {
         }
         match state.lock {
             Some(lock) if (lock.guards, lock.id) == (guards, p.id) => Ok(root),
-            _ => Err(Cause::Unlocked { callee: callee.name() }),
+            _ => {
+                let lock = self.fields_behind(p).iter().find(|held| held.field == Field::SpinLock).copied();
+                let at = lock.map_or(0, |lock| lock.offset);
+                let log = format!("bpf_spin_lock at off={at} must be held for {}", structure_of(field));
+                Err(Cause::Unlocked { callee: callee.name(), log })
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 //! `process_iter_next_call`, see `rounds`).
 
 use alloc::boxed::Box;
+use alloc::format;
 
 use skep_stdlib::kfuncs::{Flags, Kfunc};
 
@@ -28,7 +29,9 @@ impl Walk<'_> {
         element: Reg,
     ) -> Check<Next> {
         let callee = Callee::Function(row.name);
-        let home = self.home(state, &callee, 1, size, "the address of an iterator on the stack")?;
+        let home = self
+            .home(state, &callee, 1, size, "the address of an iterator on the stack")
+            .map_err(|cause| cause.logged("arg#0 expected pointer to an iterator on stack"))?;
         let after = Next::To(slot + 1);
         if row.flags.has(Flags::ITER_NEW) {
             self.make(state, slot, row, home, ty)?;
@@ -37,7 +40,10 @@ impl Walk<'_> {
         }
         let found = self.iterator(state, home, ty);
         let pointer = found.ok_or_else(|| {
-            Callee::Function(row.name).wrong(1, "an iterator of this type", &state.frame().regs[1])
+            let log = format!("expected an initialized {} as arg #0", kernel_name(row.name));
+            Callee::Function(row.name)
+                .wrong(1, "an iterator of this type", &state.frame().regs[1])
+                .logged(log)
         })?;
         if row.flags.has(Flags::ITER_DESTROY) {
             home.clear(state);
@@ -70,7 +76,10 @@ impl Walk<'_> {
         self.read_home(home);
         if home.holds(state, Byte::Iter) {
             let reg = state.frame().regs[1];
-            return Err(Callee::Function(row.name).wrong(1, "stack that holds no iterator", &reg));
+            let log = format!("expected uninitialized {} as arg #0", kernel_name(row.name));
+            return Err(Callee::Function(row.name)
+                .wrong(1, "stack that holds no iterator", &reg)
+                .logged(log));
         }
         self.destroy_dynptrs(state, slot, home.depth, home.start, home.start + home.size)?;
         let id = self.fresh_id();
@@ -110,4 +119,10 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// What the kernel's log calls the iterator of a function: `iter_num` for `bpf_iter_num_next`.
+fn kernel_name(function: &str) -> &str {
+    let name = function.strip_prefix("bpf_").unwrap_or(function);
+    name.rsplit_once('_').map_or(name, |(name, _)| name)
 }

@@ -4,6 +4,7 @@
 //! Functions without a row, and parameters of kinds that are not modelled (dynamic pointers, lists,
 //! trees, allocated objects), are refused as such.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -11,19 +12,20 @@ use skep_stdlib::btf::{self, Btf, Kind, TypeId};
 use skep_stdlib::helpers::{Access as MemAccess, Arg};
 use skep_stdlib::isa::Reg as R;
 use skep_stdlib::kfuncs::{Flags, Kfunc};
-use skep_stdlib::programs::{AttachType, Context as CtxKind};
+use skep_stdlib::programs::{AttachType, Context as CtxKind, ProgType};
 
 use super::call::Call;
 use super::dynptr;
 use super::fields::Field;
 use super::graph;
+use super::held;
 use super::later;
-use super::lock::LOCK;
 use super::members;
 use super::objects::{MAX_DEPTH, is_of_scalars};
-use super::reg::{Hold, Pointer, PtrKind, Reg, Trust};
+use super::reg::{Pointer, PtrKind, Reg, Trust};
 use super::region::{Callee, reg_of};
-use super::report::Cause;
+use super::report::terms::{self, log_type};
+use super::report::{Cause, Leaving};
 use super::stack;
 use super::state::{Reference, Role, State};
 use super::walk::{Check, Next, Walk, read};
@@ -74,20 +76,23 @@ impl<'a> Walk<'a> {
         self.check_callable(state, &proto)?;
         match proto.row.name {
             "bpf_rcu_read_lock" => state.rcu += 1,
-            "bpf_rcu_read_unlock" => leave_rcu(state)?,
+            "bpf_rcu_read_unlock" => held::leave_rcu(state)?,
             "bpf_preempt_disable" => state.preempt += 1,
             "bpf_preempt_enable" => {
-                state.preempt = state.preempt.checked_sub(1).ok_or(Cause::Unbalanced { what: PREEMPT })?;
+                held::leave_preempt(state)?;
             }
             "bpf_throw" => {
                 // The program ends here, with this result, unless a helper would have to end too.
-                let called = state.frames.iter().any(|frame| frame.callback.is_some());
-                if called || state.role == Role::Later {
-                    return Err(Cause::ThrowInCallback {});
+                let callback = state.frames.iter().find(|frame| frame.callback.is_some());
+                let later = (state.role == Role::Later).then(|| &state.frames[0]);
+                if let Some(frame) = callback.or(later) {
+                    let starts = self.cx.program.functions.iter().map(|function| function.start);
+                    let function = starts.filter(|start| *start < frame.start).count() as u32;
+                    return Err(Cause::ThrowInCallback { slot, function });
                 }
                 let cookie = read(state, R::R1)?;
                 self.need(state, R::R1);
-                self.check_end(state, slot, &cookie)?;
+                self.check_end(state, &cookie, Leaving::Throw)?;
                 return Ok(Next::Ended);
             }
             _ => return self.call_with_arguments(state, slot, &proto),
@@ -101,7 +106,8 @@ impl<'a> Walk<'a> {
         let iterates = iterator.into_iter().any(|flag| proto.has(flag));
         let mut call = Call::default();
         for index in usize::from(iterates)..proto.params.len() {
-            self.check_parameter_of_kernel(state, proto, index, &mut call)?;
+            self.check_parameter_of_kernel(state, proto, index, &mut call)
+                .map_err(|cause| explain_null(state, proto, index, cause))?;
         }
         for &(depth, start, end) in &call.fills {
             stack::fill(state, depth, start, end);
@@ -136,7 +142,9 @@ impl<'a> Walk<'a> {
         if proto.has(Flags::RELEASE) {
             if call.reference == 0 {
                 let reg = state.frame().regs[1];
-                return Err(Callee::Function(proto.row.name).wrong(1, "an object that was acquired", &reg));
+                let name = proto.row.name;
+                let log = format!("release kernel function {name} expects refcounted PTR_TO_BTF_ID");
+                return Err(Callee::Function(name).wrong(1, "an object that was acquired", &reg).logged(log));
             }
             self.release(state, slot, call.reference);
         }
@@ -176,6 +184,14 @@ impl<'a> Walk<'a> {
             let program = "another attach type";
             return Err(Cause::KfuncNotAllowed { function: row.name, program });
         }
+        if row.name.starts_with("bpf_iter_css_task_")
+            && self.cx.prog_type != ProgType::Lsm
+            && attach != Some(AttachType::TraceIter)
+            && !state.may_sleep()
+        {
+            let program = "another hook, and that may not sleep";
+            return Err(Cause::KfuncNotAllowed { function: row.name, program });
+        }
         if row.since > self.cx.target.kernel {
             let since = alloc::format!("{}", row.since);
             return Err(Cause::KfuncTooNew { function: row.name, since });
@@ -184,8 +200,8 @@ impl<'a> Walk<'a> {
         if sleeps && !state.may_sleep() {
             return Err(Cause::Sleeps { callee: row.name.to_string() });
         }
-        if proto.has(Flags::RCU_PROTECTED) && state.sleepable && state.rcu == 0 {
-            return Err(Cause::Unbalanced { what: RCU });
+        if proto.has(Flags::RCU_PROTECTED) {
+            held::check_rcu(state, row.name)?;
         }
         Ok(())
     }
@@ -241,7 +257,9 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         if proto.btf.kind(target) == Some(Kind::FuncProto) {
-            call.callback = Some(self.callback(&reg).ok_or_else(|| wrong("a function of the program"))?);
+            call.callback = Some(self.callback(&reg).ok_or_else(|| {
+                wrong("a function of the program").logged(format!("arg{index} expected pointer to func"))
+            })?);
             return Ok(());
         }
         let sized = proto.params.get(index + 1).is_some_and(|next| next.name.contains("__sz"));
@@ -258,7 +276,13 @@ impl<'a> Walk<'a> {
                 Reg::Pointer(p) if is_trusted(&p) && self.is_kernel_object(&reg, Arg::Map, "bpf_map") => {
                     Ok(())
                 }
-                _ => Err(wrong("a map")),
+                Reg::Pointer(p) if matches!(p.kind, PtrKind::Btf { .. }) && is_trusted(&p) => {
+                    Err(wrong("a map").logged(another_structure(proto, number, target, &p)))
+                }
+                Reg::Pointer(p) if matches!(p.kind, PtrKind::Btf { .. }) => {
+                    Err(wrong("a map").logged(format!("R{number} must be referenced or trusted")))
+                }
+                _ => Err(wrong("a map").logged(format!("pointer in R{number} isn't map pointer"))),
             };
         }
         if sized {
@@ -273,7 +297,11 @@ impl<'a> Walk<'a> {
         if is_context {
             return match reg {
                 Reg::Pointer(p) if p.kind == PtrKind::Ctx && p.off == 0 && p.is_fixed() => Ok(()),
-                _ => Err(wrong("the program's context, unmodified")),
+                Reg::Pointer(p) if p.kind == PtrKind::Ctx => {
+                    Err(wrong(UNMODIFIED).logged(terms::moved(&p, number, false).unwrap_or_default()))
+                }
+                _ => Err(wrong(UNMODIFIED)
+                    .logged(format!("arg#{index} expected pointer to ctx, but got {}", log_type(&reg)))),
             };
         }
         let is_object = matches!(reg, Reg::Pointer(p) if matches!(p.kind, PtrKind::Btf { .. }));
@@ -300,7 +328,9 @@ impl<'a> Walk<'a> {
         let number = index as u8 + 1;
         let callee = Callee::Function(proto.row.name);
         let reg = state.frame().regs[usize::from(number)];
-        let Reg::Scalar(num) = reg else { return Err(callee.wrong(number, "a number", &reg)) };
+        let Reg::Scalar(num) = reg else {
+            return Err(callee.wrong(number, "a number", &reg).logged(format!("R{number} is not a scalar")));
+        };
         let constant = ["__k", "__szk"].into_iter().any(|suffix| param.name.ends_with(suffix));
         if constant || param.name.contains("__sz") {
             self.need(state, reg_of(number));
@@ -309,7 +339,11 @@ impl<'a> Walk<'a> {
             call.constant = num.value.value().and_then(|value| u32::try_from(value).ok());
         }
         if constant && num.value.value().is_none() {
-            return Err(callee.wrong(number, "a constant", &reg));
+            let log = match num.value.r64.umax >> 29 {
+                0 => "must be a known constant",
+                _ => "unbounded memory access, use 'var &= const' or 'if (var < const)'",
+            };
+            return Err(callee.wrong(number, "a constant", &reg).logged(format!("R{number} {log}")));
         }
         if param.name.contains("__sz") {
             call.constant = num.value.value().and_then(|size| u32::try_from(size).ok());
@@ -334,8 +368,15 @@ impl<'a> Walk<'a> {
         let wrong = || {
             Callee::Function(proto.row.name).wrong(number, "a trusted pointer to this kernel structure", reg)
         };
-        let Reg::Pointer(p) = reg else { return Err(wrong()) };
-        let PtrKind::Btf { ty, trust } = p.kind else { return Err(wrong()) };
+        let not_structure = || {
+            wrong().logged(format!(
+                "arg#{} pointer type STRUCT {} must point to scalar, or struct with scalar",
+                number - 1,
+                proto.btf.name(target)
+            ))
+        };
+        let Reg::Pointer(p) = reg else { return Err(not_structure()) };
+        let PtrKind::Btf { ty, trust } = p.kind else { return Err(not_structure()) };
         // What must be valid must be so beyond doubt; of the rest the kernel asks less.
         let strict = proto.has(Flags::TRUSTED_ARGS) || proto.has(Flags::RELEASE);
         let valid = match trust {
@@ -352,8 +393,15 @@ impl<'a> Walk<'a> {
             members::holds(proto.btf, TypeId(ty), off, target, exact)
                 || off == 0 && is_seen_as(proto.btf.name(TypeId(ty)), proto.btf.name(target))
         });
-        if !valid || !fits || p.nullable || !p.is_fixed() {
-            return Err(wrong());
+        if !valid {
+            let log = match proto.has(Flags::RCU) {
+                true => "must be a rcu pointer",
+                false => "must be referenced or trusted",
+            };
+            return Err(wrong().logged(format!("R{number} {log}")));
+        }
+        if !fits || p.nullable || !p.is_fixed() {
+            return Err(wrong().logged(another_structure(proto, number, target, p)));
         }
         if p.reference != 0 {
             call.reference = p.reference;
@@ -419,6 +467,9 @@ impl<'a> Walk<'a> {
                 let size = btf.size_of(target).ok_or_else(unsupported)? as u32;
                 PtrKind::Mem { size, writable: false }
             }
+            // An address of which nothing is known.
+            None if target == TypeId::VOID => return Ok(Reg::unknown(slot)),
+            Some(Kind::Void) => return Ok(Reg::unknown(slot)),
             _ => return Err(unsupported()),
         };
         let id = self.fresh_id();
@@ -433,51 +484,40 @@ impl<'a> Walk<'a> {
             reg => reg,
         })
     }
-
-    /// Is every section left that was entered?
-    pub(super) fn check_sections(&self, state: &State) -> Check {
-        match (state.rcu, state.preempt) {
-            _ if state.lock.is_some() => Err(Cause::Unbalanced { what: LOCK }),
-            (0, 0) => Ok(()),
-            (0, _) => Err(Cause::Unbalanced { what: PREEMPT }),
-            _ => Err(Cause::Unbalanced { what: RCU }),
-        }
-    }
-}
-
-/// What is entered and left.
-const RCU: &str = "an RCU read section";
-const PREEMPT: &str = "a section without preemption";
-
-/// The end of a section in which kernel objects stay valid.
-fn leave_rcu(state: &mut State) -> Check {
-    state.rcu = state.rcu.checked_sub(1).ok_or(Cause::Unbalanced { what: RCU })?;
-    state.for_each_reg(|reg| {
-        // What the program got inside, and does not hold, may be gone.
-        if let Reg::Pointer(p) = reg
-            && p.reference == 0
-        {
-            match &mut p.kind {
-                // What an iterator of the section gave.
-                PtrKind::Btf { trust: trust @ Trust::Trusted, .. } if p.id != 0 => *trust = Trust::Untrusted,
-                PtrKind::Btf { trust: trust @ Trust::Rcu, .. } => {
-                    *trust = Trust::Untrusted;
-                    p.nullable = false;
-                }
-                PtrKind::Object { hold: hold @ Hold::Rcu, .. } => {
-                    *hold = Hold::Untrusted;
-                    p.nullable = false;
-                }
-                _ => {}
-            }
-        }
-    });
-    Ok(())
 }
 
 /// Are they views of one structure, of which one is not yet initialised?
 fn is_same_but_for_init(a: &str, b: &str) -> bool {
     a.strip_suffix(INIT) == Some(b) || b.strip_suffix(INIT) == Some(a)
+}
+
+/// What is wanted of a context.
+const UNMODIFIED: &str = "the program's context, unmodified";
+
+/// The kernel looks for null before anything else where an argument must be valid.
+fn explain_null(state: &State, proto: &Prototype<'_>, index: usize, cause: Cause) -> Cause {
+    let reg = state.frame().regs[index + 1];
+    let null = reg.value() == Some(0) || reg.as_pointer().is_some_and(|p| p.nullable);
+    let is_pointer = pointee(proto.btf, proto.params[index].ty).is_some();
+    let valid = [Flags::TRUSTED_ARGS, Flags::RELEASE, Flags::RCU].into_iter().any(|flag| proto.has(flag));
+    match null && is_pointer && valid {
+        true => cause.logged(format!("Possibly NULL pointer passed to trusted arg{index}")),
+        false => cause,
+    }
+}
+
+/// The kernel's words for a pointer to another structure than is wanted.
+fn another_structure(proto: &Prototype<'_>, number: u8, target: TypeId, p: &Pointer) -> String {
+    let found = match p.kind {
+        PtrKind::Btf { ty, .. } => proto.btf.name(TypeId(ty)),
+        _ => "",
+    };
+    format!(
+        "kernel function {} args#{} expected pointer to STRUCT {} but R{number} has a pointer to STRUCT {found}",
+        proto.row.name,
+        number - 1,
+        proto.btf.name(target),
+    )
 }
 
 /// Is what it points to sure to be there?

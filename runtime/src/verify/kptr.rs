@@ -2,13 +2,15 @@
 //! over for another, and read like any field, for as long as RCU keeps the object
 //! (kernel `process_kptr_func`, `check_map_kptr_access`).
 
+use alloc::format;
+
 use skep_stdlib::btf::{Kind, TypeId};
 
 use super::call::Call;
 use super::fields::{Field, Keeps, Special};
 use super::reg::{Hold, Pointer, PtrKind, Reg, Trust};
 use super::region::Callee;
-use super::report::{Access, Cause};
+use super::report::{Access, Cause, terms};
 use super::state::State;
 use super::walk::{Check, Walk};
 
@@ -47,7 +49,23 @@ impl Walk<'_> {
         }
         let (Some(field), Reg::Pointer(p)) = (call.kptr, reg) else { return Err(wrong()) };
         let kind = self.kept(&field, Trust::Trusted, Hold::Owned)?;
-        if p.kind != kind || p.off != 0 || !p.is_fixed() || p.reference == 0 {
+        if p.kind != kind {
+            let name = |kind: PtrKind| match kind {
+                PtrKind::Btf { ty, .. } => self.cx.btf.map_or("", |btf| btf.name(TypeId(ty))),
+                PtrKind::Object { ty, .. } => {
+                    self.cx.image.btf.as_deref().map_or("", |btf| btf.name(TypeId(ty)))
+                }
+                _ => "",
+            };
+            let log = format!(
+                "invalid kptr access, R{number} type={}{} expected=ptr_{}",
+                terms::log_type(&Reg::Pointer(Pointer { nullable: false, ..p })),
+                name(p.kind),
+                name(kind)
+            );
+            return Err(if p.nullable { wrong() } else { wrong().logged(log) });
+        }
+        if p.off != 0 || !p.is_fixed() || p.reference == 0 {
             return Err(wrong());
         }
         call.release = Some(p.reference);

@@ -53,7 +53,13 @@ impl Walk<'_> {
     pub(super) fn check_same_map(callee: &Callee<'_>, number: u8, reg: &Reg, call: &Call) -> Check {
         match (call.deferred, reg) {
             (Some((map, owner)), Reg::Pointer(p)) if p.kind != PtrKind::Map(map) || p.owner != owner => {
-                Err(callee.wrong(number, "the map with the timer", reg))
+                Err(callee.wrong(number, "the map with the timer", reg).logged(match owner {
+                    0 => alloc::format!("pointer in R{number} is another map"),
+                    _ => alloc::format!(
+                        "timer pointer in R1 map_uid={owner} doesn't match map pointer in R2 map_uid={}",
+                        p.owner
+                    ),
+                }))
             }
             _ => Ok(()),
         }

@@ -8,6 +8,7 @@ use skep_stdlib::programs::ProgType;
 
 use super::call::Call;
 use super::fields::Field;
+use super::held::LOCK;
 use super::reg::{Hold, Pointer, PtrKind, Reg};
 use super::region::Callee;
 use super::report::Cause;
@@ -108,7 +109,13 @@ impl Walk<'_> {
                 self.forget_borrowed(state, slot);
                 Ok(())
             }
-            (_, false) => Err(Cause::Unbalanced { what: LOCK }),
+            (held, false) => {
+                let log = match held {
+                    Some(_) => "bpf_spin_unlock of different lock",
+                    None => "bpf_spin_unlock without taking a lock",
+                };
+                Err(Cause::Unbalanced { what: LOCK, log: log.into() })
+            }
         }
     }
 
@@ -159,6 +166,3 @@ impl Walk<'_> {
         });
     }
 }
-
-/// What is entered and left.
-pub const LOCK: &str = "a region with a spin lock";

@@ -3,11 +3,15 @@
 //! One function decides for each kind of pointer which offsets are allowed; loads, stores, atomics
 //! and helpers all go through [`Walk::check_access`].
 
+use alloc::format;
+use alloc::string::String;
+
 use skep_stdlib::isa::{AtomicOp, Operand, Reg as R, Size, Width};
 
 use super::args::BUFFER;
 use super::facts::is_own;
 use super::reg::{Num, Pointer, PtrKind, Reg};
+use super::report::terms::tnum;
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
 use super::stack;
@@ -44,7 +48,15 @@ impl Walk<'_> {
         let mut value = self.load_value(state, slot, &pointer, &access)?;
         self.check_way(slot, &access)?;
         if signed {
-            let Reg::Scalar(num) = &mut value else { return Err(Cause::Opaque { access }) };
+            let Reg::Scalar(num) = &mut value else {
+                let log = match access.kind {
+                    PtrKind::Ctx => {
+                        format!("invalid bpf_context access off={} size={}", access.min, access.size)
+                    }
+                    _ => String::new(),
+                };
+                return Err(Cause::Opaque { access, log });
+            };
             num.value.sign_extend(size.bytes() * 8, Width::W64);
             num.id = 0;
         }
@@ -274,7 +286,17 @@ impl Walk<'_> {
         if is_region && pointer.var.r64.umax >= MAX_VARIABLE {
             // Negative variable offsets are not followed, even where fixed ones make up for them.
             let (min, max) = (pointer.var.r64.smin, pointer.var.r64.umax);
-            return Err(Cause::UnboundedOffset { reg: access.reg, kind: pointer.kind, min, max });
+            let log = match pointer.kind {
+                PtrKind::MapValue(map) => {
+                    let size = self.cx.map(map).map_or(0, |def| def.value_size);
+                    access.unbounded(size, "map value, value_size")
+                }
+                PtrKind::Mem { size, .. } | PtrKind::Ringbuf(size) => {
+                    access.unbounded(size, "memory, mem_size")
+                }
+                _ => access.unbounded(0, ""),
+            };
+            return Err(Cause::UnboundedOffset { reg: access.reg, kind: pointer.kind, min, max, log });
         }
         let outside = |limit: u32| access.min < 0 || access.end() > i64::from(limit);
         match pointer.kind {
@@ -292,10 +314,10 @@ impl Walk<'_> {
                 }
                 let has_flag = |flag| def.is_some_and(|def| def.flags & flag != 0);
                 if access.write && (def.is_some_and(|def| def.is_frozen()) || has_flag(READ_ONLY)) {
-                    return Err(Cause::ReadOnly { access });
+                    return Err(Cause::ReadOnly { access, limit: value_size });
                 }
                 if !access.write && has_flag(WRITE_ONLY) {
-                    return Err(Cause::WriteOnly { access });
+                    return Err(Cause::WriteOnly { access, limit: value_size });
                 }
             }
             PtrKind::Packet(proven) | PtrKind::PacketMeta(proven) => {
@@ -307,19 +329,31 @@ impl Walk<'_> {
                     return Err(Cause::PacketBounds { access, proven });
                 }
                 if access.write && !self.cx.may_write_packet() {
-                    return Err(Cause::ReadOnly { access });
+                    return Err(Cause::ReadOnly { access, limit: 0 });
                 }
             }
             PtrKind::Mem { size, writable } => {
                 if size == BUFFER && access.min != access.max {
                     let (min, max) = (pointer.var.r64.smin, pointer.var.r64.umax);
-                    return Err(Cause::UnboundedOffset { reg: access.reg, kind: pointer.kind, min, max });
+                    let log = format!(
+                        "R{} invalid variable buffer offset: off={}, var_off={}",
+                        access.reg,
+                        access.fixed,
+                        tnum(&pointer.var)
+                    );
+                    return Err(Cause::UnboundedOffset {
+                        reg: access.reg,
+                        kind: pointer.kind,
+                        min,
+                        max,
+                        log,
+                    });
                 }
                 if outside(size) {
                     return Err(Cause::MemBounds { access, limit: size });
                 }
                 if access.write && !writable {
-                    return Err(Cause::ReadOnly { access });
+                    return Err(Cause::ReadOnly { access, limit: size });
                 }
             }
             PtrKind::Ringbuf(size) => {
@@ -342,16 +376,18 @@ impl Walk<'_> {
             | PtrKind::Iter { .. }
             | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)
-            | PtrKind::Func(_) => return Err(Cause::Opaque { access }),
+            | PtrKind::Func(_) => return Err(Cause::Opaque { access, log: String::new() }),
         }
         Ok(())
     }
 
-    /// x86-64 takes unaligned accesses, so the kernel asks for alignment only of stack and context,
+    /// x86-64 takes unaligned accesses, so the kernel asks for alignment only of the stack,
     /// unless it is told to ask for it everywhere.
     fn check_alignment(&self, pointer: &Pointer, access: &Access) -> Check {
         let aligned = match pointer.kind {
-            PtrKind::Stack(_) | PtrKind::Ctx => is_aligned(pointer, access),
+            // Which of its bytes may be accessed together is a matter of its own.
+            PtrKind::Ctx => true,
+            PtrKind::Stack(_) => is_aligned(pointer, access),
             PtrKind::Packet(_) | PtrKind::PacketMeta(_) => {
                 !self.cx.aligned
                     || is_aligned(pointer, &Access { fixed: access.fixed + PACKET_ALIGN, ..*access })
@@ -406,7 +442,14 @@ fn may_be_atomic(pointer: &Pointer, access: &Access, both: bool) -> Check {
         | PtrKind::Func(_) => false,
     };
     match (opaque, is_aligned(pointer, access)) {
-        (true, _) => Err(Cause::Opaque { access: *access }),
+        (true, _) => {
+            let log = format!(
+                "BPF_ATOMIC stores into R{} {} is not allowed",
+                access.reg,
+                access.kind.kernel_name()
+            );
+            Err(Cause::Opaque { access: *access, log })
+        }
         (false, true) => Ok(()),
         (false, false) => Err(Cause::Misaligned { access: *access }),
     }
@@ -426,6 +469,8 @@ pub fn access(pointer: &Pointer, base: R, off: i16, size: u32, write: bool) -> A
         kind: pointer.kind,
         size,
         write,
+        indirect: false,
+        off: off.into(),
         min: fixed.saturating_add(pointer.var.r64.smin),
         max: fixed.saturating_add(pointer.var.r64.smax),
         id: pointer.id,

@@ -23,6 +23,7 @@
 //! | `object` | sockets, maps and kernel structures |
 //! | `args` | arguments of traced functions and of kernel interfaces |
 //! | `members`, `follow`, `writable` | kernel structures, what is followed from them, what may be written there |
+//! | `held` | what must be given back before a path may end |
 //! | `versions`, `hook` | what an older kernel does not know, where a program may be attached |
 //! | `report` | the rules, their wordings |
 //!
@@ -42,6 +43,7 @@ mod fields;
 mod follow;
 mod global;
 mod graph;
+mod held;
 mod home;
 mod hook;
 mod iter;
@@ -85,6 +87,8 @@ use crate::object::{Image, MapDef, Program};
 pub use call::{Loss, loses};
 pub use facts::{Fact, Facts};
 use reg::{PtrKind, Reg};
+use report::Leaving;
+use report::terms::log_type;
 pub use report::{Access, Cause, Note, RULES, Report, Rule, Step};
 use scalar::Scalar;
 use state::{Role, State};
@@ -329,11 +333,8 @@ impl<'a> Context<'a> {
 
 impl Walk<'_> {
     /// The program ends: is the result in range, is nothing held?
-    fn check_end(&mut self, state: &State, _slot: u32, result: &Reg) -> Check {
-        if let Some(reference) = state.references.first() {
-            return Err(Cause::Leak { acquired: reference.slot });
-        }
-        self.check_sections(state)?;
+    fn check_end(&mut self, state: &State, result: &Reg, before: Leaving) -> Check {
+        held::check_nothing(state, before)?;
         let range = match state.role {
             Role::Global => return self.check_global_end(result),
             Role::Program => hook::return_range(&self.cx),
@@ -342,10 +343,18 @@ impl Walk<'_> {
         if state.role == Role::Program && self.cx.returns_nothing() {
             return Ok(());
         }
+        let (when, reg) = match (state.role, before) {
+            (Role::Later, _) => ("At async callback return", 0),
+            (Role::Program | Role::Global, Leaving::Throw) => ("At program exit", 1),
+            (Role::Program | Role::Global, _) => ("At program exit", 0),
+        };
+        let not_known = |result: &Reg| Cause::ReturnPointer {
+            log: alloc::format!("{when} the register R{reg} is not a known value ({})", log_type(result)),
+        };
         let value: Scalar = match result {
             Reg::Uninit => return Err(Cause::Uninit { reg: 0 }),
             Reg::Pointer(_) if !self.cx.privileged || range.is_some() => {
-                return Err(Cause::ReturnPointer {});
+                return Err(not_known(result));
             }
             Reg::Pointer(_) => return Ok(()),
             Reg::Scalar(num) => num.value,
@@ -360,7 +369,7 @@ impl Walk<'_> {
         let (low, high) = (range.smin, range.smax);
         match low >= i64::from(min) && high <= i64::from(max) {
             true => Ok(()),
-            false => Err(Cause::ReturnRange { min, max, low, high }),
+            false => Err(Cause::ReturnRange { min, max, low, high, when, reg }),
         }
     }
 }

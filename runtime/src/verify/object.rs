@@ -3,6 +3,8 @@
 //! A socket is seen through a structure made for programs (`bpf_sock` and others), whose fields
 //! the context tables describe; a map through the kernel's own structure, read-only.
 
+use alloc::string::String;
+
 use skep_stdlib::btf::{self, Btf, Kind, TypeId};
 use skep_stdlib::contexts::{self, Yield};
 use skep_stdlib::helpers::{Arg, Helper};
@@ -86,7 +88,7 @@ impl Walk<'_> {
         map: u32,
         access: &Access,
     ) -> Check<Reg> {
-        let refused = Cause::Opaque { access: *access };
+        let refused = Cause::Opaque { access: *access, log: String::new() };
         let def = self.cx.map(map).filter(|_| self.cx.privileged && !pointer.nullable);
         let row = def.and_then(|def| MAP_STRUCTURES.iter().find(|row| row.0 == def.ty));
         let (Some(btf), Some(row)) = (self.cx.btf, row) else { return Err(refused) };

@@ -1,6 +1,9 @@
 //! Objects that a program allocates, of types of its own: made, read and written, given back
 //! (kernel `bpf_obj_new`, `bpf_obj_drop`, `bpf_refcount_acquire`).
 
+use alloc::format;
+use alloc::string::String;
+
 use skep_stdlib::btf::{self, Btf, Kind, TypeId};
 
 use super::call::Call;
@@ -8,7 +11,7 @@ use super::fields::Field;
 use super::members;
 use super::reg::{Hold, Pointer, PtrKind, Reg};
 use super::region::Callee;
-use super::report::{Access, Cause};
+use super::report::{Access, Cause, terms};
 use super::state::{Reference, State};
 use super::walk::{Check, Walk};
 
@@ -27,12 +30,14 @@ impl Walk<'_> {
         if pointer.nullable {
             return Err(Cause::MaybeNull { access });
         }
-        let PtrKind::Object { ty, hold, percpu } = pointer.kind else { return Err(Cause::Opaque { access }) };
+        let PtrKind::Object { ty, hold, percpu } = pointer.kind else {
+            return Err(Cause::Opaque { access, log: String::new() });
+        };
         if percpu {
-            return Err(Cause::Opaque { access });
+            return Err(Cause::Opaque { access, log: String::new() });
         }
         if access.write && hold == Hold::Untrusted {
-            return Err(Cause::ReadOnly { access });
+            return Err(Cause::ReadOnly { access, limit: 0 });
         }
         let btf = self.cx.image.btf.as_deref();
         let size = btf.and_then(|btf| btf.size_of(TypeId(ty))).unwrap_or(0) as u32;
@@ -64,14 +69,34 @@ impl Walk<'_> {
                 call.reference = p.reference;
                 Ok(())
             }
-            _ => Err(Callee::Function(name).wrong(number, "an object that the program allocated", &reg)),
+            _ => {
+                let log = match reg {
+                    Reg::Pointer(p) if matches!(p.kind, PtrKind::Object { percpu, .. } if percpu != wanted) =>
+                    {
+                        let other = if wanted { "" } else { "percpu_" };
+                        format!("arg#{} expected for bpf_{other}obj_drop_impl()", number - 1)
+                    }
+                    Reg::Pointer(p) if matches!(p.kind, PtrKind::Object { .. }) => {
+                        terms::moved(&p, number, true)
+                            .unwrap_or_else(|| "allocated object must be referenced".into())
+                    }
+                    _ => format!("arg#{} expected pointer to allocated object", number - 1),
+                };
+                Err(Callee::Function(name)
+                    .wrong(number, "an object that the program allocated", &reg)
+                    .logged(log))
+            }
         }
     }
 
     /// An argument of which one more reference is taken.
     pub(super) fn counted(&mut self, state: &State, name: &str, number: u8, call: &mut Call) -> Check {
         let reg = state.frame().regs[usize::from(number)];
-        let wrong = || Callee::Function(name).wrong(number, "an object that counts its references", &reg);
+        let wrong = || {
+            Callee::Function(name)
+                .wrong(number, "an object that counts its references", &reg)
+                .logged(format!("arg#{} is neither owning or non-owning ref", number - 1))
+        };
         let Reg::Pointer(p) = reg else { return Err(wrong()) };
         let PtrKind::Object { hold, percpu: false, .. } = p.kind else { return Err(wrong()) };
         let alive = match hold {
@@ -108,20 +133,36 @@ impl Walk<'_> {
 
     /// The type of a new object, given by its number.
     fn new_type(&mut self, percpu: bool, call: &Call) -> Check<u32> {
-        let refused = |why: &str| Cause::ObjectType { why: why.into() };
-        let btf = self.cx.image.btf.as_deref().ok_or_else(|| refused("the program has no types"))?;
-        let ty = TypeId(call.constant.ok_or_else(|| refused("its number is not a constant"))?);
+        let function = if percpu { "bpf_percpu_obj_new" } else { "bpf_obj_new/bpf_percpu_obj_new" };
+        let refused =
+            |why: &str, log: &str| Cause::ObjectType { why: why.into(), log: format!("{function} {log}") };
+        let btf = self
+            .cx
+            .image
+            .btf
+            .as_deref()
+            .ok_or_else(|| refused("the program has no types", "requires prog BTF"))?;
+        let ty =
+            TypeId(call.constant.ok_or_else(|| {
+                refused("its number is not a constant", "type ID argument must be in range")
+            })?);
         if btf.kind(ty) != Some(Kind::Struct) {
-            return Err(refused("it is not a structure"));
+            return Err(refused("it is not a structure", "type ID argument must be of a struct"));
         }
         if percpu {
             let kind = PtrKind::Object { ty: ty.0, hold: Hold::Owned, percpu };
             let Reg::Pointer(p) = Reg::pointer(kind, 0) else { return Ok(ty.0) };
-            if btf.size_of(ty).is_none_or(|size| size > MAX_PERCPU) {
-                return Err(refused("it is too large for one for each processor"));
+            let size = btf.size_of(ty).unwrap_or(u64::MAX);
+            if size > MAX_PERCPU {
+                let log = format!("type size ({size}) is greater than {MAX_PERCPU}");
+                return Err(refused("it is too large for one for each processor", &log));
             }
-            if !self.fields_behind(&p).is_empty() || !is_of_scalars(btf, ty, MAX_DEPTH) {
-                return Err(refused("one for each processor may hold numbers only"));
+            const NUMBERS: &str = "one for each processor may hold numbers only";
+            if !is_of_scalars(btf, ty, MAX_DEPTH) {
+                return Err(refused(NUMBERS, "type ID argument must be of a struct of scalars"));
+            }
+            if !self.fields_behind(&p).is_empty() {
+                return Err(refused(NUMBERS, "type ID argument must not contain special fields"));
             }
         }
         Ok(ty.0)

@@ -216,7 +216,7 @@ impl Walk<'_> {
                     return Ok(true);
                 }
                 if bound.is_none_or(Bound::is_endless_if_equal) && kept.state.equals(state) {
-                    return Err(Cause::EndlessLoop {});
+                    return Err(Cause::EndlessLoop { slot });
                 }
                 if !rounds && !always && jumps < KEEP_IN_LOOP.0 && insns < KEEP_IN_LOOP.1 {
                     keep = false;

@@ -8,7 +8,7 @@ use skep_stdlib::isa::Reg as R;
 
 use super::call::Call;
 use super::reg::{PtrKind, Reg, Trust};
-use super::report::{Access, Cause};
+use super::report::{Access, Cause, terms};
 use super::stack;
 use super::state::State;
 use super::walk::{Check, Walk};
@@ -45,14 +45,21 @@ impl Callee<'_> {
     }
 
     /// Argument `argument` should be what is wanted, and is not.
-    pub fn wrong(&self, argument: u8, wanted: &'static str, got: &Reg) -> Cause {
-        let (got, born) = match got {
+    pub fn wrong(&self, argument: u8, wanted: &'static str, reg: &Reg) -> Cause {
+        let (got, born) = match reg {
             Reg::Uninit => ("nothing", 0),
             Reg::Scalar(num) => ("a number", num.slot),
             Reg::Pointer(p) if p.nullable => ("a pointer that may be null", p.slot),
             Reg::Pointer(p) => (p.kind.noun(), p.slot),
         };
-        Cause::Argument { callee: self.name(), argument, wanted, got, born }
+        let log = match self {
+            Callee::Helper(helper) => {
+                let arg = helper.args.get(usize::from(argument).wrapping_sub(1)).copied();
+                terms::argument(helper, arg, argument, reg)
+            }
+            Callee::Function(_) => alloc::format!("R{argument} type={} expected=fp", terms::log_type(reg)),
+        };
+        Cause::Argument { callee: self.name(), argument, wanted, got, born, log }
     }
 }
 
@@ -110,24 +117,34 @@ impl Walk<'_> {
             return Err(callee.wrong(number, "a pointer to memory", &reg));
         };
         let write = matches!(wanted, MemAccess::Uninit | MemAccess::Write | MemAccess::ReadWrite);
-        let access = super::mem::access(&pointer, reg_of(number), 0, size, write);
+        let access =
+            Access { indirect: true, ..super::mem::access(&pointer, reg_of(number), 0, size, write) };
         match pointer.kind {
             PtrKind::Btf { trust: Trust::Trusted, .. } if matches!(callee, Callee::Helper(_)) => match wanted
             {
                 MemAccess::Read => self.load_structure(state, 0, &pointer, &access).map(|_| ()),
                 MemAccess::Uninit | MemAccess::Write | MemAccess::ReadWrite => {
-                    Err(Cause::ReadOnly { access })
+                    let log = alloc::format!(
+                        "{}() may write into memory pointed by R{number} type={}",
+                        callee.name(),
+                        terms::log_type(&reg)
+                    );
+                    Err(callee.wrong(number, "memory that may be written", &reg).logged(log))
                 }
             },
             PtrKind::Stack(depth) => self.check_stack_memory(state, depth, &access, wanted, call),
-            PtrKind::Packet(_) | PtrKind::PacketMeta(_) if !callee.packet() => {
-                Err(callee.wrong(number, "memory that is not in the packet", &reg))
-            }
+            PtrKind::Packet(_) | PtrKind::PacketMeta(_) if !callee.packet() => Err(callee
+                .wrong(number, "memory that is not in the packet", &reg)
+                .logged("helper access to the packet is not allowed")),
             PtrKind::Packet(_)
             | PtrKind::PacketMeta(_)
             | PtrKind::MapValue(_)
             | PtrKind::Mem { .. }
             | PtrKind::Ringbuf(_) => self.check_access(&pointer, &access),
+            PtrKind::Ctx if matches!(callee, Callee::Function(_)) => {
+                let log = alloc::format!("invalid bpf_context access off={} size={size}", pointer.off);
+                Err(callee.wrong(number, "a pointer to memory", &reg).logged(log))
+            }
             PtrKind::Ctx
             | PtrKind::Map(_)
             | PtrKind::PacketEnd
@@ -177,12 +194,12 @@ impl Walk<'_> {
         match wanted {
             MemAccess::Uninit if exact => {
                 // The callee may read a dynamic pointer there after it has written to it.
-                stack::check_no_dynptr(frame, start, end)?;
+                stack::check_no_dynptr(frame, start, end, access.reg)?;
                 call.fills.push((depth, start, end));
             }
             MemAccess::Read | MemAccess::ReadWrite | MemAccess::Write | MemAccess::Uninit => {
                 self.read_stack(depth, start, end);
-                stack::check_written(frame, start, end, self.cx.trust())?;
+                stack::check_written(frame, start, end, self.cx.trust(), Some(access.reg))?;
                 // A privileged program may hand out addresses, but not have them overwritten.
                 if wanted != MemAccess::Read {
                     call.fills.push((depth, start, end));

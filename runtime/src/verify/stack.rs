@@ -33,7 +33,7 @@ pub fn load(state: &State, slot: u32, depth: u32, access: &Access, trust: Trust)
     let (start, end) = bounds(access)?;
     let frame = &state.frames[depth as usize];
     if access.min != access.max {
-        check_written(frame, start, end, trust)?;
+        check_written(frame, start, end, trust, None)?;
         return match !trust.leaks && spilled_pointer(frame, start, end) {
             true => Err(Cause::PointerLeak { reg: access.reg }),
             false => Ok((Reg::scalar(Scalar::of_bytes(access.size), slot), false)),
@@ -51,7 +51,7 @@ pub fn load(state: &State, slot: u32, depth: u32, access: &Access, trust: Trust)
             _ => Err(Cause::PointerLeak { reg: access.reg }),
         };
     }
-    check_written(frame, start, end, trust)?;
+    check_written(frame, start, end, trust, None)?;
     if !trust.leaks && spilled_pointer(frame, start, end) {
         return Err(Cause::PointerLeak { reg: access.reg });
     }
@@ -148,25 +148,30 @@ pub fn fill(state: &mut State, depth: u32, start: i32, end: i32) {
     }
 }
 
-/// Were all bytes from `start` to `end` written, or does it not matter?
-pub fn check_written(frame: &Frame, start: i32, end: i32, trust: Trust) -> Check {
+/// Were all bytes from `start` to `end` written, or does it not matter? A callee that reads them was
+/// given this register.
+pub fn check_written(frame: &Frame, start: i32, end: i32, trust: Trust, callee: Option<u8>) -> Check {
     for offset in start..end {
         let byte = frame.slot(offset).map_or(Byte::Invalid, |stored| stored.bytes[byte_index(offset)]);
         let object = matches!(byte, Byte::Iter | Byte::Dynptr);
         if object || (byte == Byte::Invalid && !trust.uninit) {
-            return Err(Cause::StackUninit { offset, start, size: (end - start) as u32 });
+            let size = (end - start) as u32;
+            return Err(Cause::StackUninit { offset, start, size, indirect: callee });
         }
     }
     Ok(())
 }
 
 /// Is no byte from `start` to `end` part of a dynamic pointer?
-pub fn check_no_dynptr(frame: &Frame, start: i32, end: i32) -> Check {
+pub fn check_no_dynptr(frame: &Frame, start: i32, end: i32, callee: u8) -> Check {
     let dynptr = |&offset: &i32| {
         frame.slot(offset).is_some_and(|stored| stored.bytes[byte_index(offset)] == Byte::Dynptr)
     };
     match (start..end).find(dynptr) {
-        Some(offset) => Err(Cause::StackUninit { offset, start, size: (end - start) as u32 }),
+        Some(offset) => {
+            let size = (end - start) as u32;
+            Err(Cause::StackUninit { offset, start, size, indirect: Some(callee) })
+        }
         None => Ok(()),
     }
 }

@@ -65,7 +65,7 @@ fn check_reached(program: &Program) -> Result<(), (u32, Cause)> {
         }
     }
     match program.code.iter().find(|(slot, _)| !reached[*slot as usize]) {
-        Some((slot, _)) => Err((slot, Cause::Unreachable {})),
+        Some((slot, _)) => Err((slot, Cause::Unreachable { slot })),
         None => Ok(()),
     }
 }

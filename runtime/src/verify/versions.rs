@@ -50,11 +50,14 @@ pub fn check(cx: &Context<'_>) -> Result<(), (u32, Cause)> {
     Ok(())
 }
 
+/// What may end a function early.
+pub const TAIL_CALL: &str = "the tail call";
+
 /// May the function end at this instruction, by what it does?
 fn ends_early(insn: &Insn) -> Option<&'static str> {
     match insn {
         Insn::LoadAbs { .. } | Insn::LoadInd { .. } => Some("a load from the packet"),
-        Insn::Call(CallTarget::Helper(super::depth::TAIL_CALL)) => Some("the tail call"),
+        Insn::Call(CallTarget::Helper(super::depth::TAIL_CALL)) => Some(TAIL_CALL),
         _ => None,
     }
 }

@@ -21,7 +21,7 @@ use super::later::Later;
 use super::liveness::Liveness;
 use super::prune::Store;
 use super::reg::{Pointer, PtrKind, Reg, Way};
-use super::report::{Cause, Report};
+use super::report::{Cause, Leaving, Report};
 use super::rounds::Bound;
 use super::state::{Frame, MAX_FRAMES, State};
 use super::trace::{self, Event, Trace};
@@ -294,7 +294,7 @@ impl<'a> Walk<'a> {
             Insn::Call(CallTarget::Reg(_)) => {
                 return Err(Cause::Unsupported { what: "a call through a register".into() });
             }
-            Insn::Exit => return self.exit(state, slot),
+            Insn::Exit => return self.exit(state),
         }
         Ok(Next::To(after))
     }
@@ -319,10 +319,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns from a function, or ends the program.
-    fn exit(&mut self, state: &mut State, slot: u32) -> Check<Next> {
+    fn exit(&mut self, state: &mut State) -> Check<Next> {
         let result = state.frame().regs[0];
         let Some(call) = state.frame().call else {
-            self.check_end(state, slot, &result)?;
+            self.check_end(state, &result, Leaving::End)?;
             return Ok(Next::Ended);
         };
         if let Some(held) = state.frame().callback {
@@ -347,7 +347,7 @@ impl<'a> Walk<'a> {
         }
         let mut left = state.clone();
         left.frame_mut().regs[0] = result;
-        match self.exit(&mut left, slot)? {
+        match self.exit(&mut left)? {
             Next::To(after) => {
                 self.event = Event::Left;
                 Ok(Next::Both(slot + 1, after, alloc::boxed::Box::new(left)))

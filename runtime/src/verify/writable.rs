@@ -46,7 +46,7 @@ const WRITABLE: &[Row] = &[
 impl Walk<'_> {
     /// May a kernel structure be written there?
     pub(super) fn store_structure(&self, pointer: &Pointer, access: &Access) -> Check {
-        let refused = Cause::ReadOnly { access: *access };
+        let refused = Cause::ReadOnly { access: *access, limit: 0 };
         let PtrKind::Btf { ty, trust } = pointer.kind else { return Err(refused) };
         if pointer.nullable {
             return Err(Cause::MaybeNull { access: *access });

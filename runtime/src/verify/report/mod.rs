@@ -6,6 +6,7 @@
 //! instruction.
 
 mod log;
+pub mod terms;
 mod words;
 
 use alloc::string::String;
@@ -53,6 +54,19 @@ pub struct Note {
     pub text: String,
 }
 
+/// What a reference would be left behind by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Leaving {
+    /// The end of the program, or of a function that a helper calls.
+    End,
+    /// An exception.
+    Throw,
+    /// A program that is called in its place.
+    TailCall,
+    /// A load from the packet, which ends the program where there is none.
+    PacketLoad,
+}
+
 /// A memory access: bytes from the pointer's origin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Access {
@@ -64,6 +78,10 @@ pub struct Access {
     pub size: u32,
     /// Whether it writes.
     pub write: bool,
+    /// Whether a callee makes it.
+    pub indirect: bool,
+    /// The offset that the instruction adds.
+    pub off: i64,
     /// Smallest offset of the first byte from the origin.
     pub min: i64,
     /// Largest offset of the first byte.
@@ -111,31 +129,33 @@ causes! {
     StackBounds { access: Access }
     "V0104" "read of stack that was never written"
     /// `offset` is that of the first unwritten byte.
-    StackUninit { offset: i32, start: i32, size: u32 }
+    StackUninit { offset: i32, start: i32, size: u32, indirect: Option<u8> }
     "V0105" "access outside a block of memory"
     MemBounds { access: Access, limit: u32 }
     "V0106" "access to the context that is not allowed"
     CtxAccess { access: Access, context: &'static str }
     "V0107" "write to read-only memory"
-    ReadOnly { access: Access }
+    /// The memory has `limit` bytes, where that is known.
+    ReadOnly { access: Access, limit: u32 }
     "V0108" "access through a pointer that may be null"
     MaybeNull { access: Access }
     "V0109" "access through a number"
     NotAPointer { reg: u8, born: u32, value: Option<u64> }
     "V0110" "access through a pointer that cannot be followed"
-    Opaque { access: Access }
+    /// What the kernel says if it is not the usual.
+    Opaque { access: Access, log: String }
     "V0111" "unaligned access"
     Misaligned { access: Access }
     "V0112" "access outside a kernel structure"
-    BtfBounds { access: Access, size: u32 }
+    BtfBounds { access: Access, size: u32, log: String }
     "V0113" "one instruction, several kinds of pointers"
     MixedAccess { access: Access }
     "V0114" "access through a moved pointer to the context"
-    MovedContext { access: Access }
+    MovedContext { access: Access, log: String }
     "V0115" "field of a map value that only helpers may touch"
     SpecialField { access: Access, field: &'static str }
     "V0116" "read of memory that may only be written"
-    WriteOnly { access: Access }
+    WriteOnly { access: Access, limit: u32 }
     "V0117" "address of the value of a map that has no single one"
     DirectValue { }
     "V0118" "store over a dynamic pointer that holds a record"
@@ -146,9 +166,9 @@ causes! {
     "V0201" "register that holds nothing"
     Uninit { reg: u8 }
     "V0202" "arithmetic on a pointer that is not allowed"
-    PointerArithmetic { reg: u8, kind: PtrKind, why: &'static str }
+    PointerArithmetic { reg: u8, kind: PtrKind, why: &'static str, log: String }
     "V0203" "pointer moved by an unbounded number"
-    UnboundedOffset { reg: u8, kind: PtrKind, min: i64, max: u64 }
+    UnboundedOffset { reg: u8, kind: PtrKind, min: i64, max: u64, log: String }
     "V0204" "write to the frame pointer"
     FramePointer { }
     "V0205" "comparison of a pointer that is not allowed"
@@ -166,9 +186,10 @@ causes! {
     "V0303" "helper for GPL-compatible programs"
     HelperGpl { helper: &'static str, license: String }
     "V0304" "argument of the wrong kind"
-    Argument { callee: String, argument: u8, wanted: &'static str, got: &'static str, born: u32 }
+    /// `log` is what the kernel says.
+    Argument { callee: String, argument: u8, wanted: &'static str, got: &'static str, born: u32, log: String }
     "V0305" "map of a type that the helper does not take"
-    MapKind { helper: &'static str, map: u32 }
+    MapKind { helper: &'static str, map: u32, log: String }
     "V0306" "size argument out of range"
     SizeArgument { callee: String, argument: u8, min: i64, max: u64 }
     "V0307" "helper that the target kernel does not have"
@@ -182,52 +203,70 @@ causes! {
     "V0311" "call that may sleep where that is not allowed"
     Sleeps { callee: String }
     "V0312" "exception in a function that a helper calls"
-    ThrowInCallback { }
+    ThrowInCallback { slot: u32, function: u32 }
     "V0313" "call while a spin lock is held"
     /// It was taken at this instruction.
     Locked { taken: u32, callee: String }
     "V0314" "map with a field that this program type may not use"
     MapField { map: u32, field: &'static str, program: &'static str }
     "V0315" "list or tree whose lock is not held"
-    Unlocked { callee: String }
+    Unlocked { callee: String, log: String }
     "V0316" "type of which no object can be allocated"
-    ObjectType { why: String }
+    ObjectType { why: String, log: String }
     "V0317" "something that the target kernel does not have"
     TooNew { what: String, since: String }
     "V0318" "hook that such a program cannot be attached to"
-    Hook { what: String }
+    Hook { what: String, log: String }
     "V0319" "program that needs a GPL-compatible license"
     ProgramGpl { program: &'static str, license: String }
     "V0320" "function that may end early and does not return an integer"
     EndsEarly { function: String, what: &'static str }
     "V0401" "return value out of range"
-    ReturnRange { min: i32, max: i32, low: i64, high: i64 }
+    /// `when` the register `reg` was asked for it.
+    ReturnRange { min: i32, max: i32, low: i64, high: i64, when: &'static str, reg: u8 }
     "V0402" "reference that is not given back"
-    Leak { acquired: u32 }
+    /// `before` what.
+    Leak { acquired: u32, id: u32, before: Leaving }
     "V0403" "return of an address"
-    ReturnPointer { }
+    ReturnPointer { log: String }
     "V0404" "return of an address of the function's own stack"
     StackReturned { }
     "V0405" "section that is not entered or not left"
-    Unbalanced { what: &'static str }
+    Unbalanced { what: &'static str, log: String }
     "V0501" "jump to where no instruction starts"
     BadJump { target: i64 }
     "V0502" "instructions that cannot be reached"
-    Unreachable { }
+    Unreachable { slot: u32 }
     "V0503" "last instruction is not an exit or a jump"
     FallsOff { }
     "V0504" "endless loop"
-    EndlessLoop { }
+    EndlessLoop { slot: u32 }
     "V0505" "calls nested too deeply"
     CallDepth { }
     "V0506" "too much stack over all nested calls"
-    StackDepth { bytes: u32 }
+    /// Of so many calls.
+    StackDepth { bytes: u32, calls: usize }
     "V0601" "program too complex"
     Complexity { limit: u32 }
     "V0602" "CO-RE relocation without a match"
     CorePoison { }
     "V0901" "not supported by this verifier yet"
     Unsupported { what: String }
+}
+
+impl Cause {
+    /// The same, for which the kernel's log has these words.
+    pub fn logged(mut self, words: impl Into<String>) -> Cause {
+        if let Cause::Argument { log, .. }
+        | Cause::Opaque { log, .. }
+        | Cause::MapKind { log, .. }
+        | Cause::Unbalanced { log, .. }
+        | Cause::Unlocked { log, .. } = &mut self
+        {
+            *log = words.into();
+        }
+        self
+    }
 }
 
 impl Access {

@@ -26,10 +26,12 @@ impl Cause {
                 let verb = if access.write { "write to" } else { "read of" };
                 format!("{verb} {} at offset {} of `{context}` is not allowed", access.bytes(), access.min)
             }
-            Cause::ReadOnly { access } => format!("write to {}, which is read-only", access.kind.noun()),
+            Cause::ReadOnly { access, .. } => format!("write to {}, which is read-only", access.kind.noun()),
             Cause::MaybeNull { access } => format!("the pointer to {} may be null here", access.kind.noun()),
             Cause::NotAPointer { .. } => "a number is used as an address".into(),
-            Cause::Opaque { access } => format!("{} cannot be read or written directly", access.kind.noun()),
+            Cause::Opaque { access, .. } => {
+                format!("{} cannot be read or written directly", access.kind.noun())
+            }
             Cause::Misaligned { access } => format!("{} of {} is not aligned", access.verb(), access.bytes()),
             Cause::BtfBounds { access, .. } => format!("{} outside the kernel structure", access.verb()),
             Cause::MixedAccess { access } => {
@@ -39,7 +41,7 @@ impl Cause {
             Cause::SpecialField { access, field } => {
                 format!("{} of a field of type `{field}`, which only helpers may touch", access.verb())
             }
-            Cause::WriteOnly { access } => format!("read of {}, which is write-only", access.kind.noun()),
+            Cause::WriteOnly { access, .. } => format!("read of {}, which is write-only", access.kind.noun()),
             Cause::Prototype { function, why } => {
                 format!("the global function `{function}` cannot be verified on its own: {why}")
             }
@@ -48,7 +50,7 @@ impl Cause {
             }
             Cause::KfuncTooNew { function, since } => format!("`{function}` exists since Linux {since}"),
             Cause::TooNew { what, since } => format!("{what} exists since Linux {since}"),
-            Cause::Hook { what } => what.clone(),
+            Cause::Hook { what, .. } => what.clone(),
             Cause::EndsEarly { function, what } => {
                 format!("`{function}` may end at {what}, so it must return an integer")
             }
@@ -58,8 +60,10 @@ impl Cause {
                 )
             }
             Cause::Sleeps { callee } => format!("`{callee}` may sleep, which is not allowed here"),
-            Cause::Unbalanced { what } => format!("{what} is entered without being left, or the reverse"),
-            Cause::ThrowInCallback {} => "an exception is thrown in a function that a helper calls".into(),
+            Cause::Unbalanced { what, .. } => format!("{what} is entered without being left, or the reverse"),
+            Cause::ThrowInCallback { .. } => {
+                "an exception is thrown in a function that a helper calls".into()
+            }
             Cause::DirectValue {} => "only an array of one entry has a value with a fixed address".into(),
             Cause::StructureGpl { license } => {
                 format!("kernel structures need a GPL-compatible license, this object's is `{license}`")
@@ -97,21 +101,21 @@ impl Cause {
             Cause::MapField { field, program, .. } => {
                 format!("a program of type `{program}` cannot use a map whose value has a `{field}`")
             }
-            Cause::Unlocked { callee } => {
+            Cause::Unlocked { callee, .. } => {
                 format!("`{callee}` is called without holding the lock of the list or tree")
             }
-            Cause::ObjectType { why } => format!("no object of this type can be allocated: {why}"),
+            Cause::ObjectType { why, .. } => format!("no object of this type can be allocated: {why}"),
             Cause::ReturnRange { min, max, .. } if min == max => format!("the program must return {min}"),
             Cause::ReturnRange { min, max, .. } => format!("the program must return {min} to {max}"),
             Cause::Leak { .. } => "a reference is still held when the program ends".into(),
-            Cause::ReturnPointer {} => "the program returns an address".into(),
+            Cause::ReturnPointer { .. } => "the program returns an address".into(),
             Cause::StackReturned {} => "the function returns an address of its own stack".into(),
             Cause::BadJump { target } => format!("jump to slot {target}, where no instruction starts"),
-            Cause::Unreachable {} => "this instruction cannot be reached".into(),
+            Cause::Unreachable { .. } => "this instruction cannot be reached".into(),
             Cause::FallsOff {} => "control runs past the end of the function".into(),
-            Cause::EndlessLoop {} => "this loop has no end that can be proven".into(),
+            Cause::EndlessLoop { .. } => "this loop has no end that can be proven".into(),
             Cause::CallDepth {} => "more than 8 nested calls".into(),
-            Cause::StackDepth { bytes } => {
+            Cause::StackDepth { bytes, .. } => {
                 format!("nested calls use {bytes} bytes of stack, the limit is 512")
             }
             Cause::Complexity { limit } => format!("not proven safe within {limit} instructions"),
@@ -129,11 +133,11 @@ impl Cause {
             Cause::MapValueBounds { access, value_size, .. } => {
                 format!("{}, the value has {value_size} bytes", access.span())
             }
-            Cause::MemBounds { access, limit } | Cause::BtfBounds { access, size: limit } => {
+            Cause::MemBounds { access, limit } | Cause::BtfBounds { access, size: limit, .. } => {
                 format!("{}, there are {limit}", access.span())
             }
             Cause::StackBounds { access } => format!("{}, the frame is -512 to -1", access.span()),
-            Cause::StackUninit { offset, start, size } => {
+            Cause::StackUninit { offset, start, size, .. } => {
                 format!("{size} bytes are read; nothing was written to byte {} of them", offset - start)
             }
             Cause::MaybeNull { .. } => "followed without a comparison with null".into(),
@@ -167,12 +171,12 @@ impl Cause {
             Cause::MapValueBounds { access, .. }
             | Cause::MemBounds { access, .. }
             | Cause::BtfBounds { access, .. }
-            | Cause::Opaque { access } => born(access.born, "the pointer comes from here".into()),
+            | Cause::Opaque { access, .. } => born(access.born, "the pointer comes from here".into()),
             Cause::NotAPointer { born: slot, .. } => born(*slot, "the number comes from here".into()),
             Cause::Argument { born: slot, .. } => born(*slot, "the argument comes from here".into()),
             Cause::DynptrOverwritten { made } => born(*made, "the dynamic pointer is made here".into()),
             Cause::Locked { taken, .. } => born(*taken, "the lock is taken here".into()),
-            Cause::Leak { acquired } => born(*acquired, "the reference is acquired here".into()),
+            Cause::Leak { acquired, .. } => born(*acquired, "the reference is acquired here".into()),
             _ => Vec::new(),
         }
     }
@@ -203,7 +207,7 @@ impl Cause {
             Cause::HelperGpl { .. } | Cause::ProgramGpl { .. } | Cause::StructureGpl { .. } => {
                 "`char LICENSE[] SEC(\"license\") = \"GPL\";`"
             }
-            Cause::EndlessLoop {} => "give the loop a constant bound, or use `bpf_loop`",
+            Cause::EndlessLoop { .. } => "give the loop a constant bound, or use `bpf_loop`",
             Cause::Complexity { .. } => {
                 "shorten loops, or move their bodies into functions that are not `static` nor inlined: those \
                  are verified once"

@@ -38,6 +38,44 @@ out:
 type Case = (&'static str, bool, &'static str, bool);
 
 const CASES: &[Case] = &[
+    (
+        "an array has every constant key below its size",
+        false,
+        "*(u32 *)(r10 - 4) = 0; r2 = r10; r2 += -4; r1 = map[idx:0]; call 1; r0 = *(u64 *)(r0 + 0); r0 = 0; exit",
+        true,
+    ),
+    (
+        "a constant key that was a register",
+        false,
+        "r1 = 0; *(u32 *)(r10 - 8) = r1; r2 = r10; r2 += -8; r1 = map[idx:0]; call 1; r0 = *(u64 *)(r0 + 0); r0 = 0; exit",
+        true,
+    ),
+    (
+        "an array has no key of its size",
+        false,
+        "*(u32 *)(r10 - 8) = 1; r2 = r10; r2 += -8; r1 = map[idx:0]; call 1; r0 = *(u64 *)(r0 + 0); r0 = 0; exit",
+        false,
+    ),
+    (
+        "a key that is one of two numbers",
+        false,
+        "call 7; r0 &= 1; *(u32 *)(r10 - 8) = r0; r2 = r10; r2 += -8; r1 = map[idx:0]; call 1; r0 = *(u64 *)(r0 + 0); \
+         r0 = 0; exit",
+        false,
+    ),
+    (
+        "a key that is another number on another path",
+        false,
+        "call 7; r1 = 0; if r0 == 0 goto +1; r1 = 1; *(u32 *)(r10 - 8) = r1; r2 = r10; r2 += -8; r1 = map[idx:0]; call 1; \
+         r0 = *(u64 *)(r0 + 0); r0 = 0; exit",
+        false,
+    ),
+    (
+        "a part of what was spilled is no constant key",
+        false,
+        "r1 = 0; *(u64 *)(r10 - 8) = r1; r2 = r10; r2 += -8; r1 = map[idx:0]; call 1; r0 = *(u64 *)(r0 + 0); r0 = 0; exit",
+        false,
+    ),
     ("CVE-2020-8835: a comparison of 32 bits bounds no more than those", true, "if w6 > 8 goto out", false),
     ("a comparison of 32 bits, of a number of 32 bits", true, "w6 = w6; if w6 > 8 goto out", true),
     (

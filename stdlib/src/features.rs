@@ -187,6 +187,8 @@ features! {
     UprobeSession, 6 . 13; // kernel: not in 6.12, is in 6.18; between them not checked
     /// Sections without interrupts (`bpf_local_irq_save`).
     LocalIrq, 6 . 14; // timeline: bpf_local_irq_save
+    /// An element of an array is there if its key is a constant below the size.
+    ConstantKeys, 6 . 14; // not checked: not in 6.12, is in 6.18
     /// Loads that acquire and stores that release.
     AcquireRelease, 6 . 15; // pages: pull request of 6.15
     /// Spin locks that give up instead of hanging (`bpf_res_spin_lock`).

@@ -110,6 +110,8 @@ const RCU_PROTECTED: Flags = Flags::RCU_PROTECTED;
 const ALL: ProgSet = ProgSet::ALL;
 /// Programs that trace with types, and those that schedule or run on demand.
 const TRACE: ProgSet = only(&[Tracing, Tracepoint, PerfEvent, ProgType::Lsm, StructOps, Syscall]);
+/// Programs that trace with types.
+const TYPED: ProgSet = only(&[Tracing, Tracepoint, PerfEvent, ProgType::Lsm]);
 /// Programs of control groups.
 const CGROUP: ProgSet =
     only(&[CgroupSkb, CgroupSock, CgroupDevice, CgroupSockAddr, CgroupSockopt, CgroupSysctl]);
@@ -249,6 +251,8 @@ pub static KFUNCS: &[Kfunc] = &[
         RET_NULL, ALL, Kernel(6, 4)),
     k("bpf_dynptr_slice_rdwr", "void *", "const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk",
         RET_NULL, ALL, Kernel(6, 4)),
+    k("bpf_get_task_exe_file", "struct file *", "struct task_struct *task",
+        ACQUIRE.and(TRUSTED_ARGS).and(RET_NULL), only(&[ProgType::Lsm]), Kernel(6, 12)),
     k("bpf_iter_bits_destroy", "void", "struct bpf_iter_bits *it",
         ITER_DESTROY, ALL, Kernel(6, 11)),
     k("bpf_iter_bits_new", "int", "struct bpf_iter_bits *it, const u64 *unsafe_ptr__ign, u32 nr_words",
@@ -282,6 +286,7 @@ pub static KFUNCS: &[Kfunc] = &[
         ITER_NEW.and(RCU), ALL, Kernel(6, 7)),
     k("bpf_iter_task_vma_next", "struct vm_area_struct *", "struct bpf_iter_task_vma *it",
         ITER_NEXT.and(RET_NULL), ALL, Kernel(6, 7)),
+    k("bpf_key_put", "void", "struct bpf_key *bkey", RELEASE, TYPED, Kernel(6, 1)),
     k("bpf_list_pop_back", "struct bpf_list_node *", "struct bpf_list_head *head",
         ACQUIRE.and(RET_NULL), GENERIC, Kernel(6, 2)),
     k("bpf_list_pop_front", "struct bpf_list_node *", "struct bpf_list_head *head",
@@ -290,18 +295,25 @@ pub static KFUNCS: &[Kfunc] = &[
         NONE, GENERIC, Kernel(6, 4)),
     k("bpf_list_push_front_impl", "int", "struct bpf_list_head *head, struct bpf_list_node *node, void *meta__ign, u64 off",
         NONE, GENERIC, Kernel(6, 4)),
+    k("bpf_lookup_system_key", "struct bpf_key *", "u64 id",
+        ACQUIRE.and(RET_NULL), TYPED, Kernel(6, 1)),
+    k("bpf_lookup_user_key", "struct bpf_key *", "s32 serial, u64 flags",
+        ACQUIRE.and(RET_NULL).and(SLEEPABLE), TYPED, Kernel(6, 1)),
     k("bpf_map_sum_elem_count", "s64", "const struct bpf_map *map",
         TRUSTED_ARGS, ALL, Kernel(6, 6)),
     k("bpf_obj_drop_impl", "void", "void *p__alloc, void *meta__ign",
         RELEASE, GENERIC, Kernel(6, 2)),
     k("bpf_obj_new_impl", "void *", "u64 local_type_id__k, void *meta__ign",
         ACQUIRE.and(RET_NULL), GENERIC, Kernel(6, 2)),
+    k("bpf_path_d_path", "int", "const struct path *path, char *buf, size_t buf__sz",
+        TRUSTED_ARGS, only(&[ProgType::Lsm]), Kernel(6, 12)),
     k("bpf_percpu_obj_drop_impl", "void", "void *p__alloc, void *meta__ign",
         RELEASE, GENERIC, Kernel(6, 7)),
     k("bpf_percpu_obj_new_impl", "void *", "u64 local_type_id__k, void *meta__ign",
         ACQUIRE.and(RET_NULL), GENERIC, Kernel(6, 7)),
     k("bpf_preempt_disable", "void", "void", NONE, ALL, Kernel(6, 10)),
     k("bpf_preempt_enable", "void", "void", NONE, ALL, Kernel(6, 10)),
+    k("bpf_put_file", "void", "struct file *file", RELEASE, only(&[ProgType::Lsm]), Kernel(6, 12)),
     k("bpf_rbtree_add_impl", "int", "struct bpf_rb_root *root, struct bpf_rb_node *node, bool (less)(struct bpf_rb_node *a, const struct bpf_rb_node *b), void *meta__ign, u64 off",
         NONE, GENERIC, Kernel(6, 4)),
     k("bpf_rbtree_first", "struct bpf_rb_node *", "struct bpf_rb_root *root",
@@ -333,6 +345,8 @@ pub static KFUNCS: &[Kfunc] = &[
     k("bpf_task_under_cgroup", "long", "struct task_struct *task, struct cgroup *ancestor",
         RCU, GENERIC, Kernel(6, 5)),
     k("bpf_throw", "void", "u64 cookie", NONE, GENERIC, Kernel(6, 7)),
+    k("bpf_verify_pkcs7_signature", "int", "struct bpf_dynptr *data_p, struct bpf_dynptr *sig_p, struct bpf_key *trusted_keyring",
+        SLEEPABLE, TYPED, Kernel(6, 1)),
     k("bpf_wq_init", "int", "struct bpf_wq *wq, void *p__map, unsigned int flags",
         NONE, ALL, Kernel(6, 10)),
     k("bpf_wq_set_callback_impl", "int", "struct bpf_wq *wq, int (callback_fn)(void *map, int *key, void *value), unsigned int flags, void *aux__ign",

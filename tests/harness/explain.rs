@@ -21,7 +21,7 @@ const ACCEPTED_BY_KERNELS: &[&str] = &["V0901"];
 
 /// Codes that the kernel finds before it looks at instructions, so that its log names none.
 const BEFORE_THE_WALK: &[&str] =
-    &["V0308", "V0312", "V0314", "V0320", "V0501", "V0502", "V0503", "V0505", "V0506"];
+    &["V0308", "V0312", "V0314", "V0320", "V0321", "V0501", "V0502", "V0503", "V0505", "V0506"];
 
 /// One trial for each page, and two for the set of them.
 pub fn trials() -> Vec<Trial> {

@@ -13,7 +13,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use skep_stdlib::btf::ext::{Ext, LineInfo};
-use skep_stdlib::btf::{Btf, BtfError, StrOff, TypeId};
+use skep_stdlib::btf::{Btf, BtfError, Kind, StrOff, Type, TypeId};
 use skep_stdlib::features::Kernel;
 use skep_stdlib::isa::{CallTarget, Imm64, Insn};
 use skep_stdlib::programs::sections;
@@ -139,7 +139,8 @@ impl Object {
                 let place = Place::Insn { function: body.name.clone(), slot: 0 };
                 return Err(LoadError::unsupported(place, "a static function cannot be an entry program"));
             }
-            let mut linker = Linker { object: self, info, bodies, starts: BTreeMap::new(), order: vec![] };
+            let mut linker =
+                Linker { object: self, info, bodies, starts: BTreeMap::new(), order: vec![], slots: 0 };
             let (code, functions, lines) = linker.link(index)?;
             total = total.saturating_add(code.len());
             if total > MAX_TOTAL {
@@ -206,6 +207,18 @@ fn bad_btf(section: &str, error: BtfError) -> LoadError {
     LoadError::malformed(place, format!("{error}"))
 }
 
+/// The functions that a function's tags name to handle its exceptions.
+pub fn exception_callbacks(btf: &Btf, function: TypeId) -> Vec<&str> {
+    let tags = btf.ids().filter(|&id| btf.kind(id) == Some(Kind::DeclTag)).filter_map(|tag| btf.ty(tag));
+    tags.filter_map(|tag| match tag {
+        Type::DeclTag { name, ty, component: None } if ty == function => {
+            name.strip_prefix("exception_callback:")
+        }
+        _ => None,
+    })
+    .collect()
+}
+
 /// Puts together one program.
 struct Linker<'a> {
     object: &'a Object,
@@ -214,11 +227,18 @@ struct Linker<'a> {
     /// Start in the program by function.
     starts: BTreeMap<usize, u32>,
     order: Vec<usize>,
+    /// Slots of those.
+    slots: u32,
 }
 
 impl Linker<'_> {
     fn link(&mut self, entry: usize) -> Result<(Code, Vec<Function>, Vec<Line>), LoadError> {
-        self.place(entry)?;
+        self.place(vec![entry])?;
+        // What handles its exceptions is called by nobody.
+        let named = self.bodies.get(entry).and_then(|body| self.btf_func(body)).zip(self.info.btf.as_deref());
+        let names = named.map(|(func, btf)| exception_callbacks(btf, func)).unwrap_or_default();
+        let handles = |body: &Body| body.bind != Bind::Local && names.contains(&body.name.as_str());
+        self.place((0..self.bodies.len()).filter(|&index| handles(&self.bodies[index])).collect())?;
         let mut code = Code::default();
         let (mut functions, mut lines) = (Vec::new(), Vec::new());
         for &index in &self.order {
@@ -244,19 +264,17 @@ impl Linker<'_> {
         Ok((code, functions, lines))
     }
 
-    /// Gives the function and all it reaches their starts, in order of first reference.
-    fn place(&mut self, entry: usize) -> Result<(), LoadError> {
-        let mut next = 0u32;
-        let mut pending = vec![entry];
+    /// Gives the functions and all they reach their starts, in order of first reference.
+    fn place(&mut self, mut pending: Vec<usize>) -> Result<(), LoadError> {
         while let Some(index) = pending.pop() {
             let Some(body) = self.bodies.get(index) else { continue };
             if self.starts.contains_key(&index) {
                 continue;
             }
-            self.starts.insert(index, next);
+            self.starts.insert(index, self.slots);
             self.order.push(index);
-            next = next.saturating_add(body.end - body.start);
-            if next > MAX_SLOTS {
+            self.slots = self.slots.saturating_add(body.end - body.start);
+            if self.slots > MAX_SLOTS {
                 let place = Place::Insn { function: body.name.clone(), slot: 0 };
                 let what = format!("the linked program has more than {MAX_SLOTS} instructions");
                 return Err(LoadError::limit(place, what));

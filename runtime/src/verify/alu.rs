@@ -50,6 +50,9 @@ impl Walk<'_> {
                 // Moving a number by a constant keeps what is known of its copies apart.
                 Reg::Scalar(Num { value, id: 0, slot })
             }
+            // Any arithmetic on addresses of an arena gives such an address.
+            (Reg::Pointer(p), Reg::Scalar(_) | Reg::Pointer(_)) if p.kind == PtrKind::Arena => left,
+            (Reg::Scalar(_) | Reg::Pointer(_), Reg::Pointer(p)) if p.kind == PtrKind::Arena => right,
             (Reg::Pointer(a), Reg::Pointer(_)) => pointer_difference(&a, op, dst, slot)?,
             (Reg::Pointer(p), Reg::Scalar(n)) => {
                 self.need_operand(state, src);
@@ -153,6 +156,7 @@ impl Walk<'_> {
                 self.check_map_fields(index as u32)?;
                 Reg::pointer(PtrKind::Map(index as u32), slot)
             }
+            Imm64::MapIdxValue { index, .. } if self.cx.is_arena(index as u32) => Reg::unknown(slot),
             Imm64::MapIdxValue { index, offset } => {
                 let Reg::Pointer(mut pointer) = Reg::pointer(PtrKind::MapValue(index as u32), slot) else {
                     return Ok(());
@@ -215,6 +219,7 @@ impl Walk<'_> {
             PtrKind::Map(_)
             | PtrKind::PacketEnd
             | PtrKind::Func(_)
+            | PtrKind::Arena
             | PtrKind::Iter { .. }
             | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)

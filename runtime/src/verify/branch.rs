@@ -113,6 +113,7 @@ impl Walk<'_> {
             | PtrKind::Iter { .. }
             | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)
+            | PtrKind::Arena
             | PtrKind::Func(_) => false,
         };
         Ok(never_null.then_some(cond == Cond::Ne))

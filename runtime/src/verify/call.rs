@@ -20,7 +20,7 @@ use super::report::terms::log_type;
 use super::report::{Cause, Leaving};
 use super::scalar::Scalar;
 use super::stack;
-use super::state::State;
+use super::state::{Role, State};
 use super::walk::{Check, Next, Walk, read};
 use crate::object::CORE_POISON;
 
@@ -56,6 +56,8 @@ const MOVES_PACKET: &[&str] = &[
 
 /// What a program is of that is attached elsewhere than a helper needs.
 pub const OTHER_HOOK: &str = "another hook";
+/// The same where an exception is handled.
+pub const IN_HANDLER: &str = "handler of exceptions";
 
 /// Whether pointers into the packet are stale after a call of this helper.
 pub fn moves_packet(helper: &Helper) -> bool {
@@ -92,6 +94,8 @@ pub struct Call {
     /// The map of the value with the timer or work among the arguments, and the number of an inner
     /// map.
     pub deferred: Option<(u32, u32)>,
+    /// The constant behind the key among the arguments.
+    pub key: Option<u64>,
     /// The constant size to reserve.
     alloc: Option<u32>,
     /// The constant among the arguments: a size of memory, the number of a type.
@@ -122,7 +126,7 @@ impl Walk<'_> {
             return Err(Cause::CorePoison {});
         }
         let helper = u32::try_from(id).ok().and_then(Helper::from_id).ok_or(Cause::UnknownHelper { id })?;
-        self.check_allowed(helper)?;
+        self.check_allowed(state, helper)?;
         self.check_unlocked(state, &alloc::format!("bpf_{}", helper.name))?;
         if helper.sleeps && !state.may_sleep() {
             return Err(Cause::Sleeps { callee: alloc::format!("bpf_{}", helper.name) });
@@ -226,7 +230,7 @@ impl Walk<'_> {
         });
     }
 
-    fn check_allowed(&self, helper: &'static Helper) -> Check {
+    fn check_allowed(&self, state: &State, helper: &'static Helper) -> Check {
         if !helper.programs.contains(self.cx.prog_type) {
             let program = self.cx.prog_type.info().name;
             return Err(Cause::HelperNotAllowed { helper: helper.name, program });
@@ -239,6 +243,9 @@ impl Walk<'_> {
         {
             let program = self.cx.prog_type.info().name;
             return Err(Cause::HelperNotAllowed { helper: helper.name, program });
+        }
+        if helper.name == "tail_call" && state.role == Role::Handler {
+            return Err(Cause::HelperNotAllowed { helper: helper.name, program: IN_HANDLER });
         }
         if !hook::may_call(&self.cx, helper.name) {
             return Err(Cause::HelperNotAllowed { helper: helper.name, program: OTHER_HOOK });
@@ -340,7 +347,12 @@ impl Walk<'_> {
                     Arg::MapValueUninit => MemAccess::Uninit,
                     _ => MemAccess::Read,
                 };
-                self.check_memory(state, &callee, number, size, access, call)
+                self.check_memory(state, &callee, number, size, access, call)?;
+                if arg == Arg::MapKey && helper.name == "map_lookup_elem" && self.may_have_every_key(call.map)
+                {
+                    call.key = self.constant_key(state, &reg, size);
+                }
+                Ok(())
             }
             Arg::Fixed(access, size) => {
                 self.check_memory(state, &callee, number, size, access, call)?;
@@ -462,7 +474,7 @@ impl Walk<'_> {
             Ret::Integer => Reg::Scalar(Num { value: self.integer_result(state, helper), id: 0, slot }),
             Ret::Void => Reg::Uninit,
             Ret::MapValue => Reg::pointer(PtrKind::MapValue(call.map.unwrap_or(u32::MAX)), slot),
-            Ret::MapValueOrNull => self.element_or_null(state, slot, call.map.unwrap_or(u32::MAX)),
+            Ret::MapValueOrNull => self.element_or_null(state, slot, call),
             Ret::RingbufMemOrNull => {
                 let kind = PtrKind::Ringbuf(call.alloc.unwrap_or(0));
                 self.object_or_null(state, slot, helper, call, kind)

@@ -56,6 +56,7 @@ pub(super) fn is_own(kind: PtrKind) -> bool {
         | PtrKind::Map(_)
         | PtrKind::PacketEnd
         | PtrKind::Func(_)
+        | PtrKind::Arena
         | PtrKind::Iter { .. }
         | PtrKind::Dynptr(_) => false,
     }

@@ -14,7 +14,7 @@ use skep_stdlib::programs::Context as CtxKind;
 
 use super::Context;
 use super::call::{Call, moves_packet};
-use super::reg::{PtrKind, Reg, Trust};
+use super::reg::{Pointer, PtrKind, Reg, Trust};
 use super::region::{Callee, reg_of};
 use super::report::Cause;
 use super::report::terms::{self, log_type};
@@ -43,6 +43,8 @@ pub enum Param {
     },
     /// A dynamic pointer, which the function cannot change.
     Dynptr,
+    /// An address of the arena, or a number.
+    Arena,
     /// A trusted pointer to the kernel structure with this type.
     Kernel {
         /// Its type in the kernel's BTF.
@@ -59,6 +61,7 @@ struct Tags {
     nonnull: bool,
     nullable: bool,
     trusted: bool,
+    arena: bool,
     /// One that is not modelled.
     other: bool,
 }
@@ -102,6 +105,9 @@ impl Context<'_> {
         let target =
             btf.resolve(ty).filter(|&ty| btf.kind(ty) == Some(Kind::Ptr)).and_then(|ty| btf.target(ty));
         let target = target.ok_or(Ok("a parameter is neither a number nor a pointer"))?;
+        if tags.arena {
+            return Ok(Param::Arena);
+        }
         if tags.ctx || self.is_context(btf, target) {
             return Ok(Param::Ctx);
         }
@@ -152,6 +158,7 @@ fn tags(btf: &Btf, function: TypeId, index: u32) -> Tags {
                 "nonnull" => tags.nonnull = true,
                 "nullable" => tags.nullable = true,
                 "trusted" => tags.trusted = true,
+                "arena" => tags.arena = true,
                 _ => tags.other = true,
             }
         }
@@ -179,6 +186,7 @@ impl Walk<'_> {
                 Param::Number => Reg::scalar(Scalar::UNKNOWN, function.start),
                 Param::Ctx => Reg::pointer(PtrKind::Ctx, function.start),
                 Param::Dynptr => self.const_dynptr(function.start),
+                Param::Arena => Reg::pointer(PtrKind::Arena, function.start),
                 Param::Memory { size, nullable } => pointer(PtrKind::Mem { size, writable: true }, nullable),
                 Param::Kernel { ty, nullable } => {
                     pointer(PtrKind::Btf { ty, trust: Trust::Trusted }, nullable)
@@ -255,6 +263,12 @@ impl Walk<'_> {
                     .logged(alloc::format!("arg#{} expects pointer to ctx", number - 1))),
             },
             Param::Dynptr => self.dynptr(state, callee, number).map(|_| ()),
+            Param::Arena => match reg {
+                Reg::Scalar(_) | Reg::Pointer(Pointer { kind: PtrKind::Arena, .. }) => Ok(()),
+                _ => Err(callee
+                    .wrong(number, "an address of the arena", &reg)
+                    .logged(alloc::format!("R{number} is not a pointer to arena or scalar."))),
+            },
             Param::Memory { nullable: true, .. } | Param::Kernel { nullable: true, .. }
                 if reg.value() == Some(0) =>
             {

@@ -10,7 +10,6 @@ use alloc::vec::Vec;
 
 use skep_stdlib::btf::{self, Btf, Kind, TypeId};
 use skep_stdlib::helpers::{Access as MemAccess, Arg};
-use skep_stdlib::isa::Reg as R;
 use skep_stdlib::kfuncs::{Flags, Kfunc};
 use skep_stdlib::programs::{AttachType, Context as CtxKind, ProgType};
 
@@ -24,11 +23,11 @@ use super::members;
 use super::objects::{MAX_DEPTH, is_of_scalars};
 use super::reg::{Pointer, PtrKind, Reg, Trust};
 use super::region::{Callee, reg_of};
+use super::report::Cause;
 use super::report::terms::{self, log_type};
-use super::report::{Cause, Leaving};
 use super::stack;
-use super::state::{Reference, Role, State};
-use super::walk::{Check, Next, Walk, read};
+use super::state::{Reference, State};
+use super::walk::{Check, Next, Walk};
 
 /// Structures whose functions are not modelled.
 const NOT_MODELLED: &[&str] = &["bpf_timer", "bpf_res_spin_lock", "bpf_task_work"];
@@ -42,9 +41,25 @@ const ONLY_ATTACHED: &[(&str, AttachType)] = &[("bpf_sock_destroy", AttachType::
 /// Ends the names of structures that are not yet initialised.
 const INIT: &str = "___init";
 
-/// What the kernel has in place of the contexts that programs see.
-const KERNEL_CONTEXTS: &[(&str, &str)] =
-    &[("__sk_buff", "sk_buff"), ("xdp_md", "xdp_buff"), ("pt_regs", "pt_regs")];
+/// What the kernel has in place of the contexts that programs see (include/linux/bpf_types.h).
+const KERNEL_CONTEXTS: &[(&str, &str)] = &[
+    ("__sk_buff", "sk_buff"),
+    ("xdp_md", "xdp_buff"),
+    ("pt_regs", "pt_regs"),
+    ("bpf_sock", "sock"),
+    ("bpf_sock_addr", "bpf_sock_addr_kern"),
+    ("bpf_sock_ops", "bpf_sock_ops_kern"),
+    ("sk_msg_md", "sk_msg"),
+    ("bpf_perf_event_data", "bpf_perf_event_data_kern"),
+    ("bpf_cgroup_dev_ctx", "bpf_cgroup_dev_ctx"),
+    ("bpf_sysctl", "bpf_sysctl_kern"),
+    ("bpf_sockopt", "bpf_sockopt_kern"),
+    ("sk_reuseport_md", "sk_reuseport_kern"),
+    ("bpf_sk_lookup", "bpf_sk_lookup_kern"),
+    ("bpf_nf_ctx", "bpf_nf_ctx"),
+];
+/// The flow dissector has a context of its own behind the fields of `__sk_buff`.
+const DISSECTOR_CONTEXT: &str = "bpf_flow_dissector";
 
 /// A kernel function as the target declares it.
 struct Prototype<'a> {
@@ -78,23 +93,8 @@ impl<'a> Walk<'a> {
             "bpf_rcu_read_lock" => state.rcu += 1,
             "bpf_rcu_read_unlock" => held::leave_rcu(state)?,
             "bpf_preempt_disable" => state.preempt += 1,
-            "bpf_preempt_enable" => {
-                held::leave_preempt(state)?;
-            }
-            "bpf_throw" => {
-                // The program ends here, with this result, unless a helper would have to end too.
-                let callback = state.frames.iter().find(|frame| frame.callback.is_some());
-                let later = (state.role == Role::Later).then(|| &state.frames[0]);
-                if let Some(frame) = callback.or(later) {
-                    let starts = self.cx.program.functions.iter().map(|function| function.start);
-                    let function = starts.filter(|start| *start < frame.start).count() as u32;
-                    return Err(Cause::ThrowInCallback { slot, function });
-                }
-                let cookie = read(state, R::R1)?;
-                self.need(state, R::R1);
-                self.check_end(state, &cookie, Leaving::Throw)?;
-                return Ok(Next::Ended);
-            }
+            "bpf_preempt_enable" => held::leave_preempt(state)?,
+            "bpf_throw" => return self.throw(state, slot),
             _ => return self.call_with_arguments(state, slot, &proto),
         }
         state.clobber(Reg::Uninit);
@@ -447,8 +447,12 @@ impl<'a> Walk<'a> {
                 };
             }
             "bpf_cast_to_kern_ctx" => {
-                let name = KERNEL_CONTEXTS.iter().find(|row| row.0 == self.cx.context_name());
-                let kind = self.kernel_structure(name.ok_or_else(unsupported)?.1)?;
+                let row = KERNEL_CONTEXTS.iter().find(|row| row.0 == self.cx.context_name());
+                let name = match self.cx.prog_type {
+                    ProgType::FlowDissector => DISSECTOR_CONTEXT,
+                    _ => row.ok_or_else(unsupported)?.1,
+                };
+                let kind = self.kernel_structure(name)?;
                 return Ok(Reg::pointer(kind, slot));
             }
             _ => {}
@@ -468,7 +472,6 @@ impl<'a> Walk<'a> {
                 PtrKind::Mem { size, writable: false }
             }
             // An address of which nothing is known.
-            None if target == TypeId::VOID => return Ok(Reg::unknown(slot)),
             Some(Kind::Void) => return Ok(Reg::unknown(slot)),
             _ => return Err(unsupported()),
         };

@@ -103,6 +103,7 @@ impl Walk<'_> {
             | PtrKind::Iter { .. }
             | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)
+            | PtrKind::Arena
             | PtrKind::Func(_) => {
                 self.check_access(pointer, access)?;
                 Ok(Reg::scalar(Scalar::of_bytes(access.size), slot))
@@ -377,6 +378,8 @@ impl Walk<'_> {
             | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => return Err(Cause::Opaque { access, log: String::new() }),
+            // An access to an address that is not there does nothing.
+            PtrKind::Arena => {}
         }
         Ok(())
     }
@@ -439,6 +442,7 @@ fn may_be_atomic(pointer: &Pointer, access: &Access, both: bool) -> Check {
         | PtrKind::Iter { .. }
         | PtrKind::Remote { .. }
         | PtrKind::Dynptr(_)
+        | PtrKind::Arena
         | PtrKind::Func(_) => false,
     };
     match (opaque, is_aligned(pointer, access)) {

@@ -16,6 +16,8 @@
 //! | `callback` | helpers that call functions of the program |
 //! | `rounds` | loops that are bounded from outside |
 //! | `kfunc`, `iter` | kernel functions, iterators |
+//! | `exception` | where one may be thrown, what handles it |
+//! | `arena` | memory shared with user space |
 //! | `lock`, `later` | spin locks, timers and work queues |
 //! | `objects`, `graph`, `kptr` | allocated objects, lists and trees of them, pointers kept in maps |
 //! | `home`, `dynptr` | objects in the program's stack, dynamic pointers |
@@ -30,6 +32,7 @@
 //! What is not modelled is refused by a rule of its own (`V0901`), never let through.
 
 mod alu;
+mod arena;
 mod args;
 mod branch;
 mod call;
@@ -38,6 +41,7 @@ mod cover;
 mod ctx;
 mod depth;
 mod dynptr;
+mod exception;
 mod facts;
 mod fields;
 mod follow;
@@ -77,7 +81,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use skep_stdlib::btf::{self, Btf, Kind};
+use skep_stdlib::btf::{Btf, Kind};
 use skep_stdlib::features::{Feature, Target};
 use skep_stdlib::isa::Reg as R;
 use skep_stdlib::programs::sections::{self, Match};
@@ -210,10 +214,6 @@ fn prove(image: &Image, index: usize, options: &Options) -> Proof {
         let what = alloc::format!("the section `{}`", program.section);
         return refuse(0, Cause::Unsupported { what });
     };
-    if has_exception_callback(image, program) {
-        let what = "an exception callback".into();
-        return refuse(0, Cause::Unsupported { what });
-    }
     if let Err((slot, cause)) = structure::check(program) {
         return refuse(slot, cause);
     }
@@ -235,22 +235,18 @@ fn prove(image: &Image, index: usize, options: &Options) -> Proof {
     if let Err((slot, cause)) = versions::check(&cx) {
         return refuse(slot, cause);
     }
-    let mut walk = Walk::new(cx);
+    let handler = match exception::handler(&cx) {
+        Ok(handler) => handler,
+        Err(cause) => return refuse(0, cause),
+    };
+    if let Err(cause) = arena::check(&cx) {
+        return refuse(0, cause);
+    }
+    let mut walk = Walk::new(cx, handler);
     let result = walk.run();
     let accesses = walk.ways.iter().map(|(&slot, &(_, own))| (slot, own));
     let result = result.map(|()| Facts::new(program.code.len(), accesses));
     Proof { result, stats: walk.stats, visits: walk.visits }
-}
-
-/// Does a tag name the function that handles the program's exceptions?
-fn has_exception_callback(image: &Image, program: &Program) -> bool {
-    let Some((btf, id)) = image.btf.as_deref().zip(program.functions.first().and_then(|f| f.btf_func)) else {
-        return false;
-    };
-    btf.ids().filter(|&id| btf.kind(id) == Some(Kind::DeclTag)).filter_map(|tag| btf.ty(tag)).any(|tag| {
-        matches!(tag, btf::Type::DeclTag { name, ty, component: None }
-            if ty == id && name.starts_with("exception_callback:"))
-    })
 }
 
 /// What does not change during the walk of one program.
@@ -337,16 +333,17 @@ impl Walk<'_> {
         held::check_nothing(state, before)?;
         let range = match state.role {
             Role::Global => return self.check_global_end(result),
-            Role::Program => hook::return_range(&self.cx),
+            Role::Program | Role::Handler => hook::return_range(&self.cx),
             Role::Later => Some((0, 0)),
         };
-        if state.role == Role::Program && self.cx.returns_nothing() {
+        let ends_program = matches!(state.role, Role::Program | Role::Handler);
+        if ends_program && self.cx.returns_nothing() {
             return Ok(());
         }
         let (when, reg) = match (state.role, before) {
             (Role::Later, _) => ("At async callback return", 0),
-            (Role::Program | Role::Global, Leaving::Throw) => ("At program exit", 1),
-            (Role::Program | Role::Global, _) => ("At program exit", 0),
+            (Role::Program | Role::Global | Role::Handler, Leaving::Throw) => ("At program exit", 1),
+            (Role::Program | Role::Global | Role::Handler, _) => ("At program exit", 0),
         };
         let not_known = |result: &Reg| Cause::ReturnPointer {
             log: alloc::format!("{when} the register R{reg} is not a known value ({})", log_type(result)),
@@ -364,7 +361,7 @@ impl Walk<'_> {
             self.need(state, R::R0);
         }
         // A hook's result is an `int`; of all others the whole register counts.
-        let hook = self.cx.prog_type == ProgType::Lsm && state.role == Role::Program;
+        let hook = self.cx.prog_type == ProgType::Lsm && ends_program;
         let range = if hook { value.r32 } else { value.r64 };
         let (low, high) = (range.smin, range.smax);
         match low >= i64::from(min) && high <= i64::from(max) {

@@ -7,6 +7,7 @@ use alloc::string::String;
 
 use skep_stdlib::btf::{self, Btf, Kind, TypeId};
 use skep_stdlib::contexts::{self, Yield};
+use skep_stdlib::features::Feature;
 use skep_stdlib::helpers::{Arg, Helper};
 use skep_stdlib::maps::MapType;
 
@@ -15,7 +16,7 @@ use super::members;
 use super::reg::{Hold, Pointer, PtrKind, Reg, Sock, Trust};
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
-use super::state::{Reference, State};
+use super::state::{Byte, Reference, State};
 use super::walk::{Check, Walk};
 
 /// Helpers whose result is another view of the object in their first argument, held as long.
@@ -49,6 +50,7 @@ const MAP_STRUCTURES: &[(MapType, &str)] = &[
     (MapType::CgroupArray, "bpf_array"),
     (MapType::ArrayOfMaps, "bpf_array"),
     (MapType::Ringbuf, "bpf_ringbuf_map"),
+    (MapType::Arena, "bpf_arena"),
 ];
 
 impl Walk<'_> {
@@ -132,7 +134,9 @@ impl Walk<'_> {
     }
 
     /// What looking up an element of a map gives, if not its value.
-    pub(super) fn element_or_null(&mut self, state: &mut State, slot: u32, map: u32) -> Reg {
+    pub(super) fn element_or_null(&mut self, state: &mut State, slot: u32, call: &Call) -> Reg {
+        let map = call.map.unwrap_or(u32::MAX);
+        let is_there = call.key.zip(self.cx.map(map)).is_some_and(|(key, def)| key < def.max_entries.into());
         let inside = state.frame().regs[1].as_pointer().map_or(0, |p| p.owner);
         let id = self.fresh_id();
         let (kind, reference) = match self.cx.map(map).map(|def| def.ty) {
@@ -150,9 +154,36 @@ impl Walk<'_> {
             _ => inside,
         };
         match Reg::or_null(kind, id, reference, slot) {
-            Reg::Pointer(p) => Reg::Pointer(Pointer { owner, ..p }),
+            Reg::Pointer(p) => Reg::Pointer(Pointer { owner, nullable: !is_there, ..p }),
             other => other,
         }
+    }
+
+    /// Does an array have every key below its size, as far as the target's kernel knows?
+    pub(super) fn may_have_every_key(&self, map: Option<u32>) -> bool {
+        let ty = map.and_then(|map| self.cx.map(map)).map(|def| def.ty);
+        matches!(ty, Some(MapType::Array | MapType::PercpuArray)) && self.cx.target.has(Feature::ConstantKeys)
+    }
+
+    /// The number that a key on the stack is, if it is always the same (kernel `get_constant_map_key`).
+    pub(super) fn constant_key(&mut self, state: &State, reg: &Reg, size: u32) -> Option<u64> {
+        let p = reg.as_pointer()?;
+        let PtrKind::Stack(depth) = p.kind else { return None };
+        let offset = i32::try_from(i64::from(p.off) + p.var.value()? as i64).ok()?;
+        let stored = *state.frames.get(depth as usize)?.slot(offset)?;
+        let first = offset.rem_euclid(8) as usize;
+        let bytes = stored.bytes.get(first..first + size as usize)?;
+        if bytes.iter().all(|byte| *byte == Byte::Zero) {
+            return Some(0);
+        }
+        // The kernel wants all that was spilled there to be the key.
+        let spilled = stored.bytes.iter().filter(|byte| **byte == Byte::Spilled).count();
+        if first != 0 || spilled != size as usize || !bytes.iter().all(|byte| *byte == Byte::Spilled) {
+            return None;
+        }
+        let key = stored.spilled.value()?;
+        self.need_slot(state, depth, offset);
+        Some(key)
     }
 
     /// Is it a valid pointer to the kernel structure with this name?

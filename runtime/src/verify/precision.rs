@@ -15,6 +15,7 @@ use super::callback::pointer_registers;
 use super::marks::{Marks, Place};
 use super::reg::Reg;
 use super::region::reg_of;
+use super::stack;
 use super::state::State;
 use super::trace::{Event, Groups, Node};
 use super::walk::Walk;
@@ -28,6 +29,13 @@ impl Walk<'_> {
             wanted.insert(Place::Reg(depth as u8, reg.number()));
             self.trace_back(wanted, depth);
         }
+    }
+
+    /// The same for a number that was spilled to the stack of the frame at this depth.
+    pub(super) fn need_slot(&mut self, state: &State, depth: u32, offset: i32) {
+        let mut wanted = Marks::default();
+        wanted.insert(stack::place(depth, offset));
+        self.trace_back(wanted, state.frames.len() - 1);
     }
 
     /// The same for an operand.

@@ -105,6 +105,8 @@ pub enum PtrKind {
     },
     /// A function of the program, by its first slot.
     Func(u32),
+    /// Memory that is shared with user space: any address is one.
+    Arena,
     /// A socket.
     Socket(Sock),
     /// The keys that a flow dissector fills.
@@ -243,6 +245,8 @@ pub enum Way {
     Socket(Sock),
     /// A read of kernel memory may fault.
     Kernel,
+    /// Addresses of shared memory are parts of addresses.
+    Arena,
 }
 
 impl PtrKind {
@@ -264,6 +268,7 @@ impl PtrKind {
             | PtrKind::Iter { .. }
             | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => Way::Plain,
+            PtrKind::Arena => Way::Arena,
         }
     }
 
@@ -281,6 +286,7 @@ impl PtrKind {
             PtrKind::Ringbuf(_) => "ringbuf_mem",
             PtrKind::Btf { .. } | PtrKind::Object { .. } | PtrKind::Remote { .. } => "ptr_",
             PtrKind::Func(_) => "func",
+            PtrKind::Arena => "arena",
             PtrKind::Socket(Sock::Common) => "sock_common",
             PtrKind::Socket(Sock::Full) => "sock",
             PtrKind::Socket(Sock::Tcp) => "tcp_sock",
@@ -308,6 +314,7 @@ impl PtrKind {
             PtrKind::Remote { percpu: true, .. } => "memory of each processor",
             PtrKind::Remote { percpu: false, .. } => "memory of the user's",
             PtrKind::Func(_) => "a function",
+            PtrKind::Arena => "an arena",
             PtrKind::Socket(_) => "a socket",
             PtrKind::FlowKeys => "the flow keys",
             PtrKind::Iter { .. } => "an iterator",

@@ -155,6 +155,7 @@ impl Walk<'_> {
             | PtrKind::Iter { .. }
             | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)
+            | PtrKind::Arena
             | PtrKind::Func(_) => Err(callee.wrong(number, "a pointer to memory", &reg)),
         }
     }

@@ -69,6 +69,8 @@ pub enum Role {
     Global,
     /// A function that the kernel calls later.
     Later,
+    /// What handles the program's exceptions, and ends it.
+    Handler,
 }
 
 /// A reference that must be given back.

@@ -100,6 +100,8 @@ pub struct Walk<'a> {
     pub visits: Vec<u32>,
     /// Global functions that were called.
     pub globals: BTreeSet<u32>,
+    /// Where the function starts that handles the program's exceptions.
+    pub handler: Option<u32>,
     /// Functions that the kernel will call.
     pub later: BTreeSet<Later>,
     /// Fields of map values that may not be touched, by map.
@@ -113,7 +115,7 @@ pub struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// A walk that has not begun.
-    pub fn new(cx: Context<'a>) -> Walk<'a> {
+    pub fn new(cx: Context<'a>, handler: Option<u32>) -> Walk<'a> {
         Walk {
             cx,
             stats: Stats::default(),
@@ -125,6 +127,7 @@ impl<'a> Walk<'a> {
             ways: BTreeMap::new(),
             visits: alloc::vec![0; cx.program.code.len() as usize],
             globals: BTreeSet::new(),
+            handler,
             later: BTreeSet::new(),
             fields: BTreeMap::new(),
             object_fields: BTreeMap::new(),
@@ -147,7 +150,14 @@ impl<'a> Walk<'a> {
         let sleepable = self.cx.program.sleepable;
         self.walk(State { frames: alloc::vec![frame], sleepable, ..State::default() }, 0)?;
         self.walk_others()?;
-        let later = self.later.iter().map(|later| later.start).collect();
+        if let Some(start) = self.handler {
+            self.at = START;
+            let state = self.handler_state(start);
+            self.depths.entry(start).or_default();
+            self.walk(state, start)?;
+            self.walk_others()?;
+        }
+        let later = self.later.iter().map(|later| later.start).chain(self.handler).collect();
         let depth = super::depth::check(self.cx.program, &self.depths, &later);
         self.stats.stack = depth.map_err(|(slot, cause)| Report {
             program: self.cx.index,
@@ -280,9 +290,7 @@ impl<'a> Walk<'a> {
             }
             Insn::LoadAbs { .. } => return self.load_packet(state, slot, None),
             Insn::LoadInd { src, .. } => return self.load_packet(state, slot, Some(src)),
-            Insn::AddrSpaceCast { .. } => {
-                return Err(Cause::Unsupported { what: "a cast between address spaces".into() });
-            }
+            Insn::AddrSpaceCast { dst, src, spaces } => self.cast_space(state, slot, dst, src, spaces)?,
             Insn::Jump { off, .. } => return Ok(Next::To(target(slot, off))),
             Insn::MayGoto { off } => return self.may_goto(state, slot, target(slot, off.into())),
             Insn::Branch { width, cond, dst, src, off } => {

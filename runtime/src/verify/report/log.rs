@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use skep_stdlib::helpers::Helper;
 
-use super::super::call::OTHER_HOOK;
+use super::super::call::{IN_HANDLER, OTHER_HOOK};
 use super::super::reg::PtrKind;
 use super::{Access, Cause, Leaving};
 
@@ -98,6 +98,9 @@ impl Cause {
             Cause::HelperNotAllowed { program: OTHER_HOOK, .. } => {
                 one("helper call is not allowed in probe".into())
             }
+            Cause::HelperNotAllowed { program: IN_HANDLER, .. } => {
+                one("cannot tail call within exception cb".into())
+            }
             Cause::HelperNotAllowed { helper, .. } => {
                 one(format!("program of this type cannot use helper bpf_{helper}"))
             }
@@ -168,7 +171,8 @@ impl Cause {
                 super::super::global::NOT_A_NUMBER => {
                     format!("Global function {function}() doesn't return scalar. Only those are supported.")
                 }
-                why => format!("in {function}(): {why}"),
+                why => super::super::exception::kernel_words(function, why)
+                    .unwrap_or_else(|| format!("in {function}(): {why}")),
             }),
             Cause::EndsEarly { what, .. } => one(match *what {
                 super::super::versions::TAIL_CALL => {
@@ -183,6 +187,7 @@ impl Cause {
             Cause::ThrowInCallback { slot, function } => one(format!(
                 "bpf_throw kfunc (insn {slot}) cannot be called from callback subprog {function}"
             )),
+            Cause::Arena { log, .. } => one((*log).into()),
             Cause::EndlessLoop { slot } => one(format!("infinite loop detected at insn {slot}")),
             Cause::Complexity { limit } => {
                 one(format!("BPF program is too large. Processed {} insn", limit.saturating_add(1)))

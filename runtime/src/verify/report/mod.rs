@@ -221,6 +221,9 @@ causes! {
     ProgramGpl { program: &'static str, license: String }
     "V0320" "function that may end early and does not return an integer"
     EndsEarly { function: String, what: &'static str }
+    "V0321" "arena that is not there"
+    /// `log` is what the kernel says.
+    Arena { why: &'static str, log: &'static str }
     "V0401" "return value out of range"
     /// `when` the register `reg` was asked for it.
     ReturnRange { min: i32, max: i32, low: i64, high: i64, when: &'static str, reg: u8 }

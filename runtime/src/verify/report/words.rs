@@ -50,6 +50,7 @@ impl Cause {
             }
             Cause::KfuncTooNew { function, since } => format!("`{function}` exists since Linux {since}"),
             Cause::TooNew { what, since } => format!("{what} exists since Linux {since}"),
+            Cause::Arena { why, .. } => (*why).into(),
             Cause::Hook { what, .. } => what.clone(),
             Cause::EndsEarly { function, what } => {
                 format!("`{function}` may end at {what}, so it must return an integer")

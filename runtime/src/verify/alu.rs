@@ -5,23 +5,16 @@
 //! into the packet, and copied whole. Anything else makes them useless or is refused.
 
 use alloc::format;
-use alloc::string::String;
 
-use skep_stdlib::isa::{ALU_OPS, AluOp, Imm64, Operand, Reg as R, Width};
+use skep_stdlib::isa::{AluOp, Imm64, Operand, Reg as R, Width};
 use skep_stdlib::maps::MapType;
 
+use super::movement::{NEITHER, forbidden, sign};
 use super::reg::{Num, Pointer, PtrKind, Reg};
 use super::report::Cause;
-use super::report::terms::log_type;
 use super::scalar::Scalar;
 use super::state::State;
 use super::walk::{Check, Walk, read, write};
-
-/// Pointers cannot be moved further than this (kernel `BPF_MAX_VAR_OFF`).
-const MAX_OFFSET: i64 = 1 << 29;
-
-/// Why an operation is refused.
-const NEITHER: &str = "an operation that is neither addition nor subtraction";
 
 impl Walk<'_> {
     pub(super) fn operand(&self, state: &State, slot: u32, operand: Operand) -> Check<Reg> {
@@ -188,121 +181,6 @@ impl Walk<'_> {
         };
         write(state, dst, value)
     }
-
-    /// `pointer op number`.
-    fn move_pointer(
-        &mut self,
-        p: Pointer,
-        n: &Num,
-        op: AluOp,
-        width: Width,
-        dst: R,
-        slot: u32,
-    ) -> Check<Reg> {
-        if width == Width::W32 {
-            return match op == AluOp::Sub && self.cx.privileged {
-                true => Ok(Reg::unknown(slot)),
-                false => Err(forbidden(&p, dst, "32-bit arithmetic", "32-bit pointer arithmetic prohibited")),
-            };
-        }
-        if p.nullable {
-            let log = format!(
-                "pointer arithmetic on {} prohibited, null-check it first",
-                log_type(&Reg::Pointer(p))
-            );
-            return Err(forbidden(&p, dst, "arithmetic before the null check", &log));
-        }
-        match p.kind {
-            // Nothing is added to a map.
-            PtrKind::Map(_) if op == AluOp::Add && n.value.value() == Some(0) => {}
-            PtrKind::FlowKeys if n.value.value().is_some() => {}
-            PtrKind::Map(_)
-            | PtrKind::PacketEnd
-            | PtrKind::Func(_)
-            | PtrKind::Arena
-            | PtrKind::Iter { .. }
-            | PtrKind::Remote { .. }
-            | PtrKind::Dynptr(_)
-            | PtrKind::Socket(_)
-            | PtrKind::FlowKeys => {
-                let name = log_type(&Reg::Pointer(p));
-                let log = match (p.kind, n.value.value().map(|value| value as i64)) {
-                    // The kernel says so when it is used.
-                    (PtrKind::Dynptr(_), Some(off @ ..0)) => {
-                        format!("negative offset {name} ptr R{} off={off} disallowed", dst.number())
-                    }
-                    (PtrKind::Dynptr(_), Some(off)) => {
-                        format!("dereference of modified {name} ptr R{} off={off} disallowed", dst.number())
-                    }
-                    _ => format!("pointer arithmetic on {name} prohibited"),
-                };
-                return Err(forbidden(&p, dst, "arithmetic", &log));
-            }
-            PtrKind::Ctx
-            | PtrKind::Stack(_)
-            | PtrKind::MapValue(_)
-            | PtrKind::Packet(_)
-            | PtrKind::PacketMeta(_)
-            | PtrKind::Mem { .. }
-            | PtrKind::Ringbuf(_)
-            | PtrKind::Object { .. }
-            | PtrKind::Btf { .. } => {}
-        }
-        let negative = match op {
-            AluOp::Add => false,
-            AluOp::Sub => true,
-            AluOp::And | AluOp::Or | AluOp::Xor => {
-                let log = format!("bitwise operator {} on pointer prohibited", sign(op));
-                return Err(forbidden(&p, dst, NEITHER, &log));
-            }
-            _ => {
-                let log = format!("pointer arithmetic with {} operator prohibited", sign(op));
-                return Err(forbidden(&p, dst, NEITHER, &log));
-            }
-        };
-        if negative && matches!(p.kind, PtrKind::Stack(_)) {
-            return Err(forbidden(&p, dst, "subtraction", "subtraction from stack pointer prohibited"));
-        }
-        let bounds = n.value.r64;
-        if bounds.smin <= -MAX_OFFSET || bounds.smax >= MAX_OFFSET {
-            let (min, max) = (bounds.smin, bounds.umax);
-            let name = log_type(&Reg::Pointer(p));
-            let log = match (n.value.value(), min) {
-                (Some(amount), _) => {
-                    format!("math between {name} pointer and {} is not allowed", amount as i64)
-                }
-                (None, i64::MIN) => format!(
-                    "math between {name} pointer and register with unbounded min value is not allowed"
-                ),
-                (None, min) if min > -MAX_OFFSET => unbounded_later(&p, dst),
-                (None, min) => format!("value {min} makes {name} pointer be out of bounds"),
-            };
-            return Err(Cause::UnboundedOffset { reg: dst.number(), kind: p.kind, min, max, log });
-        }
-        let mut moved = p;
-        if let Some(amount) = n.value.value() {
-            let amount = if negative { -(amount as i64) } else { amount as i64 };
-            let off = i64::from(p.off) + amount;
-            if off.abs() >= MAX_OFFSET {
-                let (min, max) = (bounds.smin, bounds.umax);
-                let log = format!("{} pointer offset {off} is not allowed", log_type(&Reg::Pointer(p)));
-                return Err(Cause::UnboundedOffset { reg: dst.number(), kind: p.kind, min, max, log });
-            }
-            moved.off = off as i32;
-            return Ok(Reg::Pointer(moved));
-        }
-        moved.var.alu(op, &n.value, Width::W64);
-        if let PtrKind::Packet(_) | PtrKind::PacketMeta(_) = p.kind {
-            // What is proven of the old pointer says nothing of one moved by a variable.
-            moved.id = self.fresh_id();
-            moved.kind = match p.kind {
-                PtrKind::Packet(_) => PtrKind::Packet(0),
-                _ => PtrKind::PacketMeta(0),
-            };
-        }
-        moved.slot = slot;
-        Ok(Reg::Pointer(moved))
-    }
 }
 
 /// `pointer - pointer` is a number of which nothing is known, for a privileged program; everything
@@ -311,23 +189,6 @@ fn pointer_difference(a: &Pointer, op: AluOp, dst: R, slot: u32) -> Check<Reg> {
     match op {
         AluOp::Sub => Ok(Reg::unknown(slot)),
         _ => Err(forbidden(a, dst, NEITHER, &format!("pointer {} pointer prohibited", sign(op)))),
-    }
-}
-
-fn forbidden(pointer: &Pointer, reg: R, why: &'static str, log: &str) -> Cause {
-    let log = format!("R{} {log}", reg.number());
-    Cause::PointerArithmetic { reg: reg.number(), kind: pointer.kind, why, log }
-}
-
-/// The kernel lets a pointer be moved too far up, and refuses what is then done with it.
-fn unbounded_later(p: &Pointer, dst: R) -> String {
-    let reg = dst.number();
-    match p.kind {
-        PtrKind::Stack(_) => format!("invalid unbounded variable-offset indirect access to stack R{reg}"),
-        PtrKind::Packet(_) | PtrKind::PacketMeta(_) => {
-            format!("invalid access to packet, off={} size=0, R{reg}(id={},off={},r=0)", p.off, p.id, p.off)
-        }
-        _ => format!("R{reg} unbounded memory access, make sure to bounds check any such access"),
     }
 }
 
@@ -341,9 +202,4 @@ fn check_immediate(op: AluOp, width: Width, src: Operand) -> Check {
         }
         _ => Ok(()),
     }
-}
-
-/// The operator as it is written.
-fn sign(op: AluOp) -> &'static str {
-    ALU_OPS.iter().find(|row| row.op == op).map_or("", |row| row.symbol)
 }

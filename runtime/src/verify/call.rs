@@ -3,19 +3,20 @@
 //! Everything derives from the row in the helper table; the few helpers whose result or effect
 //! depends on more than their prototype are named in [`Walk::result`] and [`moves_packet`].
 
-use skep_stdlib::helpers::{Access as MemAccess, Arg, Helper, Ret};
+use skep_stdlib::helpers::{Arg, Helper, Ret};
 use skep_stdlib::isa::Reg as R;
 use skep_stdlib::maps::MapType;
 use skep_stdlib::programs::{AttachType, ProgType};
 
+use super::arguments::is_sockmap;
 use super::dynptr::{self, Dynptr};
-use super::fields::{Field, Special};
+use super::fields::Special;
 use super::held;
 use super::hook;
 use super::later;
 use super::lock::Lock;
 use super::reg::{Num, Pointer, PtrKind, Reg, Sock, Trust};
-use super::region::{Callee, reg_of};
+use super::region::Callee;
 use super::report::terms::log_type;
 use super::report::{Cause, Leaving};
 use super::scalar::Scalar;
@@ -97,7 +98,7 @@ pub struct Call {
     /// The constant behind the key among the arguments.
     pub key: Option<u64>,
     /// The constant size to reserve.
-    alloc: Option<u32>,
+    pub alloc: Option<u32>,
     /// The constant among the arguments: a size of memory, the number of a type.
     pub constant: Option<u32>,
     /// The head of a list or root of a tree among the arguments.
@@ -290,184 +291,6 @@ impl Walk<'_> {
         Some(self.cx.map(map)?.ty)
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn check_argument(
-        &mut self,
-        state: &mut State,
-        slot: u32,
-        helper: &'static Helper,
-        args: &[Arg],
-        index: usize,
-        arg: Arg,
-        call: &mut Call,
-    ) -> Check {
-        let number = index as u8 + 1;
-        let reg = state.frame().regs[usize::from(number)];
-        let callee = Callee::of(helper);
-        let wrong = |wanted: &'static str| callee.wrong(number, wanted, &reg);
-        if reg == Reg::Uninit {
-            return Err(Cause::Uninit { reg: number });
-        }
-        if !matches!(arg, Arg::Any | Arg::Scalar) {
-            self.need(state, reg_of(number));
-        }
-        match arg {
-            Arg::Any => match reg {
-                Reg::Pointer(_) if !self.cx.privileged => Err(Cause::PointerLeak { reg: number }),
-                _ => Ok(()),
-            },
-            Arg::Scalar => reg.as_scalar().map(|_| ()).ok_or_else(|| wrong("a number")),
-            Arg::Ctx | Arg::CtxOrNull => match reg {
-                Reg::Pointer(p) if p.kind == PtrKind::Ctx && p.off == 0 && p.is_fixed() => Ok(()),
-                _ if arg == Arg::CtxOrNull && reg.value() == Some(0) => Ok(()),
-                _ => Err(wrong("the program's context, unmodified")),
-            },
-            Arg::Map => match reg {
-                Reg::Pointer(Pointer { kind: PtrKind::Map(map), nullable: false, .. }) => {
-                    Self::check_same_map(&callee, number, &reg, call)?;
-                    call.map = Some(map);
-                    Ok(())
-                }
-                _ => Err(wrong("a map")),
-            },
-            Arg::MapKey | Arg::MapValue | Arg::MapValueUninit | Arg::MapValueOrNull => {
-                if arg == Arg::MapValueOrNull && reg.value() == Some(0) {
-                    return Ok(());
-                }
-                let def = call.map.and_then(|map| self.cx.map(map));
-                if arg != Arg::MapKey && def.is_some_and(|def| is_sockmap(def.ty)) {
-                    return match self.check_socket(&reg, true) {
-                        true => Ok(()),
-                        false => Err(wrong("a socket that is not null")),
-                    };
-                }
-                let size =
-                    def.map_or(0, |def| if arg == Arg::MapKey { def.key_size } else { def.value_size });
-                let access = match arg {
-                    Arg::MapValueUninit => MemAccess::Uninit,
-                    _ => MemAccess::Read,
-                };
-                self.check_memory(state, &callee, number, size, access, call)?;
-                if arg == Arg::MapKey && helper.name == "map_lookup_elem" && self.may_have_every_key(call.map)
-                {
-                    call.key = self.constant_key(state, &reg, size);
-                }
-                Ok(())
-            }
-            Arg::Fixed(access, size) => {
-                self.check_memory(state, &callee, number, size, access, call)?;
-                self.check_result_alignment(&reg, number, access, size)
-            }
-            // Checked with the size that follows.
-            Arg::Mem(_) | Arg::MemOrNull(_) => match reg {
-                Reg::Scalar(num) if matches!(arg, Arg::MemOrNull(_)) && num.value.value() == Some(0) => {
-                    Ok(())
-                }
-                Reg::Pointer(_) => Ok(()),
-                _ => Err(wrong("a pointer to memory")),
-            },
-            Arg::Size | Arg::SizeOrZero => {
-                let access = match args.get(index.wrapping_sub(1)) {
-                    Some(&Arg::Mem(access)) => Some((access, false)),
-                    Some(&Arg::MemOrNull(access)) => Some((access, true)),
-                    _ => None,
-                };
-                self.check_size(state, &callee, number, access, arg == Arg::SizeOrZero, call)
-            }
-            Arg::AllocSize => match reg.value().and_then(|value| u32::try_from(value).ok()) {
-                Some(size) => {
-                    call.alloc = Some(size);
-                    Ok(())
-                }
-                None => Err(wrong("a constant")),
-            },
-            Arg::RingbufMem => {
-                call.release = Some(
-                    reserved_record(&reg, number)
-                        .map_err(|cause| cause.unwrap_or_else(|| wrong("the record that was reserved")))?,
-                );
-                Ok(())
-            }
-            Arg::SocketOrNull | Arg::BtfSockOrNull if reg.value() == Some(0) => Ok(()),
-            Arg::SockCommon | Arg::BtfSock | Arg::BtfSockOrNull | Arg::BtfSockRelease | Arg::SocketOrNull => {
-                let by_type = !matches!(arg, Arg::SockCommon | Arg::SocketOrNull);
-                let full = matches!(reg, Reg::Pointer(p) if p.kind == PtrKind::Socket(Sock::Full));
-                if !self.check_socket(&reg, by_type) || (arg == Arg::SocketOrNull && !full) {
-                    return Err(wrong("a socket that is not null"));
-                }
-                let reference = reg.as_pointer().map_or(0, |pointer| pointer.reference);
-                if arg == Arg::BtfSockRelease {
-                    if reference == 0 {
-                        return Err(wrong("a socket that was acquired"));
-                    }
-                    call.release = Some(reference);
-                }
-                call.reference = reference;
-                Ok(())
-            }
-            Arg::ConstStr => {
-                self.check_string(&reg).ok_or_else(|| wrong("a constant string in read-only data"))
-            }
-            Arg::BtfOrNull(_) if reg.value() == Some(0) => Ok(()),
-            Arg::Btf(name) | Arg::BtfOrNull(name) => match self.is_kernel_object(&reg, arg, name) {
-                true => Ok(()),
-                false => Err(wrong("a valid pointer to this kernel structure")),
-            },
-            Arg::StackOrNull => match reg {
-                Reg::Pointer(Pointer { kind: PtrKind::Stack(_), .. }) => Ok(()),
-                _ if reg.value() == Some(0) => Ok(()),
-                _ => Err(wrong("a pointer to the stack or null")),
-            },
-            Arg::Callback => {
-                call.callback = Some(self.callback(&reg).ok_or_else(|| wrong("a function of the program"))?);
-                Ok(())
-            }
-            Arg::Dynptr => {
-                call.dynptr = Some(self.dynptr(state, &callee, number)?);
-                Ok(())
-            }
-            Arg::DynptrUninit => {
-                call.makes = Some(number);
-                Ok(())
-            }
-            Arg::DynptrRelease => {
-                let dynptr = self.dynptr(state, &callee, number)?;
-                if dynptr.reference == 0 {
-                    return Err(wrong("a dynamic pointer to a reserved record"));
-                }
-                call.dynptr = Some(dynptr);
-                Ok(())
-            }
-            Arg::SpinLock => {
-                call.lock = Some(self.lock(state, slot, &callee, number)?);
-                Ok(())
-            }
-            Arg::Timer => {
-                call.deferred = Some(self.deferred(state, &callee, number, Field::Timer)?);
-                Ok(())
-            }
-            Arg::KptrSlot => {
-                call.kptr = Some(self.kptr_slot(state, &callee, number)?);
-                Ok(())
-            }
-            Arg::KptrOrNull => self.kptr_given(state, &callee, number, call),
-            Arg::PercpuVar => {
-                call.percpu =
-                    Some(self.per_cpu(&reg).ok_or_else(|| wrong("the address of memory of each processor"))?);
-                Ok(())
-            }
-        }
-    }
-
-    /// Is it a string that ends inside a frozen map?
-    fn check_string(&self, reg: &Reg) -> Option<()> {
-        let pointer = reg.as_pointer().filter(|p| !p.nullable && p.is_fixed())?;
-        let PtrKind::MapValue(map) = pointer.kind else { return None };
-        let def = self.cx.map(map).filter(|def| def.is_frozen())?;
-        let text = def.contents.get(usize::try_from(pointer.off).ok()?..)?;
-        text.contains(&0).then_some(())
-    }
-
     /// What the call leaves in r0.
     fn result(&mut self, state: &mut State, slot: u32, helper: &'static Helper, call: &Call) -> Check<Reg> {
         Ok(match helper.ret {
@@ -555,24 +378,6 @@ impl Walk<'_> {
             "get_smp_processor_id" => Scalar::unsigned(0, u64::from(u16::MAX)),
             _ => Scalar::UNKNOWN,
         }
-    }
-}
-
-fn is_sockmap(ty: MapType) -> bool {
-    matches!(ty, MapType::Sockmap | MapType::Sockhash)
-}
-
-/// The reference of the ring buffer record in a register; the error is `None` when it is something
-/// else.
-fn reserved_record(reg: &Reg, number: u8) -> Result<u32, Option<Cause>> {
-    match reg {
-        Reg::Pointer(p) if matches!(p.kind, PtrKind::Ringbuf(_)) && p.nullable => {
-            Err(Some(Cause::MaybeNull { access: super::mem::access(p, reg_of(number), 0, 1, false) }))
-        }
-        Reg::Pointer(p) if matches!(p.kind, PtrKind::Ringbuf(_)) && p.off == 0 && p.is_fixed() => {
-            Ok(p.reference)
-        }
-        _ => Err(None),
     }
 }
 

@@ -57,7 +57,7 @@ impl Walk<'_> {
         if !p.is_fixed() || p.off % 8 != 0 {
             return Err(wrong());
         }
-        let access = super::mem::access(&p, reg_of(number), 0, size.next_multiple_of(8), true);
+        let access = super::access::access(&p, reg_of(number), 0, size.next_multiple_of(8), true);
         let (start, end) = stack::bounds(&access)?;
         self.touch_stack(state, depth, start);
         Ok(Home { depth, start, size: end - start })

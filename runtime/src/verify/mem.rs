@@ -8,28 +8,14 @@ use alloc::string::String;
 
 use skep_stdlib::isa::{AtomicOp, Operand, Reg as R, Size, Width};
 
-use super::args::BUFFER;
-use super::facts::is_own;
+use super::access::{access, may_be_atomic};
 use super::reg::{Num, Pointer, PtrKind, Reg};
-use super::report::terms::tnum;
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
 use super::stack;
 use super::state::State;
 use super::trace::Event;
 use super::walk::{Check, Walk, read, write};
-
-/// Creation flag of maps that programs may only read (`BPF_F_RDONLY_PROG`).
-const READ_ONLY: u32 = 1 << 7;
-/// Variable offsets are smaller (kernel `BPF_MAX_VAR_OFF`).
-const MAX_VARIABLE: u64 = 1 << 29;
-/// Bytes of `struct bpf_flow_keys`.
-const FLOW_KEYS_SIZE: u32 = 56;
-/// Where packets begin, modulo 4: so that what follows the Ethernet header is aligned (kernel
-/// `NET_IP_ALIGN`).
-const PACKET_ALIGN: i64 = 2;
-/// Creation flag of maps that programs may only write (`BPF_F_WRONLY_PROG`).
-const WRITE_ONLY: u32 = 1 << 8;
 
 impl Walk<'_> {
     #[allow(clippy::too_many_arguments)]
@@ -275,142 +261,6 @@ impl Walk<'_> {
         }
     }
 
-    /// Are all bytes of the access inside what the pointer points to? Stack, context and kernel
-    /// structures have rules of their own.
-    pub(super) fn check_access(&mut self, pointer: &Pointer, access: &Access) -> Check {
-        let access = *access;
-        if pointer.nullable {
-            return Err(Cause::MaybeNull { access });
-        }
-        let is_region =
-            matches!(pointer.kind, PtrKind::MapValue(_) | PtrKind::Mem { .. } | PtrKind::Ringbuf(_));
-        if is_region && pointer.var.r64.umax >= MAX_VARIABLE {
-            // Negative variable offsets are not followed, even where fixed ones make up for them.
-            let (min, max) = (pointer.var.r64.smin, pointer.var.r64.umax);
-            let log = match pointer.kind {
-                PtrKind::MapValue(map) => {
-                    let size = self.cx.map(map).map_or(0, |def| def.value_size);
-                    access.unbounded(size, "map value, value_size")
-                }
-                PtrKind::Mem { size, .. } | PtrKind::Ringbuf(size) => {
-                    access.unbounded(size, "memory, mem_size")
-                }
-                _ => access.unbounded(0, ""),
-            };
-            return Err(Cause::UnboundedOffset { reg: access.reg, kind: pointer.kind, min, max, log });
-        }
-        let outside = |limit: u32| access.min < 0 || access.end() > i64::from(limit);
-        match pointer.kind {
-            PtrKind::MapValue(map) => {
-                let def = self.cx.map(map);
-                let value_size = def.map_or(0, |def| def.value_size);
-                if outside(value_size) {
-                    return Err(Cause::MapValueBounds { access, map, value_size });
-                }
-                if access.size > 0
-                    && let Some(field) =
-                        self.special_fields(map).iter().find(|field| field.overlaps(access.min, access.end()))
-                {
-                    return Err(Cause::SpecialField { access, field: field.name });
-                }
-                let has_flag = |flag| def.is_some_and(|def| def.flags & flag != 0);
-                if access.write && (def.is_some_and(|def| def.is_frozen()) || has_flag(READ_ONLY)) {
-                    return Err(Cause::ReadOnly { access, limit: value_size });
-                }
-                if !access.write && has_flag(WRITE_ONLY) {
-                    return Err(Cause::WriteOnly { access, limit: value_size });
-                }
-            }
-            PtrKind::Packet(proven) | PtrKind::PacketMeta(proven) => {
-                // The variable part was part of the proof: only the fixed part counts.
-                let start = access.fixed;
-                let end = start + i64::from(access.size);
-                if start < 0 || end > i64::from(proven) || access.end() > 0xffff {
-                    let access = Access { min: start, max: start, ..access };
-                    return Err(Cause::PacketBounds { access, proven });
-                }
-                if access.write && !self.cx.may_write_packet() {
-                    return Err(Cause::ReadOnly { access, limit: 0 });
-                }
-            }
-            PtrKind::Mem { size, writable } => {
-                if size == BUFFER && access.min != access.max {
-                    let (min, max) = (pointer.var.r64.smin, pointer.var.r64.umax);
-                    let log = format!(
-                        "R{} invalid variable buffer offset: off={}, var_off={}",
-                        access.reg,
-                        access.fixed,
-                        tnum(&pointer.var)
-                    );
-                    return Err(Cause::UnboundedOffset {
-                        reg: access.reg,
-                        kind: pointer.kind,
-                        min,
-                        max,
-                        log,
-                    });
-                }
-                if outside(size) {
-                    return Err(Cause::MemBounds { access, limit: size });
-                }
-                if access.write && !writable {
-                    return Err(Cause::ReadOnly { access, limit: size });
-                }
-            }
-            PtrKind::Ringbuf(size) => {
-                if outside(size) {
-                    return Err(Cause::MemBounds { access, limit: size });
-                }
-            }
-            PtrKind::FlowKeys => {
-                if outside(FLOW_KEYS_SIZE) {
-                    return Err(Cause::MemBounds { access, limit: FLOW_KEYS_SIZE });
-                }
-            }
-            PtrKind::Ctx
-            | PtrKind::Stack(_)
-            | PtrKind::Map(_)
-            | PtrKind::PacketEnd
-            | PtrKind::Btf { .. }
-            | PtrKind::Object { .. }
-            | PtrKind::Socket(_)
-            | PtrKind::Iter { .. }
-            | PtrKind::Remote { .. }
-            | PtrKind::Dynptr(_)
-            | PtrKind::Func(_) => return Err(Cause::Opaque { access, log: String::new() }),
-            // An access to an address that is not there does nothing.
-            PtrKind::Arena => {}
-        }
-        Ok(())
-    }
-
-    /// x86-64 takes unaligned accesses, so the kernel asks for alignment only of the stack,
-    /// unless it is told to ask for it everywhere.
-    fn check_alignment(&self, pointer: &Pointer, access: &Access) -> Check {
-        let aligned = match pointer.kind {
-            // Which of its bytes may be accessed together is a matter of its own.
-            PtrKind::Ctx => true,
-            PtrKind::Stack(_) => is_aligned(pointer, access),
-            PtrKind::Packet(_) | PtrKind::PacketMeta(_) => {
-                !self.cx.aligned
-                    || is_aligned(pointer, &Access { fixed: access.fixed + PACKET_ALIGN, ..*access })
-            }
-            _ => !self.cx.aligned || is_aligned(pointer, access),
-        };
-        if aligned { Ok(()) } else { Err(Cause::Misaligned { access: *access }) }
-    }
-
-    /// Do all paths access memory the same way at this instruction?
-    fn check_way(&mut self, slot: u32, access: &Access) -> Check {
-        let way = access.kind.way();
-        let (known, own) = self.ways.entry(slot).or_insert((way, true));
-        *own &= is_own(access.kind);
-        match *known == way {
-            true => Ok(()),
-            false => Err(Cause::MixedAccess { access: *access }),
-        }
-    }
-
     /// The constant at a fixed offset of a map that nobody can change.
     fn frozen_value(&self, map: u32, access: &Access) -> Option<u64> {
         let def = self.cx.map(map).filter(|def| def.is_frozen())?;
@@ -420,65 +270,5 @@ impl Walk<'_> {
         let start = usize::try_from(access.min).ok()?;
         let bytes = def.contents.get(start..start + access.size as usize)?;
         Some(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
-    }
-}
-
-/// Is there memory behind the pointer that an acquire or a release goes to, or an operation that reads and
-/// writes (`both`), and is it aligned?
-fn may_be_atomic(pointer: &Pointer, access: &Access, both: bool) -> Check {
-    let opaque = match pointer.kind {
-        PtrKind::Ctx
-        | PtrKind::Packet(_)
-        | PtrKind::PacketMeta(_)
-        | PtrKind::PacketEnd
-        | PtrKind::Socket(_)
-        | PtrKind::FlowKeys => true,
-        PtrKind::Object { .. } | PtrKind::Btf { .. } => both,
-        PtrKind::Stack(_)
-        | PtrKind::Map(_)
-        | PtrKind::MapValue(_)
-        | PtrKind::Mem { .. }
-        | PtrKind::Ringbuf(_)
-        | PtrKind::Iter { .. }
-        | PtrKind::Remote { .. }
-        | PtrKind::Dynptr(_)
-        | PtrKind::Arena
-        | PtrKind::Func(_) => false,
-    };
-    match (opaque, is_aligned(pointer, access)) {
-        (true, _) => {
-            let log = format!(
-                "BPF_ATOMIC stores into R{} {} is not allowed",
-                access.reg,
-                access.kind.kernel_name()
-            );
-            Err(Cause::Opaque { access: *access, log })
-        }
-        (false, true) => Ok(()),
-        (false, false) => Err(Cause::Misaligned { access: *access }),
-    }
-}
-
-/// Is the address a multiple of the size?
-pub fn is_aligned(pointer: &Pointer, access: &Access) -> bool {
-    let size = u64::from(access.size);
-    access.fixed.rem_euclid(size as i64) == 0 && pointer.var.tnum.is_aligned(size)
-}
-
-/// The bytes that an instruction accesses.
-pub fn access(pointer: &Pointer, base: R, off: i16, size: u32, write: bool) -> Access {
-    let fixed = i64::from(pointer.off) + i64::from(off);
-    Access {
-        reg: base.number(),
-        kind: pointer.kind,
-        size,
-        write,
-        indirect: false,
-        off: off.into(),
-        min: fixed.saturating_add(pointer.var.r64.smin),
-        max: fixed.saturating_add(pointer.var.r64.smax),
-        id: pointer.id,
-        fixed,
-        born: pointer.slot,
     }
 }

@@ -11,6 +11,8 @@
 //! | `walk` | paths, calls and returns |
 //! | `prune`, `trace`, `precision`, `marks` | paths that need not be walked, and what that rests on |
 //! | `alu`, `branch`, `mem`, `stack`, `ctx`, `call` | one kind of instruction each |
+//! | `movement`, `access` | where a pointer may be moved, what may be touched through it |
+//! | `arguments`, `params` | what is handed to helpers and to kernel functions |
 //! | `fields` | what in a map value belongs to the kernel |
 //! | `region` | memory that is handed to a callee |
 //! | `callback` | helpers that call functions of the program |
@@ -31,9 +33,11 @@
 //!
 //! What is not modelled is refused by a rule of its own (`V0901`), never let through.
 
+mod access;
 mod alu;
 mod arena;
 mod args;
+mod arguments;
 mod branch;
 mod call;
 mod callback;
@@ -59,8 +63,10 @@ mod lock;
 mod marks;
 mod mem;
 mod members;
+mod movement;
 mod object;
 mod objects;
+mod params;
 mod precision;
 mod prune;
 pub mod reg;
@@ -245,7 +251,7 @@ fn prove(image: &Image, index: usize, options: &Options) -> Proof {
     let mut walk = Walk::new(cx, handler);
     let result = walk.run();
     let accesses = walk.ways.iter().map(|(&slot, &(_, own))| (slot, own));
-    let result = result.map(|()| Facts::new(program.code.len(), accesses));
+    let result = result.map_err(|report| *report).map(|()| Facts::new(program.code.len(), accesses));
     Proof { result, stats: walk.stats, visits: walk.visits }
 }
 

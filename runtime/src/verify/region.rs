@@ -118,7 +118,7 @@ impl Walk<'_> {
         };
         let write = matches!(wanted, MemAccess::Uninit | MemAccess::Write | MemAccess::ReadWrite);
         let access =
-            Access { indirect: true, ..super::mem::access(&pointer, reg_of(number), 0, size, write) };
+            Access { indirect: true, ..super::access::access(&pointer, reg_of(number), 0, size, write) };
         match pointer.kind {
             PtrKind::Btf { trust: Trust::Trusted, .. } if matches!(callee, Callee::Helper(_)) => match wanted
             {
@@ -169,9 +169,9 @@ impl Walk<'_> {
         size: u32,
     ) -> Check {
         let Reg::Pointer(pointer) = reg else { return Ok(()) };
-        let access = super::mem::access(pointer, reg_of(number), 0, size, true);
+        let access = super::access::access(pointer, reg_of(number), 0, size, true);
         let is_number = matches!(wanted, MemAccess::Uninit | MemAccess::Write) && matches!(size, 4 | 8);
-        match is_number && !super::mem::is_aligned(pointer, &access) {
+        match is_number && !super::access::is_aligned(pointer, &access) {
             true => Err(Cause::Misaligned { access }),
             false => Ok(()),
         }

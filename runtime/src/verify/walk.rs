@@ -6,6 +6,7 @@
 //!
 //! The walk ends at the first failure, or when the budget is used up, like the kernel's.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -34,7 +35,7 @@ pub enum Next {
     /// To this slot.
     To(u32),
     /// To both: this one first, with the running state, then where a jump leads with its own.
-    Both(u32, u32, alloc::boxed::Box<State>),
+    Both(u32, u32, Box<State>),
     /// This path has ended.
     Ended,
 }
@@ -144,7 +145,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Walks all paths.
-    pub fn run(&mut self) -> Result<(), Report> {
+    pub fn run(&mut self) -> Result<(), Box<Report>> {
         let mut frame = Frame::new(0, 0, None);
         frame.regs[1] = self.cx.entry_register();
         let sleepable = self.cx.program.sleepable;
@@ -159,17 +160,14 @@ impl<'a> Walk<'a> {
         }
         let later = self.later.iter().map(|later| later.start).chain(self.handler).collect();
         let depth = super::depth::check(self.cx.program, &self.depths, &later);
-        self.stats.stack = depth.map_err(|(slot, cause)| Report {
-            program: self.cx.index,
-            slot,
-            cause,
-            path: Vec::new(),
+        self.stats.stack = depth.map_err(|(slot, cause)| {
+            Box::new(Report { program: self.cx.index, slot, cause, path: Vec::new() })
         })?;
         Ok(())
     }
 
     /// Walks the functions that are verified apart from the program: those found while walking.
-    fn walk_others(&mut self) -> Result<(), Report> {
+    fn walk_others(&mut self) -> Result<(), Box<Report>> {
         let (mut globals, mut later) = (BTreeSet::new(), BTreeSet::new());
         loop {
             self.at = START;
@@ -192,7 +190,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Walks all paths from this state.
-    fn walk(&mut self, state: State, slot: u32) -> Result<(), Report> {
+    fn walk(&mut self, state: State, slot: u32) -> Result<(), Box<Report>> {
         self.paths.push(Path { state, slot, at: START });
         while let Some(mut path) = self.paths.pop() {
             self.at = path.at;
@@ -204,8 +202,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn report(&self, slot: u32, cause: Cause) -> Report {
-        Report { program: self.cx.index, slot, cause, path: self.trace.jumps(self.at.tip) }
+    fn report(&self, slot: u32, cause: Cause) -> Box<Report> {
+        let path = self.trace.jumps(self.at.tip);
+        Box::new(Report { program: self.cx.index, slot, cause, path })
     }
 
     /// Follows a path to its end.
@@ -358,7 +357,7 @@ impl<'a> Walk<'a> {
         match self.exit(&mut left)? {
             Next::To(after) => {
                 self.event = Event::Left;
-                Ok(Next::Both(slot + 1, after, alloc::boxed::Box::new(left)))
+                Ok(Next::Both(slot + 1, after, Box::new(left)))
             }
             other => Ok(other),
         }

@@ -291,3 +291,80 @@ impl Access {
         format!("misaligned {what}access off {start}{variable}+{moved}+{} size {}", self.off, self.size)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An access of 4 bytes through `R2` at `fixed` plus a variable part from `low` to `high`.
+    fn access(kind: PtrKind, fixed: i64, low: i64, high: i64) -> Access {
+        Access {
+            reg: 2,
+            kind,
+            size: 4,
+            write: true,
+            indirect: false,
+            off: 0,
+            min: fixed + low,
+            max: fixed + high,
+            id: 0,
+            fixed,
+            born: 0,
+        }
+    }
+
+    fn value(fixed: i64, low: i64, high: i64) -> Vec<String> {
+        let access = access(PtrKind::MapValue(0), fixed, low, high);
+        Cause::MapValueBounds { access, map: 0, value_size: 48 }.kernel_log()
+    }
+
+    #[test]
+    fn the_end_that_lies_outside_is_named() {
+        assert_eq!(value(-4, 0, 0)[1], "R2 min value is outside of the allowed memory range");
+        assert_eq!(value(48, 0, 0)[1], "R2 min value is outside of the allowed memory range");
+        assert_eq!(
+            value(0, 0, 48),
+            [
+                "invalid access to map value, value_size=48 off=48 size=4",
+                "R2 max value is outside of the allowed memory range"
+            ]
+        );
+        assert!(value(0, -1, 4)[0].starts_with("R2 min value is negative"));
+        // What is added makes up for it.
+        assert_eq!(value(8, -1, 48)[1], "R2 max value is outside of the allowed memory range");
+    }
+
+    #[test]
+    fn sizes_are_negative_zero_or_too_large() {
+        let words = |min, max| Cause::SizeArgument { callee: "f".into(), argument: 3, min, max }.kernel_log();
+        assert!(words(-1, u64::MAX)[0].starts_with("R3 min value is negative"));
+        assert_eq!(words(0, 4), ["R3 invalid zero-sized read: u64=[0,4]"]);
+        assert!(words(0, u64::MAX)[0].starts_with("R3 unbounded memory access"));
+        assert!(words(1, 1 << 29)[0].starts_with("R3 unbounded memory access"));
+    }
+
+    #[test]
+    fn results_say_what_is_known() {
+        let words = |low, high| {
+            let when = "At program exit";
+            Cause::ReturnRange { min: 0, max: 1, low, high, when, reg: 0 }.kernel_log().remove(0)
+        };
+        assert!(words(2, 2).contains("R0 has smin=2 smax=2 should have been in [0, 1]"));
+        assert!(words(2, i64::MAX).contains("R0 has smin=2 should"));
+        assert!(words(i64::MIN, i64::MAX).contains("R0 has unknown scalar value should"));
+    }
+
+    #[test]
+    fn stack_is_left_by_known_and_unknown_offsets() {
+        let words = |fixed, low, high| {
+            let access = access(PtrKind::Stack(0), fixed, low, high);
+            Cause::StackBounds { access }.kernel_log().remove(0)
+        };
+        assert_eq!(words(-516, 0, 0), "invalid write to stack R2 off=-516 size=4");
+        assert!(words(-8, 0, 8).starts_with("invalid variable-offset write to stack R2"));
+        assert!(words(-8, 0, 1 << 30).starts_with("invalid unbounded variable-offset write to stack R2"));
+        let access = Access { indirect: true, ..access(PtrKind::Stack(0), 0, 0, 0) };
+        let words = Cause::StackBounds { access }.kernel_log();
+        assert_eq!(words, ["invalid indirect access to stack R2 off=0 size=4"]);
+    }
+}

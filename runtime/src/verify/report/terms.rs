@@ -54,17 +54,17 @@ fn releases(arg: Arg) -> bool {
 pub fn argument(helper: &Helper, arg: Option<Arg>, number: u8, got: &Reg) -> String {
     let Some(arg) = arg else { return String::new() };
     let (found, list) = (log_type(got), expected(arg));
-    let optional = match arg {
+    let optional = matches!(
+        arg,
         Arg::MemOrNull(_)
-        | Arg::MapValueOrNull
-        | Arg::CtxOrNull
-        | Arg::SocketOrNull
-        | Arg::BtfSockOrNull
-        | Arg::BtfOrNull(_)
-        | Arg::KptrOrNull
-        | Arg::StackOrNull => true,
-        _ => false,
-    };
+            | Arg::MapValueOrNull
+            | Arg::CtxOrNull
+            | Arg::SocketOrNull
+            | Arg::BtfSockOrNull
+            | Arg::BtfOrNull(_)
+            | Arg::KptrOrNull
+            | Arg::StackOrNull
+    );
     let plain = match optional {
         true => found.replace("_or_null", ""),
         false => found.clone(),

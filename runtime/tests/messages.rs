@@ -23,7 +23,7 @@ use skep_test_tools::{self as tools, Need};
 const STEP: usize = 12;
 
 /// Texts that are found, in tenths of a percent, of refused programs and of all: of every file, of the share.
-const FLOOR: [(usize, usize); 2] = [(905, 850), (573, 500)];
+const FLOOR: [(usize, usize); 2] = [(905, 945), (573, 263)];
 
 /// Begins the tag of a text; its number follows.
 const TEXT: &str = "comment:test_expect_msg=";

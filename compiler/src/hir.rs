@@ -233,6 +233,17 @@ pub enum InitValue {
     },
 }
 
+impl InitValue {
+    /// How many bytes it fills.
+    pub fn size(&self) -> u64 {
+        match self {
+            InitValue::Int { size, .. } => u64::from(*size),
+            InitValue::Bytes(bytes) => bytes.len() as u64,
+            InitValue::Address { .. } => 8,
+        }
+    }
+}
+
 /// A symbol: function or variable.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum SymbolRef {
@@ -651,6 +662,10 @@ pub enum Builtin {
     Strcmp,
     /// `(x)` of 16, 32 or 64 bits, the operand's size.
     Bswap,
+    /// `(x, n)` of 8 to 64 bits: x rotated by n places, n taken modulo the size.
+    RotateLeft,
+    /// `(x)` of 8 to 64 bits: the lowest bit becomes the highest.
+    BitReverse,
     /// Count of leading zeros of the operand; undefined at 0.
     Clz,
     /// Count of trailing zeros; undefined at 0.
@@ -691,6 +706,9 @@ pub enum Builtin {
     FrameAddress,
     /// `__builtin_return_address(0)`.
     ReturnAddress,
+    /// `va_start` and its like, on their lists: no machine code does that, but a function that is never
+    /// called may.
+    VarArgs,
     /// Prefetch: evaluated for effects of its operands only.
     Prefetch,
 }

@@ -163,6 +163,8 @@ named! {
         CastAddressSpace "cast_address_space",
         /// A read-modify-write operation that BPF lacks: on 1 or 2 bytes, or `nand`.
         OddAtomic "odd_atomic",
+        /// What `va_start`, `va_arg` and their like do.
+        VarArgs "var_args",
     }
 }
 
@@ -481,6 +483,7 @@ impl Intrinsic {
             Intrinsic::ReturnAddress => Some("`__builtin_return_address`"),
             Intrinsic::OddArgument => Some("an argument or result of this type"),
             Intrinsic::OddAtomic => Some("this atomic operation"),
+            Intrinsic::VarArgs => Some("access to variable arguments"),
             Intrinsic::ConstantP
             | Intrinsic::Memcpy
             | Intrinsic::Memmove
@@ -584,7 +587,8 @@ impl InstData {
                 | Intrinsic::Trap
                 | Intrinsic::AsmResult
                 | Intrinsic::OddArgument
-                | Intrinsic::OddAtomic => false,
+                | Intrinsic::OddAtomic
+                | Intrinsic::VarArgs => false,
             },
             InstData::Load { .. }
             | InstData::Store { .. }

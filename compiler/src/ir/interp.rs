@@ -447,7 +447,8 @@ impl<'a> Interp<'a> {
             | Intrinsic::ReturnAddress
             | Intrinsic::OddArgument
             | Intrinsic::CastAddressSpace
-            | Intrinsic::OddAtomic => return Err(Fault::Unsupported(op)),
+            | Intrinsic::OddAtomic
+            | Intrinsic::VarArgs => return Err(Fault::Unsupported(op)),
         })
     }
 

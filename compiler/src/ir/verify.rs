@@ -503,7 +503,8 @@ fn intrinsic_types(op: Intrinsic) -> Option<IntrinsicTypes> {
         | Intrinsic::Float
         | Intrinsic::ReturnAddress
         | Intrinsic::OddArgument
-        | Intrinsic::OddAtomic => return None,
+        | Intrinsic::OddAtomic
+        | Intrinsic::VarArgs => return None,
     })
 }
 

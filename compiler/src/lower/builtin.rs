@@ -34,6 +34,8 @@ impl Lowering<'_> {
                     Rvalue::One(self.unary(UnaryOp::Bswap, x))
                 }
             }
+            (Builtin::RotateLeft, [x, n]) => self.rotate(x, n),
+            (Builtin::BitReverse, [x]) => self.reverse_bits(x),
             (Builtin::Clz, [x]) => self.count(Intrinsic::Clz, x, ty),
             (Builtin::Ctz, [x]) => self.count(Intrinsic::Ctz, x, ty),
             (Builtin::Popcount, [x]) => self.count(Intrinsic::Popcount, x, ty),
@@ -71,12 +73,7 @@ impl Lowering<'_> {
                 let mem = self.atomic_mem(p);
                 self.load(Target::Mem(mem), ty)
             }
-            (Builtin::AtomicStore, [p, v]) => {
-                let mem = self.atomic_mem(p);
-                let value = self.expr(v);
-                self.store(Target::Mem(mem), v.ty, value);
-                Rvalue::Void
-            }
+            (Builtin::AtomicStore, [p, v]) => self.atomic_store(p, v),
             (Builtin::Barrier, _) => {
                 self.intrinsic_effect(Intrinsic::Fence, Vec::new());
                 Rvalue::Void
@@ -97,6 +94,7 @@ impl Lowering<'_> {
             (Builtin::ReturnAddress, _) => {
                 Rvalue::One(self.intrinsic(Intrinsic::ReturnAddress, Vec::new(), Type::Ptr))
             }
+            (Builtin::VarArgs, lists) => self.variable_arguments(lists, ty),
             (Builtin::Prefetch, args) => {
                 for arg in args {
                     self.expr(arg);
@@ -151,6 +149,41 @@ impl Lowering<'_> {
         self.int(op, vec![x], Type::I32, ty)
     }
 
+    /// What is shifted out above comes in below.
+    fn rotate(&mut self, x: &Expr, n: &Expr) -> Rvalue {
+        let (x, n) = (self.scalar(x), self.scalar(n));
+        let ty = self.ty(x);
+        let bits = u64::from(ty.bits());
+        let (x, n) = (self.at_least_i32(x, false), self.at_least_i32(n, false));
+        let back = self.unary(UnaryOp::Neg, n);
+        let (up, down) = (
+            self.binary_const(ir::BinaryOp::And, n, bits - 1),
+            self.binary_const(ir::BinaryOp::And, back, bits - 1),
+        );
+        let (high, low) = (self.binary(ir::BinaryOp::Shl, x, up), self.binary(ir::BinaryOp::Lshr, x, down));
+        let both = self.binary(ir::BinaryOp::Or, high, low);
+        Rvalue::One(self.int_resize(both, ty, false))
+    }
+
+    /// The bytes change places, then the halves of each byte, the pairs, and the single bits.
+    fn reverse_bits(&mut self, x: &Expr) -> Rvalue {
+        let x = self.scalar(x);
+        let ty = self.ty(x);
+        let x = if ty == Type::I8 { x } else { self.unary(UnaryOp::Bswap, x) };
+        let mut x = self.at_least_i32(x, false);
+        for (shift, mask) in
+            [(4, 0x0f0f_0f0f_0f0f_0f0f), (2, 0x3333_3333_3333_3333), (1, 0x5555_5555_5555_5555)]
+        {
+            let mask = self.ty(x).mask() & mask;
+            let down = self.binary_const(ir::BinaryOp::Lshr, x, shift);
+            let down = self.binary_const(ir::BinaryOp::And, down, mask);
+            let up = self.binary_const(ir::BinaryOp::And, x, mask);
+            let up = self.binary_const(ir::BinaryOp::Shl, up, shift);
+            x = self.binary(ir::BinaryOp::Or, up, down);
+        }
+        Rvalue::One(self.int_resize(x, ty, false))
+    }
+
     /// Bits that differ from the sign become ones; the bit shifted in stops the count.
     fn like_the_sign(&mut self, x: &Expr, ty: TypeId) -> Rvalue {
         let x = self.scalar(x);
@@ -186,6 +219,17 @@ impl Lowering<'_> {
         self.int(Intrinsic::ConstantP, vec![x], Type::I32, ty)
     }
 
+    fn variable_arguments(&mut self, lists: &[Expr], ty: TypeId) -> Rvalue {
+        let lists: Vec<Value> = lists.iter().map(|list| self.scalar(list)).collect();
+        match self.cx.kind(ty).scalar() {
+            Some(yields) => Rvalue::One(self.intrinsic(Intrinsic::VarArgs, lists, yields)),
+            None => {
+                self.intrinsic_effect(Intrinsic::VarArgs, lists);
+                Rvalue::Void
+            }
+        }
+    }
+
     // Atomics.
 
     /// The object of an atomic load or store: a volatile access.
@@ -194,6 +238,13 @@ impl Lowering<'_> {
         let space = self.cx.pointee_space(p.ty);
         let pointer = self.scalar(p);
         Mem { volatile: true, space, ..Mem::new(Base::Pointer(pointer), align) }
+    }
+
+    fn atomic_store(&mut self, p: &Expr, v: &Expr) -> Rvalue {
+        let mem = self.atomic_mem(p);
+        let value = self.expr(v);
+        self.store(Target::Mem(mem), v.ty, value);
+        Rvalue::Void
     }
 
     /// The address of an atomic read-modify-write.

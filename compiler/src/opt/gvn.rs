@@ -319,7 +319,8 @@ fn effect(f: &Function, data: &InstData) -> Write {
             | Intrinsic::Wide
             | Intrinsic::Float
             | Intrinsic::OddArgument
-            | Intrinsic::OddAtomic => Write::Anything,
+            | Intrinsic::OddAtomic
+            | Intrinsic::VarArgs => Write::Anything,
         },
         InstData::Const { .. }
         | InstData::SymbolAddr { .. }

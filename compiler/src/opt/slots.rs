@@ -152,7 +152,8 @@ pub fn leaked(f: &Function, data: &InstData) -> Vec<Slot> {
             | Intrinsic::ReturnAddress
             | Intrinsic::OddArgument
             | Intrinsic::CastAddressSpace
-            | Intrinsic::OddAtomic => args.iter().for_each(|&v| leak(v)),
+            | Intrinsic::OddAtomic
+            | Intrinsic::VarArgs => args.iter().for_each(|&v| leak(v)),
         },
         InstData::Call { .. }
         | InstData::Asm { .. }

@@ -3,15 +3,16 @@
 //! `sizeof`-like builtins with a syntax of their own (`__builtin_offsetof`, ...) are expressions
 //! of the grammar and not in this table.
 
-use skep_syntax::ast::{ExprId, ExprKind as Ast, List, UnOp};
+use skep_syntax::ast::{ExprId, ExprKind as Ast, List, TypeNameId, UnOp};
 use skep_syntax::diag::codes;
 use skep_syntax::intern::Symbol;
 use skep_syntax::source::Span;
 
 use crate::hir::{AtomicRmw, BinaryOp, Builtin, CoreKind, Expr, ExprKind};
-use crate::types::{IntKind, Quals, Type, TypeId};
+use crate::types::{FloatKind, IntKind, Quals, Type, TypeId};
 
 use super::Sema;
+use super::bits::Align;
 use super::consteval::Constant;
 use super::convert::Use;
 use super::scope::Binding;
@@ -32,8 +33,14 @@ enum Rule {
     Plain(Builtin, &'static [Ty], Ty),
     /// One operand of this type; the operation works on its bits.
     Bits(Builtin, IntKind, Ty),
+    /// One operand of any unsigned type; a second one is the answer for zero.
+    Count(Builtin),
+    /// To the left (true) or right.
+    Rotate(bool, IntKind),
+    Align(Align),
     ConstantP,
     Expect,
+    Unpredictable,
     Trap,
     Unreachable,
     /// `__builtin_assume`, `__builtin_prefetch`: operands for their effects only.
@@ -62,8 +69,17 @@ enum Rule {
     AtomicLoad,
     AtomicStore,
     AtomicExchange,
-    AtomicCompare,
-    Huge,
+    /// The generic form (true) takes the new value by address.
+    AtomicCompare(bool),
+    AtomicExchangeObjects,
+    /// A load (true) or store by address.
+    AtomicTransfer(bool),
+    LockFree,
+    /// Its operands are lists of arguments.
+    VarArgs,
+    /// The first character of that kind in a literal, or the last (true).
+    Find(bool),
+    Float(f64, FloatKind),
     Missing,
 }
 
@@ -96,6 +112,8 @@ rows! {
     "__builtin_bcmp" 3 3 Rule::Plain(Builtin::Memcmp, &[Ty::ConstPtr, Ty::ConstPtr, SIZE], INT);
     "__builtin_strlen" 1 1 Rule::Plain(Builtin::Strlen, &[Ty::Str], SIZE);
     "__builtin_strcmp" 2 2 Rule::Plain(Builtin::Strcmp, &[Ty::Str, Ty::Str], INT);
+    "__builtin_strchr" 2 2 Rule::Find(false);
+    "__builtin_strrchr" 2 2 Rule::Find(true);
     "__builtin_bswap16" 1 1 Rule::Bits(Builtin::Bswap, IntKind::UShort, Ty::Int(IntKind::UShort));
     "__builtin_bswap32" 1 1 Rule::Bits(Builtin::Bswap, IntKind::UInt, Ty::Int(IntKind::UInt));
     "__builtin_bswap64" 1 1 Rule::Bits(Builtin::Bswap, IntKind::ULong, Ty::Int(IntKind::ULong));
@@ -117,9 +135,30 @@ rows! {
     "__builtin_clrsb" 1 1 Rule::Bits(Builtin::Clrsb, IntKind::Int, INT);
     "__builtin_clrsbl" 1 1 Rule::Bits(Builtin::Clrsb, IntKind::Long, INT);
     "__builtin_clrsbll" 1 1 Rule::Bits(Builtin::Clrsb, IntKind::LongLong, INT);
+    "__builtin_rotateleft8" 2 2 Rule::Rotate(true, IntKind::UChar);
+    "__builtin_rotateright8" 2 2 Rule::Rotate(false, IntKind::UChar);
+    "__builtin_bitreverse8" 1 1 Rule::Bits(Builtin::BitReverse, IntKind::UChar, Ty::Int(IntKind::UChar));
+    "__builtin_rotateleft16" 2 2 Rule::Rotate(true, IntKind::UShort);
+    "__builtin_rotateright16" 2 2 Rule::Rotate(false, IntKind::UShort);
+    "__builtin_bitreverse16" 1 1 Rule::Bits(Builtin::BitReverse, IntKind::UShort, Ty::Int(IntKind::UShort));
+    "__builtin_rotateleft32" 2 2 Rule::Rotate(true, IntKind::UInt);
+    "__builtin_rotateright32" 2 2 Rule::Rotate(false, IntKind::UInt);
+    "__builtin_bitreverse32" 1 1 Rule::Bits(Builtin::BitReverse, IntKind::UInt, Ty::Int(IntKind::UInt));
+    "__builtin_rotateleft64" 2 2 Rule::Rotate(true, IntKind::ULong);
+    "__builtin_rotateright64" 2 2 Rule::Rotate(false, IntKind::ULong);
+    "__builtin_bitreverse64" 1 1 Rule::Bits(Builtin::BitReverse, IntKind::ULong, Ty::Int(IntKind::ULong));
+    "__builtin_clzs" 1 1 Rule::Bits(Builtin::Clz, IntKind::UShort, INT);
+    "__builtin_ctzs" 1 1 Rule::Bits(Builtin::Ctz, IntKind::UShort, INT);
+    "__builtin_clzg" 1 2 Rule::Count(Builtin::Clz);
+    "__builtin_ctzg" 1 2 Rule::Count(Builtin::Ctz);
+    "__builtin_popcountg" 1 1 Rule::Count(Builtin::Popcount);
+    "__builtin_is_aligned" 2 2 Rule::Align(Align::Is);
+    "__builtin_align_up" 2 2 Rule::Align(Align::Up);
+    "__builtin_align_down" 2 2 Rule::Align(Align::Down);
     "__builtin_constant_p" 1 1 Rule::ConstantP;
     "__builtin_expect" 2 2 Rule::Expect;
     "__builtin_expect_with_probability" 3 3 Rule::Expect;
+    "__builtin_unpredictable" 1 1 Rule::Unpredictable;
     "__builtin_trap" 0 0 Rule::Trap;
     "__builtin_debugtrap" 0 0 Rule::Trap;
     "__builtin_abort" 0 0 Rule::Trap;
@@ -197,11 +236,22 @@ rows! {
     "__atomic_load_n" 2 2 Rule::AtomicLoad;
     "__atomic_store_n" 3 3 Rule::AtomicStore;
     "__atomic_exchange_n" 3 3 Rule::AtomicExchange;
-    "__atomic_compare_exchange_n" 6 6 Rule::AtomicCompare;
-    "__builtin_huge_val" 0 0 Rule::Huge;
-    "__builtin_va_start" 1 2 Rule::Missing;
-    "__builtin_va_end" 1 1 Rule::Missing;
-    "__builtin_va_copy" 2 2 Rule::Missing;
+    "__atomic_compare_exchange_n" 6 6 Rule::AtomicCompare(false);
+    "__atomic_compare_exchange" 6 6 Rule::AtomicCompare(true);
+    "__atomic_exchange" 4 4 Rule::AtomicExchangeObjects;
+    "__atomic_load" 3 3 Rule::AtomicTransfer(true);
+    "__atomic_store" 3 3 Rule::AtomicTransfer(false);
+    "__atomic_always_lock_free" 2 2 Rule::LockFree;
+    "__atomic_is_lock_free" 2 2 Rule::LockFree;
+    "__builtin_huge_val" 0 0 Rule::Float(f64::INFINITY, FloatKind::Double);
+    "__builtin_huge_valf" 0 0 Rule::Float(f64::INFINITY, FloatKind::Float);
+    "__builtin_inf" 0 0 Rule::Float(f64::INFINITY, FloatKind::Double);
+    "__builtin_inff" 0 0 Rule::Float(f64::INFINITY, FloatKind::Float);
+    "__builtin_nan" 1 1 Rule::Float(f64::NAN, FloatKind::Double);
+    "__builtin_nanf" 1 1 Rule::Float(f64::NAN, FloatKind::Float);
+    "__builtin_va_start" 1 2 Rule::VarArgs;
+    "__builtin_va_end" 1 1 Rule::VarArgs;
+    "__builtin_va_copy" 2 2 Rule::VarArgs;
     "__builtin_alloca" 1 1 Rule::Missing;
     "__builtin_setjmp" 1 1 Rule::Missing;
     "__builtin_longjmp" 2 2 Rule::Missing;
@@ -253,11 +303,18 @@ impl Sema<'_, '_> {
             Rule::Plain(builtin, params, ret) => Some(self.plain(builtin, params, ret, args, span)),
             Rule::Bits(builtin, kind, ret) => {
                 let arg = self.builtin_arg(args, 0, TypeId::int(kind))?;
+                if matches!(builtin, Builtin::Clz | Builtin::Ctz) {
+                    return Some(self.count_bits(builtin, arg, kind, span));
+                }
                 let ret = self.table_type(ret);
                 Some(self.builtin(builtin, vec![arg], ret, span))
             }
+            Rule::Count(builtin) => self.count_generic(builtin, args, span),
+            Rule::Rotate(left, kind) => self.rotate(left, kind, args, span),
+            Rule::Align(what) => self.align(what, args, span),
             Rule::ConstantP => Some(self.constant_p(*args.first()?, span)),
             Rule::Expect => self.expect(args, span),
+            Rule::Unpredictable => self.builtin_arg(args, 0, TypeId::int(IntKind::Long)),
             Rule::Trap => Some(self.builtin(Builtin::Trap, Vec::new(), TypeId::VOID, span)),
             Rule::Unreachable => Some(self.builtin(Builtin::Unreachable, Vec::new(), TypeId::VOID, span)),
             Rule::Effects => {
@@ -318,14 +375,31 @@ impl Sema<'_, '_> {
                 let value = self.atomic_operand(args, 1, ty)?;
                 Some(self.builtin(Builtin::AtomicStore, vec![pointer, value], TypeId::VOID, span))
             }
-            Rule::AtomicCompare | Rule::Huge | Rule::Missing => {
+            Rule::AtomicCompare(generic) => self.atomic_compare(args, generic, span),
+            Rule::AtomicExchangeObjects => self.atomic_exchange_objects(args, span),
+            Rule::AtomicTransfer(load) => self.atomic_transfer(args, load, span),
+            Rule::LockFree => {
+                let size = self.integer_constant(*args.first()?, "the size of an atomic object")?;
+                Some(self.int_expr(matches!(size, 1 | 2 | 4 | 8).into(), IntKind::Bool, span))
+            }
+            Rule::Float(value, kind) => {
+                let ty = self.types.intern(Type::Float(kind));
+                Some(Expr { kind: ExprKind::Float(value), ty, span })
+            }
+            Rule::VarArgs => {
+                let lists = args.iter().take(if row.args.0 == 2 { 2 } else { 1 });
+                let lists = lists.map(|&list| self.rvalue(list)).collect();
+                Some(self.builtin(Builtin::VarArgs, lists, TypeId::VOID, span))
+            }
+            Rule::Find(last) => self.find_in_literal(args, last, row.name, span),
+            Rule::Missing => {
                 self.unsupported(span, &format!("`{}`", row.name));
                 None
             }
         }
     }
 
-    fn builtin(&mut self, builtin: Builtin, args: Vec<Expr>, ty: TypeId, span: Span) -> Expr {
+    pub(super) fn builtin(&mut self, builtin: Builtin, args: Vec<Expr>, ty: TypeId, span: Span) -> Expr {
         if args.iter().any(|arg| self.is_error(arg.ty)) {
             return self.error_expr(span);
         }
@@ -348,7 +422,7 @@ impl Sema<'_, '_> {
         }
     }
 
-    fn builtin_arg(&mut self, args: &[ExprId], index: usize, ty: TypeId) -> Option<Expr> {
+    pub(super) fn builtin_arg(&mut self, args: &[ExprId], index: usize, ty: TypeId) -> Option<Expr> {
         let value = self.rvalue(*args.get(index)?);
         Some(self.assigned(value, ty, Use::Arg(index + 1)))
     }
@@ -369,10 +443,48 @@ impl Sema<'_, '_> {
         }
         let ret = self.table_type(ret);
         let node = self.builtin(builtin, values, ret, span);
-        match (builtin, self.const_eval(&node)) {
-            (Builtin::Strlen, Some(Constant::Int(len))) => Expr { kind: ExprKind::Const(len), ..node },
+        match self.const_eval(&node) {
+            Some(Constant::Int(value)) => Expr { kind: ExprKind::Const(value), ..node },
             _ => node,
         }
+    }
+
+    /// `(literal, character)`: where in the literal the character is, or a null pointer.
+    fn find_in_literal(&mut self, args: &[ExprId], last: bool, name: &str, span: Span) -> Option<Expr> {
+        let text = self.table_type(Ty::Str);
+        let text = self.builtin_arg(args, 0, text)?;
+        let wanted = self.builtin_arg(args, 1, TypeId::int(IntKind::Int))?;
+        let found = self.literal_text(&text).zip(self.const_int(&wanted)).map(|(bytes, wanted)| {
+            // The end of the text is a part of it.
+            let mut places = 0..=bytes.len();
+            let is_wanted = |&at: &usize| bytes.get(at).copied().unwrap_or(0) == wanted as u8;
+            if last { places.rev().find(is_wanted) } else { places.find(is_wanted) }
+        });
+        let Some(found) = found else {
+            if !self.is_error(text.ty) && !self.is_error(wanted.ty) {
+                self.unsupported(span, &format!("`{name}` of something other than a string literal"));
+            }
+            return None;
+        };
+        let ty = self.types.pointer(TypeId::int(IntKind::Char));
+        let Some(at) = found else {
+            let zero = self.int_expr(0, IntKind::ULong, span);
+            return Some(self.convert(zero, ty));
+        };
+        let index = Box::new(self.int_expr(at as i128, IntKind::Long, span));
+        let pointer = Box::new(self.convert(text, ty));
+        Some(Expr { kind: ExprKind::PtrAdd { pointer, index, scale: 1, negate: false }, ty, span })
+    }
+
+    /// `va_arg(list, type)`.
+    pub(super) fn va_arg(&mut self, list: ExprId, ty: TypeNameId, span: Span) -> Expr {
+        let list = self.rvalue(list);
+        let ty = self.type_name_type(ty);
+        if !self.is_scalar(ty) && !self.is_error(ty) {
+            self.unsupported(span, "`va_arg` of a type that is no number and no pointer");
+            return self.error_expr(span);
+        }
+        self.builtin(Builtin::VarArgs, vec![list], ty, span)
     }
 
     /// Arguments of the memory builtins: pointers of any address space and qualifiers.
@@ -416,19 +528,6 @@ impl Sema<'_, '_> {
         Some(self.builtin(Builtin::Expect, vec![value, expected], long, span))
     }
 
-    /// `x < 0 ? -x : x`, with x evaluated once.
-    fn abs(&mut self, args: &[ExprId], kind: IntKind, span: Span) -> Option<Expr> {
-        let ty = TypeId::int(kind);
-        let value = self.builtin_arg(args, 0, ty)?;
-        let (store, local) = self.temporary(value, span)?;
-        let zero = self.int_expr(0, kind, span);
-        let negative = self.compare_expr(crate::hir::CompareOp::Lt, local.clone(), zero, span);
-        let negated = self.unary_expr(crate::hir::UnaryOp::Neg, local.clone(), span);
-        let kind = ExprKind::Cond { cond: Box::new(negative), then: Box::new(negated), els: Box::new(local) };
-        let chosen = Expr { kind, ty, span };
-        Some(Expr { kind: ExprKind::Comma(Box::new(store), Box::new(chosen)), ty, span })
-    }
-
     fn classify_type(&mut self, arg: ExprId, span: Span) -> Option<Expr> {
         let ty = self.unevaluated(|s| s.rvalue(arg).ty);
         let class = match self.types.shape(ty) {
@@ -441,43 +540,6 @@ impl Sema<'_, '_> {
             Type::Typedef(_) | Type::Qualified { .. } | Type::Tagged { .. } | Type::AddressSpace { .. } => -1,
         };
         Some(self.int_expr(class, IntKind::Int, span))
-    }
-
-    /// `(a, b, p)`: computed as if without limit, stored through p, true if it did not fit.
-    fn overflow(&mut self, op: BinaryOp, kind: Option<IntKind>, args: &[ExprId], span: Span) -> Option<Expr> {
-        let [a, b, p] = args else { return None };
-        let pointer = self.rvalue(*p);
-        let (mut a, mut b) = (self.rvalue(*a), self.rvalue(*b));
-        let target = self.types.pointee(pointer.ty).and_then(|to| self.types.int_kind(to));
-        let (Some(target), true, true) = (target, self.is_integer(a.ty), self.is_integer(b.ty)) else {
-            if ![pointer.ty, a.ty, b.ty].iter().any(|&ty| self.is_error(ty)) {
-                let message = "the operands are two integers and a pointer to an integer";
-                self.error(&codes::BUILTIN_USE, span, message);
-            }
-            return None;
-        };
-        let fits = |s: &mut Self, e: &Expr| match (s.const_int(e), s.types.int_kind(e.ty)) {
-            (Some(value), _) => {
-                super::consteval::extend(super::consteval::truncate(value as u128, target), target) == value
-            }
-            (None, Some(from)) if from.is_signed() == target.is_signed() => from.size() <= target.size(),
-            (None, Some(from)) => from.size() < target.size() && target.is_signed(),
-            (None, None) => false,
-        };
-        if let Some(kind) = kind {
-            // The parameters have types: the arguments are converted to them like any others.
-            a = self.convert(a, TypeId::int(kind));
-            b = self.convert(b, TypeId::int(kind));
-        } else if fits(self, &a) && fits(self, &b) {
-            a = self.convert(a, TypeId::int(target));
-            b = self.convert(b, TypeId::int(target));
-        } else if let Some(wide) =
-            [&a, &b].into_iter().find(|e| self.types.int_kind(e.ty).is_some_and(|k| k.size() > 8))
-        {
-            self.unsupported(wide.span, "checked arithmetic of operands that are wider than the result");
-            return None;
-        }
-        Some(self.builtin(Builtin::Overflow(op), vec![a, b, pointer], TypeId::int(IntKind::Bool), span))
     }
 
     fn object_size(&mut self, args: &[ExprId], span: Span) -> Option<Expr> {
@@ -582,64 +644,8 @@ impl Sema<'_, '_> {
         None
     }
 
-    // ------------------------------------------------------------ atomics
-
-    /// A pointer to what is changed, and the type of that.
-    fn atomic_pointer(&mut self, id: ExprId) -> Option<(Expr, TypeId)> {
-        let pointer = self.rvalue(id);
-        if self.is_error(pointer.ty) {
-            return None;
-        }
-        let Some(to) = self.types.pointee(pointer.ty).filter(|&to| self.is_scalar(to)) else {
-            let message = format!(
-                "an atomic operation takes a pointer to an integer or pointer, not {}",
-                self.shown(pointer.ty)
-            );
-            self.error(&codes::BUILTIN_USE, pointer.span, message);
-            return None;
-        };
-        if self.types.quals(to).contains(Quals::CONST) {
-            let message = format!("{} points to a constant", self.shown(pointer.ty));
-            self.error(&codes::CONST_ASSIGN, pointer.span, message);
-        }
-        Some((pointer, self.types.unqualified(to)))
-    }
-
-    fn atomic_operand(&mut self, args: &[ExprId], index: usize, ty: TypeId) -> Option<Expr> {
-        let value = self.rvalue(*args.get(index)?);
-        // Adding to a pointer adds bytes, so integers are welcome here.
-        let value = if self.is_pointer(ty) && self.is_integer(value.ty) {
-            self.convert(value, ty)
-        } else {
-            self.assigned(value, ty, Use::Arg(index + 1))
-        };
-        (!self.is_error(value.ty)).then_some(value)
-    }
-
-    fn sync_compare(&mut self, args: &[ExprId], yields_old: bool, span: Span) -> Option<Expr> {
-        let (pointer, ty) = self.atomic_pointer(*args.first()?)?;
-        let expected = self.atomic_operand(args, 1, ty)?;
-        let new = self.atomic_operand(args, 2, ty)?;
-        if yields_old {
-            return Some(self.builtin(
-                Builtin::AtomicCompareExchange,
-                vec![pointer, expected, new],
-                ty,
-                span,
-            ));
-        }
-        // The expected value is compared with the old one too: it is kept.
-        let (store, expected) = self.temporary(expected, span)?;
-        let args = vec![pointer, expected.clone(), new];
-        let old = self.builtin(Builtin::AtomicCompareExchange, args, ty, span);
-        let same = self.compare_expr(crate::hir::CompareOp::Eq, old, expected, span);
-        let bool = TypeId::int(IntKind::Bool);
-        let same = self.convert(same, bool);
-        Some(Expr { kind: ExprKind::Comma(Box::new(store), Box::new(same)), ty: bool, span })
-    }
-
     /// Keeps a value in a temporary of the function: the store, and a read of it.
-    fn temporary(&mut self, value: Expr, span: Span) -> Option<(Expr, Expr)> {
+    pub(super) fn temporary(&mut self, value: Expr, span: Span) -> Option<(Expr, Expr)> {
         if matches!(value.kind, ExprKind::Const(_)) {
             let nothing = Expr { kind: ExprKind::Convert(Box::new(value.clone())), ty: TypeId::VOID, span };
             return Some((nothing, value));

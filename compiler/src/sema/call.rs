@@ -141,11 +141,8 @@ impl Sema<'_, '_> {
 
     fn library_call(&mut self, builtin: Builtin, args: Vec<Expr>, ret: TypeId, span: Span) -> Expr {
         let node = Expr { kind: ExprKind::Builtin(builtin, args), ty: self.types.unqualified(ret), span };
-        match builtin {
-            Builtin::Strlen => match self.const_eval(&node) {
-                Some(super::consteval::Constant::Int(len)) => Expr { kind: ExprKind::Const(len), ..node },
-                _ => node,
-            },
+        match self.const_eval(&node) {
+            Some(super::consteval::Constant::Int(value)) => Expr { kind: ExprKind::Const(value), ..node },
             _ => node,
         }
     }

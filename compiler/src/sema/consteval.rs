@@ -8,9 +8,9 @@
 use skep_syntax::ast::ExprId;
 use skep_syntax::diag::codes;
 
-use crate::hir::{BinaryOp, Builtin, CompareOp, Expr, ExprKind, InitScalar, InitValue};
+use crate::hir::{BinaryOp, Builtin, CompareOp, Expr, ExprKind, Global, GlobalId, InitValue};
 use crate::hir::{Place, PlaceKind, SymbolRef, UnaryOp};
-use crate::types::{IntKind, Quals, Type, TypeId};
+use crate::types::{FloatKind, IntKind, Quals, Type, TypeId};
 
 use super::Sema;
 
@@ -125,9 +125,32 @@ impl Sema<'_, '_> {
         Eval { sema: self, required: true }.int(e)
     }
 
+    /// The characters of the literal that an expression points to.
+    pub(super) fn literal_text(&self, e: &Expr) -> Option<&[u8]> {
+        match self.const_eval(e)? {
+            Constant::Address { symbol: SymbolRef::Global(id), addend } => self.literal_tail(id, addend),
+            Constant::Address { .. } | Constant::Int(_) | Constant::Float(_) => None,
+        }
+    }
+
+    /// The characters of a literal from there to its end.
+    fn literal_tail(&self, id: GlobalId, addend: i64) -> Option<&[u8]> {
+        let tail = self.literal_bytes(id)?.get(usize::try_from(addend).ok()?..)?;
+        let len = tail.iter().position(|&byte| byte == 0).unwrap_or(tail.len());
+        tail.get(..len)
+    }
+
     /// The value of an expression where C wants a constant.
     pub(super) fn required_constant(&self, e: &Expr) -> Option<Constant> {
         Eval { sema: self, required: true }.eval(e)
+    }
+
+    /// A number as the floating type has it.
+    pub(super) fn rounded(&self, value: f64, ty: TypeId) -> f64 {
+        match self.types.shape(ty) {
+            Type::Float(FloatKind::Float) => f64::from(value as f32),
+            _ => value,
+        }
     }
 
     /// A constant of one type as a constant of another.
@@ -137,13 +160,13 @@ impl Sema<'_, '_> {
             Constant::Int(bits) => {
                 let value = extend(bits, self.scalar_kind(from)?);
                 if to_float {
-                    return Some(Constant::Float(value as f64));
+                    return Some(Constant::Float(self.rounded(value as f64, to)));
                 }
                 let kind = self.scalar_kind(to)?;
                 let value = if kind == IntKind::Bool { u128::from(bits != 0) } else { value as u128 };
                 Some(Constant::Int(truncate(value, kind)))
             }
-            Constant::Float(value) if to_float => Some(Constant::Float(value)),
+            Constant::Float(value) if to_float => Some(Constant::Float(self.rounded(value, to))),
             Constant::Float(value) => {
                 let kind = self.types.int_kind(to)?;
                 let value = if kind == IntKind::Bool { i128::from(value != 0.0) } else { value as i128 };
@@ -242,16 +265,33 @@ impl Eval<'_, '_, '_> {
                 let f = self.sema.ctx.function.as_ref()?;
                 f.const_locals.get(&id).copied()
             }
-            PlaceKind::Global(id) => {
-                let global = self.sema.globals.get(id.index()).filter(|global| global.is_defined())?;
-                match global.init.as_ref()?.scalars.as_slice() {
-                    [] => Some(Constant::Int(0)),
-                    [InitScalar { offset: 0, value: InitValue::Int { value, .. } }] => {
-                        self.sema.scalar_kind(ty).map(|_| Constant::Int(*value))
-                    }
-                    _ => None,
-                }
+            PlaceKind::Global(_) | PlaceKind::Field { .. } | PlaceKind::Index { .. } => {
+                let Constant::Address { symbol: SymbolRef::Global(id), addend } =
+                    self.const_address(place)?
+                else {
+                    return None;
+                };
+                self.constant_member(id, u64::try_from(addend).ok()?, ty)
             }
+            _ => None,
+        }
+    }
+
+    /// The scalar of that type at an offset of a constant variable.
+    fn constant_member(&self, id: GlobalId, at: u64, ty: TypeId) -> Option<Constant> {
+        let is_known = |global: &&Global| global.is_defined() && global.constant;
+        let global = self.sema.globals.get(id.index()).filter(is_known)?;
+        let wanted = u64::from(self.sema.scalar_kind(ty)?.size());
+        let size = self.sema.types.layout(global.ty)?.size;
+        let end = at.checked_add(wanted).filter(|&end| end <= size)?;
+        let scalars = &global.init.as_ref()?.scalars;
+        let mut inside = scalars.iter().filter(|s| s.offset < end && at < s.offset + s.value.size());
+        match (inside.next(), inside.next()) {
+            (None, _) => Some(Constant::Int(0)),
+            (Some(scalar), None) if scalar.offset == at => match scalar.value {
+                InitValue::Int { value, size } if u64::from(size) == wanted => Some(Constant::Int(value)),
+                InitValue::Int { .. } | InitValue::Bytes(_) | InitValue::Address { .. } => None,
+            },
             _ => None,
         }
     }
@@ -295,7 +335,9 @@ impl Eval<'_, '_, '_> {
             (Constant::Int(a), Constant::Int(b)) => {
                 binary(op, a, b, self.sema.scalar_kind(ty)?).map(Constant::Int)
             }
-            (Constant::Float(a), Constant::Float(b)) => float_binary(op, a, b).map(Constant::Float),
+            (Constant::Float(a), Constant::Float(b)) => {
+                Some(Constant::Float(self.sema.rounded(float_binary(op, a, b)?, ty)))
+            }
             (address @ Constant::Address { .. }, Constant::Int(n)) => {
                 let n = i64::try_from(extend(n, self.sema.scalar_kind(right.ty)?)).ok()?;
                 match op {
@@ -369,6 +411,21 @@ impl Eval<'_, '_, '_> {
                 let bits = self.sema.types.int_kind(arg.ty)?.size() * 8;
                 Some(Constant::Int(value.swap_bytes() >> (128 - bits)))
             }
+            (Builtin::RotateLeft, [arg, places]) => {
+                let (Constant::Int(value), Constant::Int(n)) = (self.eval(arg)?, self.eval(places)?) else {
+                    return None;
+                };
+                let kind = self.sema.types.int_kind(arg.ty)?;
+                let bits = u128::from(kind.size() * 8);
+                let rotated =
+                    if n % bits == 0 { value } else { value << (n % bits) | value >> (bits - n % bits) };
+                Some(Constant::Int(truncate(rotated, kind)))
+            }
+            (Builtin::BitReverse, [arg]) => {
+                let Constant::Int(value) = self.eval(arg)? else { return None };
+                let bits = self.sema.types.int_kind(arg.ty)?.size() * 8;
+                Some(Constant::Int(value.reverse_bits() >> (128 - bits)))
+            }
             (Builtin::Clz, [arg]) => {
                 let Constant::Int(value) = self.eval(arg)? else { return None };
                 let bits = self.sema.types.int_kind(arg.ty)?.size() * 8;
@@ -398,6 +455,11 @@ impl Eval<'_, '_, '_> {
                 Some(Constant::Int(u128::from(like - (128 - kind.size() * 8) - 1)))
             }
             (Builtin::Strlen, [arg]) => Some(Constant::Int(self.string(arg)?.len() as u128)),
+            (Builtin::Memcmp, [a, b, n]) => {
+                let n = usize::try_from(self.int(n)?).ok()?;
+                let order = self.bytes(a)?.get(..n)?.cmp(self.bytes(b)?.get(..n)?) as i128;
+                Some(Constant::Int(truncate(order as u128, IntKind::Int)))
+            }
             (Builtin::Strcmp, [a, b]) => {
                 let order = self.string(a)?.cmp(self.string(b)?) as i128;
                 Some(Constant::Int(truncate(order as u128, IntKind::Int)))
@@ -406,12 +468,16 @@ impl Eval<'_, '_, '_> {
         }
     }
 
+    /// The bytes of a literal that a pointer points to, with the zero at its end.
+    fn bytes(&self, e: &Expr) -> Option<&[u8]> {
+        let Constant::Address { symbol: SymbolRef::Global(id), addend } = self.eval(e)? else { return None };
+        self.sema.literal_bytes(id)?.get(usize::try_from(addend).ok()?..)
+    }
+
     /// The characters of a literal that a pointer points to.
     fn string(&self, e: &Expr) -> Option<&[u8]> {
         let Constant::Address { symbol: SymbolRef::Global(id), addend } = self.eval(e)? else { return None };
-        let tail = self.sema.literal_bytes(id)?.get(usize::try_from(addend).ok()?..)?;
-        let len = tail.iter().position(|&byte| byte == 0).unwrap_or(tail.len());
-        tail.get(..len)
+        self.sema.literal_tail(id, addend)
     }
 }
 
@@ -427,7 +493,7 @@ fn offset(base: Constant, bytes: i64) -> Option<Constant> {
     }
 }
 
-fn float_binary(op: BinaryOp, a: f64, b: f64) -> Option<f64> {
+pub fn float_binary(op: BinaryOp, a: f64, b: f64) -> Option<f64> {
     match op {
         BinaryOp::Add => Some(a + b),
         BinaryOp::Sub => Some(a - b),
@@ -437,7 +503,7 @@ fn float_binary(op: BinaryOp, a: f64, b: f64) -> Option<f64> {
     }
 }
 
-fn float_compare(op: CompareOp, a: f64, b: f64) -> bool {
+pub fn float_compare(op: CompareOp, a: f64, b: f64) -> bool {
     match op {
         CompareOp::Eq => a == b,
         CompareOp::Ne => a != b,

@@ -67,11 +67,17 @@ impl Sema<'_, '_> {
 
     /// `left op right`; both have type `ty` already.
     pub(super) fn binary_expr(&self, op: BinaryOp, left: Expr, right: Expr, ty: TypeId, span: Span) -> Expr {
-        if let (Some(Constant::Int(a)), Some(Constant::Int(b))) = (Self::leaf(&left), Self::leaf(&right))
-            && let Some(kind) = self.scalar_kind(ty)
-            && let Some(value) = consteval::binary(op, a, b, kind)
-        {
-            return Expr { kind: ExprKind::Const(value), ty, span };
+        let value = match (Self::leaf(&left), Self::leaf(&right)) {
+            (Some(Constant::Int(a)), Some(Constant::Int(b))) => {
+                self.scalar_kind(ty).and_then(|kind| consteval::binary(op, a, b, kind)).map(ExprKind::Const)
+            }
+            (Some(Constant::Float(a)), Some(Constant::Float(b))) => {
+                consteval::float_binary(op, a, b).map(|value| ExprKind::Float(self.rounded(value, ty)))
+            }
+            _ => None,
+        };
+        if let Some(kind) = value {
+            return Expr { kind, ty, span };
         }
         Expr { kind: ExprKind::Binary(op, Box::new(left), Box::new(right)), ty, span }
     }
@@ -79,10 +85,14 @@ impl Sema<'_, '_> {
     /// `left op right`, both of one type.
     pub(super) fn compare_expr(&self, op: CompareOp, left: Expr, right: Expr, span: Span) -> Expr {
         let int = TypeId::int(IntKind::Int);
-        if let (Some(Constant::Int(a)), Some(Constant::Int(b))) = (Self::leaf(&left), Self::leaf(&right))
-            && let Some(kind) = self.scalar_kind(left.ty)
-        {
-            let value = consteval::compare(op, a, b, kind);
+        let value = match (Self::leaf(&left), Self::leaf(&right)) {
+            (Some(Constant::Int(a)), Some(Constant::Int(b))) => {
+                self.scalar_kind(left.ty).map(|kind| consteval::compare(op, a, b, kind))
+            }
+            (Some(Constant::Float(a)), Some(Constant::Float(b))) => Some(consteval::float_compare(op, a, b)),
+            _ => None,
+        };
+        if let Some(value) = value {
             return Expr { kind: ExprKind::Const(u128::from(value)), ty: int, span };
         }
         Expr { kind: ExprKind::Compare(op, Box::new(left), Box::new(right)), ty: int, span }

@@ -102,10 +102,7 @@ impl Sema<'_, '_> {
                 Operand::Value(self.error_expr(span))
             }
             Ast::Offsetof { ty, path } => Operand::Value(self.offsetof(ty, path, span)),
-            Ast::VaArg { .. } => {
-                self.unsupported(span, "`va_arg`");
-                Operand::Value(self.error_expr(span))
-            }
+            Ast::VaArg { list, ty } => Operand::Value(self.va_arg(list, ty, span)),
             Ast::TypesCompatible(a, b) => {
                 let (a, b) = (self.type_name_type(a), self.type_name_type(b));
                 let same = self.compatible_unqualified(a, b);
@@ -193,7 +190,8 @@ impl Sema<'_, '_> {
             skep_syntax::ast::FloatSuffix::L => FloatKind::LongDouble,
         };
         let ty = self.types.intern(Type::Float(kind));
-        Operand::Value(Expr { kind: ExprKind::Float(f64::from_bits(bits)), ty, span })
+        let value = self.rounded(f64::from_bits(bits), ty);
+        Operand::Value(Expr { kind: ExprKind::Float(value), ty, span })
     }
 
     fn string_operand(&mut self, text: StrId, span: Span) -> Operand {
@@ -215,7 +213,12 @@ impl Sema<'_, '_> {
             self.error(&codes::UNKNOWN_NAME, span, message);
             return Operand::Value(self.error_expr(span));
         };
-        let mut bytes = self.cx.names.text(self.functions[f.id.index()].name).to_vec();
+        let function = &self.functions[f.id.index()];
+        let mut bytes = self.cx.names.text(function.name).to_vec();
+        if self.name(name) == "__PRETTY_FUNCTION__" {
+            let plain = self.name(function.name).to_owned();
+            bytes = self.declaration(function.ty, plain).into_bytes();
+        }
         bytes.push(0);
         let elem = self.types.qualified(TypeId::int(IntKind::Char), Quals::CONST);
         self.literal(bytes, elem, span)

@@ -14,7 +14,8 @@
 //! | `decl` | file-scope declarations, merging of redeclarations |
 //! | `specifiers`, `declarator`, `attrs` | syntax of types to types |
 //! | `records`, `layout` | records and enums, sizes and offsets |
-//! | `expr`, `operators`, `access`, `call`, `builtins` | expressions |
+//! | `expr`, `operators`, `access`, `call` | expressions |
+//! | `builtins`, `bits`, `atomics` | calls of builtins |
 //! | `convert`, `compat` | conversions and their rules |
 //! | `core_access` | CO-RE relocations |
 //! | `consteval` | constants |
@@ -25,7 +26,9 @@
 
 mod access;
 mod asm;
+mod atomics;
 mod attrs;
+mod bits;
 mod body;
 mod builtins;
 mod call;

@@ -37,7 +37,7 @@ impl Sema<'_, '_> {
     }
 
     /// Declares `inner` (a declarator, perhaps empty) with the type.
-    fn declaration(&self, ty: TypeId, inner: String) -> String {
+    pub(super) fn declaration(&self, ty: TypeId, inner: String) -> String {
         if inner.len() > 2 * MAX_LENGTH {
             return inner;
         }

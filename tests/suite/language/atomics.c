@@ -37,3 +37,20 @@ CASE(atomic_family, 15)
 	ok |= (__atomic_fetch_or(&wide, 1, __ATOMIC_RELEASE) == 20 && __atomic_sub_fetch(&wide, 1, __ATOMIC_RELAXED) == 20) << 3;
 	return ok;
 }
+
+CASE(compare_exchange, 255)
+{
+	long expected = 4, new = 12;
+	int small = 10, old;
+	wide = narrow = 10;
+	int ok = !__atomic_compare_exchange_n(&wide, &expected, 11, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	ok |= (expected == 10 && wide == 10) << 1;
+	ok |= __atomic_compare_exchange_n(&wide, &expected, 11, 1, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) << 2;
+	ok |= (expected == 10 && wide == 11) << 3;
+	expected = 11;
+	ok |= __atomic_compare_exchange(&wide, &expected, &new, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED) << 4;
+	ok |= (wide == 12) << 5;
+	__atomic_exchange(&narrow, &small, &old, __ATOMIC_SEQ_CST);
+	ok |= (old == 10 && narrow == 10) << 6;
+	return ok | __atomic_always_lock_free(sizeof(long), 0) << 7;
+}

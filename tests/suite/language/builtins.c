@@ -79,3 +79,25 @@ CASE(absolute_values, 34)
 	int y = UNKNOWN(-17);
 	return __builtin_abs(y) + __builtin_labs((long)y);
 }
+
+CASE(rotations_and_reversals, 63)
+{
+	unsigned x = UNKNOWN(0x80000001u); unsigned char c = UNKNOWN((unsigned char)0x81);
+	int n = UNKNOWN(4);
+	return (__builtin_rotateleft32(x, n) == 0x18) | (__builtin_rotateright32(x, 4) == 0x18000000) << 1 |
+		(__builtin_rotateleft8(c, n) == 0x18) << 2 | (__builtin_bitreverse8(c) == 0x81) << 3 |
+		(__builtin_bitreverse32(x + 2) == 0xc0000001) << 4 | (__builtin_rotateright64(x, 64) == x) << 5;
+}
+
+CASE(alignment, 60)
+{
+	unsigned long n = UNKNOWN(19ul);
+	return __builtin_align_up(n, 8) + __builtin_align_down(n, 16) + __builtin_is_aligned(n, 4) +
+		__builtin_clzg((unsigned char)n, 8) + __builtin_clzs(UNKNOWN((unsigned short)n)) + __builtin_popcountg(n) + 3;
+}
+
+CASE(literals, 5)
+{
+	const char *slash = __builtin_strrchr("a/b/c", '/');
+	return slash[1] - 'a' + __builtin_strlen(__builtin_strchr("one two", ' ')) - (__builtin_strchr("x", 'y') ? 9 : 1);
+}

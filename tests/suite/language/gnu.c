@@ -226,3 +226,64 @@ CASE(overflow_builtins, 1101)
 	int o4 = __builtin_add_overflow(UNKNOWN(200), 100, &narrow);
 	return o1 + 10 * o2 + 100 * (o3 == 0) + 1000 * o4 + (narrow == 45) + (sum > 0);
 }
+
+struct [[gnu::packed]] packed { char a; [[maybe_unused]] int b; };
+enum marked { FIRST [[deprecated]] = 4, SECOND };
+[[nodiscard]] static int attributed([[maybe_unused]] int unused, int used [[gnu::unused]]) { return used; }
+[[clang::noinline]] [[gnu::cold]] static int apart(int n) { return n + 1; }
+
+CASE(attributes_in_brackets, 20)
+{
+	[[maybe_unused]] int n = UNKNOWN(2), list[2] [[gnu::aligned(16)]] = { 1, 2 };
+	switch (n) {
+	case 2:
+		n += list[list[0]];
+		[[fallthrough]];
+	case 3:
+		n++;
+		break;
+	[[likely]] case 4:
+		n = 0;
+	}
+	if (n) [[likely]]
+		n += attributed(1, 3);
+	else [[unlikely]]
+		return 0;
+	[[clang::nomerge]] n += apart(1);
+	[[vendor::unheard_of("x"), gnu::unused]] int last = sizeof(struct packed);
+	return n + last + SECOND;
+}
+
+static int never_called(int n, ...)
+{
+	__builtin_va_list list, other;
+	__builtin_va_start(list, n);
+	__builtin_va_copy(other, list);
+	int first = __builtin_va_arg(list, int);
+	__builtin_va_end(list);
+	return first;
+}
+
+CASE(names_of_functions, 29)
+{
+	if (UNKNOWN(0) && sizeof(skb) == 4)
+		return never_called(1, 2);
+	const char *name = __PRETTY_FUNCTION__;
+	return __builtin_strlen(__func__) + (__builtin_strlen(__PRETTY_FUNCTION__) == 42) * 10 + (name[0] == 'i');
+}
+
+typedef unsigned char byte;
+static int in_the_old_style(a, b, list, c)
+	const int list[];
+	int a, (*b)(byte);
+	byte c;
+{
+	return a + b(c) + list[1];
+}
+static int twice(byte n) { return n * 2; }
+
+CASE(definitions_of_old, 25)
+{
+	int list[] = { 1, UNKNOWN(20) };
+	return in_the_old_style(1, twice, list, 0x102);
+}

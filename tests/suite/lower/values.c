@@ -135,3 +135,53 @@ u64 conditionals(u64 a, u64 b)
 	(a & 4) ? (void)(x ^= 5) : (void)0;
 	return (a & 8 ? x : y) + (p ? *p : 9) + (b & 1 ? -1 : 1u) + (b & 2 ? p == 0 : p != 0) + (p && *p) + (x > y ? x > 3 : 4);
 }
+
+// Native code computes the same: each width, constant and unknown counts.
+u64 rotations(u64 a, u64 b)
+{
+	u64 r = __builtin_rotateleft8(a, b) + __builtin_rotateright8(b, a) * 3;
+	r = r * 31 + __builtin_rotateleft16(a, b) + __builtin_rotateright16(b, 5);
+	r = r * 31 + __builtin_rotateleft32(a, b) + __builtin_rotateright32(b, a);
+	r = r * 31 + __builtin_rotateleft64(a, b) + __builtin_rotateright64(b, a) + __builtin_rotateleft64(a, 64);
+	return r + __builtin_rotateleft32(0x80000001u, 4) + __builtin_rotateright8(1, 1);
+}
+
+u64 reversals(u64 a, u64 b)
+{
+	u64 r = __builtin_bitreverse8(a) + __builtin_bitreverse16(b) * 3;
+	r = r * 31 + __builtin_bitreverse32(a) + __builtin_bitreverse64(b);
+	return r + __builtin_bitreverse16(5) + __builtin_bitreverse64(1);
+}
+
+u64 counts_of_all_widths(u64 a, u64 b)
+{
+	u64 r = __builtin_clzs(a | 1) + __builtin_ctzs(b | 0x100) * 3;
+	r = r * 31 + __builtin_clzg((u8)a, 99) + __builtin_ctzg((u16)b, -1) + __builtin_clzg((u32)a, 7);
+	r = r * 31 + __builtin_clzg(b, (int)a) + __builtin_popcountg((u8)b) + __builtin_popcountg(a);
+	return r + __builtin_clzg((u16)1) + __builtin_ctzg((u8)0, 8);
+}
+
+u64 alignments(u64 a, u64 b)
+{
+	char *p = (char *)(a & 0xffffff);
+	u64 r = __builtin_align_up(a, 16) * 3 + __builtin_align_down((u32)b, 8) + __builtin_is_aligned(b, 4);
+	r = r * 31 + (u64)__builtin_align_up(p, 1 << (b & 7)) + (u64)__builtin_align_down(p, 32);
+	return r + __builtin_is_aligned(p, 2) + __builtin_align_up(13, 4);
+}
+
+struct weights { int first; const char *name; short second; };
+static const struct weights known = { 3, "x", 7 };
+static int from_members = known.first * 10 + known.second;
+static const int list[3] = { 1, 2 };
+static int from_elements = list[1] + list[2];
+
+u64 constants_of_parts(u64 a, u64 b)
+{
+	return from_members + from_elements * a + b;
+}
+
+u64 floating_constants(u64 a, u64 b)
+{
+	u64 r = 0.5 * 3000 + (int)(2.5f * 4) + (u64)1e9;
+	return r * a + (0.1f < 0.2) + (0.1f + 0.2f == 0.3f) + b;
+}

@@ -527,7 +527,8 @@ impl Selector<'_> {
             | Intrinsic::Float
             | Intrinsic::ReturnAddress
             | Intrinsic::OddArgument
-            | Intrinsic::OddAtomic => {
+            | Intrinsic::OddAtomic
+            | Intrinsic::VarArgs => {
                 let what = match op.unsupported() {
                     Some(what) => what.to_string(),
                     None => format!("a `{op}` that could not be expanded"),

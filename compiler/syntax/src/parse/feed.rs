@@ -6,6 +6,7 @@
 //! it asks (is this name a type?) is only asked when every action that could change the answer has
 //! run: a name that was ever both is sent as itself, and its class as a second terminal of no width.
 
+use super::old_style::{self, Piece};
 use super::tok::{self, KEYWORDS, Tok};
 use crate::ast::MAX_BRACKETS;
 use crate::intern::{Interner, N_KEYWORDS, N_KEYWORDS_C23, Symbol, kw};
@@ -21,6 +22,9 @@ pub const BOTH: u8 = 2;
 pub const OTHER: u8 = 4;
 /// The program uses the name as a type but never declared it; an error has been reported.
 pub const UNKNOWN: u8 = 8;
+
+/// The most tokens of an attribute list in double brackets.
+const MAX_LIST: usize = 4096;
 
 /// The most operators, and the most statements, that may wait for what follows them.
 const MAX_PENDING: u32 = 2048;
@@ -124,6 +128,13 @@ struct Pending {
     statements: u32,
 }
 
+/// `[[...]]`, sent as `__attribute__((...))`: the indices of its second bracket and of its third.
+#[derive(Clone, Copy)]
+struct DoubleBrackets {
+    open: usize,
+    close: usize,
+}
+
 /// Iterator over terminals.
 pub struct Feed<'c, 'a> {
     cx: &'c Cx<'a>,
@@ -131,7 +142,12 @@ pub struct Feed<'c, 'a> {
     at: usize,
     /// The name whose class is to be told next.
     ask: Option<Symbol>,
-    second_colon: bool,
+    /// A terminal of no width that comes next.
+    again: Option<Tok>,
+    /// What comes before the token at `at`, last first: the parameters of a definition in the old style.
+    queue: Vec<Piece>,
+    /// The attribute list in double brackets that is being read.
+    list: Option<DoubleBrackets>,
     /// Edits to come, by token index.
     edits: &'c [(u32, Edit)],
     /// Open brackets.
@@ -150,7 +166,9 @@ impl<'c, 'a> Feed<'c, 'a> {
             start: Some(start),
             at: 0,
             ask: None,
-            second_colon: false,
+            again: None,
+            queue: Vec::new(),
+            list: None,
             edits,
             depth: 0,
             pending: vec![Pending::default()],
@@ -197,7 +215,158 @@ impl<'c, 'a> Feed<'c, 'a> {
     /// Whether the token before the current one opened an attribute list or separated two attributes.
     fn starts_attr(&self) -> bool {
         let before = self.at.checked_sub(2).map_or(TokenKind::Eof, |at| self.kind_at(at));
-        matches!(before, TokenKind::LParen | TokenKind::Comma)
+        match before {
+            TokenKind::LParen | TokenKind::Comma => true,
+            TokenKind::LBracket | TokenKind::ColonColon => self.list.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Looks for a definition in the old style whose list of names this parenthesis opens.
+    fn old_style(&mut self, open: usize) {
+        let is_list = matches!(self.kind_at(open + 2), TokenKind::Comma | TokenKind::RParen);
+        let name = open.checked_sub(1).map_or(Symbol::EMPTY, |at| self.sym_at(at));
+        if is_list && self.kind_at(open + 1) == TokenKind::Ident && name.0 >= N_KEYWORDS {
+            let pieces = old_style::definition(self.cx, open).unwrap_or_default();
+            // The parenthesis itself is being sent.
+            self.queue = pieces.into_iter().skip(1).rev().collect();
+        }
+    }
+
+    // ------------------------------------------------------------ attributes in double brackets
+
+    /// What a bracket is sent as; `None` when the list that it opens is left out.
+    fn bracket(&mut self, here: usize, kind: TokenKind) -> Option<Tok> {
+        if let Some(list) = self.list {
+            if here == list.open {
+                self.again = Some(Tok::LParen);
+                return Some(Tok::LParen);
+            }
+            if here == list.close {
+                return Some(Tok::RParen);
+            }
+            if here == list.close + 1 {
+                self.list = None;
+                return Some(Tok::RParen);
+            }
+        } else if kind == TokenKind::LBracket
+            && self.kind_at(self.at) == TokenKind::LBracket
+            && let Some(list) = self.double_brackets(here)
+        {
+            if let Some(next) = self.hints(here, list.close + 2) {
+                self.at = next;
+                return None;
+            }
+            self.list = Some(list);
+            return Some(Tok::Attribute);
+        }
+        Some(tok::of_kind(kind))
+    }
+
+    /// The list that starts at this index, if its brackets match.
+    fn double_brackets(&self, at: usize) -> Option<DoubleBrackets> {
+        let open = at + 1;
+        let mut depth = 0usize;
+        for (index, tok) in self.cx.toks.iter().enumerate().skip(open + 1).take(MAX_LIST) {
+            match tok.kind {
+                TokenKind::LParen | TokenKind::LBracket | TokenKind::LBrace => depth += 1,
+                TokenKind::RBracket if depth == 0 => {
+                    let closes = self.kind_at(index + 1) == TokenKind::RBracket;
+                    return closes.then_some(DoubleBrackets { open, close: index });
+                }
+                TokenKind::RParen | TokenKind::RBracket | TokenKind::RBrace => {
+                    depth = depth.checked_sub(1)?
+                }
+                TokenKind::Eof | TokenKind::Semi => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Where the attributes end whose first list starts at `here` and ends before `next`, if they stand in
+    /// front of a statement: there they are hints to an optimiser. `None` when they belong to a
+    /// declaration or are a statement of their own.
+    fn hints(&self, here: usize, mut next: usize) -> Option<usize> {
+        let (before, word) = match here.checked_sub(1) {
+            Some(at) => (self.kind_at(at), self.sym_at(at)),
+            None => (TokenKind::Semi, Symbol::EMPTY),
+        };
+        let starts_statement = match before {
+            TokenKind::Semi
+            | TokenKind::LBrace
+            | TokenKind::RBrace
+            | TokenKind::RParen
+            | TokenKind::Colon => true,
+            _ => word == kw::ELSE || word == kw::DO,
+        };
+        if !starts_statement {
+            return None;
+        }
+        while let (TokenKind::LBracket, Some(list)) = (self.kind_at(next), self.double_brackets(next)) {
+            if self.kind_at(list.open) != TokenKind::LBracket {
+                break;
+            }
+            next = list.close + 2;
+        }
+        let declares = if self.cx.braces.get() == 0 {
+            // A list that stands alone at file scope says nothing.
+            before == TokenKind::RParen || self.kind_at(next) != TokenKind::Semi
+        } else {
+            self.starts_declaration(next)
+        };
+        (!declares).then_some(next)
+    }
+
+    /// Whether attributes in front of this token are those of a declaration, or stand alone.
+    fn starts_declaration(&self, at: usize) -> bool {
+        let sym = self.sym_at(at);
+        match self.kind_at(at) {
+            TokenKind::Ident if sym.0 < N_KEYWORDS || (self.cx.c23 && sym.0 < N_KEYWORDS_C23) => {
+                matches!(
+                    self.keyword(sym),
+                    Tok::Word(_)
+                        | Tok::Qual(_)
+                        | Tok::Storage(_)
+                        | Tok::Record(_)
+                        | Tok::Enum
+                        | Tok::Typeof(_)
+                        | Tok::AutoType
+                        | Tok::AtomicType
+                        | Tok::Attribute
+                        | Tok::Alignas(_)
+                )
+            }
+            TokenKind::Ident => self.cx.class(sym) & TYPE != 0,
+            TokenKind::Semi | TokenKind::Comma | TokenKind::Assign | TokenKind::RParen => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the name just read is the `gnu` of `gnu::packed`: that and the colons are left out, and an
+    /// attribute of another vendor is left out whole.
+    fn skips_prefix(&mut self) -> bool {
+        let inside = self.attrs.last() == Some(&self.depth);
+        if !inside || self.kind_at(self.at) != TokenKind::ColonColon || !self.starts_attr() {
+            return false;
+        }
+        let vendor = self.cx.names.name(self.sym_at(self.at - 1));
+        self.at += 1;
+        if matches!(vendor, "gnu" | "__gnu__" | "clang" | "_Clang") {
+            return true;
+        }
+        let Some(list) = self.list else { return true };
+        let mut depth = 0usize;
+        while self.at < list.close {
+            match self.kind_at(self.at) {
+                TokenKind::LParen => depth += 1,
+                TokenKind::RParen => depth = depth.saturating_sub(1),
+                TokenKind::Comma if depth == 0 => break,
+                _ => {}
+            }
+            self.at += 1;
+        }
+        true
     }
 
     fn keyword(&self, sym: Symbol) -> Tok {
@@ -340,11 +509,19 @@ impl Iterator for Feed<'_, '_> {
         if let Some(start) = self.start.take() {
             return Some(Ok((0, start, 0)));
         }
-        if self.second_colon {
-            self.second_colon = false;
-            return Some(Ok((here, Tok::Colon, here)));
+        if let Some(tok) = self.again.take() {
+            if tok == Tok::LParen {
+                self.count(tok);
+                self.attrs.push(self.depth);
+            }
+            return Some(Ok((here, tok, here)));
         }
         loop {
+            match self.queue.pop() {
+                Some(Piece::Token(at)) => self.at = at,
+                Some(Piece::Extra(at, tok)) => return Some(Ok((at as u32, tok, at as u32))),
+                None => {}
+            }
             let here = self.at as u32;
             let mut replaced = None;
             if self.edits.first().is_some_and(|e| e.0 <= here) {
@@ -373,12 +550,23 @@ impl Iterator for Feed<'_, '_> {
             let kind = match tok.kind {
                 _ if replaced.is_some() => replaced.unwrap_or(Tok::Stray),
                 TokenKind::Ident if tok.val == kw::EXTENSION__.0 => continue,
+                TokenKind::Ident if self.list.is_some() && self.skips_prefix() => continue,
                 TokenKind::Ident => self.identifier(Symbol(tok.val)),
                 TokenKind::Colon if self.is_enum_colon() => Tok::EnumColon,
                 TokenKind::ColonColon => {
-                    self.second_colon = true;
+                    self.again = Some(Tok::Colon);
                     Tok::Colon
                 }
+                TokenKind::LParen => {
+                    if self.depth == 0 && self.queue.is_empty() && !self.cx.c23 {
+                        self.old_style(here as usize);
+                    }
+                    Tok::LParen
+                }
+                TokenKind::LBracket | TokenKind::RBracket => match self.bracket(here as usize, tok.kind) {
+                    Some(tok) => tok,
+                    None => continue,
+                },
                 other => tok::of_kind(other),
             };
             if kind == Tok::Stray {

@@ -12,6 +12,7 @@ mod error;
 mod expr;
 mod feed;
 mod literal;
+mod old_style;
 mod pragma;
 mod specs;
 mod stmt;

@@ -322,3 +322,40 @@ fn literals_reach_the_tree() {
     let kind = ast.expr(id.expect("an expression"));
     assert!(matches!(kind, ExprKind::Int { value: 255, decimal: false, .. }), "{kind:?}");
 }
+
+#[test]
+fn attributes_in_double_brackets() {
+    let same = |brackets: &str, keyword: &str| assert_eq!(tree(brackets), tree(keyword), "{brackets}");
+    same("[[gnu::packed]] int a;", "__attribute__((packed)) int a;");
+    same("struct [[clang::packed, a(1, \"[]\")]] s { int b [[c]]; };", {
+        "struct __attribute__((packed, a(1, \"[]\"))) s { int b __attribute__((c)); };"
+    });
+    same(
+        "[[a]] [[]] int f([[b]] int c);",
+        "__attribute__((a)) __attribute__(()) int f(__attribute__((b)) int c);",
+    );
+    same("[[vendor::a(1, 2), b]] int c;", "__attribute__((b)) int c;");
+    same("void f(void) { switch (1) { case 1: [[fallthrough]]; default:; } }", {
+        "void f(void) { switch (1) { case 1: __attribute__((fallthrough)); default:; } }"
+    });
+    // Those of a statement are hints, those of a declaration in a block are not.
+    same("void f(int a) { if (a) [[likely]] a = 1; else [[unlikely]] return; [[a]] for (;;) [[b]] { } }", {
+        "void f(int a) { if (a) a = 1; else return; for (;;) { } }"
+    });
+    same("typedef int t; void f(void) { [[a]] t b; [[c]] b = 1; }", {
+        "typedef int t; void f(void) { __attribute__((a)) t b; b = 1; }"
+    });
+    assert_eq!(expr("a[b[c[1]]]"), "(index a (index b (index c 1)))");
+}
+
+#[test]
+fn definitions_in_the_old_style() {
+    let same = |old: &str, new: &str| assert_eq!(tree(old), tree(new), "{old}");
+    same("int f(a, b) int a; char *b; { return a; }", "int f(int a, char *b) { return a; }");
+    same("typedef int t; t *g(a, b, c) t a[2], (*c)(int); { }", {
+        "typedef int t; t *g(t a[2], int b, t (*c)(int)) { }"
+    });
+    same("int f(a) struct s *a; { } int b;", "int f(struct s *a) { } int b;");
+    assert_ne!(errors("int f(a) int b; int g(void) { return 1; }"), "");
+    assert_ne!(errors("int f(a);"), "");
+}

@@ -3,6 +3,7 @@
 //! In: the variables of the section `.maps`, whose members say everything in their types. Out: warnings; the
 //! kernel would answer `E2BIG` or `EINVAL`, without saying why.
 
+use skep_stdlib::maps::MapType;
 use skep_syntax::diag::{Diag, codes};
 use skep_syntax::source::Span;
 
@@ -19,9 +20,9 @@ const STORAGE: u64 = u16::MAX as u64;
 /// Places of calls in a stack trace, of eight bytes each.
 const TRACE: u64 = 127 * 8;
 
-/// What the kernel takes, by number of the type.
+/// What the kernel takes.
 struct Row {
-    types: &'static [u64],
+    types: &'static [MapType],
     /// Bytes of a key: least and most.
     key: (u64, u64),
     /// Bytes of a value.
@@ -29,22 +30,24 @@ struct Row {
 }
 
 const ROWS: &[Row] = &[
-    // hash, LRU hash; for each processor.
-    Row { types: &[1, 9], key: (1, PIECE), value: (1, PIECE) },
-    Row { types: &[5, 10], key: (1, PIECE), value: (1, PER_CPU) },
-    // array; for each processor.
-    Row { types: &[2], key: (4, 4), value: (1, i32::MAX as u64) },
-    Row { types: &[6], key: (4, 4), value: (1, PER_CPU) },
-    // Arrays of programs, events, control groups, maps.
-    Row { types: &[3, 4, 8, 12], key: (4, 4), value: (4, 4) },
-    // stack traces
-    Row { types: &[7], key: (4, 4), value: (8, TRACE) },
-    // longest prefix: four bytes of length, then up to 256 of address.
-    Row { types: &[11], key: (5, 260), value: (1, PIECE) },
-    // queue, stack, bloom filter
-    Row { types: &[22, 23, 30], key: (0, 0), value: (1, PIECE) },
-    // storage of sockets, inodes, tasks, control groups
-    Row { types: &[24, 28, 29, 32], key: (4, 4), value: (1, STORAGE) },
+    Row { types: &[MapType::Hash, MapType::LruHash], key: (1, PIECE), value: (1, PIECE) },
+    Row { types: &[MapType::PercpuHash, MapType::LruPercpuHash], key: (1, PIECE), value: (1, PER_CPU) },
+    Row { types: &[MapType::Array], key: (4, 4), value: (1, i32::MAX as u64) },
+    Row { types: &[MapType::PercpuArray], key: (4, 4), value: (1, PER_CPU) },
+    Row {
+        types: &[MapType::ProgArray, MapType::PerfEventArray, MapType::CgroupArray, MapType::ArrayOfMaps],
+        key: (4, 4),
+        value: (4, 4),
+    },
+    Row { types: &[MapType::StackTrace], key: (4, 4), value: (8, TRACE) },
+    // Four bytes of length, then up to 256 of address.
+    Row { types: &[MapType::LpmTrie], key: (5, 260), value: (1, PIECE) },
+    Row { types: &[MapType::Queue, MapType::Stack, MapType::BloomFilter], key: (0, 0), value: (1, PIECE) },
+    Row {
+        types: &[MapType::SkStorage, MapType::InodeStorage, MapType::TaskStorage, MapType::CgrpStorage],
+        key: (4, 4),
+        value: (1, STORAGE),
+    },
 ];
 
 impl Sema<'_, '_> {
@@ -63,7 +66,8 @@ impl Sema<'_, '_> {
     fn check_map(&mut self, ty: TypeId, span: Span) {
         let number =
             |s: &Self, name: &str| s.map_member(ty, name).and_then(|(member, _)| s.number_of(member));
-        let Some(kind) = number(self, "type") else { return };
+        let kind = number(self, "type").and_then(|kind| MapType::from_number(kind.try_into().ok()?));
+        let Some(kind) = kind else { return };
         let Some(row) = ROWS.iter().find(|row| row.types.contains(&kind)) else { return };
         for (what, sized, (least, most)) in [("key", "key_size", row.key), ("value", "value_size", row.value)]
         {

@@ -24,9 +24,7 @@ impl Sema<'_, '_> {
             }
             Ast::Decl(decl) => self.local_decl(decl, out),
             Ast::Expr(expr) => {
-                let e = self.discarded(expr);
-                self.only_sets(expr);
-                self.check_discarded(expr, &e);
+                let e = self.for_effect(expr);
                 out.push(Stmt { kind: StmtKind::Expr(e), span });
             }
             Ast::If { cond, then, other } => {
@@ -62,12 +60,7 @@ impl Sema<'_, '_> {
                         s.stmt(init, out);
                     }
                     let cond = cond.map(|cond| s.truth(cond));
-                    let step = step.map(|step| {
-                        let e = s.discarded(step);
-                        s.only_sets(step);
-                        s.check_discarded(step, &e);
-                        e
-                    });
+                    let step = step.map(|step| s.for_effect(step));
                     let body = s.loop_body(body);
                     let unroll = s.unroll(id);
                     s.push_loop(Loop { cond, test_last: false, step, body, unroll }, span, out);
@@ -128,6 +121,14 @@ impl Sema<'_, '_> {
         let span = self.ast.stmt_span(id);
         let block = self.scoped(span, |s, out| s.block_items(id, out));
         Stmt { kind: StmtKind::Block(block), span }
+    }
+
+    /// An expression that stands alone: only what it does counts.
+    fn for_effect(&mut self, id: ExprId) -> Expr {
+        let e = self.discarded(id);
+        self.only_sets(id);
+        self.check_discarded(id, &e);
+        e
     }
 
     fn truth(&mut self, cond: ExprId) -> Expr {

@@ -78,8 +78,7 @@ impl Sema<'_, '_> {
         match &e.kind {
             ExprKind::Cond { then, els, .. } => {
                 for branch in [then, els] {
-                    let branch = written(branch).clone();
-                    self.check_narrowing(&branch, to);
+                    self.check_narrowing(written(branch), to);
                 }
                 return;
             }

@@ -234,20 +234,20 @@ impl Sema<'_, '_> {
                 for branch in then.into_iter().chain([other]) {
                     if let ExprKind::Cond { then, els, .. } = &e.kind {
                         let value = if branch == other { els } else { then };
-                        self.check_discarded(branch, &(**value).clone());
+                        self.check_discarded(branch, value);
                     }
                 }
                 return;
             }
             Ast::Binary { op: BinOp::LogAnd | BinOp::LogOr, rhs, .. } => {
                 if let ExprKind::Logical { right, .. } = &e.kind {
-                    self.check_discarded(rhs, &(**right).clone());
+                    self.check_discarded(rhs, right);
                 }
                 return;
             }
             Ast::Comma { rhs, .. } => {
                 if let ExprKind::Comma(_, right) = &e.kind {
-                    self.check_discarded(rhs, &(**right).clone());
+                    self.check_discarded(rhs, right);
                 }
                 return;
             }

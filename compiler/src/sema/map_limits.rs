@@ -17,8 +17,8 @@ const PIECE: u64 = 1 << 22;
 const PER_CPU: u64 = 1 << 15;
 /// Of storage that belongs to a socket, task, inode or control group.
 const STORAGE: u64 = u16::MAX as u64;
-/// Places of calls in a stack trace, of eight bytes each.
-const TRACE: u64 = 127 * 8;
+/// Places of calls in a stack trace: 32 bytes each if they are told by build ids and offsets.
+const TRACE: u64 = 127 * 32;
 
 /// What the kernel takes.
 struct Row {

@@ -307,6 +307,8 @@ pub enum StmtKind {
     },
     /// `default:` label.
     Default,
+    /// `__attribute__((fallthrough))`: the label that follows is meant to be reached from here.
+    Fallthrough,
     /// A label of its own.
     Label(LabelId),
     /// `goto`.

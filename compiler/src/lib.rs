@@ -166,6 +166,7 @@ pub fn compile(
     if cx.diags.has_errors() {
         return Err(Failed);
     }
+    limits::report_stack(cx, &hir, &ir, &code);
     let layout = sections::lay_out(&hir, &ir, &code, &cx.names);
     let order = if options.big_endian { ByteOrder::Big } else { ByteOrder::Little };
     let btf = match options.btf {

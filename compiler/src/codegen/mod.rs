@@ -29,6 +29,8 @@ use skep_stdlib::isa::Cpu;
 use self::code::Code;
 use crate::ir::{Function, Limit, Module, SrcLoc, SymbolId};
 
+pub use self::frame::STACK_LIMIT;
+
 /// What the generated code may use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {

@@ -216,6 +216,7 @@ impl Printer<'_> {
             StmtKind::Case { lo, hi } if lo == hi => self.line(&format!("case {lo}:")),
             StmtKind::Case { lo, hi } => self.line(&format!("case {lo} ... {hi}:")),
             StmtKind::Default => self.line("default:"),
+            StmtKind::Fallthrough => self.line("fallthrough;"),
             StmtKind::Label(id) => self.line(&format!("L{}:", id.0)),
             StmtKind::Goto(id) => self.line(&format!("goto L{};", id.0)),
             StmtKind::Break => self.line("break;"),

@@ -42,7 +42,7 @@ impl Lowering<'_> {
                 self.expr(e);
             }
             StmtKind::Block(stmts) => self.stmts(stmts),
-            StmtKind::Declare(_) => {}
+            StmtKind::Declare(_) | StmtKind::Fallthrough => {}
             StmtKind::Fill { place, init } => {
                 let mem = self.place_mem(place);
                 self.fill(mem, place.ty, &init.scalars);

@@ -35,6 +35,8 @@ pub enum AttrKind {
     Visibility,
     Unused,
     WantsUse,
+    /// Only means something as a statement.
+    Fallthrough,
     /// Means nothing for a BPF program, or only something for diagnostics we do not have.
     Ignored,
     /// Changes what the program means in a way that is not built.
@@ -91,7 +93,7 @@ const ROWS: &[(&str, AttrKind)] = &[
     ("enable_if", AttrKind::Ignored),
     ("enum_extensibility", AttrKind::Ignored),
     ("externally_visible", AttrKind::Ignored),
-    ("fallthrough", AttrKind::Ignored),
+    ("fallthrough", AttrKind::Fallthrough),
     ("flag_enum", AttrKind::Ignored),
     ("flatten", AttrKind::Ignored),
     ("format", AttrKind::Ignored),
@@ -224,6 +226,11 @@ impl Sema<'_, '_> {
         kind
     }
 
+    /// Is there such an attribute in the list?
+    pub(super) fn has_attr(&mut self, list: List<AttrId>, kind: AttrKind) -> bool {
+        self.ast.list(list).any(|id| self.attr_kind(self.ast.attr(id).name) == Some(kind))
+    }
+
     /// Digests a list of attributes.
     pub(super) fn attrs(&mut self, list: List<AttrId>) -> Attrs {
         let mut out = Attrs::default();
@@ -280,7 +287,7 @@ impl Sema<'_, '_> {
             },
             AttrKind::Unused => out.unused = true,
             AttrKind::WantsUse => out.wants_use = true,
-            AttrKind::Ignored => {}
+            AttrKind::Ignored | AttrKind::Fallthrough => {}
             AttrKind::Unsupported => {
                 let what = format!("attribute `{}`", self.name(self.ast.attr(id).name));
                 self.unsupported(self.ast.attr_span(id), &what);

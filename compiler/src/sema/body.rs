@@ -17,7 +17,7 @@ use super::cleanup::{CleanupId, Cleanups};
 use super::consteval::Constant;
 use super::scope::{Binding, Scopes};
 use super::usage::{PackedAddress, Use};
-use super::{Context, Sema};
+use super::{Context, Sema, flow};
 
 /// The function whose body is analysed.
 pub struct FnState {
@@ -37,6 +37,11 @@ pub struct FnState {
     pub uses: Vec<Use>,
     /// Addresses of packed members that nothing has made harmless yet.
     pub packed: Vec<PackedAddress>,
+    /// A scalar variable is declared without a value.
+    pub has_unset: bool,
+    pub has_switch: bool,
+    /// Contents of local arrays that were given as text.
+    pub texts: Vec<(LocalId, Vec<u8>)>,
 }
 
 /// A loop or switch that `break` or `continue` leaves.
@@ -106,6 +111,9 @@ impl Sema<'_, '_> {
             const_locals: HashMap::new(),
             uses: Vec::new(),
             packed: Vec::new(),
+            has_unset: false,
+            has_switch: false,
+            texts: Vec::new(),
         };
         let context = Context {
             scopes: Scopes::default(),
@@ -170,6 +178,7 @@ impl Sema<'_, '_> {
         self.report_unused_locals(id);
         self.report_packed_addresses();
         self.report_unreachable(&block);
+        self.check_flow(&block);
         let Some(mut f) = self.ctx.function.take() else { return };
         f.body.block = block;
         let function = &mut self.functions[id.index()];
@@ -183,6 +192,23 @@ impl Sema<'_, '_> {
                 self.shown(f.ret)
             );
             self.warn(&codes::MISSING_RETURN, end, message);
+        }
+    }
+
+    /// What is wrong only on some ways through the function.
+    fn check_flow(&mut self, block: &[Stmt]) {
+        let Some(f) = &self.ctx.function else { return };
+        let (values, cases) = (self.judges_values && f.has_unset, self.judges_cases && f.has_switch);
+        // Of a body that was not understood, some ways may be missing.
+        if !(values || cases) || self.is_broken || self.cx.diags.is_broken() {
+            return;
+        }
+        let flow = flow::flow(self, f.body.labels.len(), block);
+        if values {
+            self.report_uninitialized(&flow);
+        }
+        if cases {
+            self.report_fallthrough(&flow);
         }
     }
 
@@ -304,14 +330,14 @@ impl Sema<'_, '_> {
                     let body = std::slice::from_ref(&**body);
                     !has_default(body) || breaks(body) || self.falls_through(body)
                 }
-                StmtKind::Declare(_) | StmtKind::Fill { .. } => true,
+                StmtKind::Declare(_) | StmtKind::Fill { .. } | StmtKind::Fallthrough => true,
                 StmtKind::Asm(asm) => asm.labels.is_empty() || !asm.template.contains("goto"),
             };
         }
         reachable
     }
 
-    fn never_returns(&self, e: &Expr) -> bool {
+    pub(super) fn never_returns(&self, e: &Expr) -> bool {
         match &e.kind {
             ExprKind::Call { callee: Callee::Direct(id), .. } => {
                 self.functions.get(id.index()).is_some_and(|f| f.noreturn)
@@ -339,6 +365,7 @@ fn breaks(stmts: &[Stmt]) -> bool {
             breaks(std::slice::from_ref(then))
                 || els.as_ref().is_some_and(|els| breaks(std::slice::from_ref(els)))
         }
+        StmtKind::Expr(Expr { kind: ExprKind::StmtExpr(inner, _), .. }) => breaks(inner),
         // A jump may lead out as well.
         StmtKind::Goto(_) | StmtKind::Asm(_) => false,
         StmtKind::Loop(_)
@@ -348,6 +375,7 @@ fn breaks(stmts: &[Stmt]) -> bool {
         | StmtKind::Fill { .. }
         | StmtKind::Case { .. }
         | StmtKind::Default
+        | StmtKind::Fallthrough
         | StmtKind::Label(_)
         | StmtKind::Continue
         | StmtKind::Return(_) => false,

@@ -56,6 +56,9 @@ impl Sema<'_, '_> {
             return self.error_expr(span);
         };
         let args = self.arguments(&function, args, None, span);
+        if self.judges_formats {
+            self.check_format(&pointer, &args);
+        }
         // `(*f)(x)` and `f(x)` are the same call.
         let kind = match pointer.kind {
             ExprKind::Address(crate::hir::Place { kind: PlaceKind::Func(id), .. }) => {

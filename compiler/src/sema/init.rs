@@ -94,6 +94,8 @@ struct Items {
     entered: Option<usize>,
     /// The value of the current element, if its type had to be known already.
     value: Option<Expr>,
+    /// Where the list ends; nowhere for `{ 0 }`, which stands for an object full of zeros.
+    end: Span,
 }
 
 impl Items {
@@ -259,7 +261,8 @@ impl Sema<'_, '_> {
         {
             return self.init_string(b, slot, text, self.ast.expr_span(expr));
         }
-        let mut items = Items { ids, at: 0, entered: None, value: None };
+        let end = if self.is_zero_list(&ids) { Span::NONE } else { Span::at(span.hi) };
+        let mut items = Items { ids, at: 0, entered: None, value: None, end };
         match self.types.shape(slot.ty) {
             Type::Array { .. } | Type::Record(_) => {
                 if self.types.record_of(slot.ty).is_some() && self.layout_of(slot.ty).is_none() {
@@ -323,6 +326,7 @@ impl Sema<'_, '_> {
         let mut next: u64 = 0;
         let mut most: u64 = 0;
         let mut first = Some(first).filter(|list| !list.is_empty());
+        let mut designates = first.is_some();
         while let Some(item) = items.current() {
             let (path, inherited): (Vec<DesignatorId>, bool) = match first.take() {
                 Some(path) => (path, true),
@@ -334,6 +338,7 @@ impl Sema<'_, '_> {
             }
             let (mut last, mut rest) = (next, Vec::new());
             if let Some(&designator) = path.first() {
+                designates = true;
                 let Some(found) = self.designated(slot.ty, designator) else {
                     items.advance();
                     continue;
@@ -377,7 +382,31 @@ impl Sema<'_, '_> {
         if !self.is_union(slot.ty) || most == 0 {
             b.partial |= self.element_slot(slot, next).is_some();
         }
+        if !designates && most != 0 && !self.is_union(slot.ty) {
+            self.check_missing_field(slot, next, items.end);
+        }
         most
+    }
+
+    /// A list that gives members in their order ends before this one.
+    fn check_missing_field(&mut self, slot: Slot, next: u64, end: Span) {
+        let Some(record) = self.types.record_of(slot.ty) else { return };
+        let Some((element, index)) = self.element_slot(slot, next) else { return };
+        if !end.is_some() || matches!(self.types.shape(element.ty), Type::Array { len: None, .. }) {
+            return;
+        }
+        let fields = self.types.records[record.0 as usize].body.as_ref().map(|body| &body.fields);
+        let name = fields.and_then(|fields| fields.get(index as usize)?.name);
+        let name = name.map_or("", |name| self.name(name));
+        self.warn(&codes::MISSING_FIELD, end, format!("the initialiser ends before the member `{name}`"));
+    }
+
+    /// Is it what lies between the braces of `{ 0 }`?
+    fn is_zero_list(&self, ids: &[InitItemId]) -> bool {
+        let [only] = ids else { return false };
+        let item = self.ast.init_item(*only);
+        let AstInit::Expr(expr) = self.ast.init(item.value) else { return false };
+        item.designators.is_empty() && matches!(self.ast.expr(expr), Ast::Int { value: 0, .. })
     }
 
     fn is_union(&self, ty: TypeId) -> bool {

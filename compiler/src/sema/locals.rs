@@ -158,6 +158,12 @@ impl Sema<'_, '_> {
         self.ctx.scopes.bind(name, Binding::Local(local));
         self.starts_unused(local, &attrs);
         out.push(Stmt { kind: StmtKind::Declare(local), span });
+        if item.init.is_none()
+            && self.is_scalar(ty)
+            && let Some(f) = &mut self.ctx.function
+        {
+            f.has_unset = true;
+        }
         if let Some(init) = item.init {
             ty = self.init_local(local, ty, init, span, out);
             layout = self.layout_of(ty);
@@ -250,6 +256,7 @@ impl Sema<'_, '_> {
             return ty;
         }
         let built = self.build_init(ty, init);
+        self.note_text(local, &built);
         let place = Place { kind: PlaceKind::Local(local), ty: built.ty, span };
         let ty = built.ty;
         self.fill(place, built, out);

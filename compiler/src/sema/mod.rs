@@ -22,6 +22,9 @@
 //! | `init` | initialisers |
 //! | `body`, `stmt`, `locals`, `asm`, `cleanup` | function bodies |
 //! | `usage`, `narrowing`, `map_limits` | what is unused, what loses bits or signs, what no kernel creates |
+//! | `flow`, `uninit`, `fallthrough` | the ways through a body, and what is wrong on some of them |
+//! | `parentheses` | what reads otherwise than it is meant |
+//! | `format` | formats of helpers that print |
 //! | `complete` | types that BTF will describe are completed |
 
 mod access;
@@ -41,12 +44,16 @@ mod core_access;
 mod decl;
 mod declarator;
 mod expr;
+mod fallthrough;
+mod flow;
+mod format;
 mod init;
 mod layout;
 mod locals;
 mod map_limits;
 mod narrowing;
 mod operators;
+mod parentheses;
 mod records;
 mod report;
 mod scope;
@@ -55,12 +62,14 @@ mod static_init;
 mod stmt;
 mod suggest;
 mod typename;
+mod uninit;
 mod usage;
 
 use std::collections::{BTreeSet, VecDeque};
 
 use skep_syntax::Session;
 use skep_syntax::ast::{self, Ast, DeclId, DeclKind, InitId, Storage, Unit};
+use skep_syntax::diag::codes;
 use skep_syntax::intern::Symbol;
 use skep_syntax::source::FileId;
 
@@ -199,6 +208,12 @@ struct Sema<'a, 's> {
     is_broken: bool,
     /// Somebody wants to know about implicit conversions of integers.
     judges_conversions: bool,
+    /// Somebody wants to know about variables that are read too early.
+    judges_values: bool,
+    /// Somebody wants to know about cases that go on into the next.
+    judges_cases: bool,
+    /// Somebody wants to know about formats.
+    judges_formats: bool,
 }
 
 impl<'a, 's> Sema<'a, 's> {
@@ -231,6 +246,9 @@ impl<'a, 's> Sema<'a, 's> {
             suggestions: 0,
             is_broken: cx.diags.is_broken(),
             judges_conversions: narrowing::CODES.iter().any(|code| cx.diags.may_say(code)),
+            judges_values: uninit::CODES.iter().any(|code| cx.diags.may_say(code)),
+            judges_cases: cx.diags.may_say(&codes::FALLTHROUGH),
+            judges_formats: format::CODES.iter().any(|code| cx.diags.may_say(code)),
             cx,
         }
     }

@@ -91,7 +91,8 @@ impl Sema<'_, '_> {
         if from == into || into == IntKind::Bool || from == IntKind::Bool || self.is_moot(e.span) {
             return;
         }
-        let constant = constant(e, from).or_else(|| self.const_int(e));
+        // clang folds constant variables wherever it asks for a value.
+        let constant = constant(e, from).or_else(|| self.required_int(e));
         let range = constant.map_or_else(|| self.range(e), |value| Range::of_value(value as u128, from));
         let target = Range::of_kind(into);
         let fills_the_sign =
@@ -150,6 +151,16 @@ impl Sema<'_, '_> {
         self.warn(&codes::SIGN_COMPARE, at, message);
     }
 
+    /// Are all values of an expression the same in its lower four bytes?
+    pub(super) fn fits_word(&self, e: &Expr) -> bool {
+        let constant = self.types.int_kind(e.ty).and_then(|kind| constant(e, kind));
+        match constant {
+            // A negative number may have become an unsigned one.
+            Some(value) => i32::try_from(value as i64).is_ok() || u32::try_from(value).is_ok(),
+            None => self.range(e).width <= 32,
+        }
+    }
+
     /// The values that an expression can have.
     fn range(&self, e: &Expr) -> Range {
         let Some(kind) = self.types.int_kind(e.ty) else { return Range { width: 64, positive: false } };
@@ -169,6 +180,10 @@ impl Sema<'_, '_> {
                 kind: PlaceKind::BitField { width, .. } | PlaceKind::CoreBitField { width, .. },
                 ..
             }) => Range { width: *width, ..whole },
+            ExprKind::Load(_) => match self.required_int(e) {
+                Some(value) => Range::of_value(value as u128, kind),
+                None => whole,
+            },
             ExprKind::Compare(..) | ExprKind::Not(_) | ExprKind::Logical { .. } => {
                 Range { width: 1, positive: true }
             }
@@ -225,7 +240,7 @@ fn constant(e: &Expr, kind: IntKind) -> Option<i128> {
 }
 
 /// The expression under the conversions that nobody wrote.
-fn written(mut e: &Expr) -> &Expr {
+pub fn written(mut e: &Expr) -> &Expr {
     while let ExprKind::Convert(inner) = &e.kind
         && inner.span == e.span
     {

@@ -46,6 +46,7 @@ fn operator(op: BinOp) -> Operator {
 impl Sema<'_, '_> {
     /// `lhs op rhs`.
     pub(super) fn binary(&mut self, op: BinOp, lhs: ExprId, rhs: ExprId, at: Span, span: Span) -> Expr {
+        self.check_precedence(op, lhs, rhs, at);
         let left = self.rvalue(lhs);
         let decided = match op {
             BinOp::LogAnd => self.const_int(&left) == Some(0),

@@ -8,6 +8,7 @@ use crate::hir::{Expr, ExprKind, Loop, Stmt, StmtKind, Unroll};
 use crate::types::{IntKind, TypeId};
 
 use super::Sema;
+use super::attrs::AttrKind;
 use super::body::{Switch, Target};
 use super::consteval;
 use super::convert::Use;
@@ -17,7 +18,12 @@ impl Sema<'_, '_> {
     pub(super) fn stmt(&mut self, id: StmtId, out: &mut Vec<Stmt>) {
         let span = self.ast.stmt_span(id);
         match self.ast.stmt(id) {
-            Ast::Error | Ast::Empty | Ast::Attrs(_) => {}
+            Ast::Error | Ast::Empty => {}
+            Ast::Attrs(attrs) => {
+                if self.has_attr(attrs, AttrKind::Fallthrough) {
+                    out.push(Stmt { kind: StmtKind::Fallthrough, span });
+                }
+            }
             Ast::Block(_) => {
                 let block = self.scoped(span, |s, out| s.block_items(id, out));
                 out.push(Stmt { kind: StmtKind::Block(block), span });
@@ -29,6 +35,9 @@ impl Sema<'_, '_> {
             }
             Ast::If { cond, then, other } => {
                 let cond = self.truth(cond);
+                if other.is_none() {
+                    self.check_dangling_else(then);
+                }
                 let then = Box::new(self.sub_stmt(then));
                 let els = other.map(|other| Box::new(self.sub_stmt(other)));
                 out.push(Stmt { kind: StmtKind::If { cond, then, els }, span });
@@ -133,6 +142,7 @@ impl Sema<'_, '_> {
 
     fn truth(&mut self, cond: ExprId) -> Expr {
         let e = self.rvalue(cond);
+        self.check_condition(cond, &e);
         self.condition(e)
     }
 
@@ -198,6 +208,7 @@ impl Sema<'_, '_> {
         let cleanup = self.cleanup_now();
         let switch = Switch { kind, cases: Vec::new(), default: None };
         if let Some(f) = &mut self.ctx.function {
+            f.has_switch = true;
             f.targets.push(Target { switch: Some(switch), cleanup });
         }
         let body = Box::new(self.sub_stmt(body));
@@ -374,6 +385,11 @@ impl Sema<'_, '_> {
         });
         if let Some(f) = &mut self.ctx.function {
             f.labels.region = outer_region;
+        }
+        if self.judges_formats
+            && let Some(value) = &value
+        {
+            self.check_format_array(&stmts, value);
         }
         match value {
             Some(value) if self.is_void(value.ty) => {

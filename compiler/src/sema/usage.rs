@@ -78,15 +78,17 @@ impl Sema<'_, '_> {
 
     /// An expression of its own whose value nobody wants: if it stores to a local, that is no use.
     pub(super) fn only_sets(&mut self, id: ExprId) {
-        let target = match self.ast.expr(self.without_parens(id)) {
-            Ast::Assign { lhs, .. } => lhs,
+        let (target, reads) = match self.ast.expr(self.without_parens(id)) {
+            Ast::Assign { op, lhs, .. } => (lhs, op.is_some()),
             Ast::Unary { op: UnOp::PreInc | UnOp::PreDec | UnOp::PostInc | UnOp::PostDec, operand } => {
-                operand
+                (operand, true)
             }
             _ => return,
         };
         if let Ast::Name(name) = self.ast.expr(self.without_parens(target))
             && let Some(Binding::Local(local)) = self.ctx.scopes.name(name)
+            // To read a volatile variable is an effect of its own.
+            && !(reads && self.types.quals(self.local_type(local)).contains(Quals::VOLATILE))
             && let Some(usage) = self.usage(local)
         {
             usage.set += 1;
@@ -125,7 +127,8 @@ impl Sema<'_, '_> {
             found.push((code, name, local.span));
         }
         for (label, info) in f.body.labels.iter().zip(&f.labels.info) {
-            if info.uses.is_empty() && info.defined.is_some() {
+            // Labels without a name are ours.
+            if info.uses.is_empty() && info.defined.is_some() && label.name != Symbol::EMPTY {
                 found.push((&codes::UNUSED_LABEL, label.name, label.span));
             }
         }
@@ -353,7 +356,9 @@ impl Sema<'_, '_> {
             match &stmt.kind {
                 StmtKind::Label(_) | StmtKind::Case { .. } | StmtKind::Default => reached = true,
                 // Of these, clang speaks only when asked for them by name.
-                StmtKind::Break | StmtKind::Return(_) | StmtKind::Declare(_) if !reached => {}
+                StmtKind::Break | StmtKind::Return(_) | StmtKind::Declare(_) | StmtKind::Fallthrough
+                    if !reached => {}
+                _ if !reached && is_on_the_way_out(&stmts[index..]) => {}
                 _ if !reached && !has_label(stmt) => {
                     return self.warn(&codes::UNREACHABLE, stmt.span, "this is never reached");
                 }
@@ -371,6 +376,13 @@ impl Sema<'_, '_> {
             reached = reached && self.falls_through(&stmts[index..=index]);
         }
     }
+}
+
+/// Is the first statement a clean-up that belongs to a jump?
+fn is_on_the_way_out(stmts: &[Stmt]) -> bool {
+    let Some(first) = stmts.first() else { return false };
+    let mut same = stmts.iter().take_while(|stmt| stmt.span == first.span);
+    same.any(|stmt| matches!(stmt.kind, StmtKind::Return(_) | StmtKind::Break | StmtKind::Continue))
 }
 
 /// Can a jump lead into the statement?

@@ -152,6 +152,22 @@ codes! {
     W0229 UNUSED_COMPARISON Warning "a comparison whose result nothing uses"
     W0230 MAP_SIZE Warning "a map whose keys or values have a size that no kernel takes"
     W0231 NEEDLESS_VOLATILE Warning "a `volatile` variable that nothing else can see"
+    W0232 UNINITIALIZED Warning "a variable that is read before it has a value"
+    W0233 SOMETIMES_UNINITIALIZED Warning "a variable that has no value on one side of a branch and is read then"
+    W0234 CONDITIONAL_UNINITIALIZED Warning "a variable that may be read before it has a value"
+    W0235 FALLTHROUGH Warning "a case that goes on into the next one"
+    W0236 MISSING_FIELD Warning "an initialiser that leaves members out"
+    W0237 PARENTHESES Warning "an assignment or comparison that may be meant otherwise"
+    W0238 LOGICAL_PARENTHESES Warning "`&&` within `||` without parentheses"
+    W0239 BITWISE_PARENTHESES Warning "`&` within `|` or `^` without parentheses"
+    W0240 SHIFT_PARENTHESES Warning "`+` or `-` within a shift without parentheses"
+    W0241 EQUALITY_PARENTHESES Warning "a comparison in two pairs of parentheses"
+    W0242 DANGLING_ELSE Warning "an `else` of which it does not show to which `if` it belongs"
+    W0243 FORMAT Warning "a conversion of a format that does not fit its argument"
+    W0244 FORMAT_SPECIFIER Warning "a conversion of a format that the kernel does not know"
+    W0245 FORMAT_ARGUMENTS Warning "a format that wants more arguments than there are"
+    W0246 FORMAT_EXTRA Warning "more arguments than the format prints"
+    W0247 STACK_DEPTH Warning "functions that need more stack together than the kernel allows"
 }
 
 #[cfg(test)]

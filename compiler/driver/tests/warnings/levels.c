@@ -36,3 +36,19 @@ int f(int n) {
   n = p;
   return n;
 }
+int hard_to_read(int a, int b) {
+  if (a = b)
+    return 1;
+  if ((a == b))
+    return 2;
+  a += a & b == 1;
+  a += a | b & 1;
+  a += a || b && a;
+  a += 1 << a + b;
+  if (a)
+    if (b) return 3;
+    else return 4;
+  struct { int a, b; } s = {1
+  };
+  return s.b;
+}

@@ -20,7 +20,7 @@ pub use regions::Regions;
 pub const OPTIONS: &str = include_str!("options.txt");
 
 /// Names of our own, for what clang knows nothing about: a name, then its members.
-const OURS: &str = "bpf bpf-map-size bpf-volatile\nbpf-map-size\nbpf-volatile";
+const OURS: &str = "bpf bpf-map-size bpf-stack bpf-volatile\nbpf-map-size\nbpf-stack\nbpf-volatile";
 
 /// A diagnostic that options decide about.
 struct Row {
@@ -100,7 +100,23 @@ static ROWS: &[Row] = &[
     asked("unreachable-code", &codes::UNREACHABLE),
     on("address-of-packed-member", &codes::PACKED_ADDRESS),
     on("bpf-map-size", &codes::MAP_SIZE),
+    on("bpf-stack", &codes::STACK_DEPTH),
     asked("bpf-volatile", &codes::NEEDLESS_VOLATILE),
+    asked("uninitialized", &codes::UNINITIALIZED),
+    asked("sometimes-uninitialized", &codes::SOMETIMES_UNINITIALIZED),
+    asked("conditional-uninitialized", &codes::CONDITIONAL_UNINITIALIZED),
+    asked("implicit-fallthrough", &codes::FALLTHROUGH),
+    asked("missing-field-initializers", &codes::MISSING_FIELD),
+    on("parentheses", &codes::PARENTHESES),
+    asked("logical-op-parentheses", &codes::LOGICAL_PARENTHESES),
+    asked("bitwise-op-parentheses", &codes::BITWISE_PARENTHESES),
+    on("shift-op-parentheses", &codes::SHIFT_PARENTHESES),
+    on("parentheses-equality", &codes::EQUALITY_PARENTHESES),
+    on("dangling-else", &codes::DANGLING_ELSE),
+    on("format", &codes::FORMAT),
+    on("format-invalid-specifier", &codes::FORMAT_SPECIFIER),
+    on("format-insufficient-args", &codes::FORMAT_ARGUMENTS),
+    on("format-extra-args", &codes::FORMAT_EXTRA),
     on("unknown-warning-option", &codes::UNKNOWN_WARNING),
     on("unknown-pragmas", &codes::PRAGMA_UNKNOWN),
 ];

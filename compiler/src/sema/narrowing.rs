@@ -91,8 +91,7 @@ impl Sema<'_, '_> {
         if from == into || into == IntKind::Bool || from == IntKind::Bool || self.is_moot(e.span) {
             return;
         }
-        // clang folds constant variables wherever it asks for a value.
-        let constant = constant(e, from).or_else(|| self.required_int(e));
+        let constant = constant(e, from).or_else(|| self.const_int(e));
         let range = constant.map_or_else(|| self.range(e), |value| Range::of_value(value as u128, from));
         let target = Range::of_kind(into);
         let fills_the_sign =
@@ -180,6 +179,7 @@ impl Sema<'_, '_> {
                 kind: PlaceKind::BitField { width, .. } | PlaceKind::CoreBitField { width, .. },
                 ..
             }) => Range { width: *width, ..whole },
+            // Constant variables are folded wherever a value is asked for.
             ExprKind::Load(_) => match self.required_int(e) {
                 Some(value) => Range::of_value(value as u128, kind),
                 None => whole,

@@ -32,8 +32,8 @@ const MAX_STATES: usize = 1 << 24;
 /// How many reads of a variable are looked at.
 const MAX_USES: usize = 64;
 
-/// How sure it is that a read finds no value; the surest last.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+/// How sure it is that a read finds no value.
+#[derive(Clone, PartialEq, Eq, Debug)]
 enum Kind {
     /// If the path is possible.
     Maybe,
@@ -48,6 +48,7 @@ enum Kind {
 }
 
 impl Kind {
+    /// Higher is surer.
     fn rank(&self) -> u8 {
         match self {
             Kind::Maybe => 0,

@@ -44,8 +44,8 @@ enum Kind {
 
 type Result<T> = std::result::Result<T, String>;
 
-/// The test binaries; or the places that do not compile, as files and lines.
-type Built = std::result::Result<Vec<PathBuf>, Vec<(String, usize)>>;
+/// The test binaries; or the places that do not compile, as files, first and last lines.
+type Built = std::result::Result<Vec<PathBuf>, Vec<(String, usize, usize)>>;
 
 fn main() -> ExitCode {
     match run() {
@@ -69,7 +69,8 @@ fn run() -> Result<bool> {
             Ok(tests) => break tests,
             Err(broken) => {
                 let before = sites.len();
-                sites.retain(|site| !broken.iter().any(|(file, line)| site.covers(file, *line)));
+                sites
+                    .retain(|site| !broken.iter().any(|(file, first, last)| site.meets(file, *first, *last)));
                 if sites.len() == before {
                     return Err("the copy does not compile".into());
                 }
@@ -105,8 +106,9 @@ fn fails(test: &Path, number: usize) -> bool {
 }
 
 impl Site {
-    fn covers(&self, file: &str, line: usize) -> bool {
-        file.ends_with(&*self.file.to_string_lossy()) && (self.line..=self.end).contains(&line)
+    /// Is a line of it among these? An error may be that of all around it, as of an `else` that must leave.
+    fn meets(&self, file: &str, first: usize, last: usize) -> bool {
+        file.ends_with(&*self.file.to_string_lossy()) && self.line <= last && first <= self.end
     }
 }
 
@@ -235,8 +237,9 @@ impl Copy {
             if message["message"]["level"] == "error" {
                 for span in message["message"]["spans"].as_array().into_iter().flatten() {
                     let (file, start) = (span["file_name"].as_str(), span["line_start"].as_u64());
-                    if let (Some(file), Some(start)) = (file, start) {
-                        broken.push((file.to_owned(), start as usize));
+                    let end = span["line_end"].as_u64().or(start);
+                    if let (Some(file), Some(start), Some(end)) = (file, start, end) {
+                        broken.push((file.to_owned(), start as usize, end as usize));
                     }
                 }
             }

@@ -106,10 +106,9 @@ fn without_optimisation(files: &[PathBuf]) -> Result<(), String> {
     for path in files {
         let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
         let image = link(&clangs(&source(&format!("{}.O0", stem(path)), &text)?, "-O0")?)?;
-        let programs = 0..image.programs.len();
-        let verdicts =
-            programs.map(|index| verify::verify_program(&image, index, &verify::Options::default()).0);
-        refused += verdicts.filter(Result::is_err).count();
+        let is_refused =
+            |index: &usize| verify::verify_program(&image, *index, &verify::Options::default()).0.is_err();
+        refused += (0..image.programs.len()).filter(is_refused).count();
     }
     match refused >= PROGRAMS {
         true => Ok(()),

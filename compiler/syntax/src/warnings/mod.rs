@@ -31,10 +31,12 @@ struct Row {
     default: Option<Severity>,
     /// C forbids what is warned about: `-pedantic-errors` makes it an error.
     forbidden: bool,
+    /// clang says nothing here: `-Werror` alone does not stop what it compiles, `-Werror=name` does.
+    beyond_clang: bool,
 }
 
 const fn on(name: &'static str, code: &'static Code) -> Row {
-    Row { name, code, default: Some(Severity::Warning), forbidden: false }
+    Row { name, code, default: Some(Severity::Warning), forbidden: false, beyond_clang: false }
 }
 
 /// A warning about an extension of C.
@@ -51,6 +53,11 @@ const fn asked(name: &'static str, code: &'static Code) -> Row {
     Row { default: None, ..on(name, code) }
 }
 
+/// A warning that only we have.
+const fn ours(row: Row) -> Row {
+    Row { beyond_clang: true, ..row }
+}
+
 /// An error that clang lets one turn into a warning, or off.
 const fn error(name: &'static str, code: &'static Code) -> Row {
     Row { default: Some(Severity::Error), ..on(name, code) }
@@ -61,7 +68,7 @@ static ROWS: &[Row] = &[
     extension("macro-redefined", &codes::REDEFINED),
     on("#warnings", &codes::USER_WARNING),
     // clang is silent by default because its values are those of the moment; ours are not.
-    on("date-time", &codes::DATE_TIME),
+    ours(on("date-time", &codes::DATE_TIME)),
     on("include-next-outside-header", &codes::INCLUDE_NEXT_MAIN),
     extension("builtin-macro-redefined", &codes::BUILTIN_REDEFINED),
     on("", &codes::COND_OVERFLOW),
@@ -99,9 +106,9 @@ static ROWS: &[Row] = &[
     on("constant-conversion", &codes::CONSTANT_CONVERSION),
     asked("unreachable-code", &codes::UNREACHABLE),
     on("address-of-packed-member", &codes::PACKED_ADDRESS),
-    on("bpf-map-size", &codes::MAP_SIZE),
-    on("bpf-stack", &codes::STACK_DEPTH),
-    asked("bpf-volatile", &codes::NEEDLESS_VOLATILE),
+    ours(on("bpf-map-size", &codes::MAP_SIZE)),
+    ours(on("bpf-stack", &codes::STACK_DEPTH)),
+    ours(asked("bpf-volatile", &codes::NEEDLESS_VOLATILE)),
     asked("uninitialized", &codes::UNINITIALIZED),
     asked("sometimes-uninitialized", &codes::SOMETIMES_UNINITIALIZED),
     asked("conditional-uninitialized", &codes::CONDITIONAL_UNINITIALIZED),
@@ -113,10 +120,10 @@ static ROWS: &[Row] = &[
     on("shift-op-parentheses", &codes::SHIFT_PARENTHESES),
     on("parentheses-equality", &codes::EQUALITY_PARENTHESES),
     on("dangling-else", &codes::DANGLING_ELSE),
-    on("format", &codes::FORMAT),
-    on("format-invalid-specifier", &codes::FORMAT_SPECIFIER),
-    on("format-insufficient-args", &codes::FORMAT_ARGUMENTS),
-    on("format-extra-args", &codes::FORMAT_EXTRA),
+    ours(on("format", &codes::FORMAT)),
+    ours(on("format-invalid-specifier", &codes::FORMAT_SPECIFIER)),
+    ours(on("format-insufficient-args", &codes::FORMAT_ARGUMENTS)),
+    ours(on("format-extra-args", &codes::FORMAT_EXTRA)),
     on("unknown-warning-option", &codes::UNKNOWN_WARNING),
     on("unknown-pragmas", &codes::PRAGMA_UNKNOWN),
 ];
@@ -186,7 +193,7 @@ impl Policy {
         let pedantic = options.iter().any(|option| option == PEDANTIC_ERRORS);
         let default = |row: &Row| match pedantic && row.forbidden {
             true => State { severity: Some(Severity::Error), stays_warning: false },
-            false => State { severity: row.default, stays_warning: false },
+            false => State { severity: row.default, stays_warning: row.beyond_clang },
         };
         let states = ROWS.iter().map(default).collect();
         let mut policy = Policy { states, all_are_errors: false, silent, complaints: Vec::new() };
@@ -358,6 +365,9 @@ mod tests {
         assert_eq!(sign("-Werror"), error);
         assert_eq!(sign("-Werror -Wno-error"), warning);
         assert_eq!(sign("-Werror -Wno-error=pointer-sign"), warning);
+        // What clang compiles is not stopped by what only we warn of, unless that is asked for.
+        let format = |line: &str| level(line, &codes::FORMAT).0;
+        assert_eq!((format("-Wall -Werror"), format("-Werror=format")), (warning, error));
         assert_eq!(sign("-Werror=pointer-sign -Wpointer-sign"), error);
         assert_eq!(sign("-Wno-everything"), None);
         let discards = |line| level(line, &codes::DISCARDS_QUALIFIERS).0;

@@ -2,26 +2,34 @@
 #ifndef __SKEP_STDINT_H
 #define __SKEP_STDINT_H
 
+/* A C library's own header defines these too, under the names that glibc guards them by. */
+#ifndef _BITS_STDINT_INTN_H
+#define _BITS_STDINT_INTN_H 1
 typedef __INT8_TYPE__ int8_t;
+typedef __INT16_TYPE__ int16_t;
+typedef __INT32_TYPE__ int32_t;
+typedef __INT64_TYPE__ int64_t;
+#endif
+#ifndef _BITS_STDINT_UINTN_H
+#define _BITS_STDINT_UINTN_H 1
 typedef __UINT8_TYPE__ uint8_t;
+typedef __UINT16_TYPE__ uint16_t;
+typedef __UINT32_TYPE__ uint32_t;
+typedef __UINT64_TYPE__ uint64_t;
+#endif
+
 typedef int8_t int_least8_t;
 typedef uint8_t uint_least8_t;
 typedef int8_t int_fast8_t;
 typedef uint8_t uint_fast8_t;
-typedef __INT16_TYPE__ int16_t;
-typedef __UINT16_TYPE__ uint16_t;
 typedef int16_t int_least16_t;
 typedef uint16_t uint_least16_t;
 typedef int16_t int_fast16_t;
 typedef uint16_t uint_fast16_t;
-typedef __INT32_TYPE__ int32_t;
-typedef __UINT32_TYPE__ uint32_t;
 typedef int32_t int_least32_t;
 typedef uint32_t uint_least32_t;
 typedef int32_t int_fast32_t;
 typedef uint32_t uint_fast32_t;
-typedef __INT64_TYPE__ int64_t;
-typedef __UINT64_TYPE__ uint64_t;
 typedef int64_t int_least64_t;
 typedef uint64_t uint_least64_t;
 typedef int64_t int_fast64_t;

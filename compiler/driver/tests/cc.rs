@@ -302,6 +302,21 @@ fn command_lines_of_other_projects() {
     }
 }
 
+/// glibc defines the same types under guards of its own, in either order; a warning that is asked for has
+/// headers read whole.
+#[test]
+fn headers_of_a_c_library_stand_beside_ours() {
+    let glibc =
+        "#ifndef _BITS_STDINT_INTN_H\n#define _BITS_STDINT_INTN_H 1\ntypedef long long int64_t;\n#endif\n";
+    let place = Scratch::new(&[("types.h", glibc.as_bytes())]);
+    let (ours, theirs) = ("#include <stdint.h>\n", "#include \"types.h\"\n");
+    for text in [[ours, theirs, "int64_t x;\n"].concat(), [theirs, ours, "int64_t x;\n"].concat()] {
+        let done =
+            place.run(SKEP, &["cc", "-Wsign-conversion", "-xc", "-c", "-", "-o", "x.o"], text.as_bytes());
+        assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{text}");
+    }
+}
+
 #[test]
 fn line_ends_of_objects_and_names_do_not_depend_on_the_directory() {
     let (here, there) = (Scratch::new(FILES), Scratch::new(FILES));

@@ -323,19 +323,7 @@ impl<'c, 'a> Feed<'c, 'a> {
         let sym = self.sym_at(at);
         match self.kind_at(at) {
             TokenKind::Ident if sym.0 < N_KEYWORDS || (self.cx.c23 && sym.0 < N_KEYWORDS_C23) => {
-                matches!(
-                    self.keyword(sym),
-                    Tok::Word(_)
-                        | Tok::Qual(_)
-                        | Tok::Storage(_)
-                        | Tok::Record(_)
-                        | Tok::Enum
-                        | Tok::Typeof(_)
-                        | Tok::AutoType
-                        | Tok::AtomicType
-                        | Tok::Attribute
-                        | Tok::Alignas(_)
-                )
+                self.keyword(sym).begins_declaration()
             }
             TokenKind::Ident => self.cx.class(sym) & TYPE != 0,
             TokenKind::Semi | TokenKind::Comma | TokenKind::Assign | TokenKind::RParen => true,

@@ -143,6 +143,25 @@ pub enum Tok {
     Stray,
 }
 
+impl Tok {
+    /// Is it a keyword that a declaration may begin with?
+    pub fn begins_declaration(self) -> bool {
+        matches!(
+            self,
+            Tok::Word(_)
+                | Tok::Qual(_)
+                | Tok::Storage(_)
+                | Tok::Record(_)
+                | Tok::Enum
+                | Tok::Typeof(_)
+                | Tok::AutoType
+                | Tok::AtomicType
+                | Tok::Attribute
+                | Tok::Alignas(_)
+        )
+    }
+}
+
 /// The keywords of every mode, and `bool` and its like in C23.
 pub const KEYWORDS: &[(Symbol, Tok)] = &[
     (kw::AUTO, Tok::Storage(Storage::AUTO)),

@@ -241,15 +241,7 @@ impl Scene<'_> {
             return "the field";
         }
         match self.keyword(start) {
-            Some(
-                Tok::Word(_)
-                | Tok::Qual(_)
-                | Tok::Storage(_)
-                | Tok::Record(_)
-                | Tok::Enum
-                | Tok::Typeof(_)
-                | Tok::AutoType,
-            ) => "the declaration",
+            Some(token) if token.begins_declaration() => "the declaration",
             _ if self.is_type(start) => "the declaration",
             _ => "this statement",
         }

@@ -63,10 +63,9 @@ impl Sema<'_, '_> {
         let (store, expected) = self.temporary(expected, span)?;
         let args = vec![pointer, expected.clone(), new];
         let old = self.builtin(Builtin::AtomicCompareExchange, args, ty, span);
-        let same = self.compare_expr(crate::hir::CompareOp::Eq, old, expected, span);
-        let bool = TypeId::int(IntKind::Bool);
-        let same = self.convert(same, bool);
-        Some(Expr { kind: ExprKind::Comma(Box::new(store), Box::new(same)), ty: bool, span })
+        let same = self.compare_expr(CompareOp::Eq, old, expected, span);
+        let same = self.convert(same, TypeId::int(IntKind::Bool));
+        Some(self.after(store, same))
     }
 
     /// `(p, expected *, new, weak, order, order)`: like the swap that compares, but where the object was

@@ -135,11 +135,9 @@ impl Sema<'_, '_> {
         let value = self.builtin_arg(args, 0, ty)?;
         let (store, local) = self.temporary(value, span)?;
         let zero = self.int_expr(0, kind, span);
-        let negative = self.compare_expr(crate::hir::CompareOp::Lt, local.clone(), zero, span);
-        let negated = self.unary_expr(crate::hir::UnaryOp::Neg, local.clone(), span);
-        let kind = ExprKind::Cond { cond: Box::new(negative), then: Box::new(negated), els: Box::new(local) };
-        let chosen = Expr { kind, ty, span };
-        Some(Expr { kind: ExprKind::Comma(Box::new(store), Box::new(chosen)), ty, span })
+        let negative = self.compare_expr(CompareOp::Lt, local.clone(), zero, span);
+        let negated = self.unary_expr(UnaryOp::Neg, local.clone(), span);
+        Some(self.after(store, self.choice(negative, negated, local)))
     }
 
     /// `(a, b, p)`: computed as if without limit, stored through p, true if it did not fit.

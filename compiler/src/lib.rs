@@ -16,6 +16,7 @@
 //! ```
 #![warn(missing_docs)]
 
+pub mod barriers;
 pub mod btf;
 pub mod codegen;
 mod front;
@@ -33,6 +34,7 @@ pub mod types;
 
 use skep_stdlib::ByteOrder;
 use skep_stdlib::isa::Cpu;
+use skep_syntax::source::Span;
 use skep_syntax::{Session, pp};
 
 use crate::codegen::code::Code;
@@ -55,6 +57,8 @@ pub struct Options {
     pub big_endian: bool,
     /// `-g`: write `.BTF` and `.BTF.ext`.
     pub btf: bool,
+    /// Compile as if these statements were not there: [`barriers`], by their places.
+    pub without: Vec<Span>,
     /// Verify the IR after every pass and the register allocation; a violation panics.
     pub check: bool,
 }
@@ -69,6 +73,7 @@ impl Default for Options {
             cpu: Cpu::V3,
             big_endian: false,
             btf: true,
+            without: Vec::new(),
             check: cfg!(debug_assertions),
         }
     }
@@ -127,7 +132,11 @@ pub fn compile(
     if cx.diags.has_errors() {
         return Err(Failed);
     }
-    let mut ir = lower::lower(&hir, &cx.names, lower::Options { big_endian: options.big_endian });
+    let mut ir = lower::lower(
+        &hir,
+        &cx.names,
+        lower::Options { big_endian: options.big_endian, without: &options.without },
+    );
     ran(observer, "lower");
     observer(Stage::Ir, &|| ir.to_string());
 

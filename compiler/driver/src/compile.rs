@@ -120,6 +120,7 @@ impl CompileArgs {
             cpu: isa_cpu(self.pp_options().cpu),
             big_endian: self.endian == Endian::Big,
             btf: true,
+            without: Vec::new(),
             check: self.check_ir,
         }
     }

@@ -21,6 +21,7 @@ mod load;
 mod locate;
 mod matrix;
 pub mod measure;
+mod needless;
 pub mod rejection;
 mod show;
 pub mod skel;

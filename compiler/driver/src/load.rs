@@ -16,6 +16,8 @@ use crate::rejection;
 
 /// BTF of the running kernel.
 const HOST_BTF: &str = "/sys/kernel/btf/vmlinux";
+/// What `--btf` calls it.
+const HOST: &str = "host";
 
 /// Options of every command that verifies.
 #[derive(clap::Args, Clone, Debug)]
@@ -24,7 +26,7 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "X.Y", default_value_t = Kernel::LATEST, value_parser = kernel)]
     pub kernel: Kernel,
     /// BTF of that kernel: a file, `host` for the running kernel's, or `none`
-    #[arg(long, value_name = "FILE", default_value = "host")]
+    #[arg(long, value_name = "FILE", default_value = HOST)]
     pub btf: String,
     /// Say why in the kernel's words too
     #[arg(long)]
@@ -32,6 +34,12 @@ pub struct VerifyArgs {
     /// Every access must be aligned, as on machines that cannot do without
     #[arg(long)]
     pub strict_alignment: bool,
+}
+
+impl Default for VerifyArgs {
+    fn default() -> VerifyArgs {
+        VerifyArgs { kernel: Kernel::LATEST, btf: HOST.into(), kernel_log: false, strict_alignment: false }
+    }
 }
 
 /// A version of the kernel.
@@ -55,8 +63,8 @@ impl VerifyArgs {
     pub fn btf(&self, io: &mut Io<'_>) -> Result<Option<Arc<Btf>>> {
         let path = match self.btf.as_str() {
             "none" => return Ok(None),
-            "host" if !std::path::Path::new(HOST_BTF).exists() => return Ok(None),
-            "host" => HOST_BTF,
+            HOST if !std::path::Path::new(HOST_BTF).exists() => return Ok(None),
+            HOST => HOST_BTF,
             path => path,
         };
         let btf = Btf::parse(io.read(path)?).map_err(|error| Error::file(path, error))?;

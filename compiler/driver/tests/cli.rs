@@ -239,3 +239,34 @@ fn colours_only_on_a_terminal_or_when_asked_for() {
     let done = place.skep(&["cc", "-fcolor-diagnostics", "-c", "broken.bpf.c"]);
     assert!(done.err.contains('\u{1b}'));
 }
+
+#[test]
+fn a_barrier_that_nobody_needs_is_named_when_asked_for() {
+    let source = b"#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\nint names[16];\n\
+        SEC(\"xdp\") int name(struct xdp_md *ctx) { unsigned at = ctx->rx_queue_index; if (at > 15) return 1;\n\
+        barrier_var(at);\nbarrier();\nnames[at] = 1; return 2; }\n";
+    let refused = b"#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\nint names[16];\n\
+        SEC(\"xdp\") int name(struct xdp_md *ctx) { unsigned at = ctx->rx_queue_index;\n\
+        barrier_var(at);\nnames[at] = 1; return 2; }\n";
+    let place = Scratch::new(&[("x.bpf.c", source), ("refused.bpf.c", refused)]);
+    let warned = |words: &[&str]| {
+        let done = place.skep(words);
+        let at = |line: &str| line.contains("x.bpf.c:").then(|| line.trim().to_owned());
+        (done.code, done.err.matches("W0248").count(), done.err.lines().find_map(at).unwrap_or_default())
+    };
+    let place_of_it = String::from("\u{250c}\u{2500} x.bpf.c:5:1");
+    let silent = (Some(0), 0, String::new());
+    assert_eq!(
+        warned(&["build", "x.bpf.c", "-o", "x.o", "-W", "bpf-barrier"]),
+        (Some(0), 1, place_of_it.clone())
+    );
+    let strict = ["build", "x.bpf.c", "-o", "strict.o", "-W", "bpf-barrier", "-W", "error=bpf-barrier"];
+    assert_eq!(warned(&strict), (Some(1), 1, place_of_it.clone()));
+    assert!(!place.0.join("strict.o").exists());
+    let cc = ["cc", "-target", "bpf", "-g", "-O2", "-c", "x.bpf.c", "-o", "x.o"];
+    assert_eq!(warned(&cc), silent);
+    assert_eq!(warned(&[cc.as_slice(), &["-Wbpf-barrier"]].concat()), (Some(0), 1, place_of_it));
+    // Of a program that is refused with it nothing is known.
+    let cc = ["cc", "-target", "bpf", "-g", "-O2", "-c", "refused.bpf.c", "-o", "x.o", "-Wbpf-barrier"];
+    assert_eq!(warned(&cc), silent);
+}

@@ -64,6 +64,9 @@ impl Lowering<'_> {
 
     /// The same value, unknown.
     fn opaque(&mut self, value: Value, kind: Kind) -> Value {
+        if self.is_passed_over() {
+            return value;
+        }
         let value = self.passed(value, kind);
         let ty = self.ty(value);
         let value = self.intrinsic(Intrinsic::Opaque, vec![value], ty);

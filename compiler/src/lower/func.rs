@@ -107,6 +107,12 @@ impl Lowering<'_> {
         outer
     }
 
+    /// Whether the statement at the current location is one that is compiled as if it were not there.
+    pub fn is_passed_over(&self) -> bool {
+        let without = self.cx.options.without;
+        !without.is_empty() && self.locs.table.get(self.loc).is_some_and(|at| without.contains(&at.span))
+    }
+
     /// Gives every local a place and stores the parameters.
     fn prologue(&mut self, body: &hir::Body) {
         let mut params = self.f.blocks[self.f.entry()].params.clone().into_iter();

@@ -37,6 +37,7 @@ mod wide;
 use std::collections::{BTreeMap, BTreeSet};
 
 use skep_syntax::intern::Interner;
+use skep_syntax::source::Span;
 
 use self::symbols::Context;
 use crate::hir::{self, FuncId, SymbolRef};
@@ -44,13 +45,15 @@ use crate::ir;
 
 /// What lowering needs to know of the target.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Options {
+pub struct Options<'a> {
     /// Byte order of the target.
     pub big_endian: bool,
+    /// Barriers of values that are passed over: where their statements are.
+    pub without: &'a [Span],
 }
 
 /// Lowers a typed program without errors.
-pub fn lower(module: &hir::Module, names: &Interner, options: Options) -> ir::Module {
+pub fn lower(module: &hir::Module, names: &Interner, options: Options<'_>) -> ir::Module {
     let cx = Context::new(module, names, options);
     let mut out = cx.declare();
     let mut reached = Reached::roots(module);

@@ -16,7 +16,7 @@ pub(super) struct Context<'a> {
     pub module: &'a hir::Module,
     pub types: &'a Types,
     pub names: &'a Interner,
-    pub options: Options,
+    pub options: Options<'a>,
 }
 
 /// What values of a C type are made of.
@@ -66,7 +66,7 @@ pub(super) fn is_kept(function: &hir::Function) -> bool {
 }
 
 impl<'a> Context<'a> {
-    pub fn new(module: &'a hir::Module, names: &'a Interner, options: Options) -> Context<'a> {
+    pub fn new(module: &'a hir::Module, names: &'a Interner, options: Options<'a>) -> Context<'a> {
         Context { module, types: &module.types, names, options }
     }
 

@@ -168,6 +168,7 @@ codes! {
     W0245 FORMAT_ARGUMENTS Warning "a format that wants more arguments than there are"
     W0246 FORMAT_EXTRA Warning "more arguments than the format prints"
     W0247 STACK_DEPTH Warning "functions that need more stack together than the kernel allows"
+    W0248 NEEDLESS_BARRIER Warning "a barrier without which the programs are accepted as well"
 }
 
 #[cfg(test)]

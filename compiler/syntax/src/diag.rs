@@ -150,6 +150,11 @@ impl Diagnostics {
         self.policy = policy;
     }
 
+    /// How bad the kinds of diagnostics are.
+    pub fn policy(&self) -> Rc<Policy> {
+        self.policy.clone()
+    }
+
     /// Whether anything is wrong that is wrong by itself, and not only because of `-Werror`.
     pub fn is_broken(&self) -> bool {
         self.list.iter().any(|diag| diag.code.severity == Severity::Error && diag.severity == Severity::Error)
@@ -158,6 +163,11 @@ impl Diagnostics {
     /// Whether such a diagnostic can come to anything, whatever pragmas say.
     pub fn may_say(&self, code: &Code) -> bool {
         !self.regions.is_empty() || self.policy.level(code, &[]).severity.is_some()
+    }
+
+    /// Whether such a diagnostic at this place comes to anything.
+    pub fn says(&self, code: &Code, span: Span) -> bool {
+        self.policy.level(code, self.regions.at(span.lo)).severity.is_some()
     }
 
     /// Forgets what was reported since `before` was a copy of this.

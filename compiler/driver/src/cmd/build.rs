@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use skep_compiler::Compiled;
+use skep_syntax::Session;
+use skep_syntax::diag::{self, Style};
 
 use crate::compile::{CompileArgs, compile_file, sources};
 use crate::error::{Error, Result};
 use crate::io::{DiskFiles, Io, STDIN};
 use crate::load::{self, VerifyArgs};
+use crate::needless;
 
 /// Arguments.
 #[derive(clap::Args)]
@@ -65,6 +69,7 @@ fn build(args: &Args, file: &str, io: &mut Io<'_>) -> Result {
     if !args.no_verify && !args.is_foreign() {
         let image = load::link(file, &compiled.object, &args.verify, io)?;
         load::verify(image, Some((&compiled, &session)), &args.verify, io)?;
+        warn_of_barriers(args, file, (&mut session, &compiled), io)?;
     }
     let output = object_path(file, args.output.as_deref());
     io.write(&output, &compiled.object)?;
@@ -73,6 +78,22 @@ fn build(args: &Args, file: &str, io: &mut Io<'_>) -> Result {
     let verified = if args.is_foreign() && !args.no_verify { ", not verified (big-endian)" } else { "" };
     writeln!(io.err, "{file} -> {output}: {slots} instructions{verified}")?;
     Ok(())
+}
+
+/// What can be said only when the programs are known to be accepted.
+fn warn_of_barriers(
+    args: &Args,
+    file: &str,
+    (session, compiled): (&mut Session<'_>, &Compiled),
+    io: &mut Io<'_>,
+) -> Result {
+    let before = session.diags.iter().count();
+    needless::warn(session, file, compiled, &args.compile.options(), || args.verify.options(io))?;
+    for diag in session.diags.iter().skip(before) {
+        let style = Style { short: false, color: io.color };
+        io.err.write_all(diag::render(diag, &session.source, &session.names, style).as_bytes())?;
+    }
+    if session.diags.has_errors() { Err(Error::FINDINGS) } else { Ok(()) }
 }
 
 impl Args {

@@ -18,6 +18,8 @@ use crate::cc::remarks::{self, Times};
 use crate::cc::{deps, flags, info, response};
 use crate::compile::{HOST_DIRS, isa_cpu, readable};
 use crate::error::{Error, Result};
+use crate::load::VerifyArgs;
+use crate::needless;
 use crate::io::{DiskFiles, EMBEDDED, Io, STDIN, STDIN_FILE};
 
 /// Everything after `cc`.
@@ -222,6 +224,7 @@ fn object(
         cpu: isa_cpu(cx.pp.cpu),
         big_endian: cx.pp.big_endian,
         btf: cx.btf,
+        without: Vec::new(),
         check: false,
     };
     let mut times = cx.time_report.then(Times::start);
@@ -230,6 +233,9 @@ fn object(
             times.ran(name);
         }
     });
+    if let Ok(compiled) = &compiled {
+        needless::warn(session, main, compiled, &options, || VerifyArgs::default().options(io))?;
+    }
     report(cx, session, io)?;
     let compiled = ManuallyDrop::new(compiled.map_err(|_| Error::FINDINGS)?);
     remarks::print(cx, &compiled, session, io)?;

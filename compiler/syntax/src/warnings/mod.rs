@@ -20,7 +20,8 @@ pub use regions::Regions;
 pub const OPTIONS: &str = include_str!("options.txt");
 
 /// Names of our own, for what clang knows nothing about: a name, then its members.
-const OURS: &str = "bpf bpf-map-size bpf-stack bpf-volatile\nbpf-map-size\nbpf-stack\nbpf-volatile";
+const OURS: &str =
+    "bpf bpf-barrier bpf-map-size bpf-stack bpf-volatile\nbpf-barrier\nbpf-map-size\nbpf-stack\nbpf-volatile";
 
 /// A diagnostic that options decide about.
 struct Row {
@@ -109,6 +110,7 @@ static ROWS: &[Row] = &[
     ours(on("bpf-map-size", &codes::MAP_SIZE)),
     ours(on("bpf-stack", &codes::STACK_DEPTH)),
     ours(asked("bpf-volatile", &codes::NEEDLESS_VOLATILE)),
+    ours(asked("bpf-barrier", &codes::NEEDLESS_BARRIER)),
     asked("uninitialized", &codes::UNINITIALIZED),
     asked("sometimes-uninitialized", &codes::SOMETIMES_UNINITIALIZED),
     asked("conditional-uninitialized", &codes::CONDITIONAL_UNINITIALIZED),

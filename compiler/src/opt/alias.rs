@@ -7,7 +7,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::ir::{BinaryOp, Callee, ConvertOp, Function, InstData, Preds, Slot, SymbolId, Value, ValueDef};
+use crate::ir::{
+    BinaryOp, Callee, ConvertOp, Function, InstData, Intrinsic, Preds, Slot, SymbolId, Value, ValueDef,
+};
 
 /// Where an address leads.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -53,6 +55,11 @@ impl Place {
                     at = at.and_then(|at| at.checked_add(*offset));
                     Root::Symbol(*symbol)
                 }
+                // The same bytes, by another name.
+                Some(InstData::Intrinsic { op: Intrinsic::CastAddressSpace, args, .. }) => {
+                    value = f.resolve(args[0]);
+                    continue;
+                }
                 Some(InstData::Convert { op: ConvertOp::IntToPtr, .. }) => Root::Number(value),
                 Some(InstData::Call { callee: Callee::Helper(_), .. }) => Root::Helper(value),
                 _ => Root::Other(value),
@@ -62,13 +69,13 @@ impl Place {
     }
 
     /// May `size` bytes here and `other_size` bytes there share a byte? `private` says whether the
-    /// address of a slot is known only to direct accesses.
+    /// address of a slot or variable is known only to direct accesses.
     pub fn may_overlap(
         &self,
         size: i64,
         other: &Place,
         other_size: i64,
-        private: &dyn Fn(Slot) -> bool,
+        private: &dyn Fn(Root) -> bool,
     ) -> bool {
         if self.root == other.root {
             return match (self.offset, other.offset) {
@@ -79,8 +86,9 @@ impl Place {
         match (self.root, other.root) {
             (Root::Slot(_) | Root::Symbol(_), Root::Slot(_) | Root::Symbol(_)) => false,
             // A number may be anything; only where nobody has the address is it certain.
-            (Root::Slot(slot), _) | (_, Root::Slot(slot)) => !private(slot),
-            (Root::Symbol(_) | Root::Number(_) | Root::Helper(_) | Root::Other(_), _) => true,
+            (named @ (Root::Slot(_) | Root::Symbol(_)), _)
+            | (_, named @ (Root::Slot(_) | Root::Symbol(_))) => !private(named),
+            (Root::Number(_) | Root::Helper(_) | Root::Other(_), _) => true,
         }
     }
 }

@@ -20,7 +20,7 @@ use super::alias::{Place, Root, allows_unaligned};
 use super::edit::use_counts;
 use super::simplify::alignment;
 use super::slots;
-use crate::ir::{Arena, Block, Function, Inst, InstData, MemFlags, Preds, Slot, SrcLoc, Type, Value};
+use crate::ir::{Arena, Block, Function, Inst, InstData, MemFlags, Preds, SrcLoc, Type, Value};
 
 /// Accesses that are looked at together.
 const WINDOW: usize = 96;
@@ -29,7 +29,7 @@ const WINDOW: usize = 96;
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     let mut changed = false;
     let leaked = slots::leaked_anywhere(f);
-    let private = |slot: Slot| !leaked.contains(&slot);
+    let private = |root: Root| matches!(root, Root::Slot(slot) if !leaked.contains(&slot));
     let preds = f.predecessors();
     let mut uses = use_counts(f);
     for block in f.order.clone() {
@@ -77,7 +77,7 @@ fn find(
     f: &Function,
     cx: &Cx<'_>,
     preds: &Preds,
-    private: &dyn Fn(Slot) -> bool,
+    private: &dyn Fn(Root) -> bool,
     uses: &Arena<Value, u32>,
     (block, mut start): (Block, usize),
 ) -> Option<(usize, Merge)> {
@@ -119,7 +119,7 @@ fn in_window(
     f: &Function,
     cx: &Cx<'_>,
     preds: &Preds,
-    private: &dyn Fn(Slot) -> bool,
+    private: &dyn Fn(Root) -> bool,
     uses: &Arena<Value, u32>,
     window: &[Access],
 ) -> Option<Merge> {
@@ -233,7 +233,7 @@ fn copies(
 }
 
 /// May these accesses all happen where the last of them does?
-fn mergeable(window: &[Access], parts: &[Access], private: &dyn Fn(Slot) -> bool) -> bool {
+fn mergeable(window: &[Access], parts: &[Access], private: &dyn Fn(Root) -> bool) -> bool {
     let Some(last) = parts.iter().map(|a| a.index).max() else { return true };
     parts.iter().all(|part| {
         window.iter().filter(|a| part.index < a.index && a.index <= last).all(|other| {

@@ -27,7 +27,7 @@ const RANGES: usize = 64;
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     let leaked = slots::leaked_anywhere(f);
-    let private = |slot: Slot| !leaked.contains(&slot);
+    let private = |root: Root| matches!(root, Root::Slot(slot) if !leaked.contains(&slot));
     let mut changed = false;
     for block in f.order.clone() {
         // Walks backwards with what will be overwritten before it is read.
@@ -57,7 +57,7 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
                 Reads::Anything => {
                     let passed = slots::passed(f, &f.insts[inst]);
                     dead.retain(|&(root, ..)| match root {
-                        Root::Slot(slot) => private(slot) && !passed.contains(&slot),
+                        Root::Slot(slot) => private(root) && !passed.contains(&slot),
                         Root::Symbol(_) | Root::Number(_) | Root::Helper(_) | Root::Other(_) => false,
                     });
                     read.extend(passed);
@@ -71,7 +71,7 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
                 continue;
             }
             let forgotten = matches!(place.root, Root::Slot(slot)
-                if returns && !read.contains(&slot) && !(read_leaked && !private(slot)));
+                if returns && !read.contains(&slot) && !(read_leaked && !private(Root::Slot(slot))));
             let left = uncovered(&dead, place.root, start, start + size);
             if forgotten || left.is_empty() {
                 f.blocks[block].insts.remove(index);

@@ -1,13 +1,13 @@
 //! Facts about the whole module: which functions are needed, which variables never change.
 //!
 //! In: a module. Out: a module without the static functions that nothing names any more, and the
-//! set of static variables that only plain loads name: these always hold their initial bytes. Old
-//! headers declare helpers as `static void *(*f)(..) = (void *)1`, without `const`.
+//! set of static variables that only plain loads name, which always hold their initial bytes, and of
+//! those that only accesses name, which no other pointer leads to. Old headers declare helpers as `static void *(*f)(..) = (void *)1`, without `const`.
 //! Invariant: functions that are kept, visible outside, or named by a kept variable stay.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ir::{Callee, Function, InstData, Module, SymbolId, SymbolKind, Value};
+use crate::ir::{Callee, Function, InstData, Intrinsic, Module, SymbolId, SymbolKind, Value};
 
 /// Symbols that a function names, in order, with repetition.
 pub fn named(f: &Function) -> Vec<SymbolId> {
@@ -98,44 +98,98 @@ pub fn remove_dead_functions(module: &mut Module) -> bool {
     module.functions.len() != before
 }
 
-/// Static variables that only plain loads name.
-pub fn immutable(module: &Module) -> BTreeSet<SymbolId> {
-    let mut found: BTreeSet<SymbolId> = BTreeSet::new();
-    for (id, symbol) in module.symbols.iter() {
-        if let SymbolKind::Data(data) = &symbol.kind
-            && data.local
-            && !data.constant
-            && data.bytes.is_some()
-        {
-            found.insert(id);
-        }
-    }
+/// What is known of static variables, whose names nobody else has.
+pub struct Statics {
+    /// Only plain loads name them: they always hold their initial bytes.
+    pub immutable: BTreeSet<SymbolId>,
+    /// Only accesses name them: no pointer that comes from elsewhere leads there.
+    pub hidden: BTreeSet<SymbolId>,
+}
+
+/// What an operand does with the address of a variable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Use {
+    /// Reads what is there, or computes the address of a part.
+    Reads,
+    /// Does no more than access it.
+    Accesses,
+    /// Makes it a value like any other.
+    LetsOut,
+}
+
+/// Looks at all uses of static variables.
+pub fn statics(module: &Module) -> Statics {
+    let is_local = |id: &SymbolId| module.data(*id).is_some_and(|data| data.local);
+    let mut hidden: BTreeSet<SymbolId> = module.symbols.keys().filter(is_local).collect();
     for id in module.symbols.keys() {
         for symbol in addresses(module, id) {
-            found.remove(&symbol);
+            hidden.remove(&symbol);
         }
     }
+    let texts = assembly(module);
+    hidden.retain(|&id| !texts.iter().any(|text| text.contains(module.symbols[id].name.as_str())));
+    let is_known =
+        |id: &SymbolId| module.data(*id).is_some_and(|data| !data.constant && data.bytes.is_some());
+    let mut immutable: BTreeSet<SymbolId> = hidden.iter().copied().filter(is_known).collect();
     for f in &module.functions {
-        for &block in &f.order {
-            for &inst in &f.blocks[block].insts {
-                let data = &f.insts[inst];
-                // The address may be used to load, and to compute the address of a part.
-                let allowed = match data {
-                    InstData::Load { base, flags, .. } if !flags.volatile => Some(*base),
-                    InstData::PtrAdd { base, .. } => Some(*base),
-                    _ => None,
-                };
-                data.for_each_operand(|v| {
-                    if allowed != Some(v)
-                        && let Some(symbol) = root(f, v)
-                    {
-                        found.remove(&symbol);
-                    }
-                });
+        each_use(f, |symbol, what| {
+            if what != Use::Reads {
+                immutable.remove(&symbol);
             }
+            if what == Use::LetsOut {
+                hidden.remove(&symbol);
+            }
+        });
+    }
+    Statics { immutable, hidden }
+}
+
+/// Inline assembly, which can name a variable in its text.
+fn assembly(module: &Module) -> BTreeSet<&str> {
+    let insts = module.functions.iter().flat_map(|f| {
+        let insts = f.order.iter().flat_map(|&block| f.blocks[block].insts.iter());
+        insts.map(|&inst| &f.insts[inst])
+    });
+    let texts = insts.filter_map(|data| match data {
+        InstData::Asm { asm, .. } => Some(asm.template.as_str()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+/// Variables whose addresses are more than accessed in this function.
+pub fn let_out(f: &Function) -> BTreeSet<SymbolId> {
+    let mut found = BTreeSet::new();
+    each_use(f, |symbol, what| {
+        if what == Use::LetsOut {
+            found.insert(symbol);
+        }
+    });
+    found
+}
+
+fn each_use(f: &Function, mut visit: impl FnMut(SymbolId, Use)) {
+    for &block in &f.order {
+        for &inst in &f.blocks[block].insts {
+            let data = &f.insts[inst];
+            data.for_each_operand(|v| {
+                if let Some(symbol) = root(f, v) {
+                    visit(symbol, what_it_does(data, v));
+                }
+            });
         }
     }
-    found
+}
+
+fn what_it_does(data: &InstData, operand: Value) -> Use {
+    match data {
+        InstData::Load { flags, .. } if !flags.volatile => Use::Reads,
+        InstData::PtrAdd { base, offset } if *base == operand && *offset != operand => Use::Reads,
+        InstData::Store { value, .. } if *value != operand => Use::Accesses,
+        InstData::Load { .. } | InstData::Compare { .. } => Use::Accesses,
+        InstData::Intrinsic { op: Intrinsic::CastAddressSpace, .. } => Use::Accesses,
+        _ => Use::LetsOut,
+    }
 }
 
 /// The symbol that an address is in.
@@ -144,6 +198,7 @@ fn root(f: &Function, mut value: Value) -> Option<SymbolId> {
         match f.def(value)? {
             InstData::SymbolAddr { symbol, .. } => return Some(*symbol),
             InstData::PtrAdd { base, .. } => value = *base,
+            InstData::Intrinsic { op: Intrinsic::CastAddressSpace, args, .. } => value = *args.first()?,
             _ => return None,
         }
     }

@@ -11,10 +11,13 @@
 //! loaded from the same place, if nothing in between can have changed it; a store of what is there
 //! already goes. Calls and barriers change everything but constants and slots whose address nobody
 //! has yet; a helper changes only those slots that it is given. CO-RE values are equal only when they are the same relocation.
+//! A load at a join may be known on the ways there only: then each brings what it knows (see `joins`).
 //! Preserves: effects, volatile accesses; the dominating instruction keeps its place in the source.
-//! The kernel's verifier still accepts: no load moves, none becomes wider, and what it knows of the
-//! first value it knows of the second.
+//! The kernel's verifier still accepts: no load moves over a branch, none becomes wider, and what it
+//! knows of the first value it knows of the second.
 //! Cost: linear for the expressions; for memory, the number of known places times the writes.
+
+mod joins;
 
 use std::collections::BTreeSet;
 
@@ -23,10 +26,10 @@ use super::alias::{self, Place, Root};
 use super::edit::resolve_operands;
 use super::mem2reg::cast;
 use super::simplify::rules::commutes;
-use super::{edit, slots};
+use super::{edit, globals, slots};
 use crate::hash::LookupMap;
 use crate::ir::flow::{Flow, Loops};
-use crate::ir::{Arena, Block, Function, Inst, InstData, Intrinsic, Slot, Type, Value};
+use crate::ir::{Arena, Block, Function, Inst, InstData, Intrinsic, Slot, SymbolId, Type, Value};
 
 /// Places that are remembered at once.
 const PLACES: usize = 64;
@@ -55,6 +58,8 @@ fn walk(f: &mut Function, cx: &Cx<'_>) -> (bool, bool) {
         cx,
         known: LookupMap::default(),
         values: Vec::new(),
+        written: false,
+        let_out: globals::let_out(f),
         out: Arena::filled(&f.blocks, None),
         changed: false,
     };
@@ -81,6 +86,13 @@ struct Content {
     constant: bool,
 }
 
+impl Content {
+    /// Are these the same bytes?
+    fn is_same(&self, other: &Content) -> bool {
+        self.place == other.place && self.base == other.base && self.ty.bytes() == other.ty.bytes()
+    }
+}
+
 /// What is known of memory at one point.
 #[derive(Clone, Default)]
 struct Memory {
@@ -104,6 +116,10 @@ struct Pass<'a> {
     known: LookupMap<InstData, Option<usize>>,
     /// Values of pure instructions: where they are, and the one before of an equal instruction.
     values: Vec<(Block, Value, Option<usize>)>,
+    /// Something before the current instruction in its block may write to memory.
+    written: bool,
+    /// Variables whose addresses are values that may be one of several here.
+    let_out: BTreeSet<SymbolId>,
     /// Memory at the end of each block that was visited.
     out: Arena<Block, Option<Memory>>,
     changed: bool,
@@ -142,6 +158,7 @@ impl Pass<'_> {
     }
 
     fn block(&mut self, f: &mut Function, flow: &Flow, block: Block, memory: &mut Memory) {
+        self.written = false;
         for inst in std::mem::take(&mut f.blocks[block].insts) {
             resolve_operands(f, inst);
             let data = f.insts[inst].clone();
@@ -150,8 +167,8 @@ impl Pass<'_> {
                 continue;
             }
             match data {
-                InstData::Load { ty, base, offset, flags } if !flags.volatile => {
-                    if self.load(f, block, inst, memory, (base, offset, ty)) {
+                InstData::Load { flags, .. } if !flags.volatile => {
+                    if self.load(f, flow, block, inst, memory) {
                         continue;
                     }
                 }
@@ -166,6 +183,7 @@ impl Pass<'_> {
                 }
                 _ => self.forget(f, &f.insts[inst], memory),
             }
+            self.written |= !matches!(effect(f, &f.insts[inst]), Write::Nothing);
             f.blocks[block].insts.push(inst);
         }
     }
@@ -195,19 +213,11 @@ impl Pass<'_> {
     }
 
     /// Replaces a load by what the place holds.
-    fn load(
-        &mut self,
-        f: &mut Function,
-        block: Block,
-        inst: Inst,
-        memory: &mut Memory,
-        (base, offset, ty): (Value, i32, Type),
-    ) -> bool {
+    fn load(&mut self, f: &mut Function, flow: &Flow, block: Block, inst: Inst, memory: &mut Memory) -> bool {
+        let InstData::Load { ty, base, offset, .. } = f.insts[inst] else { return false };
         let Some(result) = f.result(inst) else { return false };
         let wanted = self.content(f, base, offset, result);
-        let same =
-            |c: &&Content| c.place == wanted.place && c.base == wanted.base && c.ty.bytes() == ty.bytes();
-        match memory.contents.iter().find(same).map(|content| content.value) {
+        match memory.contents.iter().find(|held| wanted.is_same(held)).map(|content| content.value) {
             Some(value) => {
                 let loc = f.locs[inst];
                 let value = edit::append(f, block, loc, |ed| cast(ed, value, ty));
@@ -215,10 +225,18 @@ impl Pass<'_> {
                 self.changed = true;
                 true
             }
-            None => {
-                remember(&mut memory.contents, wanted);
-                false
-            }
+            None => match self.joined(f, flow, block, inst, &wanted) {
+                Some(value) => {
+                    f.replace(result, value);
+                    self.changed = true;
+                    remember(&mut memory.contents, Content { value, ..wanted });
+                    true
+                }
+                None => {
+                    remember(&mut memory.contents, wanted);
+                    false
+                }
+            },
         }
     }
 
@@ -251,7 +269,13 @@ impl Pass<'_> {
                     }
                     _ => false,
                 };
-                let private = |slot: Slot| !leaked.contains(&slot);
+                let private = |root: Root| match root {
+                    Root::Slot(slot) => !leaked.contains(&slot),
+                    Root::Symbol(symbol) => {
+                        self.cx.hidden.contains(&symbol) && !self.let_out.contains(&symbol)
+                    }
+                    Root::Number(_) | Root::Helper(_) | Root::Other(_) => false,
+                };
                 content.constant
                     || apart
                     || !content.place.may_overlap(content.ty.bytes().into(), &place, size, &private)
@@ -274,15 +298,22 @@ fn remember(memory: &mut Vec<Content>, content: Content) {
     memory.push(content);
 }
 
-/// The address without constant additions.
+/// The address without constant additions, in whatever address space.
 fn strip(f: &Function, base: Value, offset: i32) -> (Value, i64) {
     let (mut base, mut at) = (f.resolve(base), i64::from(offset));
-    while let Some(InstData::PtrAdd { base: inner, offset }) = f.def(base) {
-        let Some(by) = f.constant(*offset) else { break };
-        at = at.wrapping_add(by as i64);
-        base = f.resolve(*inner);
+    loop {
+        base = match f.def(base) {
+            Some(InstData::PtrAdd { base: inner, offset }) => match f.constant(*offset) {
+                Some(by) => {
+                    at = at.wrapping_add(by as i64);
+                    f.resolve(*inner)
+                }
+                None => return (base, at),
+            },
+            Some(InstData::Intrinsic { op: Intrinsic::CastAddressSpace, args, .. }) => f.resolve(args[0]),
+            _ => return (base, at),
+        };
     }
-    (base, at)
 }
 
 /// What an instruction does to memory.

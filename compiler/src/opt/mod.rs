@@ -116,6 +116,8 @@ pub struct Cx<'a> {
     pub symbols: &'a Arena<SymbolId, Symbol>,
     /// Variables that nothing in the module writes to.
     pub immutable: &'a BTreeSet<SymbolId>,
+    /// Variables that are only reached by name.
+    pub hidden: &'a BTreeSet<SymbolId>,
     /// The options.
     pub options: &'a Options,
     /// What is not constant by now never will be.
@@ -280,7 +282,7 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
     for index in 0..work.module.functions.len() {
         work.sequence(index, EARLY);
     }
-    work.immutable = globals::immutable(work.module);
+    work.statics = globals::statics(work.module);
     work.learned();
     work.arguments();
     work.inline();
@@ -314,7 +316,7 @@ pub fn run_pass(module: &mut Module, options: &Options, pass: &Pass) -> bool {
 struct Work<'a, 'o> {
     module: &'a mut Module,
     options: &'a Options,
-    immutable: BTreeSet<SymbolId>,
+    statics: globals::Statics,
     limits: RefCell<BTreeSet<Limit>>,
     remarks: RefCell<Vec<Remark>>,
     observer: &'a mut Observer<'o>,
@@ -327,10 +329,10 @@ const _: () = assert!(PASSES.len() <= 32);
 
 impl<'a, 'o> Work<'a, 'o> {
     fn new(module: &'a mut Module, options: &'a Options, observer: &'a mut Observer<'o>) -> Self {
-        let immutable = globals::immutable(module);
+        let statics = globals::statics(module);
         let settled = Arena::filled(&module.symbols, 0);
         let (limits, remarks) = (RefCell::default(), RefCell::default());
-        Work { module, options, immutable, limits, remarks, observer, late: false, settled }
+        Work { module, options, statics, limits, remarks, observer, late: false, settled }
     }
 
     /// What passes may know has changed.
@@ -429,7 +431,8 @@ impl<'a, 'o> Work<'a, 'o> {
     fn apply(&mut self, index: usize, pass: &Pass) -> bool {
         let cx = Cx {
             symbols: &self.module.symbols,
-            immutable: &self.immutable,
+            immutable: &self.statics.immutable,
+            hidden: &self.statics.hidden,
             options: self.options,
             late: self.late,
             limits: &self.limits,

@@ -57,6 +57,8 @@ pub struct Field {
     pub wide: bool,
     /// Whether 4 bytes may be read that start here, although the field is shorter.
     pub also_word: bool,
+    /// Bytes after it that have no name, and may be read as zeros.
+    pub padding: u32,
     /// Which programs may read it.
     pub readers: ProgSet,
     /// At which attach types; empty for any.
@@ -106,6 +108,13 @@ pub fn access(
         let last = field.offset + if word { field.len.max(4) } else { field.len };
         field.offset <= offset && end <= last
     };
+    let in_padding = |field: &&Field| {
+        let start = field.offset + field.len;
+        start <= offset && end <= start + field.padding && field.permits(program, false)
+    };
+    if !write && fields.iter().any(|field| in_padding(&field)) {
+        return Some(Yield::Scalar);
+    }
     let field = fields.iter().find(inside)?;
     if !field.permits(program, write) {
         return None;
@@ -177,6 +186,10 @@ impl Field {
         Field { also_word: true, ..self }
     }
 
+    const fn padded(self, padding: u32) -> Field {
+        Field { padding, ..self }
+    }
+
     const fn read_by(self, readers: ProgSet) -> Field {
         Field { readers, ..self }
     }
@@ -211,6 +224,7 @@ const fn array(name: &'static str, offset: u32, len: u32, unit: u32) -> Field {
         any_size: false,
         wide: false,
         also_word: false,
+        padding: 0,
         readers: ALL,
         read_at: &[],
         writers: ProgSet::only(&[]),
@@ -412,7 +426,7 @@ pub static CONTEXTS: &[ContextInfo] = &[
         field("protocol", 12, 4).narrow(),
         field("remote_ip4", 16, 4).narrow(),
         array("remote_ip6", 20, 16, 4).narrow(),
-        field("remote_port", 36, 2).narrow().also_word(),
+        field("remote_port", 36, 2).narrow().also_word().padded(2),
         field("local_ip4", 40, 4).narrow(),
         array("local_ip6", 44, 16, 4).narrow(),
         field("local_port", 60, 4).narrow(),

@@ -177,6 +177,8 @@ features! {
     Exceptions, 6 . 7; // timeline: bpf_throw
     /// Values that cannot be null and other argument tags of global functions.
     ArgTags, 6 . 8; // pages
+    /// Functions of a program may be called, and return, inside a section that their caller entered or leaves.
+    SectionsAcrossCalls, 6 . 9; // not checked: not in 6.1, is in 6.12
     /// Memory shared with user space through pointers.
     Arena, 6 . 9; // timeline: BPF_MAP_TYPE_ARENA
     /// Loops with a hidden counter.
@@ -189,6 +191,8 @@ features! {
     LocalIrq, 6 . 14; // timeline: bpf_local_irq_save
     /// An element of an array is there if its key is a constant below the size.
     ConstantKeys, 6 . 14; // not checked: not in 6.12, is in 6.18
+    /// Global functions that do not sleep may be called where nothing may.
+    SleepInGlobalFunctions, 6 . 15; // not checked: not in 6.12, is in 6.18
     /// Loads that acquire and stores that release.
     AcquireRelease, 6 . 15; // pages: pull request of 6.15
     /// Spin locks that give up instead of hanging (`bpf_res_spin_lock`).

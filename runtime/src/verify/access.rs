@@ -62,6 +62,7 @@ impl Walk<'_> {
                 let end = start + i64::from(access.size);
                 if start < 0 || end > i64::from(proven) || access.end() > 0xffff {
                     let access = Access { min: start, max: start, ..access };
+                    let proven = u32::try_from(proven).unwrap_or(0);
                     return Err(Cause::PacketBounds { access, proven });
                 }
                 if access.write && !self.cx.may_write_packet() {

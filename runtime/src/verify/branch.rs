@@ -9,7 +9,7 @@ use alloc::boxed::Box;
 
 use skep_stdlib::isa::{Cond, Operand, Reg as R, Width};
 
-use super::reg::{Hold, Num, Pointer, PtrKind, Reg, Trust};
+use super::reg::{AT_END, Hold, Num, PAST_END, Pointer, PtrKind, Reg, Trust};
 use super::report::Cause;
 use super::scalar::{self, Scalar};
 use super::state::State;
@@ -37,6 +37,7 @@ impl Walk<'_> {
             (Reg::Pointer(p), Reg::Scalar(n)) | (Reg::Scalar(n), Reg::Pointer(p)) => {
                 self.compare_with_number(p, n, cond, width, dst)?
             }
+            (Reg::Pointer(a), Reg::Pointer(b)) if width == Width::W64 => compare_with_end(a, b, cond),
             _ => None,
         };
         if decided.is_some() {
@@ -158,7 +159,7 @@ impl Walk<'_> {
             }
             (Reg::Pointer(a), Reg::Pointer(b)) if width == Width::W64 => {
                 self.assume_packet(state, a, b, cond, taken);
-                forget_proof(state, (dst, a), (src, b), cond, taken);
+                note_end(state, (dst, a), (src, b), cond, taken);
                 let equal = (cond == Cond::Eq && taken) || (cond == Cond::Ne && !taken);
                 let kernel = |p: &Pointer| matches!(p.kind, PtrKind::Btf { .. });
                 if equal && a.nullable != b.nullable && !kernel(a) && !kernel(b) {
@@ -196,19 +197,33 @@ fn is_bounded(pointer: &Pointer, bound: &Pointer) -> bool {
     }
 }
 
-/// Where a pointer is past the end, the kernel takes back in its register what was proven of it, although
-/// no packet leads there.
-fn forget_proof(state: &mut State, a: (R, &Pointer), b: (Operand, &Pointer), cond: Cond, taken: bool) {
+/// Where a pointer is not before the packet's end, its register has that instead of what was proven of
+/// it (kernel `mark_pkt_end`).
+fn note_end(state: &mut State, a: (R, &Pointer), b: (Operand, &Pointer), cond: Cond, taken: bool) {
     let cond = if taken { cond } else { scalar::negated(cond) };
-    let reg = match (cond, b.0) {
-        (Cond::Gt | Cond::Ge, _) if is_bounded(a.1, b.1) => a.0,
-        (Cond::Lt | Cond::Le, Operand::Reg(reg)) if is_bounded(b.1, a.1) => reg,
+    let (reg, end) = match (cond, b.0) {
+        (Cond::Gt, _) if is_bounded(a.1, b.1) => (a.0, PAST_END),
+        (Cond::Ge, _) if is_bounded(a.1, b.1) => (a.0, AT_END),
+        (Cond::Lt, Operand::Reg(reg)) if is_bounded(b.1, a.1) => (reg, PAST_END),
+        (Cond::Le, Operand::Reg(reg)) if is_bounded(b.1, a.1) => (reg, AT_END),
         _ => return,
     };
     if let Reg::Pointer(Pointer { kind: PtrKind::Packet(proven), .. }) =
         &mut state.frame_mut().regs[reg.index()]
     {
-        *proven = 0;
+        *proven = end;
+    }
+}
+
+/// Whether the comparison of a pointer with the packet's end is decided, because it was before.
+fn compare_with_end(a: &Pointer, b: &Pointer, cond: Cond) -> Option<bool> {
+    use PtrKind::{Packet, PacketEnd};
+    match (a.kind, b.kind, cond) {
+        (Packet(PAST_END), PacketEnd, Cond::Gt) | (PacketEnd, Packet(PAST_END), Cond::Lt) => Some(true),
+        (Packet(PAST_END), PacketEnd, Cond::Le) | (PacketEnd, Packet(PAST_END), Cond::Ge) => Some(false),
+        (Packet(..0), PacketEnd, Cond::Ge) | (PacketEnd, Packet(..0), Cond::Le) => Some(true),
+        (Packet(..0), PacketEnd, Cond::Lt) | (PacketEnd, Packet(..0), Cond::Gt) => Some(false),
+        _ => None,
     }
 }
 
@@ -223,7 +238,7 @@ fn prove_packet(state: &mut State, pointer: &Pointer, strict: bool) {
     if reach > 0xffff {
         return;
     }
-    let proven = pointer.off as u32 + u32::from(strict);
+    let proven = pointer.off + i32::from(strict);
     state.for_each_reg(|reg| {
         let Reg::Pointer(other) = reg else { return };
         if other.id != pointer.id {

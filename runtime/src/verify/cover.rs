@@ -168,9 +168,9 @@ impl Ids {
 
     fn pointer_covers(&mut self, old: &Pointer, new: &Pointer) -> bool {
         let kind = match (old.kind, new.kind) {
-            // More proven bytes are safe where fewer were.
-            (PtrKind::Packet(old), PtrKind::Packet(new)) => old <= new,
-            (PtrKind::PacketMeta(old), PtrKind::PacketMeta(new)) => old <= new,
+            // More proven bytes are safe where fewer were; where a packet ends is another thing.
+            (PtrKind::Packet(old), PtrKind::Packet(new))
+            | (PtrKind::PacketMeta(old), PtrKind::PacketMeta(new)) => old == new || (0 <= old && old < new),
             // How often it was moved does not matter.
             (PtrKind::Iter { ty, active, .. }, PtrKind::Iter { ty: new, active: still, .. }) => {
                 ty == new && active == still

@@ -8,8 +8,10 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use skep_stdlib::btf::{self, Btf, Kind, TypeId};
+use skep_stdlib::features::Feature;
 use skep_stdlib::helpers::{Access as MemAccess, Helper};
-use skep_stdlib::isa::{CallTarget, Insn};
+use skep_stdlib::isa::{CallTarget, Imm64, Insn};
+use skep_stdlib::kfuncs::{Flags, Kfunc};
 use skep_stdlib::programs::Context as CtxKind;
 
 use super::Context;
@@ -200,7 +202,11 @@ impl Walk<'_> {
     /// A call of a global function.
     pub(super) fn call_global(&mut self, state: &mut State, slot: u32, function: &Function) -> Check {
         self.check_unlocked(state, &function.name)?;
-        if state.preempt > 0 {
+        let forbidden = match self.cx.target.has(Feature::SleepInGlobalFunctions) {
+            true => !state.may_sleep() && self.calls_in(function.start, |call| self.sleeps(call)),
+            false => state.preempt > 0,
+        };
+        if forbidden {
             return Err(Cause::Sleeps { callee: function.name.clone() });
         }
         let params = self.cx.parameters(function)?;
@@ -225,7 +231,8 @@ impl Walk<'_> {
         }
         self.globals.insert(function.start);
         self.depths.entry(function.start).or_default();
-        if self.moves_packet_in(function.start) {
+        let moves = |call: CallTarget| helper_of(call).is_some_and(moves_packet);
+        if self.calls_in(function.start, moves) {
             self.forget_packet(state, slot);
         }
         state.clobber(Reg::unknown(slot));
@@ -316,8 +323,20 @@ impl Walk<'_> {
         }
     }
 
-    /// Does the function, or one that it calls, call a helper that moves the packet?
-    fn moves_packet_in(&self, start: u32) -> bool {
+    /// May it sleep where it may be called?
+    fn sleeps(&self, call: CallTarget) -> bool {
+        match call {
+            CallTarget::Helper(_) => helper_of(call).is_some_and(|helper| helper.sleeps),
+            CallTarget::Kfunc { id, .. } => {
+                let row = self.cx.image.kfuncs.get(&id).and_then(|name| Kfunc::from_name(name));
+                row.is_none_or(|row| row.flags.has(Flags::SLEEPABLE))
+            }
+            CallTarget::Local(_) | CallTarget::Reg(_) => false,
+        }
+    }
+
+    /// Is there such a call in the function, or in one that it calls or has called?
+    fn calls_in(&self, start: u32, is_such: impl Fn(CallTarget) -> bool) -> bool {
         let mut seen = alloc::collections::BTreeSet::new();
         let mut work = alloc::vec![start];
         while let Some(start) = work.pop() {
@@ -326,19 +345,24 @@ impl Walk<'_> {
             };
             for slot in function.start..function.end {
                 match self.cx.program.code.at(slot) {
-                    Some(Insn::Call(CallTarget::Helper(id))) => {
-                        let helper = u32::try_from(*id).ok().and_then(Helper::from_id);
-                        if helper.is_some_and(moves_packet) {
-                            return true;
-                        }
-                    }
-                    Some(Insn::Call(CallTarget::Local(distance))) => {
+                    Some(
+                        Insn::Call(CallTarget::Local(distance))
+                        | Insn::LoadImm64 { value: Imm64::Func(distance), .. },
+                    ) => {
                         work.extend(u32::try_from(i64::from(slot) + 1 + i64::from(*distance)));
                     }
+                    Some(Insn::Call(call)) if is_such(*call) => return true,
                     _ => {}
                 }
             }
         }
         false
+    }
+}
+
+fn helper_of(call: CallTarget) -> Option<&'static Helper> {
+    match call {
+        CallTarget::Helper(id) => u32::try_from(id).ok().and_then(Helper::from_id),
+        CallTarget::Local(_) | CallTarget::Kfunc { .. } | CallTarget::Reg(_) => None,
     }
 }

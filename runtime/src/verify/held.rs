@@ -23,7 +23,7 @@ pub fn check_nothing(state: &State, before: Leaving) -> Check {
 }
 
 /// Is every section left that was entered?
-fn check_sections(state: &State, before: Leaving) -> Check {
+pub fn check_sections(state: &State, before: Leaving) -> Check {
     let (what, section, missing) = match (state.rcu, state.preempt) {
         _ if state.lock.is_some() => (LOCK, "bpf_spin_lock", "bpf_spin_unlock is missing".into()),
         (0, 0) => return Ok(()),

@@ -67,6 +67,10 @@ impl Walk<'_> {
                 return Err(Cause::UnboundedOffset { reg: dst.number(), kind: p.kind, min, max, log });
             }
             moved.off = off as i32;
+            if let PtrKind::Packet(proven) = &mut moved.kind {
+                // Where it was before says nothing of where it is.
+                *proven = (*proven).max(0);
+            }
             return Ok(Reg::Pointer(moved));
         }
         moved.var.alu(op, &n.value, Width::W64);

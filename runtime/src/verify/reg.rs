@@ -65,10 +65,11 @@ pub enum PtrKind {
     Map(u32),
     /// The value of a map, by index.
     MapValue(u32),
-    /// The packet; this many bytes from the start of the pointer's origin are proven.
-    Packet(u32),
+    /// The packet; this many bytes from the start of the pointer's origin are proven. Or none are:
+    /// the pointer is [`AT_END`] or [`PAST_END`].
+    Packet(i32),
     /// The metadata before the packet; as `Packet`, bounded by the packet's start.
-    PacketMeta(u32),
+    PacketMeta(i32),
     /// The end of the packet.
     PacketEnd,
     /// Memory of this many bytes.
@@ -124,6 +125,11 @@ pub enum PtrKind {
     /// itself, the offset being its number among the slots.
     Dynptr(Behind),
 }
+
+/// Of a packet's pointer: it is where the packet ends, or after that.
+pub const AT_END: i32 = -1;
+/// The same, and surely after that.
+pub const PAST_END: i32 = -2;
 
 /// Whether what a pointer to a kernel structure points to is sure to be there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -127,6 +127,11 @@ fn demote(target: &mut StackSlot) {
 fn smear(frame: &mut Frame, start: i32, end: i32, zero: bool) {
     for offset in start..end {
         let target = frame.slot_mut(offset);
+        let is_spilled = target.bytes[byte_index(offset)] == Byte::Spilled;
+        if zero && is_spilled && target.spilled.value() == Some(0) {
+            // A zero over a zero.
+            continue;
+        }
         demote(target);
         let byte = &mut target.bytes[byte_index(offset)];
         *byte = match *byte {

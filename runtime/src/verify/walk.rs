@@ -12,12 +12,14 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use skep_stdlib::btf::TypeId;
+use skep_stdlib::features::Feature;
 use skep_stdlib::isa::{CallTarget, Insn, Operand, Reg as R};
 use skep_stdlib::kfuncs::{Flags, Kfunc};
 
 use super::Context;
 use super::fields::{self, Special};
 use super::graph;
+use super::held;
 use super::later::Later;
 use super::liveness::Liveness;
 use super::prune::Store;
@@ -338,6 +340,9 @@ impl<'a> Walk<'a> {
         // Of a caller's frame too: the kernel does not look whose it is.
         if let Reg::Pointer(Pointer { kind: PtrKind::Stack(_), .. }) = result {
             return Err(Cause::StackReturned {});
+        }
+        if !self.cx.target.has(Feature::SectionsAcrossCalls) {
+            held::check_sections(state, Leaving::End)?;
         }
         state.frames.pop();
         let caller = state.frame_mut();

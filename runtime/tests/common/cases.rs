@@ -1,11 +1,13 @@
 //! Cases of the kernel's tables of verifier tests: raw instructions, and the kinds of their maps.
 
+use std::sync::{Arc, OnceLock};
+
 use serde_json::Value;
 use skep_runtime::Image;
 use skep_runtime::object::{Code, MapDef, MapRole};
 use skep_stdlib::ByteOrder;
-use skep_stdlib::btf::TypeId;
-use skep_stdlib::isa::{Imm64, Insn, decode_program};
+use skep_stdlib::btf::{self, Btf, Builder, Composite, Encoding, Type, TypeId};
+use skep_stdlib::isa::{CallTarget, Imm64, Insn, decode_program};
 use skep_stdlib::maps::MapType;
 use skep_stdlib::programs::sections::{SECTIONS, Section};
 
@@ -15,6 +17,9 @@ type MapRow = (&'static str, MapType, u32, u32, u32, u32);
 /// Programs may only read the map, only write it.
 const READ_ONLY: u32 = 1 << 7;
 const WRITE_ONLY: u32 = 1 << 8;
+
+/// Values are made when they are first used.
+const NO_PREALLOCATION: u32 = 1 << 0;
 
 #[rustfmt::skip]
 const MAPS: &[MapRow] = &[
@@ -37,11 +42,70 @@ const MAPS: &[MapRow] = &[
     ("map_xskmap", MapType::Xskmap, 4, 4, 1, 0),
     ("map_stacktrace", MapType::StackTrace, 4, 8, 1, 0),
     ("map_reuseport_array", MapType::ReuseportSockarray, 4, 8, 1, 0),
+    ("map_spin_lock", MapType::Array, 4, 8, 1, 0),
+    ("sk_storage_map", MapType::SkStorage, 4, 8, 0, NO_PREALLOCATION),
+    ("map_timer", MapType::Array, 4, 16, 1, 0),
+    ("map_kptr", MapType::Array, 4, 24, 1, 0),
 ];
+
+/// The types of the values that have special fields.
+struct Values {
+    btf: Arc<Btf>,
+    /// `int`, of the keys.
+    key: TypeId,
+    lock: TypeId,
+    timer: TypeId,
+    pointers: TypeId,
+}
+
+impl Values {
+    fn get() -> &'static Values {
+        static VALUES: OnceLock<Values> = OnceLock::new();
+        VALUES.get_or_init(Values::new)
+    }
+
+    fn new() -> Values {
+        let mut out = Builder::new(ByteOrder::Little);
+        let key =
+            out.add(&Type::Int { name: "int", size: 4, encoding: Encoding::SIGNED, offset: 0, bits: 32 });
+        let record = |name, size, members: &[(&'static str, TypeId, u32)], out: &mut Builder| {
+            let member = |&(name, ty, bit_offset): &_| btf::Member { name, ty, bit_offset, bit_size: None };
+            out.add(&Type::Struct(Composite { name, size, members: members.iter().map(member).collect() }))
+        };
+        let spin = record("bpf_spin_lock", 4, &[("val", key, 0)], &mut out);
+        let lock = record("val", 8, &[("cnt", key, 0), ("l", spin, 32)], &mut out);
+        let timer = record("bpf_timer", 16, &[], &mut out);
+        let timer = record("timer", 16, &[("t", timer, 0)], &mut out);
+        let counted = record("prog_test_ref_kfunc", 0, &[], &mut out);
+        let held = record("prog_test_member", 0, &[], &mut out);
+        let mut pointer = |name, ty| {
+            let tagged = out.add(&Type::TypeTag { name, ty });
+            out.add(&Type::Ptr(tagged))
+        };
+        let members = [
+            ("ptr", pointer("kptr_untrusted", counted), 0),
+            ("ptr", pointer("kptr", counted), 64),
+            ("ptr", pointer("kptr", held), 128),
+        ];
+        let pointers = record("btf_ptr", 24, &members, &mut out);
+        Values { btf: Arc::new(Btf::parse(out.finish()).unwrap()), key, lock, timer, pointers }
+    }
+
+    /// The types of the keys and the values of a kind of map.
+    fn of(&self, kind: &str) -> (TypeId, TypeId) {
+        match kind {
+            "map_spin_lock" | "sk_storage_map" => (self.key, self.lock),
+            "map_timer" => (self.key, self.timer),
+            "map_kptr" => (self.key, self.pointers),
+            _ => (TypeId(0), TypeId(0)),
+        }
+    }
+}
 
 fn map(row: &MapRow) -> MapDef {
     let &(name, ty, key_size, value_size, max_entries, flags) = row;
     let inner = ("inner", MapType::Array, 4, 4, 1, 0);
+    let (btf_key, btf_value) = Values::get().of(name);
     MapDef {
         name: name.into(),
         role: MapRole::Declared,
@@ -52,8 +116,8 @@ fn map(row: &MapRow) -> MapDef {
         flags,
         extra: 0,
         pinning: 0,
-        btf_key: TypeId(0),
-        btf_value: TypeId(0),
+        btf_key,
+        btf_value,
         contents: Vec::new(),
         inner: (ty == MapType::ArrayOfMaps).then(|| Box::new(map(&inner))),
         slots: Vec::new(),
@@ -97,9 +161,11 @@ const SLEEPABLE: u64 = 1 << 4;
 
 /// The program of a case.
 pub fn build(case: &Value) -> Case {
-    if number(case, "flags") & SLEEPABLE != 0 && section(case).is_none_or(|row| !row.pattern.contains(".s")) {
-        // A section's name says so for us, and there is none for some of these.
-        return Case::Skipped("sleepable by a flag");
+    let Some(row) = section(case) else { return Case::Skipped("no section") };
+    let may_sleep = number(case, "flags") & SLEEPABLE != 0;
+    let sleeps = |other: &Section| (other.ty, other.attach) == (row.ty, row.attach) && other.sleepable;
+    if may_sleep && !SECTIONS.iter().any(sleeps) {
+        return Case::Skipped("sleepable, of a type that no section makes so");
     }
     let Some(hex) = case["insns"].as_str() else { return Case::Skipped("generated") };
     if !case["btf_types"].is_null() {
@@ -112,7 +178,7 @@ pub fn build(case: &Value) -> Case {
     let mut maps = Vec::new();
     for (kind, slots) in case["fixups"].as_object().into_iter().flatten() {
         let Some(row) = MAPS.iter().find(|row| row.0 == kind) else {
-            return Case::Skipped("a map whose value has special fields");
+            return Case::Skipped("a map of an unknown kind");
         };
         let index = maps.len() as i32;
         maps.push(map(row));
@@ -126,19 +192,42 @@ pub fn build(case: &Value) -> Case {
             }
         }
     }
-    let Some(row) = section(case) else { return Case::Skipped("no section") };
     let pattern = row.pattern.trim_end_matches('+');
     let target = case["attach_func"].as_str();
     let text = target.map_or(pattern.to_owned(), |target| format!("{pattern}/{target}"));
-    Case::Image(Box::new(Image { maps, ..image_of(&text, code) }))
+    let mut image = image_of(&text, code, maps);
+    image.programs[0].sleepable |= may_sleep;
+    if !name_kernel_functions(case, &mut image) {
+        return Case::Skipped("of a kernel function that is not here");
+    }
+    Case::Image(Box::new(image))
+}
+
+/// Gives the calls of kernel functions the numbers that these have here. False if one is missing.
+fn name_kernel_functions(case: &Value, image: &mut Image) -> bool {
+    for call in case["fixup_kfuncs"].as_array().into_iter().flatten() {
+        let (name, slot) = (call[0].as_str().unwrap(), call[1].as_u64().unwrap());
+        let found = image.target_btf.as_deref().and_then(|btf| btf.find(name, btf::Kind::Func));
+        let Some(found) = found else { return false };
+        let id = found.0 as i32;
+        if let Some(Insn::Call(CallTarget::Kfunc { id: called, .. })) =
+            image.programs[0].code.at_mut(slot as u32)
+        {
+            *called = id;
+        }
+        image.kfuncs.insert(id, name.to_owned());
+    }
+    true
 }
 
 /// A program in a section of this name that uses maps of these kinds.
 pub fn image(section: &str, code: Code, maps: &[&str]) -> Image {
     let map = |kind: &&str| map(MAPS.iter().find(|row| row.0 == *kind).unwrap());
-    Image { maps: maps.iter().map(map).collect(), ..image_of(section, code) }
+    image_of(section, code, maps.iter().map(map).collect())
 }
 
-fn image_of(section: &str, code: Code) -> Image {
-    Image { target_btf: super::vmlinux(), ..Image::bare(section, code).unwrap() }
+fn image_of(section: &str, code: Code, maps: Vec<MapDef>) -> Image {
+    let is_typed = maps.iter().any(|map| map.btf_value != TypeId(0));
+    let btf = is_typed.then(|| Values::get().btf.clone());
+    Image { maps, btf, target_btf: super::vmlinux(), ..Image::bare(section, code).unwrap() }
 }

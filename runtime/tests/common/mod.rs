@@ -1,6 +1,7 @@
 //! What the tests of this crate share: clang, the seed programs, packets.
 #![allow(dead_code)]
 
+pub mod agreement;
 pub mod cases;
 pub mod mutate;
 pub mod random;

@@ -112,6 +112,30 @@ const CASES: &[Case] = &[
         false,
     ),
     (
+        "a bound on a number is one on another that is a constant less",
+        true,
+        "if r6 > 255 goto out; r7 = r6; r7 += 8; if r7 > 48 goto out",
+        true,
+    ),
+    (
+        "the same where the sum may have overflowed",
+        true,
+        "r7 = r6; r7 += 8; if r7 > 48 goto out",
+        false,
+    ),
+    (
+        "the same after a second constant",
+        true,
+        "if r6 > 255 goto out; r7 = r6; r7 += 8; r7 += 8; if r7 > 48 goto out",
+        false,
+    ),
+    (
+        "a constant added to 32 bits",
+        true,
+        "if r6 > 255 goto out; r7 = r6; w7 += 8; if r7 > 48 goto out",
+        false,
+    ),
+    (
         "CVE-2023-2163: of two paths that meet, the value that matters is compared",
         true,
         "r8 = r6; r7 = 0; if r8 == 0 goto +1; r7 = 64; r9 = r7; r6 = r9",

@@ -26,17 +26,13 @@ const ON_6_12: &[Difference] = &[
     ("iters_task_failure/iter_tasks_lock_and_unlock", "", "the same"),
     ("verifier_global_subprogs/arg_tag_ctx_fmod_ret", "", "the same"),
     ("verifier_map_ptr/read_non_existent_field_rejected", "", "the types are those of the running kernel"),
-    ("test_global_func_ctx_args/kprobe_workaround_ctx", "V0304", "the tag is not looked at"),
     ("verifier_bpf_fastcall/cumulative_stack_depth", "V0506", "stack of calls that keep registers counts"),
-    ("verifier_iterating_callbacks/check_add_const", "V0102", "numbers a constant apart are not linked"),
 ];
 
 /// What kernel 6.18 and we judge differently.
 #[rustfmt::skip]
 const ON_6_18: &[Difference] = &[
-    ("test_global_func_ctx_args/kprobe_workaround_ctx", "V0304", "the tag is not looked at"),
     ("verifier_bpf_fastcall/cumulative_stack_depth", "V0506", "stack of calls that keep registers counts"),
-    ("verifier_iterating_callbacks/check_add_const", "V0102", "numbers a constant apart are not linked"),
 ];
 
 /// `BPF_F_STRICT_ALIGNMENT`.

@@ -114,6 +114,8 @@ fn the_verdicts_of_kernels() {
     if !common::have(&[common::Need::Gzip]) {
         return;
     }
-    let wrong: Vec<String> = JUDGED.iter().filter_map(|judged| judge(judged).err()).collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // The first that is wrong is enough: most of the others would be wrong for the same reason.
+    if let Some(wrong) = JUDGED.iter().find_map(|judged| judge(judged).err()) {
+        panic!("{wrong}");
+    }
 }

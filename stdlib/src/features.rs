@@ -183,6 +183,8 @@ features! {
     Arena, 6 . 9; // timeline: BPF_MAP_TYPE_ARENA
     /// Loops with a hidden counter.
     MayGoto, 6 . 9; // not checked
+    /// A bound of a number is one of those that are a constant more or less.
+    LinkedConstants, 6 . 11; // not checked: not in 6.1, is in 6.12
     /// Calls of some helpers that keep the caller's registers.
     FastCalls, 6 . 12; // not checked
     /// One program before and after a user function.

@@ -6,11 +6,12 @@
 
 use alloc::format;
 
+use skep_stdlib::features::Feature;
 use skep_stdlib::isa::{AluOp, Imm64, Operand, Reg as R, Width};
 use skep_stdlib::maps::MapType;
 
 use super::movement::{NEITHER, forbidden, sign};
-use super::reg::{Num, Pointer, PtrKind, Reg};
+use super::reg::{Link, Num, Pointer, PtrKind, Reg};
 use super::report::Cause;
 use super::scalar::Scalar;
 use super::state::State;
@@ -40,8 +41,11 @@ impl Walk<'_> {
             (Reg::Scalar(a), Reg::Scalar(b)) => {
                 let mut value = a.value;
                 value.alu(op, &b.value, width);
-                // Moving a number by a constant keeps what is known of its copies apart.
-                Reg::Scalar(Num { value, id: 0, slot })
+                let link = match (op, width) {
+                    (AluOp::Add, Width::W64) => self.moved(&a.link, &b),
+                    _ => Link::NONE,
+                };
+                Reg::Scalar(Num { value, link, slot })
             }
             // Any arithmetic on addresses of an arena gives such an address.
             (Reg::Pointer(p), Reg::Scalar(_) | Reg::Pointer(_)) if p.kind == PtrKind::Arena => left,
@@ -85,7 +89,7 @@ impl Walk<'_> {
                     Reg::Scalar(self.share(state, from, num))
                 } else {
                     num.value.truncate(4);
-                    Reg::Scalar(Num { id: 0, slot, ..num })
+                    Reg::Scalar(Num { link: Link::NONE, slot, ..num })
                 }
             }
             (Reg::Pointer(_), Width::W32, _) => Reg::scalar(Scalar::of_bytes(4), slot),
@@ -94,12 +98,30 @@ impl Walk<'_> {
         write(state, dst, value)
     }
 
+    /// What is left of the link of a number to which another is added: a constant may be, once.
+    fn moved(&self, link: &Link, added: &Num) -> Link {
+        let amount = added.value.value().and_then(|amount| i32::try_from(amount as i64).ok());
+        match amount {
+            Some(delta @ 1..)
+                if link.id != 0 && link.delta == 0 && self.cx.target.has(Feature::LinkedConstants) =>
+            {
+                Link { id: link.id, delta }
+            }
+            _ => Link::NONE,
+        }
+    }
+
+    /// A link that no number has yet.
+    pub(super) fn fresh_link(&mut self) -> Link {
+        Link { id: self.fresh_id(), delta: 0 }
+    }
+
     /// The number as a copy: it and the original share an id from now on.
     fn share(&mut self, state: &mut State, from: R, num: Num) -> Num {
-        if num.id != 0 || num.value.value().is_some() {
+        if num.link.delta == 0 && (num.link.id != 0 || num.value.value().is_some()) {
             return num;
         }
-        let num = Num { id: self.fresh_id(), ..num };
+        let num = Num { link: self.fresh_link(), ..num };
         state.frame_mut().regs[from.index()] = Reg::Scalar(num);
         num
     }

@@ -7,7 +7,7 @@
 
 use alloc::boxed::Box;
 
-use skep_stdlib::isa::{Cond, Operand, Reg as R, Width};
+use skep_stdlib::isa::{AluOp, Cond, Operand, Reg as R, Width};
 
 use super::reg::{AT_END, Hold, Num, PAST_END, Pointer, PtrKind, Reg, Trust};
 use super::report::Cause;
@@ -254,17 +254,21 @@ fn prove_packet(state: &mut State, pointer: &Pointer, strict: bool) {
     });
 }
 
-/// Gives a number and all its copies a narrower value.
+/// Gives a number and all its copies a narrower value, and those that are a constant more or less theirs.
 fn narrow(state: &mut State, reg: R, old: &Num, value: Scalar) {
     if let Reg::Scalar(num) = &mut state.frame_mut().regs[reg.index()] {
         num.value = value;
     }
-    if old.id != 0 {
+    if old.link.id != 0 {
         state.for_each_reg(|other| {
             if let Reg::Scalar(num) = other
-                && num.id == old.id
+                && num.link.id == old.link.id
             {
                 num.value = value;
+                let more = i64::from(num.link.delta) - i64::from(old.link.delta);
+                if more != 0 {
+                    num.value.alu(AluOp::Add, &Scalar::constant(more as u64), Width::W64);
+                }
             }
         });
     }

@@ -294,7 +294,7 @@ impl Walk<'_> {
     /// What the call leaves in r0.
     fn result(&mut self, state: &mut State, slot: u32, helper: &'static Helper, call: &Call) -> Check<Reg> {
         Ok(match helper.ret {
-            Ret::Integer => Reg::Scalar(Num { value: self.integer_result(state, helper), id: 0, slot }),
+            Ret::Integer => Reg::scalar(self.integer_result(state, helper), slot),
             Ret::Void => Reg::Uninit,
             Ret::MapValue => Reg::pointer(PtrKind::MapValue(call.map.unwrap_or(u32::MAX)), slot),
             Ret::MapValueOrNull => self.element_or_null(state, slot, call),

@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use super::marks::{Marks, Place};
-use super::reg::{Num, Pointer, PtrKind, Reg};
+use super::reg::{Link, Num, Pointer, PtrKind, Reg};
 use super::scalar::Scalar;
 use super::state::{Byte, Frame, StackSlot, State};
 
@@ -24,7 +24,7 @@ impl State {
                 } else if let Reg::Scalar(num) = reg
                     && !precise.contains(Place::Reg(depth, number as u8))
                 {
-                    *num = Num { value: Scalar::UNKNOWN, id: 0, slot: num.slot };
+                    *num = Num { value: Scalar::UNKNOWN, link: Link::NONE, slot: num.slot };
                 }
             }
             for (index, stored) in frame.stack.iter_mut().enumerate() {
@@ -156,14 +156,14 @@ impl Ids {
         }
         // A number without copies in the old state was bounded alone, so it may have any in the new.
         // One without copies in the new state can stand for one whose copies nobody compares.
-        let new = match new.id {
+        let link = match new.link.id {
             0 => {
                 self.alone += 1;
                 u32::MAX - self.alone
             }
             id => id,
         };
-        old.id == 0 || self.same(old.id, new)
+        old.link.id == 0 || (old.link.delta == new.link.delta && self.same(old.link.id, link))
     }
 
     fn pointer_covers(&mut self, old: &Pointer, new: &Pointer) -> bool {
@@ -213,7 +213,9 @@ impl Ids {
     fn reg_equals(&mut self, old: &Reg, new: &Reg) -> bool {
         match (old, new) {
             (Reg::Uninit, Reg::Uninit) => true,
-            (Reg::Scalar(a), Reg::Scalar(b)) => a.value == b.value && self.same(a.id, b.id),
+            (Reg::Scalar(a), Reg::Scalar(b)) => {
+                a.value == b.value && a.link.delta == b.link.delta && self.same(a.link.id, b.link.id)
+            }
             (Reg::Pointer(a), Reg::Pointer(b)) => {
                 (a.kind, a.off, a.var, a.nullable, a.in_packet)
                     == (b.kind, b.off, b.var, b.nullable, b.in_packet)

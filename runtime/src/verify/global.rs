@@ -139,6 +139,7 @@ impl Context<'_> {
             CtxKind::Fields(name) => is_struct(name),
             CtxKind::Registers => {
                 btf.kind(target) == Some(Kind::Typedef) && btf.name(target) == "bpf_user_pt_regs_t"
+                    || is_struct("bpf_user_pt_regs_t")
                     || is_struct("pt_regs")
                     || is_struct("user_pt_regs")
             }

@@ -9,7 +9,7 @@ use alloc::string::String;
 use skep_stdlib::isa::{AtomicOp, Operand, Reg as R, Size, Width};
 
 use super::access::{access, may_be_atomic};
-use super::reg::{Num, Pointer, PtrKind, Reg};
+use super::reg::{Link, Num, Pointer, PtrKind, Reg};
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
 use super::stack;
@@ -44,7 +44,7 @@ impl Walk<'_> {
                 return Err(Cause::Opaque { access, log });
             };
             num.value.sign_extend(size.bytes() * 8, Width::W64);
-            num.id = 0;
+            num.link = Link::NONE;
         }
         write(state, dst, value)
     }
@@ -171,12 +171,12 @@ impl Walk<'_> {
             self.need_operand(state, src);
         }
         if let (Reg::Scalar(num), Operand::Reg(reg)) = (value, src)
-            && num.id == 0
+            && (num.link.id == 0 || num.link.delta != 0)
             && num.value.value().is_none()
             && (access.size == 8 || num.value.r64.umax >> (8 * access.size) == 0)
         {
             // The spilled copy and the register know the same from now on.
-            value = Reg::Scalar(Num { id: self.fresh_id(), ..num });
+            value = Reg::Scalar(Num { link: self.fresh_link(), ..num });
             state.frame_mut().regs[reg.index()] = value;
         }
         stack::store(state, depth, access, value, self.cx.trust())

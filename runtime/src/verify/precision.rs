@@ -170,7 +170,7 @@ impl Walk<'_> {
         let mut places = alloc::vec::Vec::new();
         if id != 0 {
             state.each_place(|place, reg| {
-                if matches!(reg, Reg::Scalar(num) if num.id == id) {
+                if matches!(reg, Reg::Scalar(num) if num.link.id == id) {
                     places.push(place);
                 }
             });
@@ -180,7 +180,7 @@ impl Walk<'_> {
 
     /// The copies of both operands of a comparison, for the trace.
     pub(super) fn groups(&self, state: &State, left: &Reg, right: &Reg) -> Groups {
-        let id = |reg: &Reg| reg.as_scalar().map_or(0, |num| num.id);
+        let id = |reg: &Reg| reg.as_scalar().map_or(0, |num| num.link.id);
         [self.copies(state, id(left)), self.copies(state, id(right))]
     }
 }

@@ -25,10 +25,24 @@ pub enum Reg {
 pub struct Num {
     /// What is known of it.
     pub value: Scalar,
-    /// Copies of one number share an id; 0 is "no copies".
-    pub id: u32,
+    /// The number that it is a copy of.
+    pub link: Link,
     /// The instruction that last computed or narrowed it.
     pub slot: u32,
+}
+
+/// What a number has in common with others: those with one id differ by known amounts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Link {
+    /// 0 is "with no other".
+    pub id: u32,
+    /// How much more it is than those of this id without one.
+    pub delta: i32,
+}
+
+impl Link {
+    /// Nothing in common with any other.
+    pub const NONE: Link = Link { id: 0, delta: 0 };
 }
 
 /// An address in a register.
@@ -176,12 +190,12 @@ pub const INNER: u32 = 1 << 31;
 impl Reg {
     /// The number `value`, made at `slot`.
     pub const fn constant(value: u64, slot: u32) -> Reg {
-        Reg::Scalar(Num { value: Scalar::constant(value), id: 0, slot })
+        Reg::Scalar(Num { value: Scalar::constant(value), link: Link::NONE, slot })
     }
 
     /// A number with these bounds, made at `slot`.
     pub const fn scalar(value: Scalar, slot: u32) -> Reg {
-        Reg::Scalar(Num { value, id: 0, slot })
+        Reg::Scalar(Num { value, link: Link::NONE, slot })
     }
 
     /// A number of which nothing is known.

@@ -4,7 +4,7 @@
 //! can only be spilled so. Other stores leave bytes of which only "written" or "zero" is known.
 
 use super::marks::Place;
-use super::reg::{Num, Reg};
+use super::reg::{Link, Num, Reg};
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
 use super::state::{Byte, Frame, STACK_SIZE, StackSlot, State};
@@ -71,7 +71,7 @@ fn part(num: &Num, first: usize, size: u32, slot: u32) -> Num {
     // All of it: still a copy.
     let fits = first == 0 && value.r64.umax >> (8 * size) == 0;
     value.truncate(size);
-    Num { value, id: if fits { num.id } else { 0 }, slot }
+    Num { value, link: if fits { num.link } else { Link::NONE }, slot }
 }
 
 /// Stores a value.
@@ -113,8 +113,8 @@ pub fn store(state: &mut State, depth: u32, access: &Access, value: Reg, trust: 
 fn narrowed(num: Num, size: usize) -> Num {
     let mut value = num.value;
     value.truncate(size as u32);
-    let id = if value == num.value { num.id } else { 0 };
-    Num { value, id, slot: num.slot }
+    let link = if value == num.value { num.link } else { Link::NONE };
+    Num { value, link, slot: num.slot }
 }
 
 /// A slot that is written in part: its spilled register becomes bytes.

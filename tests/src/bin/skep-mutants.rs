@@ -5,7 +5,8 @@
 //! as they are. One build serves all mutants: the test binaries run once for each, until one fails.
 //! What survives is printed, with its place in the source; the exit code is 1 if more than a twentieth does.
 //!
-//! `skep-mutants [FIRST [COUNT]]` tries only some. Takes an hour or so on a quiet machine.
+//! `skep-mutants [FIRST [COUNT [STEP]]]` tries only some, every STEP-th. All take an hour or so on a quiet
+//! machine.
 #![allow(clippy::print_stdout)]
 
 use std::collections::BTreeSet;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
 fn run() -> Result<bool> {
     let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse::<usize>().ok());
     let (first, count) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(usize::MAX));
+    let step = numbers.next().filter(|step| *step > 0).unwrap_or(1);
     let copy = Copy::make()?;
     let mut sites = copy.sites()?;
     let tests = loop {
@@ -82,7 +84,7 @@ fn run() -> Result<bool> {
         return Err(format!("{} fails without any mutant", test.display()));
     }
     let (mut tried, mut survivors) = (0, 0);
-    for (number, site) in sites.iter().enumerate().skip(first).take(count) {
+    for (number, site) in sites.iter().enumerate().skip(first).step_by(step).take(count) {
         tried += 1;
         if !tests.iter().any(|test| fails(test, number)) {
             survivors += 1;

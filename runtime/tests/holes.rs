@@ -130,9 +130,9 @@ const CASES: &[Case] = &[
         false,
     ),
     (
-        "a constant added to 32 bits",
+        "a constant added to 32 bits says nothing of the others",
         true,
-        "if r6 > 255 goto out; r7 = r6; w7 += 8; if r7 > 48 goto out",
+        "r7 = r6; w7 += 8; if r7 > 40 goto out; if r7 < 8 goto out",
         false,
     ),
     (

@@ -63,6 +63,8 @@ fn warnings_are_as_severe_as_clangs() {
         "-Wno-pointer-sign -Wno-compare-distinct-pointer-types",
         "-Wno-int-conversion",
         "-Wno-error=int-conversion",
+        "-Wno-implicit-function-declaration",
+        "-Wno-error=implicit-function-declaration -Werror=implicit",
         "-Wno-shift-count-negative",
         "-Wno-shift-count-overflow -Wno-division-by-zero",
         "-Wno-#warnings",

@@ -345,7 +345,8 @@ impl<'a> TypeWriter<'a> {
         for &param in &function.params {
             params.push(Param { name: "", ty: self.id_of(param, Route::MemberPointer) });
         }
-        if function.variadic {
+        // What takes anything is described as if there were more.
+        if function.variadic || !function.prototyped {
             params.push(Param { name: "", ty: btf::TypeId::VOID });
         }
         let ret = self.id_of(function.ret, Route::MemberPointer);

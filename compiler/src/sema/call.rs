@@ -1,16 +1,20 @@
 //! Calls: who is called, arguments against parameters.
 
-use skep_syntax::ast::{ExprId, ExprKind as Ast, List};
-use skep_syntax::diag::{Diag, codes};
+use skep_syntax::ast::{ExprId, ExprKind as Ast, List, Storage};
+use skep_syntax::diag::{Diag, Severity, codes};
 use skep_syntax::intern::Symbol;
+use skep_syntax::pp::Std;
 use skep_syntax::source::Span;
 
 use crate::hir::{Builtin, Callee, Expr, ExprKind, FuncId, PlaceKind};
-use crate::types::{FloatKind, FunctionType, Type, TypeId};
+use crate::types::{FloatKind, FunctionType, IntKind, Type, TypeId};
 
 use super::Sema;
 use super::access::{LvalueKind, Operand};
+use super::attrs::Attrs;
+use super::builtins::Row;
 use super::convert::Use;
+use super::declarator::Declared;
 use super::scope::Binding;
 
 /// Functions of the C library that are operations when the program only declares them.
@@ -33,7 +37,13 @@ impl Sema<'_, '_> {
                 return self.builtin_call(row, name, args, span);
             }
             if self.lookup(name).is_none() {
-                return self.undeclared_function(name, callee, args, span);
+                let (at, text) = (self.ast.expr_span(callee), self.name(name));
+                if ["__builtin_", "__sync_", "__atomic_"].iter().any(|prefix| text.starts_with(prefix)) {
+                    return self.unknown_builtin(name, at, args, span);
+                }
+                if self.cx.options.std < Std::C23 {
+                    return self.undeclared_function(name, at, args, span);
+                }
             }
         }
         let target = self.operand(callee);
@@ -89,30 +99,75 @@ impl Sema<'_, '_> {
         }
     }
 
-    fn undeclared_function(&mut self, name: Symbol, callee: ExprId, args: List<ExprId>, span: Span) -> Expr {
-        let text = self.name(name).to_owned();
-        let at = self.ast.expr_span(callee);
-        if text.starts_with("__builtin_") || text.starts_with("__sync_") || text.starts_with("__atomic_") {
+    fn unknown_builtin(&mut self, name: Symbol, at: Span, args: List<ExprId>, span: Span) -> Expr {
+        let message = format!("the builtin `{}` is not known here", self.name(name));
+        let mut diag = Diag::new(&codes::UNKNOWN_BUILTIN, at, message);
+        let rows = super::builtins::names().map(|name| self.cx.names.intern(name.as_bytes()));
+        let rows: Vec<Symbol> = rows.collect();
+        if let Some(near) = self.nearest(name, rows.into_iter()) {
+            diag = diag.with_help(format!("did you mean `{}`?", self.name(near)));
+        }
+        self.report(diag);
+        self.check_arguments_alone(args);
+        self.error_expr(span)
+    }
+
+    /// A call declares the function as `int f()` until the end of the block, as far as the standard and
+    /// the options allow that.
+    fn undeclared_function(&mut self, name: Symbol, at: Span, args: List<ExprId>, span: Span) -> Expr {
+        let code = &codes::IMPLICIT_FUNCTION;
+        // The first standard means it so.
+        if self.cx.options.std > Std::C89 {
             let mut diag =
-                Diag::new(&codes::UNKNOWN_BUILTIN, at, format!("the builtin `{text}` is not known here"));
-            let rows = super::builtins::names().map(|name| self.cx.names.intern(name.as_bytes()));
-            let rows: Vec<Symbol> = rows.collect();
-            if let Some(near) = self.nearest(name, rows.into_iter()) {
-                diag = diag.with_help(format!("did you mean `{}`?", self.name(near)));
-            }
-            self.report(diag);
-        } else {
-            let mut diag =
-                Diag::new(&codes::IMPLICIT_FUNCTION, at, format!("call of the undeclared function `{text}`"));
+                Diag::new(code, at, format!("call of the undeclared function `{}`", self.name(name)));
             if let Some((Binding::Func(id), _)) = self.entity(name) {
                 diag = diag.with_label(self.functions[id.index()].span, "declared only here, later");
             } else if let Some(near) = self.similar_name(name) {
                 diag = diag.with_help(format!("did you mean `{}`?", self.name(near)));
             }
             self.report(diag);
+            if self.cx.diags.severity(code, at) == Some(Severity::Error) {
+                // Once is enough for each scope, and nothing is known of its result.
+                self.ctx.scopes.bind(name, Binding::Error);
+                self.check_arguments_alone(args);
+                return self.error_expr(span);
+            }
         }
-        self.check_arguments_alone(args);
-        self.error_expr(span)
+        if let Some(row) = self.library_row(name) {
+            return self.builtin_call(row, name, args, span);
+        }
+        let ty = self.types.intern(Type::Function(FunctionType {
+            ret: TypeId::int(IntKind::Int),
+            params: [].into(),
+            names: [].into(),
+            variadic: false,
+            prototyped: false,
+        }));
+        let declared = Declared { ident: None, ty, attrs: Attrs::default(), span: at };
+        match self.bind_extern(name, declared, Storage::default(), None) {
+            Binding::Func(id) => {
+                self.mention(Binding::Func(id));
+                self.queue_function(id);
+                self.direct_call(id, args, span)
+            }
+            // What it is instead has been reported.
+            Binding::Typedef(_)
+            | Binding::Local(_)
+            | Binding::Global(_)
+            | Binding::Constant { .. }
+            | Binding::Error => {
+                self.check_arguments_alone(args);
+                self.error_expr(span)
+            }
+        }
+    }
+
+    /// The builtin that a function of the C library is when nobody declares it.
+    fn library_row(&mut self, name: Symbol) -> Option<&'static Row> {
+        let text = self.name(name);
+        let builtin = LIBRARY.iter().any(|row| row.0 == text).then(|| format!("__builtin_{text}"))?;
+        let builtin = self.cx.names.intern(builtin.as_bytes());
+        self.builtin_row(builtin)
     }
 
     /// Analyses arguments that have no parameters to go to.

@@ -4,7 +4,7 @@
 //! every element of a small one is given there is no fill: padding stays indeterminate, as in
 //! what clang makes of it.
 
-use skep_syntax::ast::{DeclId, DeclKind, InitId, Item, ItemId, List, SpecsId, Storage, TypeNameId};
+use skep_syntax::ast::{DeclId, DeclKind, InitId, Item, ItemId, List, SpecsId, Storage, StrId, TypeNameId};
 use skep_syntax::diag::{Diag, codes};
 use skep_syntax::intern::Symbol;
 use skep_syntax::source::Span;
@@ -98,14 +98,24 @@ impl Sema<'_, '_> {
 
     /// `extern` or a prototype in a block: the entity of file scope.
     fn local_extern(&mut self, name: Symbol, declared: Declared, storage: Storage, item: Item) {
-        let known = self.entity(name).map(|(binding, _)| binding);
-        let span = declared.span;
         if item.init.is_some() {
-            self.error(&codes::INITIALIZER, span, "an `extern` variable of a block has no initialiser");
+            let message = "an `extern` variable of a block has no initialiser";
+            self.error(&codes::INITIALIZER, declared.span, message);
         }
+        self.bind_extern(name, declared, storage, item.asm_label);
+    }
+
+    /// Makes a name of this block one of file scope.
+    pub(super) fn bind_extern(
+        &mut self,
+        name: Symbol,
+        declared: Declared,
+        storage: Storage,
+        label: Option<StrId>,
+    ) -> Binding {
+        let known = self.entity(name).map(|(binding, _)| binding);
         let storage = storage.with(Storage::EXTERN);
-        let declaration =
-            Declaration { declared, storage, label: item.asm_label, init: None, body: None, at: u32::MAX };
+        let declaration = Declaration { declared, storage, label, init: None, body: None, at: u32::MAX };
         let first = self.index.names(name).first().copied().unwrap_or(u32::MAX);
         let binding = match known {
             Some(Binding::Func(_) | Binding::Global(_)) | None => {
@@ -115,6 +125,7 @@ impl Sema<'_, '_> {
         };
         self.entities.entry(name).or_insert((binding, first));
         self.ctx.scopes.bind(name, binding);
+        binding
     }
 
     fn static_local(&mut self, name: Symbol, declared: Declared, item: Item) {

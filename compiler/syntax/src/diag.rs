@@ -167,7 +167,12 @@ impl Diagnostics {
 
     /// Whether such a diagnostic at this place comes to anything.
     pub fn says(&self, code: &Code, span: Span) -> bool {
-        self.policy.level(code, self.regions.at(span.lo)).severity.is_some()
+        self.severity(code, span).is_some()
+    }
+
+    /// How bad such a diagnostic is at this place; `None` when it is dropped.
+    pub fn severity(&self, code: &Code, at: Span) -> Option<Severity> {
+        self.policy.level(code, self.regions.at(at.lo)).severity
     }
 
     /// Forgets what was reported since `before` was a copy of this.

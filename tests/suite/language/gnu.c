@@ -18,6 +18,44 @@ CASE(types_of_expressions, 19)
 	return sizeof(wide) + copy + *pointer + pointer[1] - (sizeof(array) == 12);
 }
 
+CASE(attributes_before_statements, 1223)
+{
+	int sum = 0;
+	for (int i = 0; i < 4; i++) {
+		switch (UNKNOWN(i)) {
+		case 0:
+			if (sum) __attribute__((nomerge)) sum = 50;
+			else __attribute__((fallthrough));
+		case 1:
+			__attribute__((opencl_unroll_hint(2))) for (int j = 0; j < 3; j++) sum += 200;
+			if (i > 0)
+				[[fallthrough]];
+			else
+				break;
+		case 2:
+		label: __attribute__((unused))
+			sum += 11;
+			break;
+		default:
+			do __attribute__(()); while (0);
+			__attribute__((nomerge)) { sum += 1; }
+		}
+	}
+	return sum;
+}
+
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wimplicit-function-declaration"
+CASE(undeclared_functions, 42)
+{
+	char text[4] = "abc";
+	if (__builtin_constant_p(sizeof(text)) && sizeof(text) != 4)
+		return nowhere(text, 1);
+	return defined_later(40) + strlen("ab");
+}
+#pragma clang diagnostic pop
+int defined_later(int x) { return x; }
+
 CASE(condition_without_a_middle, 9)
 {
 	int zero = UNKNOWN(0), nine = UNKNOWN(9);

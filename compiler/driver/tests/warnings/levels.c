@@ -36,6 +36,11 @@ int f(int n) {
   n = p;
   return n;
 }
+int undeclared(int n) {
+  return nowhere(n) +
+    nowhere(n) + later(n);
+}
+int later(int n) { return n; }
 int hard_to_read(int a, int b) {
   if (a = b)
     return 1;

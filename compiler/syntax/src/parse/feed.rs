@@ -26,6 +26,21 @@ pub const UNKNOWN: u8 = 8;
 /// The most tokens of an attribute list in double brackets.
 const MAX_LIST: usize = 4096;
 
+/// The attributes that can belong to a statement, without their underscores.
+const STATEMENT_ATTRS: &[&str] = &[
+    "always_inline",
+    "assume",
+    "code_align",
+    "fallthrough",
+    "likely",
+    "musttail",
+    "noinline",
+    "nomerge",
+    "opencl_unroll_hint",
+    "suppress",
+    "unlikely",
+];
+
 /// The most operators, and the most statements, that may wait for what follows them.
 const MAX_PENDING: u32 = 2048;
 
@@ -115,6 +130,11 @@ pub enum Edit {
     SkipTo(u32),
     /// Reads the token as this terminal.
     Replace(Tok),
+}
+
+/// Whether the name begins attributes in the old form.
+fn is_attribute(name: Symbol) -> bool {
+    name == kw::ATTRIBUTE_ || name == kw::ATTRIBUTE__
 }
 
 /// What waits inside one bracket for its last part.
@@ -253,7 +273,7 @@ impl<'c, 'a> Feed<'c, 'a> {
             && self.kind_at(self.at) == TokenKind::LBracket
             && let Some(list) = self.double_brackets(here)
         {
-            if let Some(next) = self.hints(here, list.close + 2) {
+            if let Some(next) = self.hints(here) {
                 self.at = next;
                 return None;
             }
@@ -284,10 +304,34 @@ impl<'c, 'a> Feed<'c, 'a> {
         None
     }
 
-    /// Where the attributes end whose first list starts at `here` and ends before `next`, if they stand in
-    /// front of a statement: there they are hints to an optimiser. `None` when they belong to a
-    /// declaration or are a statement of their own.
-    fn hints(&self, here: usize, mut next: usize) -> Option<usize> {
+    /// The index after the attributes in single or double brackets that start at this one.
+    fn list_end(&self, at: usize) -> Option<usize> {
+        match self.kind_at(at) {
+            TokenKind::LBracket if self.kind_at(at + 1) == TokenKind::LBracket => {
+                self.double_brackets(at).map(|list| list.close + 2)
+            }
+            TokenKind::Ident if is_attribute(self.sym_at(at)) => {
+                let mut depth = 0usize;
+                for (index, tok) in self.cx.toks.iter().enumerate().skip(at + 1).take(MAX_LIST) {
+                    match tok.kind {
+                        TokenKind::LParen => depth += 1,
+                        TokenKind::RParen if depth <= 1 => return (depth == 1).then_some(index + 1),
+                        TokenKind::RParen => depth -= 1,
+                        TokenKind::Eof | TokenKind::Semi => return None,
+                        _ if depth == 0 => return None,
+                        _ => {}
+                    }
+                }
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Where the attributes end whose first list starts at `here`, if they stand in front of a statement:
+    /// there they are hints to an optimiser. `None` when they belong to a declaration or are a statement
+    /// of their own.
+    fn hints(&self, here: usize) -> Option<usize> {
         let (before, word) = match here.checked_sub(1) {
             Some(at) => (self.kind_at(at), self.sym_at(at)),
             None => (TokenKind::Semi, Symbol::EMPTY),
@@ -303,19 +347,48 @@ impl<'c, 'a> Feed<'c, 'a> {
         if !starts_statement {
             return None;
         }
-        while let (TokenKind::LBracket, Some(list)) = (self.kind_at(next), self.double_brackets(next)) {
-            if self.kind_at(list.open) != TokenKind::LBracket {
-                break;
-            }
-            next = list.close + 2;
+        let mut next = here;
+        // Most attributes in the old form mean a declaration.
+        let mut others = false;
+        while let Some(end) = self.list_end(next) {
+            others |= self.kind_at(next) == TokenKind::Ident && !self.are_of_statements(next, end);
+            next = end;
+        }
+        // Around a label they are the label's.
+        let labels = before == TokenKind::Colon
+            || self.kind_at(next) == TokenKind::Ident && self.kind_at(next + 1) == TokenKind::Colon;
+        if next == here || others && !labels {
+            return None;
         }
         let declares = if self.cx.braces.get() == 0 {
             // A list that stands alone at file scope says nothing.
-            before == TokenKind::RParen || self.kind_at(next) != TokenKind::Semi
+            self.kind_at(here) == TokenKind::Ident
+                || before == TokenKind::RParen
+                || self.kind_at(next) != TokenKind::Semi
         } else {
             self.starts_declaration(next)
         };
         (!declares).then_some(next)
+    }
+
+    /// Whether each attribute of `__attribute__((...))` can belong to a statement.
+    fn are_of_statements(&self, at: usize, end: usize) -> bool {
+        let mut depth = 0usize;
+        (at + 1..end).all(|index| match self.kind_at(index) {
+            TokenKind::LParen => {
+                depth += 1;
+                true
+            }
+            TokenKind::RParen => {
+                depth -= 1;
+                true
+            }
+            TokenKind::Ident if depth == 2 => {
+                let name = self.cx.names.name(self.sym_at(index));
+                STATEMENT_ATTRS.contains(&name.trim_start_matches("__").trim_end_matches("__"))
+            }
+            _ => true,
+        })
     }
 
     /// Whether attributes in front of this token are those of a declaration, or stand alone.
@@ -464,8 +537,7 @@ impl<'c, 'a> Feed<'c, 'a> {
     /// Whether the parenthesis just read is the second one of `__attribute__((`.
     fn opens_attrs(&self) -> bool {
         let Some(at) = self.at.checked_sub(3) else { return false };
-        let word = self.sym_at(at);
-        (word == kw::ATTRIBUTE_ || word == kw::ATTRIBUTE__) && self.kind_at(at + 1) == TokenKind::LParen
+        is_attribute(self.sym_at(at)) && self.kind_at(at + 1) == TokenKind::LParen
     }
 
     /// Whether the colon just read stands between `enum` and a type.
@@ -559,6 +631,13 @@ impl Iterator for Feed<'_, '_> {
             };
             if kind == Tok::Stray {
                 self.cx.stray.borrow_mut().push(here);
+                continue;
+            }
+            if kind == Tok::Attribute
+                && self.cx.braces.get() > 0
+                && let Some(next) = self.hints(here as usize)
+            {
+                self.at = next;
                 continue;
             }
             self.count(kind);

@@ -89,6 +89,7 @@ static ROWS: &[Row] = &[
     on("", &codes::EMPTY_RANGE),
     on("switch", &codes::CASE_OVERFLOW),
     error("int-conversion", &codes::INT_CONVERSION),
+    error("implicit-function-declaration", &codes::IMPLICIT_FUNCTION),
     asked("unused-variable", &codes::UNUSED_VARIABLE),
     asked("unused-parameter", &codes::UNUSED_PARAMETER),
     asked("unused-function", &codes::UNUSED_FUNCTION),

@@ -203,7 +203,8 @@ impl Sema<'_, '_> {
             self.operand(base)
         };
         let ty = object.ty();
-        if self.is_error(ty) {
+        // A name that was missing has been told of.
+        if self.is_error(ty) || name == Symbol::EMPTY {
             return Operand::Value(self.error_expr(span));
         }
         let Some(record) = self.types.record_of(ty) else {

@@ -236,6 +236,10 @@ impl Sema<'_, '_> {
         callee: Option<FuncId>,
         span: Span,
     ) {
+        if self.ast.list(args).any(|arg| matches!(self.ast.expr(arg), Ast::Error)) {
+            // How many were meant is not known.
+            return;
+        }
         let (wanted, given) = (function.params.len(), args.len());
         let few = given < wanted;
         let message = format!(

@@ -227,6 +227,8 @@ impl<'s, 'f> Pp<'s, 'f> {
                 None => "nothing".to_string(),
             };
             self.error(&codes::STRAY_BYTE, Span::at(tok.loc), format!("stray {shown} in the program"));
+            // The parser leaves it out, and knows of what comes after it why it does not fit.
+            self.out.toks.push(tok);
             return;
         }
         let quote = text.iter().copied().find(|b| matches!(b, b'"' | b'\'')).unwrap_or(b'"');

@@ -4,6 +4,7 @@
 //! bracket; the tokens that close nothing; the braces that are never closed, with a guess from the
 //! indentation of where the `}` was forgotten.
 
+use crate::intern::kw;
 use crate::parse::feed::Cx;
 use crate::token::{Token, TokenKind};
 
@@ -75,20 +76,20 @@ pub fn unclosed_brace(cx: &Cx<'_>) -> Option<Unclosed> {
     if braces(TokenKind::LBrace) <= braces(TokenKind::RBrace) {
         return None;
     }
-    // Open braces, and whether their line starts in the first column.
-    let mut open: Vec<(usize, bool)> = Vec::new();
-    let mut margin = false;
+    // Open braces, and the column in which their line starts.
+    let mut open: Vec<(usize, u32)> = Vec::new();
+    let mut indent = 1;
     for (at, tok) in cx.toks.iter().enumerate() {
         let (bol, column) = (tok.flags.bol(), || cx.source.line_col(tok.loc).map_or(0, |p| p.col));
         if bol {
-            margin = column() == 1;
+            indent = column();
         }
         match tok.kind {
-            TokenKind::LBrace => open.push((at, margin)),
+            TokenKind::LBrace => open.push((at, indent)),
             TokenKind::RBrace => {
                 // A brace at the margin closes what began at the margin.
-                if bol && open.len() > 1 && open.last().is_some_and(|o| !o.1) && column() == 1 {
-                    let deeper = open.iter().rev().take_while(|o| !o.1).count();
+                if bol && open.len() > 1 && open.last().is_some_and(|o| o.1 != 1) && column() == 1 {
+                    let deeper = open.iter().rev().take_while(|o| o.1 != 1).count();
                     if let Some(&(brace, _)) = open.last()
                         && deeper < open.len()
                     {
@@ -100,6 +101,13 @@ pub fn unclosed_brace(cx: &Cx<'_>) -> Option<Unclosed> {
                     }
                 }
                 open.pop();
+            }
+            // An `else` under the line whose brace it finds open.
+            TokenKind::Ident
+                if bol && tok.sym() == kw::ELSE && open.last().is_some_and(|o| o.1 == indent) =>
+            {
+                let &(brace, _) = open.last()?;
+                return Some(Unclosed { open: brace as u32, before: at as u32, count: 1 });
             }
             TokenKind::Ident if bol && !open.is_empty() && column() == 1 && !is_label(cx, at) => {
                 let &(brace, _) = open.last()?;

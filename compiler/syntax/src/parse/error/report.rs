@@ -21,6 +21,8 @@ pub fn explain(cx: &Cx<'_>, unit: &Unit, error: &SyntaxError) -> Finding {
     let scene = Scene { cx, unit, at: error.at as usize, expected: Expected::new(&error.expected) };
     let finding = scene
         .end_of_file()
+        .or_else(|| scene.misspelled_keyword())
+        .or_else(|| scene.comma_for_semicolon())
         .or_else(|| scene.unknown_macro())
         .or_else(|| scene.unknown_type())
         .or_else(|| scene.missing_type())
@@ -35,7 +37,12 @@ pub fn explain(cx: &Cx<'_>, unit: &Unit, error: &SyntaxError) -> Finding {
         .or_else(|| scene.missing_semicolon())
         .or_else(|| scene.missing_comma())
         .unwrap_or_else(|| scene.unexpected());
-    let skips = scene.cut_short().into_iter().chain(scene.hollow()).chain(scene.whole_statement());
+    let skips = scene
+        .enumerator()
+        .into_iter()
+        .chain(scene.cut_short())
+        .chain(scene.hollow())
+        .chain(scene.whole_statement());
     let skips = skips.chain(scene.whole_declaration());
     skips.fold(finding, |finding, edits| finding.fix(Fix::Edits(edits)))
 }
@@ -156,8 +163,11 @@ impl Scene<'_> {
         // `( ... }`: the inner bracket lacks its partner. `{ ... )`: the closing one is too much.
         if opened == TokenKind::LBrace {
             let message = format!("this {quote} closes nothing");
-            let diag = Diag::new(&codes::UNBALANCED, self.span(self.at), message);
-            return Some(Finding::new(diag).delete(self.at));
+            let mut finding = Finding::new(Diag::new(&codes::UNBALANCED, self.span(self.at), message));
+            if self.expected.has("}") && !self.expected.statement() {
+                finding = finding.fix(Fix::Edits(vec![(self.at as u32, Edit::Replace(Tok::RBrace))]));
+            }
+            return Some(finding.delete(self.at));
         }
         let missing = if opened == TokenKind::LParen { Tok::RParen } else { Tok::RBracket };
         let wanted = if opened == TokenKind::LParen { "`)`" } else { "`]`" };
@@ -165,12 +175,13 @@ impl Scene<'_> {
             Diag::new(&codes::UNBALANCED, self.span(self.at), format!("expected {wanted}, found {quote}"))
                 .with_label(self.span(open), format!("this {} is still open", self.quote(open)));
         let here = self.at as u32;
-        Some(
-            Finding::new(diag)
-                .fix(Fix::Edits(vec![(here, Edit::Replace(missing))]))
-                .insert(self.at, missing)
-                .fix(Fix::Edits(vec![(here, Edit::Insert(missing)), (here, Edit::Insert(Tok::Semi))])),
-        )
+        let (instead, before) = (Edit::Replace(missing), Edit::Insert(missing));
+        // It is needed if it has a partner further out.
+        let order = if self.is_balanced(close) { [before, instead] } else { [instead, before] };
+        let finding = order
+            .into_iter()
+            .fold(Finding::new(diag), |finding, edit| finding.fix(Fix::Edits(vec![(here, edit)])));
+        Some(finding.fix(Fix::Edits(vec![(here, Edit::Insert(missing)), (here, Edit::Insert(Tok::Semi))])))
     }
 
     fn missing_close(&self) -> Option<Finding> {
@@ -194,7 +205,12 @@ impl Scene<'_> {
             .with_label(self.span(open), format!("to close this {}", self.quote(open)));
         let both = vec![(self.at as u32, Edit::Insert(tok)), (self.at as u32, Edit::Insert(Tok::Semi))];
         let instead = vec![(self.at as u32, Edit::Replace(tok))];
-        Some(Finding::new(diag).insert(self.at, tok).fix(Fix::Edits(both)).fix(Fix::Edits(instead)))
+        let mut finding = Finding::new(diag);
+        if self.expected.expression() {
+            let filled = vec![(self.at as u32, Edit::Insert(Tok::Hole)), (self.at as u32, Edit::Insert(tok))];
+            finding = finding.fix(Fix::Edits(filled));
+        }
+        Some(finding.insert(self.at, tok).fix(Fix::Edits(both)).fix(Fix::Edits(instead)))
     }
 
     fn missing_semicolon(&self) -> Option<Finding> {
@@ -248,6 +264,10 @@ impl Scene<'_> {
     }
 
     /// Whose body the brace at `open` starts, if it is a record's or an enumeration's.
+    pub fn is_enum_body(&self, open: usize) -> bool {
+        self.body_word(open) == Some("the `enum`")
+    }
+
     fn body_word(&self, open: usize) -> Option<&'static str> {
         (open.saturating_sub(2)..open).rev().find_map(|n| match self.keyword(n) {
             Some(Tok::Record(RecordKind::Struct)) => Some("the `struct`"),
@@ -272,7 +292,7 @@ impl Scene<'_> {
             }
             n += 1;
         }
-        let is_enum = self.body_word(open) == Some("the `enum`");
+        let is_enum = self.is_enum_body(open);
         if brackets::partner(self.kind(open)) != Some(self.kind(n)) && !is_enum {
             return None;
         }
@@ -318,9 +338,50 @@ impl Scene<'_> {
         })
     }
 
+    /// Whether the brace opens what an `if` owns, and the file has fewer closing braces than that needs.
+    fn opens_branch(&self, open: usize) -> bool {
+        let Some(head) = open.checked_sub(1).filter(|&n| self.kind(n) == TokenKind::RParen) else {
+            return false;
+        };
+        brackets::opener(self.cx.toks, head)
+            .and_then(|paren| paren.checked_sub(1))
+            .is_some_and(|word| self.keyword(word) == Some(Tok::If))
+            && brackets::unclosed_brace(self.cx).is_some()
+    }
+
+    /// Whether the statement has as many of these closing brackets as of their partners.
+    fn is_balanced(&self, close: TokenKind) -> bool {
+        let mut start = self.at;
+        while let Some(open) = brackets::innermost(self.cx.toks, start) {
+            if self.kind(open) == TokenKind::LBrace {
+                break;
+            }
+            start = open;
+        }
+        let ends = |n: &usize| {
+            !matches!(self.kind(*n), TokenKind::Semi | TokenKind::LBrace | TokenKind::RBrace | TokenKind::Eof)
+        };
+        let mut open = 0usize;
+        let mut closed = 0usize;
+        for kind in (start..).take_while(|n| ends(n)).map(|n| self.kind(n)) {
+            open += usize::from(brackets::partner(kind) == Some(close));
+            closed += usize::from(kind == close);
+        }
+        open == closed
+    }
+
     fn stray_else(&self) -> Option<Finding> {
         if self.keyword(self.at) != Some(Tok::Else) || !self.expected.statement() {
             return None;
+        }
+        // In a block that an `if` owns, it is the end of the block that is missing.
+        if let Some(open) = self.bracket()
+            && self.opens_branch(open)
+        {
+            let diag = Diag::new(&codes::MISSING, self.span(self.last()), "expected `}` before `else`")
+                .with_remark("`}` is missing after this")
+                .with_label(self.span(open), "to close this `{`");
+            return Some(Finding::new(diag).insert(self.at, Tok::RBrace));
         }
         let diag = Diag::new(&codes::SYNTAX, self.span(self.at), "this `else` belongs to no `if`")
             .with_note("an `if` owns one statement: more than one needs braces, and a `;` counts as one");
@@ -338,6 +399,9 @@ impl Scene<'_> {
         if let Some(Tok::Stray) = self.keyword(self.at) {
             let message = format!("{quote} is not supported");
             finding.diag = Diag::new(&codes::UNSUPPORTED, self.span(self.at), message);
+        }
+        if let Some(edits) = self.name_in_the_way() {
+            finding = finding.fix(Fix::Edits(edits));
         }
         if self.expected.expression() {
             finding = finding.insert(self.at, Tok::Hole);

@@ -108,6 +108,18 @@ pub fn nearest<'a>(name: &str, others: impl Iterator<Item = &'a str>) -> Option<
     best.map(|(_, other)| other)
 }
 
+/// Whether the name is the word with one mistake: of a short one only in the order of its letters.
+pub fn is_slip(name: &str, word: &str) -> bool {
+    let sorted = |text: &str| {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.sort_unstable();
+        bytes
+    };
+    name.len().abs_diff(word.len()) <= 1
+        && distance(name.as_bytes(), word.as_bytes()) == 1
+        && (name.len() >= 4 || sorted(name) == sorted(word))
+}
+
 /// The number of insertions, deletions, replacements and swaps of neighbours between two words.
 fn distance(a: &[u8], b: &[u8]) -> usize {
     if a.len() > 64 || b.len() > 64 {

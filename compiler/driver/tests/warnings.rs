@@ -77,6 +77,7 @@ fn warnings_are_as_severe_as_clangs() {
         "-pedantic-errors -Wno-pedantic -Wno-gnu-include-next -Wno-gnu-case-range",
         "-Wdate-time",
         "-Wparentheses -Wno-dangling-else",
+        "-Wswitch-enum -Wno-switch",
         "-Wno-parentheses -Wall",
         "-Wuninitialized -Wno-sometimes-uninitialized",
         "-Werror=uninitialized -Wconditional-uninitialized -Wimplicit-fallthrough",

@@ -37,6 +37,12 @@ pub enum AttrKind {
     WantsUse,
     /// Only means something as a statement.
     Fallthrough,
+    /// Of an enumeration: its values are put together from its constants.
+    FlagEnum,
+    /// Of an enumeration: whether it has values without a name.
+    EnumExtensibility,
+    /// Nobody should use it.
+    Outdated,
     /// Means nothing for a BPF program, or only something for diagnostics we do not have.
     Ignored,
     /// Changes what the program means in a way that is not built.
@@ -84,17 +90,17 @@ const ROWS: &[(&str, AttrKind)] = &[
     ("constructor", AttrKind::Ignored),
     ("convergent", AttrKind::Ignored),
     ("counted_by", AttrKind::Ignored),
-    ("deprecated", AttrKind::Ignored),
+    ("deprecated", AttrKind::Outdated),
     ("designated_init", AttrKind::Ignored),
     ("destructor", AttrKind::Ignored),
     ("diagnose_as_builtin", AttrKind::Ignored),
     ("diagnose_if", AttrKind::Ignored),
     ("disable_sanitizer_instrumentation", AttrKind::Ignored),
     ("enable_if", AttrKind::Ignored),
-    ("enum_extensibility", AttrKind::Ignored),
+    ("enum_extensibility", AttrKind::EnumExtensibility),
     ("externally_visible", AttrKind::Ignored),
     ("fallthrough", AttrKind::Fallthrough),
-    ("flag_enum", AttrKind::Ignored),
+    ("flag_enum", AttrKind::FlagEnum),
     ("flatten", AttrKind::Ignored),
     ("format", AttrKind::Ignored),
     ("format_arg", AttrKind::Ignored),
@@ -138,7 +144,7 @@ const ROWS: &[(&str, AttrKind)] = &[
     ("returns_twice", AttrKind::Ignored),
     ("sentinel", AttrKind::Ignored),
     ("transparent_union", AttrKind::Ignored),
-    ("unavailable", AttrKind::Ignored),
+    ("unavailable", AttrKind::Outdated),
     ("uninitialized", AttrKind::Ignored),
     ("unused", AttrKind::Unused),
     ("visibility_hidden", AttrKind::Ignored),
@@ -214,7 +220,7 @@ fn plain(name: &str) -> &str {
 }
 
 impl Sema<'_, '_> {
-    fn attr_kind(&mut self, name: Symbol) -> Option<AttrKind> {
+    pub(super) fn attr_kind(&mut self, name: Symbol) -> Option<AttrKind> {
         if let Some(&kind) = self.attr_kinds.get(&name) {
             return kind;
         }
@@ -287,7 +293,11 @@ impl Sema<'_, '_> {
             },
             AttrKind::Unused => out.unused = true,
             AttrKind::WantsUse => out.wants_use = true,
-            AttrKind::Ignored | AttrKind::Fallthrough => {}
+            AttrKind::Ignored
+            | AttrKind::Fallthrough
+            | AttrKind::FlagEnum
+            | AttrKind::EnumExtensibility
+            | AttrKind::Outdated => {}
             AttrKind::Unsupported => {
                 let what = format!("attribute `{}`", self.name(self.ast.attr(id).name));
                 self.unsupported(self.ast.attr_span(id), &what);

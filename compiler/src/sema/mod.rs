@@ -61,6 +61,7 @@ mod specifiers;
 mod static_init;
 mod stmt;
 mod suggest;
+mod switches;
 mod typename;
 mod uninit;
 mod usage;
@@ -191,6 +192,7 @@ struct Sema<'a, 's> {
     enum_ids: LookupMap<ast::EnumId, EnumId>,
     record_defs: Vec<Definition<ast::RecordId>>,
     enum_defs: Vec<Definition<ast::EnumId>>,
+    enum_values: Vec<switches::EnumValues>,
     /// String literals by their bytes and element type.
     literals: LookupMap<(Vec<u8>, TypeId), GlobalId>,
     attr_kinds: LookupMap<Symbol, Option<AttrKind>>,
@@ -235,6 +237,7 @@ impl<'a, 's> Sema<'a, 's> {
             enum_ids: LookupMap::default(),
             record_defs: Vec::new(),
             enum_defs: Vec::new(),
+            enum_values: Vec::new(),
             literals: LookupMap::default(),
             attr_kinds: LookupMap::default(),
             builtin_rows: LookupMap::default(),

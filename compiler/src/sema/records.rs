@@ -18,6 +18,7 @@ use crate::types::{
 use super::layout::{self, Member, Rules};
 use super::scope::{Binding, Tag};
 use super::specifiers::Specified;
+use super::switches::EnumValues;
 use super::{Definition, MAX_DEPTH, Sema};
 
 /// A member while its record is being read.
@@ -520,6 +521,7 @@ impl Sema<'_, '_> {
             span: tag.map_or(self.ast.enum_span(id), Ident::span),
         });
         self.enum_defs.push(if node.enumerators.is_some() { Definition::At(id) } else { Definition::None });
+        self.enum_values.push(EnumValues::default());
         if node.enumerators.is_some() {
             self.enum_ids.insert(id, e);
         }
@@ -533,8 +535,10 @@ impl Sema<'_, '_> {
         let node = self.ast.enum_spec(id);
         let fixed = node.fixed.map(|name| self.type_name_type(name));
         let attrs = self.attrs(node.attrs);
+        let constants = self.ast.list(node.enumerators.unwrap_or_default());
+        self.enum_values[e.0 as usize] = self.enum_values(node.attrs, constants.clone());
         let mut next: i128 = 0;
-        for enumerator in self.ast.list(node.enumerators.unwrap_or_default()) {
+        for enumerator in constants {
             let constant = self.ast.enumerator(enumerator);
             if let Some(value) = constant.value
                 && let Some(value) = self.integer_constant(value, "the value of an enumeration constant")

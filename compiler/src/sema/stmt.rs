@@ -197,8 +197,8 @@ impl Sema<'_, '_> {
     // ------------------------------------------------------------ switch
 
     fn switch(&mut self, cond: ExprId, body: StmtId, span: Span, out: &mut Vec<Stmt>) {
-        let value = self.rvalue(cond);
-        let mut value = self.promote(value);
+        let written = self.rvalue(cond);
+        let mut value = self.promote(written.clone());
         if !self.is_integer(value.ty) && !self.is_error(value.ty) {
             let message = format!("the value of a `switch` is an integer, not {}", self.shown(value.ty));
             self.error(&codes::OPERANDS, value.span, message);
@@ -214,6 +214,7 @@ impl Sema<'_, '_> {
         let body = Box::new(self.sub_stmt(body));
         let target = self.ctx.function.as_mut().and_then(|f| f.targets.pop());
         if let Some(Target { switch: Some(switch), .. }) = target {
+            self.check_enumeration(&written, &switch);
             self.check_cases(switch.cases);
         }
         out.push(Stmt { kind: StmtKind::Switch { value, body }, span });

@@ -169,6 +169,9 @@ codes! {
     W0246 FORMAT_EXTRA Warning "more arguments than the format prints"
     W0247 STACK_DEPTH Warning "functions that need more stack together than the kernel allows"
     W0248 NEEDLESS_BARRIER Warning "a barrier without which the programs are accepted as well"
+    W0249 SWITCH_MISSING Warning "a `switch` that leaves out values of its enumeration"
+    W0250 SWITCH_FOREIGN Warning "a `case` that its enumeration does not have"
+    W0251 SWITCH_ENUM Warning "a `switch` whose `default` stands for values of its enumeration"
 }
 
 #[cfg(test)]

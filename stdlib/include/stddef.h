@@ -16,5 +16,9 @@ typedef struct {
 #ifndef offsetof
 #define offsetof(type, member) __builtin_offsetof(type, member)
 #endif
+#if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 202000L
+#define unreachable() __builtin_unreachable()
+typedef typeof(nullptr) nullptr_t;
+#endif
 
 #endif

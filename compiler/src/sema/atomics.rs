@@ -137,7 +137,7 @@ impl Sema<'_, '_> {
     }
 
     /// `*pointer = value`.
-    fn stored(&self, pointer: Expr, value: Expr, span: Span) -> Expr {
+    pub(super) fn stored(&self, pointer: Expr, value: Expr, span: Span) -> Expr {
         let ty = value.ty;
         let place = Place { kind: PlaceKind::Deref(Box::new(pointer)), ty, span };
         Expr { kind: ExprKind::Assign { place, value: Box::new(value) }, ty, span }

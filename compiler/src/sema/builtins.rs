@@ -8,11 +8,12 @@ use skep_syntax::diag::codes;
 use skep_syntax::intern::Symbol;
 use skep_syntax::source::Span;
 
-use crate::hir::{AtomicRmw, BinaryOp, Builtin, CoreKind, Expr, ExprKind};
+use crate::hir::{AtomicRmw, BinaryOp, Builtin, CompareOp, CoreKind, Expr, ExprKind};
 use crate::types::{FloatKind, IntKind, Quals, Type, TypeId};
 
 use super::Sema;
 use super::bits::Align;
+use super::composed::Composed;
 use super::consteval::Constant;
 use super::convert::Use;
 use super::scope::Binding;
@@ -79,7 +80,7 @@ enum Rule {
     VarArgs,
     /// The first character of that kind in a literal, or the last (true).
     Find(bool),
-    Float(f64, FloatKind),
+    Composed(Composed),
     Missing,
 }
 
@@ -243,12 +244,42 @@ rows! {
     "__atomic_store" 3 3 Rule::AtomicTransfer(false);
     "__atomic_always_lock_free" 2 2 Rule::LockFree;
     "__atomic_is_lock_free" 2 2 Rule::LockFree;
-    "__builtin_huge_val" 0 0 Rule::Float(f64::INFINITY, FloatKind::Double);
-    "__builtin_huge_valf" 0 0 Rule::Float(f64::INFINITY, FloatKind::Float);
-    "__builtin_inf" 0 0 Rule::Float(f64::INFINITY, FloatKind::Double);
-    "__builtin_inff" 0 0 Rule::Float(f64::INFINITY, FloatKind::Float);
-    "__builtin_nan" 1 1 Rule::Float(f64::NAN, FloatKind::Double);
-    "__builtin_nanf" 1 1 Rule::Float(f64::NAN, FloatKind::Float);
+    "__builtin_huge_val" 0 0 Rule::Composed(Composed::Float(f64::INFINITY, FloatKind::Double));
+    "__builtin_huge_valf" 0 0 Rule::Composed(Composed::Float(f64::INFINITY, FloatKind::Float));
+    "__builtin_inf" 0 0 Rule::Composed(Composed::Float(f64::INFINITY, FloatKind::Double));
+    "__builtin_inff" 0 0 Rule::Composed(Composed::Float(f64::INFINITY, FloatKind::Float));
+    "__builtin_nan" 1 1 Rule::Composed(Composed::Float(f64::NAN, FloatKind::Double));
+    "__builtin_nanf" 1 1 Rule::Composed(Composed::Float(f64::NAN, FloatKind::Float));
+    "__builtin_LINE" 0 0 Rule::Composed(Composed::Line);
+    "__builtin_COLUMN" 0 0 Rule::Composed(Composed::Column);
+    "__builtin_FILE" 0 0 Rule::Composed(Composed::File(false));
+    "__builtin_FILE_NAME" 0 0 Rule::Composed(Composed::File(true));
+    "__builtin_FUNCTION" 0 0 Rule::Composed(Composed::Function);
+    "__builtin_isnan" 1 1 Rule::Composed(Composed::Test(|x| x.is_nan().into()));
+    "__builtin_isinf" 1 1 Rule::Composed(Composed::Test(|x| x.is_infinite().into()));
+    "__builtin_isinf_sign" 1 1 Rule::Composed(Composed::Test(|x| if x.is_infinite() { x.signum() as i128 } else { 0 }));
+    "__builtin_isfinite" 1 1 Rule::Composed(Composed::Test(|x| x.is_finite().into()));
+    "__builtin_signbit" 1 1 Rule::Composed(Composed::Test(|x| x.is_sign_negative().into()));
+    "__builtin_fabs" 1 1 Rule::Composed(Composed::Fabs(FloatKind::Double));
+    "__builtin_fabsf" 1 1 Rule::Composed(Composed::Fabs(FloatKind::Float));
+    "__builtin_elementwise_abs" 1 1 Rule::Composed(Composed::Abs);
+    "__builtin_elementwise_max" 2 2 Rule::Composed(Composed::Either(CompareOp::Gt));
+    "__builtin_elementwise_min" 2 2 Rule::Composed(Composed::Either(CompareOp::Lt));
+    "__builtin_elementwise_add_sat" 2 2 Rule::Composed(Composed::Saturated(BinaryOp::Add));
+    "__builtin_elementwise_sub_sat" 2 2 Rule::Composed(Composed::Saturated(BinaryOp::Sub));
+    "__builtin_elementwise_bitreverse" 1 1 Rule::Composed(Composed::Reversed);
+    "__builtin_addcb" 4 4 Rule::Composed(Composed::Carry(BinaryOp::Add, IntKind::UChar));
+    "__builtin_addcs" 4 4 Rule::Composed(Composed::Carry(BinaryOp::Add, IntKind::UShort));
+    "__builtin_addc" 4 4 Rule::Composed(Composed::Carry(BinaryOp::Add, IntKind::UInt));
+    "__builtin_addcl" 4 4 Rule::Composed(Composed::Carry(BinaryOp::Add, IntKind::ULong));
+    "__builtin_addcll" 4 4 Rule::Composed(Composed::Carry(BinaryOp::Add, IntKind::ULongLong));
+    "__builtin_subcb" 4 4 Rule::Composed(Composed::Carry(BinaryOp::Sub, IntKind::UChar));
+    "__builtin_subcs" 4 4 Rule::Composed(Composed::Carry(BinaryOp::Sub, IntKind::UShort));
+    "__builtin_subc" 4 4 Rule::Composed(Composed::Carry(BinaryOp::Sub, IntKind::UInt));
+    "__builtin_subcl" 4 4 Rule::Composed(Composed::Carry(BinaryOp::Sub, IntKind::ULong));
+    "__builtin_subcll" 4 4 Rule::Composed(Composed::Carry(BinaryOp::Sub, IntKind::ULongLong));
+    "__builtin_addressof" 1 1 Rule::Composed(Composed::AddressOf);
+    "__builtin_launder" 1 1 Rule::Composed(Composed::Same);
     "__builtin_va_start" 1 2 Rule::VarArgs;
     "__builtin_va_end" 1 1 Rule::VarArgs;
     "__builtin_va_copy" 2 2 Rule::VarArgs;
@@ -382,15 +413,12 @@ impl Sema<'_, '_> {
                 let size = self.integer_constant(*args.first()?, "the size of an atomic object")?;
                 Some(self.int_expr(matches!(size, 1 | 2 | 4 | 8).into(), IntKind::Bool, span))
             }
-            Rule::Float(value, kind) => {
-                let ty = self.types.intern(Type::Float(kind));
-                Some(Expr { kind: ExprKind::Float(value), ty, span })
-            }
             Rule::VarArgs => {
                 let lists = args.iter().take(if row.args.0 == 2 { 2 } else { 1 });
                 let lists = lists.map(|&list| self.rvalue(list)).collect();
                 Some(self.builtin(Builtin::VarArgs, lists, TypeId::VOID, span))
             }
+            Rule::Composed(what) => self.composed(what, args, span),
             Rule::Find(last) => self.find_in_literal(args, last, row.name, span),
             Rule::Missing => {
                 self.unsupported(span, &format!("`{}`", row.name));

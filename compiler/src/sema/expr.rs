@@ -4,11 +4,12 @@
 //! keeps nothing large on the stack.
 
 use skep_syntax::ast::{
-    AssocId, Designator, DesignatorId, ExprId, ExprKind as Ast, IntSuffix, List, Prefix, StrId, TypeNameId,
-    UnOp,
+    AssocId, Control, Designator, DesignatorId, ExprId, ExprKind as Ast, IntSuffix, List, Prefix, StrId,
+    TypeNameId, UnOp,
 };
 use skep_syntax::diag::{Diag, codes};
 use skep_syntax::intern::Symbol;
+use skep_syntax::pp::Std;
 use skep_syntax::source::Span;
 
 use crate::hir::{self, Expr, ExprKind, GlobalId, Init, InitScalar, InitValue, Linkage, PlaceKind};
@@ -125,6 +126,14 @@ impl Sema<'_, '_> {
             Some(binding) => self.bound_operand(name, binding, span),
             None => match self.name(name) {
                 "__func__" | "__FUNCTION__" | "__PRETTY_FUNCTION__" => self.function_name(name, span),
+                "true" | "false" if self.cx.options.std >= Std::C23 => {
+                    let value = self.name(name) == "true";
+                    Operand::Value(self.int_expr(value.into(), IntKind::Bool, span))
+                }
+                "nullptr" if self.cx.options.std >= Std::C23 => {
+                    let ty = self.types.pointer(TypeId::VOID);
+                    Operand::Value(Expr { kind: ExprKind::Const(0), ty, span })
+                }
                 _ => {
                     self.unknown_name(name, span);
                     Operand::Value(self.error_expr(span))
@@ -225,7 +234,7 @@ impl Sema<'_, '_> {
     }
 
     /// A literal of these bytes, the terminating zero included.
-    fn literal(&mut self, bytes: Vec<u8>, elem: TypeId, span: Span) -> Operand {
+    pub(super) fn literal(&mut self, bytes: Vec<u8>, elem: TypeId, span: Span) -> Operand {
         let size = self.types.layout(elem).map_or(1, |layout| layout.size);
         let ty = self.types.intern(Type::Array { elem, len: Some(bytes.len() as u64 / size) });
         if self.ctx.unevaluated {
@@ -399,8 +408,13 @@ impl Sema<'_, '_> {
 
     // ------------------------------------------------------------ selections
 
-    fn generic(&mut self, control: ExprId, assocs: List<AssocId>, span: Span) -> Operand {
-        let ty = self.unevaluated(|s| s.rvalue(control).ty);
+    fn generic(&mut self, control: Control, assocs: List<AssocId>, span: Span) -> Operand {
+        let (ty, at) = match control {
+            Control::Expr(control) => {
+                (self.unevaluated(|s| s.rvalue(control).ty), self.ast.expr_span(control))
+            }
+            Control::Type(name) => (self.type_name_type(name), self.ast.type_name_span(name)),
+        };
         if self.is_error(ty) {
             return Operand::Value(self.error_expr(span));
         }
@@ -424,7 +438,7 @@ impl Sema<'_, '_> {
             Some(value) => self.operand(value),
             None => {
                 let message = format!("no association for {}", self.shown(ty));
-                self.error(&codes::GENERIC, self.ast.expr_span(control), message);
+                self.error(&codes::GENERIC, at, message);
                 Operand::Value(self.error_expr(span))
             }
         }

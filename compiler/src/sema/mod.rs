@@ -38,6 +38,7 @@ mod call;
 mod cleanup;
 mod compat;
 mod complete;
+mod composed;
 mod consteval;
 mod convert;
 mod core_access;

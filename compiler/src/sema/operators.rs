@@ -5,10 +5,10 @@ use skep_syntax::diag::{Diag, codes};
 use skep_syntax::source::Span;
 
 use crate::hir::{BinaryOp, CompareOp, Expr, ExprKind, Place, PlaceKind, UnaryOp};
-use crate::types::{IntKind, Type, TypeId};
+use crate::types::{Field, IntKind, RecordKind, Type, TypeId};
 
 use super::Sema;
-use super::access::Operand;
+use super::access::{Lvalue, Operand};
 use super::convert::Use;
 
 /// What kind of operator it is.
@@ -517,6 +517,9 @@ impl Sema<'_, '_> {
             && !(self.is_pointer(e.ty) && is_float(self, to))
             && !(is_float(self, e.ty) && self.is_pointer(to));
         if !fits && !same_record {
+            if let Some(value) = self.union_of(&e, to, span) {
+                return value;
+            }
             let message = if self.is_void(e.ty) {
                 "a value is needed here, but the expression is `void`".to_owned()
             } else {
@@ -536,5 +539,24 @@ impl Sema<'_, '_> {
             e = Expr { ty: e.ty, span, kind: ExprKind::Convert(Box::new(e)) };
         }
         Expr { span, ..e }
+    }
+
+    /// The value as the member of its type of a union: `(union u)x`.
+    fn union_of(&mut self, e: &Expr, to: TypeId, span: Span) -> Option<Expr> {
+        let record = self.types.record_of(to)?;
+        self.complete_record(record);
+        let body = self.types.records[record.0 as usize].body.as_ref();
+        if self.types.records[record.0 as usize].kind != RecordKind::Union || self.ctx.function.is_none() {
+            return None;
+        }
+        let is_its = |field: &Field| field.bit_width.is_none() && self.compatible_unqualified(field.ty, e.ty);
+        let index = body?.fields.iter().position(is_its)?;
+        let ty = self.types.unqualified(to);
+        let local = self.new_temporary(ty, span)?;
+        let member = self.steps(Lvalue::plain(PlaceKind::Local(local), ty, span), &[index as u32], span);
+        let place = self.operand_place(Operand::Place(member));
+        let store = Expr { kind: ExprKind::Assign { place, value: Box::new(e.clone()) }, ty: e.ty, span };
+        let read = Expr { kind: ExprKind::Load(self.local_place(local, span)), ty, span };
+        Some(Expr { kind: ExprKind::Comma(Box::new(store), Box::new(read)), ty, span })
     }
 }

@@ -27,12 +27,12 @@ enum Raw {
     BlockComment,
     #[regex(b"[A-Za-z_$\x80-\xff][A-Za-z0-9_$\x80-\xff]*")]
     Ident,
-    #[regex(b"\\.?[0-9]([0-9A-Za-z_.\x80-\xff]|[eEpP][+\\-])*")]
+    #[regex(b"\\.?[0-9]([0-9A-Za-z_.\x80-\xff]|[eEpP][+\\-]|'[0-9A-Za-z_])*")]
     Number,
     #[regex(b"(L|u8|u|U)?\"([^\"\\\\\n\r]|\\\\[^\n\r]|\\\\\r?\n)*\"", |_| TokenKind::Str)]
-    #[regex(b"(L|u|U)?'([^'\\\\\n\r]|\\\\[^\n\r]|\\\\\r?\n)*'", |_| TokenKind::Char)]
+    #[regex(b"(L|u8|u|U)?'([^'\\\\\n\r]|\\\\[^\n\r]|\\\\\r?\n)*'", |_| TokenKind::Char)]
     #[regex(b"(L|u8|u|U)?\"([^\"\\\\\n\r]|\\\\[^\n\r]|\\\\\r?\n)*", |_| TokenKind::OpenQuote)]
-    #[regex(b"(L|u|U)?'([^'\\\\\n\r]|\\\\[^\n\r]|\\\\\r?\n)*", |_| TokenKind::OpenQuote)]
+    #[regex(b"(L|u8|u|U)?'([^'\\\\\n\r]|\\\\[^\n\r]|\\\\\r?\n)*", |_| TokenKind::OpenQuote)]
     Literal(TokenKind),
     #[token(b"(", |_| TokenKind::LParen)]
     #[token(b")", |_| TokenKind::RParen)]

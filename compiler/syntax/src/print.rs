@@ -424,6 +424,31 @@ impl Printer<'_> {
         self.put(")");
     }
 
+    fn generic(&mut self, control: Control, assocs: List<AssocId>) {
+        self.put("(generic");
+        match control {
+            Control::Expr(control) => self.spaced(control),
+            Control::Type(ty) => {
+                self.put(" <");
+                self.type_name(ty);
+                self.put(">");
+            }
+        }
+        for assoc in self.ast.list(assocs) {
+            let assoc = self.ast.assoc(assoc);
+            match assoc.ty {
+                Some(ty) => {
+                    self.put(" <");
+                    self.type_name(ty);
+                    self.put(">");
+                }
+                None => self.put(" default"),
+            }
+            self.spaced(assoc.value);
+        }
+        self.put(")");
+    }
+
     fn spaced(&mut self, id: ExprId) {
         self.put(" ");
         self.expr(id);
@@ -502,23 +527,7 @@ impl Printer<'_> {
                 self.name(label);
                 self.put(")");
             }
-            ExprKind::Generic { control, assocs } => {
-                self.put("(generic");
-                self.spaced(control);
-                for assoc in self.ast.list(assocs) {
-                    let assoc = self.ast.assoc(assoc);
-                    match assoc.ty {
-                        Some(ty) => {
-                            self.put(" <");
-                            self.type_name(ty);
-                            self.put(">");
-                        }
-                        None => self.put(" default"),
-                    }
-                    self.spaced(assoc.value);
-                }
-                self.put(")");
-            }
+            ExprKind::Generic { control, assocs } => self.generic(control, assocs),
             ExprKind::StmtExpr(body) => {
                 self.put("({\n");
                 self.nested(|p| p.nested(|p| p.body(body)));

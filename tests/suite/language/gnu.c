@@ -72,6 +72,31 @@ CASE(generic_selection, 654321)
 	return KIND(c) + 10 * KIND(s) + 100 * KIND(s + 1) + 1000 * KIND(u) + 10000 * KIND(l) + 100000 * KIND(sizeof(l));
 }
 
+CASE(generic_selection_by_type, 1234)
+{
+	const int x = 1; int list[3];
+	return _Generic(typeof(x), int: 9, const int: 1) * 1000 + _Generic(typeof(list), int *: 9, int[3]: 2) * 100 +
+		_Generic(const unsigned char, unsigned char: 9, const unsigned char: 3) * 10 + _Generic(x, const int: 9, int: 4);
+}
+
+union number { int whole; char bytes[4]; struct pair *pointer; };
+static int whole(union number n) { return n.whole + n.bytes[1]; }
+CASE(casts_to_unions, 1031)
+{
+	struct pair p = { 20, 7 };
+	union number n = (union number)&p;
+	return whole((union number)UNKNOWN(0x3e1)) + ((union number)UNKNOWN(8)).whole + ((union number)&p).pointer->b + n.pointer->a;
+}
+
+CASE(where_a_call_stands, 4)
+{
+	const char *file = __builtin_FILE_NAME(), *function = __builtin_FUNCTION();
+	int line = __builtin_LINE() - __LINE__;
+	int *address = __builtin_addressof(line);
+	return *address + (file[0] == 'g') + (function[0] == 'w') + (__builtin_strlen(__builtin_FUNCTION()) == 19) +
+		(__builtin_COLUMN() > 2);
+}
+
 CASE(generic_pointers, 1098)
 {
 	char text[2] = "a"; const char *constant = text; struct pair p = { 1, 2 };

@@ -163,8 +163,8 @@ pub enum ExprKind {
     AlignofType(TypeNameId),
     /// `_Generic(control, ...)`
     Generic {
-        /// The expression whose type chooses.
-        control: ExprId,
+        /// What chooses.
+        control: Control,
         /// The choices.
         assocs: List<AssocId>,
     },
@@ -328,6 +328,15 @@ impl BinOp {
             BinOp::LogOr => 1,
         }
     }
+}
+
+/// What the type comes from by which `_Generic` chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// The value of this expression.
+    Expr(ExprId),
+    /// The type itself, with its qualifiers: an extension of clang.
+    Type(TypeNameId),
 }
 
 /// An association of a generic selection.

@@ -66,7 +66,11 @@ impl Build<'_> {
                     let a: Assoc = ast.assoc(a);
                     a.ty.map_or(0, t).max(e(a.value))
                 };
-                ast.list(assocs).map(each).max().unwrap_or(0).max(e(control))
+                let control = match control {
+                    Control::Expr(control) => e(control),
+                    Control::Type(ty) => t(ty),
+                };
+                ast.list(assocs).map(each).max().unwrap_or(0).max(control)
             }
             ExprKind::StmtExpr(s) => self.stmt_heights.get(s),
             ExprKind::Offsetof { ty, path } => {
@@ -106,7 +110,7 @@ impl Build<'_> {
         self.expr(l, r, ExprKind::Assign { op, lhs, rhs, at })
     }
 
-    pub fn generic(&mut self, l: u32, r: u32, control: ExprId, assocs: Seq) -> ExprId {
+    pub fn generic(&mut self, l: u32, r: u32, control: Control, assocs: Seq) -> ExprId {
         let assocs = self.list(assocs);
         self.expr(l, r, ExprKind::Generic { control, assocs })
     }
@@ -172,7 +176,11 @@ impl Build<'_> {
 
     pub fn number(&mut self, l: u32) -> ExprId {
         let span = Span::at(self.cx.loc(l));
-        let kind = literal::number(self.text(l));
+        let kind = match literal::without_separators(self.text(l)) {
+            Some(plain) if self.cx.c23 => literal::number(&plain),
+            Some(_) => Err("`'` between the digits of a number is of C23: `-std=gnu23`".to_owned()),
+            None => literal::number(self.text(l)),
+        };
         let kind = kind.unwrap_or_else(|message| {
             self.report(Diag::new(&codes::NUMBER_FORM, span, message));
             ExprKind::Error

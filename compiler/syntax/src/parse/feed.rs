@@ -8,8 +8,8 @@
 
 use super::old_style::{self, Piece};
 use super::tok::{self, KEYWORDS, Tok};
-use crate::ast::MAX_BRACKETS;
-use crate::intern::{Interner, N_KEYWORDS, N_KEYWORDS_C23, Symbol, kw};
+use crate::ast::{MAX_BRACKETS, Storage};
+use crate::intern::{Interner, N_KEYWORDS, N_KEYWORDS_C23, Symbol, kw, kw23};
 use crate::source::{Loc, SourceMap, Span};
 use crate::token::{Token, TokenKind};
 use std::cell::{Cell, RefCell};
@@ -219,7 +219,11 @@ impl<'c, 'a> Feed<'c, 'a> {
             return Tok::AttrName(sym);
         }
         if sym.0 < N_KEYWORDS || (self.cx.c23 && sym.0 < N_KEYWORDS_C23) {
-            return self.keyword(sym);
+            return match sym {
+                kw::AUTO if self.cx.c23 && self.infers() => Tok::AutoType,
+                kw23::CONSTEXPR => self.constexpr(),
+                _ => self.keyword(sym),
+            };
         }
         let class = self.cx.class(sym);
         if class & BOTH != 0 {
@@ -230,6 +234,22 @@ impl<'c, 'a> Feed<'c, 'a> {
         } else {
             Tok::Var(sym)
         }
+    }
+
+    /// Whether the `auto` just read stands for a type: a name with an initialiser follows.
+    fn infers(&self) -> bool {
+        let name = self.sym_at(self.at);
+        let is_name = name.0 >= N_KEYWORDS_C23 && self.cx.class(name) & TYPE == 0;
+        is_name && self.kind_at(self.at + 1) == TokenKind::Assign
+    }
+
+    /// What is known when it is compiled is a constant with static storage: nobody can tell where it lies.
+    fn constexpr(&mut self) -> Tok {
+        let before = self.at.checked_sub(2).map_or(Symbol::EMPTY, |at| self.sym_at(at));
+        if before != kw::STATIC && self.sym_at(self.at) != kw::STATIC {
+            self.again = Some(Tok::Storage(Storage::STATIC));
+        }
+        self.keyword(kw23::CONSTEXPR)
     }
 
     /// Whether the token before the current one opened an attribute list or separated two attributes.

@@ -22,6 +22,12 @@ pub fn number(text: &[u8]) -> Result<ExprKind, String> {
     if is_float { float(text, hex) } else { integer(text) }
 }
 
+/// A number without the `'` between its digits, if there are any.
+pub fn without_separators(text: &[u8]) -> Option<Vec<u8>> {
+    let plain = || text.iter().copied().filter(|&c| c != b'\'').collect();
+    text.contains(&b'\'').then(plain)
+}
+
 fn has(text: &[u8], any: &[u8]) -> bool {
     text.iter().any(|c| any.contains(c))
 }

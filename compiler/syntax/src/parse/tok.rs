@@ -253,7 +253,8 @@ pub const KEYWORDS: &[(Symbol, Tok)] = &[
     (kw23::ALIGNAS, Tok::Alignas(kw::ALIGNAS_)),
     (kw23::ALIGNOF, Tok::Alignof),
     (kw23::BOOL, Tok::Word(Word::BOOL)),
-    (kw23::CONSTEXPR, Tok::Stray),
+    // The feed adds the storage.
+    (kw23::CONSTEXPR, Tok::Qual(Quals::CONST)),
     // Names of constants: sema knows them.
     (kw23::FALSE, Tok::Var(kw23::FALSE)),
     (kw23::NULLPTR, Tok::Var(kw23::NULLPTR)),

@@ -287,7 +287,10 @@ impl Eval<'_, '_, '_> {
     }
 
     fn number(&mut self, tok: Token) -> Result<Value, Bad> {
-        let text = String::from_utf8_lossy(self.pp.cx.text(&tok)).into_owned();
+        let mut text = String::from_utf8_lossy(self.pp.cx.text(&tok)).into_owned();
+        if self.pp.cx.options.std >= Std::C23 {
+            text.retain(|c| c != '\'');
+        }
         match parse_integer(&text) {
             Ok((bits, unsigned)) => Ok(Value { bits, unsigned }),
             Err(why) => self.bad(tok, format!("{why} `{text}` in a preprocessor expression")),

@@ -64,6 +64,8 @@ fn warnings_are_as_severe_as_clangs() {
         "-Wno-int-conversion",
         "-Wno-error=int-conversion",
         "-Wno-implicit-function-declaration",
+        "-Wno-return-mismatch",
+        "-Wno-error=return-type",
         "-Wno-error=implicit-function-declaration -Werror=implicit",
         "-Wno-shift-count-negative",
         "-Wno-shift-count-overflow -Wno-division-by-zero",

@@ -41,6 +41,14 @@ int undeclared(int n) {
     nowhere(n) + later(n);
 }
 int later(int n) { return n; }
+int without(int n) {
+  if (n)
+    return;
+  return n;
+}
+void with(int n) {
+  return n;
+}
 int hard_to_read(int a, int b) {
   if (a = b)
     return 1;

@@ -93,6 +93,7 @@ static ROWS: &[Row] = &[
     asked("switch-enum", &codes::SWITCH_ENUM),
     error("int-conversion", &codes::INT_CONVERSION),
     error("implicit-function-declaration", &codes::IMPLICIT_FUNCTION),
+    error("return-mismatch", &codes::RETURN_VALUE),
     asked("unused-variable", &codes::UNUSED_VARIABLE),
     asked("unused-parameter", &codes::UNUSED_PARAMETER),
     asked("unused-function", &codes::UNUSED_FUNCTION),

@@ -58,6 +58,8 @@ const ASSEMBLED: &[Assembled] = &[
         r0 = 0; exit", "V0302"),
     ("xdp", &[], "r6 = r1; r0 = *(u8 *)skb[0]; r0 = 2; exit", "V0901"),
     ("tc", &[], "r6 = 1; r0 = *(u8 *)skb[0]; r0 = 0; exit", "V0109"),
+    ("tc", &[], "r1 = 3; r2 = subprog[f]; r3 = 0; r4 = 0; call 181; r0 = 0; exit
+        f: r6 = r1; r0 = *(u8 *)skb[0]; r0 = 0; exit", "V0901"),
     ("tc", &["map_ringbuf"], "r1 = 3; r2 = subprog[f]; r3 = 0; r4 = 0; call 181; r0 = 0; exit
         f: r1 = map[idx:0]; r2 = 8; r3 = 0; call 131; r0 = 0; exit", "V0402"),
     ("tc", &[], "call pc+1; exit; call pc+1; exit; call pc+1; exit; call pc+1; exit; call pc+1; exit; call pc+1; exit

@@ -8,6 +8,8 @@
 //!   br v4, block5, block6
 //! ```
 //!
+//! A branch on the way to the edge decides too, if it tests the same value: `if (p) release(p);` after some
+//! `goto out`.
 //! This is what `a && b`, `?:` and inlined functions that return a code leave behind. The block may
 //! contain a few pure instructions and accesses of memory, which are copied for the edge.
 //! The test of a loop whose first round is certain is passed by on the way in: the loop then tests at
@@ -28,6 +30,9 @@ use crate::ir::{Block, BlockCall, Compare, Function, InstData, Type, Unroll, Val
 
 /// Instructions of a block, besides constants, that are copied for an edge.
 const COPIED: usize = 6;
+
+/// Branches on the way to an edge that are asked what they found.
+const BRANCHES: usize = 16;
 
 /// Loads and stores among them.
 const ACCESSES: usize = 2;
@@ -60,7 +65,7 @@ type Edge = (Block, usize);
 /// The edges into a block that decide its branch, and where they lead.
 fn candidate(f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Option<Vec<(Edge, usize)>> {
     let data = &f.blocks[block];
-    if block == f.entry() || data.params.is_empty() || flow.preds[block].len() < 2 {
+    if block == f.entry() || flow.preds[block].len() < 2 {
         return None;
     }
     let (&last, body) = data.insts.split_last()?;
@@ -82,7 +87,7 @@ fn candidate(f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Option<V
     for pred in preds {
         for (index, call) in f.successors(pred).enumerate().filter(|(_, call)| call.block == block) {
             edges += 1;
-            if let Some(target) = target(f, block, call) {
+            if let Some(target) = target(f, flow, (pred, index), call) {
                 decided.push(((pred, index), target));
             }
         }
@@ -125,8 +130,8 @@ fn tests_pointer(f: &Function, block: Block) -> bool {
 }
 
 /// The number of the jump that the block takes when it is entered this way.
-fn target(f: &Function, block: Block, call: &BlockCall) -> Option<usize> {
-    let data = &f.blocks[block];
+fn target(f: &Function, flow: &Flow, edge: Edge, call: &BlockCall) -> Option<usize> {
+    let data = &f.blocks[call.block];
     let mut known: BTreeMap<Value, u64> = BTreeMap::new();
     let mut passed: BTreeMap<Value, Value> = BTreeMap::new();
     for (&param, &arg) in data.params.iter().zip(&call.args) {
@@ -135,7 +140,7 @@ fn target(f: &Function, block: Block, call: &BlockCall) -> Option<usize> {
             known.insert(param, bits);
         }
     }
-    let non_null = |v: Value| passed.get(&v).is_some_and(|&arg| never_null(f, arg));
+    let before = |v: Value| passed.get(&v).copied().unwrap_or(v);
     let lookup = |known: &BTreeMap<Value, u64>, v: Value| known.get(&v).copied().or_else(|| f.constant(v));
     for &inst in &data.insts {
         match &f.insts[inst] {
@@ -146,21 +151,43 @@ fn target(f: &Function, block: Block, call: &BlockCall) -> Option<usize> {
                 let bits = lookup(&known, *value)?;
                 return Some(cases.iter().position(|c| (c.lo..=c.hi).contains(&bits)).unwrap_or(cases.len()));
             }
-            InstData::Compare { op: op @ (Compare::Eq | Compare::Ne), args: [a, b] }
-                if f.ty(*a) == Type::Ptr && f.constant(*b) == Some(0) && non_null(*a) =>
-            {
-                known.extend(f.result(inst).map(|result| (result, u64::from(*op == Compare::Ne))));
-            }
             other => {
-                if let (Some(result), Some(bits)) =
-                    (f.result(inst), evaluate(f, other, &|v| lookup(&known, v)))
-                {
-                    known.insert(result, bits);
-                }
+                let Some(result) = f.result(inst) else { continue };
+                let bits = evaluate(f, other, &|v| lookup(&known, v)).or_else(|| {
+                    let InstData::Compare { op: op @ (Compare::Eq | Compare::Ne), args: [a, b] } = other
+                    else {
+                        return None;
+                    };
+                    let equal = equals(f, flow, edge, before(*a), f.constant(*b)?)?;
+                    Some(u64::from(equal == (*op == Compare::Eq)))
+                });
+                known.extend(bits.map(|bits| (result, bits)));
             }
         }
     }
     None
+}
+
+/// Is the value this constant on an edge? A branch on the way there may have found out.
+fn equals(f: &Function, flow: &Flow, (pred, index): Edge, value: Value, constant: u64) -> Option<bool> {
+    if constant == 0 && f.ty(value) == Type::Ptr && never_null(f, value) {
+        return Some(false);
+    }
+    let says = |block: Block, index: usize| {
+        let InstData::Branch { cond, .. } = &f.insts[f.terminator(block)?] else { return None };
+        let Some(InstData::Compare { op: op @ (Compare::Eq | Compare::Ne), args: [a, b] }) = f.def(*cond)
+        else {
+            return None;
+        };
+        let same = f.resolve(*a) == f.resolve(value) && f.constant(*b) == Some(constant);
+        same.then_some((index == 0) == (*op == Compare::Eq))
+    };
+    let into = |block: Block| {
+        let [only] = flow.preds[block] else { return None };
+        says(only, f.successors(only).position(|call| call.block == block)?)
+    };
+    let way = std::iter::successors(Some(pred), |&block| flow.idom(block));
+    says(pred, index).or_else(|| way.take(BRANCHES).find_map(into))
 }
 
 /// Sends each edge to a copy of the block that jumps straight to the target.
@@ -195,6 +222,21 @@ mod tests {
             block2:\n  return v1\nblock3:\n  v8 = load.i32 v5 align 1\n  return v8\n}";
         let out = after_pass("thread", text);
         assert!(out.contains("icmp eq v5"), "{out}");
+    }
+
+    #[test]
+    fn a_branch_on_the_way_decides() {
+        let text = "function @f(ptr, i32) -> i32 {\nblock0(v0: ptr, v1: i32):\n  v2 = call helper 1(v0) -> ptr\n\
+            v3 = iconst.ptr 0\n  v4 = icmp eq v2, v3\n  br v4, block3, block1\n\
+            block1:\n  v5 = iconst.i32 7\n  v6 = icmp eq v1, v5\n  br v6, block3, block2\n\
+            block2:\n  store.i32 v1, v2 align 4\n  jump block3\n\
+            block3:\n  v7 = icmp eq v2, v3\n  br v7, block5, block4\n\
+            block4:\n  v8 = call helper 2(v2) -> i64\n  jump block5\nblock5:\n  return v1\n}";
+        let out = after_pass("thread", text);
+        assert_eq!(out.matches("  br ").count(), 2, "{out}");
+        // Where one way does not know, all keep the test.
+        let out = after_pass("thread", &text.replace("icmp eq v2, v3\n  br v4", "icmp eq v0, v3\n  br v4"));
+        assert_eq!(out.matches("  br ").count(), 3, "{out}");
     }
 
     #[test]

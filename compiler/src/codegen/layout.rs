@@ -108,7 +108,8 @@ fn placement(func: &Func, cpu: Cpu) -> Vec<Block> {
 struct Link {
     /// Useful links first: not to a lone end; often executed; unconditional; into code of its own rather than
     /// to where paths meet, so that what a check guards follows the check, and the kernel's verifier sees
-    /// it with the check passed first; in the order of the blocks.
+    /// it with the check passed first; in the order of the blocks; in a loop what many values lead to before
+    /// what one leads to, because the verifier walks it first and then finds the one among the many.
     rank: (bool, std::cmp::Reverse<u32>, bool, bool, usize, bool),
     from: Block,
     to: Block,
@@ -133,9 +134,11 @@ fn links(func: &Func, flow: &Flow, cpu: Cpu) -> Vec<Link> {
                 links.push(Link { rank: rank(next, true, true), from, to: next });
             }
             Op::Branch { cond, src, then, els, .. } => {
-                links.push(Link { rank: rank(els, true, true), from, to: els });
+                // What all values but one lead to, in a loop.
+                let general = cond == Cond::Eq && matches!(src, Src::Imm(_)) && flow.depth(from) > 0;
+                links.push(Link { rank: rank(els, true, !general), from, to: els });
                 if negated(cond, src, cpu).is_some() {
-                    links.push(Link { rank: rank(then, true, false), from, to: then });
+                    links.push(Link { rank: rank(then, true, general), from, to: then });
                 }
             }
             _ => {}

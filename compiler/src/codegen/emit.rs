@@ -1,12 +1,13 @@
 //! Machine IR with registers, frame and layout to instructions with resolved jumps.
 //!
-//! A jump to the next block is no instruction; a conditional jump is turned around when its target
+//! A jump to the next block is no instruction unless it closes a loop; a conditional jump is turned around when its target
 //! is the next block. Positions are slots of 8 bytes. What to do about jumps that are too far is up to
 //! [`relax`](super::relax).
 
 use skep_stdlib::isa::{CallTarget, Cpu, Imm64, Insn, Operand, Reg as Phys, Width};
 
 use super::code::{FuncCode, Reloc, RelocKind};
+use super::flow::Flow;
 use super::frame;
 use super::layout::negated;
 use super::mir::{Addr, AsmId, Base, Block, Callee, Func, Inst, Object, Op, Reg, Src};
@@ -38,6 +39,7 @@ pub struct Far {
 pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> Emitted {
     let mut emitter = Emitter {
         func,
+        flow: Flow::new(func),
         module,
         wrong: Vec::new(),
         cpu,
@@ -74,6 +76,7 @@ pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> 
 
 struct Emitter<'a> {
     func: &'a Func,
+    flow: Flow,
     module: &'a Module,
     /// Mistakes in inline assembly.
     wrong: Vec<(SrcLoc, String)>,
@@ -124,7 +127,7 @@ impl Emitter<'_> {
                 self.push(Insn::Call(CallTarget::Local(-1)), loc);
             }
             Op::Jump { to } => {
-                if Some(to) != next {
+                if Some(to) != next || self.closes_a_loop(to) {
                     self.jump(to, loc);
                 }
             }
@@ -142,6 +145,12 @@ impl Emitter<'_> {
                 }
             }
         }
+    }
+
+    /// Does the block follow the rest of the loop that it begins? Kernels before 6.7 take a way back only if it
+    /// is a jump; all kernels drop a jump to the next instruction when they have verified the program.
+    fn closes_a_loop(&self, to: Block) -> bool {
+        self.flow.dominates(to, self.block)
     }
 
     fn reloc(&mut self, symbol: SymbolId, addend: i64, kind: RelocKind) {

@@ -26,10 +26,13 @@ use super::clone;
 use super::simplify::convert::never_null;
 use super::simplify::evaluate;
 use crate::ir::flow::{Flow, Loops};
-use crate::ir::{Block, BlockCall, Compare, Function, InstData, Type, Unroll, Value};
+use crate::ir::{Block, BlockCall, Compare, Function, Inst, InstData, Type, Unroll, Value};
 
 /// Instructions of a block, besides constants, that are copied for an edge.
 const COPIED: usize = 6;
+
+/// Instructions of a block, besides constants, that is copied because two variables were compared before it.
+const SMALL: usize = 1;
 
 /// Branches on the way to an edge that are asked what they found.
 const BRANCHES: usize = 16;
@@ -79,20 +82,22 @@ fn candidate(f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Option<V
         return None;
     }
     let has_effects = body.iter().any(|&inst| !f.insts[inst].is_pure());
-    let (mut decided, mut edges) = (Vec::new(), 0);
     let mut preds: Vec<Block> =
         flow.preds[block].iter().copied().filter(|&pred| !flow.is_back_edge(pred, block)).collect();
     let is_loop = preds.len() < flow.preds[block].len();
     preds.dedup();
-    for pred in preds {
-        for (index, call) in f.successors(pred).enumerate().filter(|(_, call)| call.block == block) {
-            edges += 1;
-            if let Some(target) = target(f, flow, (pred, index), call) {
-                decided.push(((pred, index), target));
-            }
-        }
+    let calls = |pred: Block| f.successors(pred).enumerate().filter(|(_, call)| call.block == block);
+    let edges: Vec<(Edge, &BlockCall)> =
+        preds.iter().flat_map(|&pred| calls(pred).map(move |(index, call)| ((pred, index), call))).collect();
+    let decide = |flow: Option<&Flow>| -> Vec<(Edge, usize)> {
+        edges.iter().filter_map(|&(edge, call)| Some((edge, target(f, flow, edge, call)?))).collect()
+    };
+    // What branches before the edge found out counts if nothing is left of the block then.
+    let mut decided = decide(Some(flow));
+    if decided.len() < edges.len() {
+        decided = decide(None);
     }
-    let partly = decided.len() < edges;
+    let partly = decided.len() < edges.len();
     if decided.is_empty() || (partly && (is_loop || tests_pointer(f, block))) || (is_loop && has_effects) {
         return None;
     }
@@ -129,8 +134,9 @@ fn tests_pointer(f: &Function, block: Block) -> bool {
     })
 }
 
-/// The number of the jump that the block takes when it is entered this way.
-fn target(f: &Function, flow: &Flow, edge: Edge, call: &BlockCall) -> Option<usize> {
+/// The number of the jump that the block takes when it is entered this way; without `flow` only what is
+/// passed counts.
+fn target(f: &Function, flow: Option<&Flow>, edge: Edge, call: &BlockCall) -> Option<usize> {
     let data = &f.blocks[call.block];
     let mut known: BTreeMap<Value, u64> = BTreeMap::new();
     let mut passed: BTreeMap<Value, Value> = BTreeMap::new();
@@ -140,6 +146,8 @@ fn target(f: &Function, flow: &Flow, edge: Edge, call: &BlockCall) -> Option<usi
             known.insert(param, bits);
         }
     }
+    let computes = |inst: &&Inst| !matches!(f.insts[**inst], InstData::Const { .. });
+    let small = data.insts.iter().filter(computes).count() <= SMALL;
     let before = |v: Value| passed.get(&v).copied().unwrap_or(v);
     let lookup = |known: &BTreeMap<Value, u64>, v: Value| known.get(&v).copied().or_else(|| f.constant(v));
     for &inst in &data.insts {
@@ -153,13 +161,13 @@ fn target(f: &Function, flow: &Flow, edge: Edge, call: &BlockCall) -> Option<usi
             }
             other => {
                 let Some(result) = f.result(inst) else { continue };
-                let bits = evaluate(f, other, &|v| lookup(&known, v)).or_else(|| {
-                    let InstData::Compare { op: op @ (Compare::Eq | Compare::Ne), args: [a, b] } = other
-                    else {
-                        return None;
-                    };
-                    let equal = equals(f, flow, edge, before(*a), f.constant(*b)?)?;
-                    Some(u64::from(equal == (*op == Compare::Eq)))
+                let bits = evaluate(f, other, &|v| lookup(&known, v)).or_else(|| match other {
+                    InstData::Compare { op, args: [a, b] }
+                        if matches!(op, Compare::Eq | Compare::Ne) && (small || f.constant(*b).is_some()) =>
+                    {
+                        holds(f, flow, edge, *op, [before(*a), before(*b)]).map(u64::from)
+                    }
+                    _ => None,
                 });
                 known.extend(bits.map(|bits| (result, bits)));
             }
@@ -168,19 +176,37 @@ fn target(f: &Function, flow: &Flow, edge: Edge, call: &BlockCall) -> Option<usi
     None
 }
 
-/// Is the value this constant on an edge? A branch on the way there may have found out.
-fn equals(f: &Function, flow: &Flow, (pred, index): Edge, value: Value, constant: u64) -> Option<bool> {
-    if constant == 0 && f.ty(value) == Type::Ptr && never_null(f, value) {
-        return Some(false);
+/// Does a comparison hold on an edge? A branch on the way there may have found out.
+fn holds(
+    f: &Function,
+    flow: Option<&Flow>,
+    (pred, index): Edge,
+    op: Compare,
+    args: [Value; 2],
+) -> Option<bool> {
+    let [value, other] = args;
+    if f.ty(value) == Type::Ptr && f.constant(other) == Some(0) && never_null(f, value) {
+        return match op {
+            Compare::Eq => Some(false),
+            Compare::Ne => Some(true),
+            _ => None,
+        };
     }
+    let flow = flow?;
+    let is_same = |a: Value, b: Value| {
+        f.resolve(a) == f.resolve(b) || f.constant(a).is_some_and(|bits| f.constant(b) == Some(bits))
+    };
     let says = |block: Block, index: usize| {
         let InstData::Branch { cond, .. } = &f.insts[f.terminator(block)?] else { return None };
-        let Some(InstData::Compare { op: op @ (Compare::Eq | Compare::Ne), args: [a, b] }) = f.def(*cond)
-        else {
+        let Some(InstData::Compare { op: tested, args: [a, b] }) = f.def(*cond) else { return None };
+        if !is_same(*a, value) || !is_same(*b, other) {
             return None;
-        };
-        let same = f.resolve(*a) == f.resolve(value) && f.constant(*b) == Some(constant);
-        same.then_some((index == 0) == (*op == Compare::Eq))
+        }
+        match (*tested == op, *tested == op.negated()) {
+            (true, _) => Some(index == 0),
+            (_, true) => Some(index != 0),
+            _ => None,
+        }
     };
     let into = |block: Block| {
         let [only] = flow.preds[block] else { return None };

@@ -9,7 +9,7 @@ use skep_stdlib::isa::{AluOp, Cpu, Endian, Width};
 use super::facts::width_of;
 use super::{Form, Selector};
 use crate::codegen::mir::{Op, Reg, Src};
-use crate::ir::{BinaryOp, CoreId, InstData, Type, Value};
+use crate::ir::{BinaryOp, CoreId, InstData, Type, UnaryOp, Value};
 
 impl Selector<'_> {
     pub(super) fn binary(&mut self, dst: Option<Reg>, op: BinaryOp, args: [Value; 2]) {
@@ -145,8 +145,14 @@ impl Selector<'_> {
 
     pub(super) fn ptr_add(&mut self, dst: Option<Reg>, base: Value, offset: Value) {
         let Some(dst) = dst else { return };
-        let offset = self.value(offset);
-        let (width, op) = (Width::W64, AluOp::Add);
+        let mut offset = self.value(offset);
+        let (width, mut op) = (Width::W64, AluOp::Add);
+        // Kernels before 6.17 know nothing of what is negated.
+        if let Some(&InstData::Unary { op: UnaryOp::Neg, arg }) = self.f.def(self.facts.root(offset))
+            && !self.is_in_frame(base)
+        {
+            (offset, op) = (self.value(arg), AluOp::Sub);
+        }
         if let Some(&InstData::Core { core, .. }) = self.f.def(self.facts.root(offset))
             && let Ok(imm) = i32::try_from(self.module.cores[core].local)
         {
@@ -156,6 +162,18 @@ impl Selector<'_> {
         let src = self.operand(offset, Form::Any);
         self.set(dst, base);
         self.emit(Op::Alu { width, op, dst, src });
+    }
+
+    /// Does the address lead into the frame? The kernel lets nothing be subtracted from those.
+    fn is_in_frame(&self, address: Value) -> bool {
+        let bases =
+            std::iter::successors(Some(address), |&value| match self.f.def(self.facts.root(value))? {
+                InstData::PtrAdd { base, .. } => Some(*base),
+                _ => None,
+            });
+        bases
+            .last()
+            .is_some_and(|root| matches!(self.f.def(self.facts.root(root)), Some(InstData::SlotAddr { .. })))
     }
 }
 

@@ -367,7 +367,15 @@ impl Selector<'_> {
             Fix::Zext => Form::Zext,
             Fix::Sext => Form::Sext,
         };
-        self.extend(reg, reg, self.ty(value).bits() as u8, form, Width::W64);
+        // What was only copied here is extended on the way.
+        let src = match self.seq.last() {
+            Some(&Inst { op: Op::Mov { dst, src }, .. }) if dst == reg => {
+                self.seq.pop();
+                src
+            }
+            _ => reg,
+        };
+        self.extend(reg, src, self.ty(value).bits() as u8, form, Width::W64);
     }
 
     fn inst(&mut self, data: &InstData, result: Option<Value>) {

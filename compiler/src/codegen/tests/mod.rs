@@ -43,6 +43,45 @@ fn check_shape(f: &FuncCode, cpu: Cpu) {
     assert!(f.relocs.windows(2).all(|pair| pair[0].slot < pair[1].slot));
     assert!(f.cores.windows(2).all(|pair| pair[0].0 < pair[1].0));
     assert!(f.stack <= 512);
+    assert_eq!(fallen_back(f), None);
+}
+
+/// The slot of a plain instruction that falls into one from which it was reached, as the kernel's depth-first
+/// search finds it: before 6.7 only jumps could lead back (`check_cfg` of kernel/bpf/verifier.c).
+fn fallen_back(f: &FuncCode) -> Option<i64> {
+    let mut slot = 0;
+    let mut insns = BTreeMap::new();
+    for insn in &f.insns {
+        insns.insert(slot, insn);
+        slot += insn.slots() as i64;
+    }
+    // For each slot that was reached: whether the search is still behind it.
+    let mut open: BTreeMap<i64, bool> = BTreeMap::from([(0, true)]);
+    let mut path = vec![(0, 0)];
+    while let Some((at, edge)) = path.pop() {
+        let insn = insns[&at];
+        let next = at + insn.slots() as i64;
+        let (plain, ways) = match *insn {
+            Insn::Exit => (false, vec![]),
+            Insn::Jump { off, .. } => (false, vec![next + i64::from(off)]),
+            Insn::Branch { off, .. } | Insn::MayGoto { off } => (false, vec![next, next + i64::from(off)]),
+            _ => (true, vec![next]),
+        };
+        let Some(&to) = ways.get(edge) else {
+            open.insert(at, false);
+            continue;
+        };
+        path.push((at, edge + 1));
+        match open.get(&to) {
+            None => {
+                open.insert(to, true);
+                path.push((to, 0));
+            }
+            Some(true) if plain => return Some(at),
+            Some(_) => {}
+        }
+    }
+    None
 }
 
 /// The limits that generation reports.
@@ -662,4 +701,23 @@ fn a_loaded_pointer_is_not_taken_for_the_zero_that_it_is() {
     let zeros = |value: &str| asm(&text(value), Cpu::V3).iter().filter(|line| *line == "r0 = 0").count();
     assert_eq!(zeros("load.ptr v0 align 8"), 1);
     assert_eq!(zeros("call helper 1(v0, v0) -> ptr"), 0);
+}
+
+#[test]
+fn a_loop_that_tests_before_it_runs_closes_with_a_jump() {
+    let text = "function @f(ptr) -> i64 {\nblock0(v0: ptr):\n  v1 = iconst.i64 0\n  jump block1(v1)\n\
+        block1(v2: i64):\n  v3 = load.i64 v0 align 8 volatile\n  v4 = icmp ult v2, v3\n  br v4, block2, block3\n\
+        block2:\n  v5 = iconst.i64 1\n  v6 = add v2, v5\n  jump block1(v6)\nblock3:\n  return v2\n}";
+    let out = asm(text, Cpu::V3);
+    assert!(out.contains(&"goto +0".to_string()), "{out:?}");
+}
+
+#[test]
+fn what_is_taken_off_a_pointer_is_subtracted() {
+    let text = "core0 = 0 local 8 \"offset\"\nfunction @f(ptr, i64) -> i64 {\nblock0(v0: ptr, v1: i64):\n\
+        v2 = core.i64 core0\n  v3 = neg v2\n  v4 = ptr_add v0, v3\n  v5 = neg v1\n  v6 = ptr_add v4, v5\n\
+        v7 = load.i64 v6 align 8\n  return v7\n}";
+    let out = asm(text, Cpu::V3);
+    assert!(out.contains(&"r1 -= 8".to_string()) && out.contains(&"r1 -= r2".to_string()), "{out:?}");
+    assert!(!out.iter().any(|line| line.contains("= -")), "{out:?}");
 }

@@ -126,11 +126,11 @@ pub fn statics(module: &Module) -> Statics {
             hidden.remove(&symbol);
         }
     }
-    let texts = assembly(module);
-    hidden.retain(|&id| !texts.iter().any(|text| text.contains(module.symbols[id].name.as_str())));
     let is_known =
         |id: &SymbolId| module.data(*id).is_some_and(|data| !data.constant && data.bytes.is_some());
     let mut immutable: BTreeSet<SymbolId> = hidden.iter().copied().filter(is_known).collect();
+    let texts = assembly(module);
+    hidden.retain(|&id| !texts.iter().any(|text| text.contains(module.symbols[id].name.as_str())));
     for f in &module.functions {
         each_use(f, |symbol, what| {
             if what != Use::Reads {
@@ -144,7 +144,7 @@ pub fn statics(module: &Module) -> Statics {
     Statics { immutable, hidden }
 }
 
-/// Inline assembly, which can name a variable in its text.
+/// Inline assembly, which can take the address of a variable by its name.
 fn assembly(module: &Module) -> BTreeSet<&str> {
     let insts = module.functions.iter().flat_map(|f| {
         let insts = f.order.iter().flat_map(|&block| f.blocks[block].insts.iter());

@@ -12,6 +12,15 @@ CASE(operands, 47)
 	return b + (a == 47) - 1;
 }
 
+static void *(*old_style)(void) = (void *)37;
+
+CASE(a_comment_names_an_operand, 37)
+{
+	long n;
+	asm volatile("%0 = %[number] /* old_style */" : "=r"(n) : [number] "i"(old_style));
+	return n;
+}
+
 CASE(memory_operand, 9)
 {
 	long in = 9, out;

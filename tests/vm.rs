@@ -14,7 +14,10 @@ use skep_tests::tools::{self, Need, vm};
 const STEP: usize = 20;
 
 /// Programs that a kernel takes from clang and not from us, each with its cause.
-const REFUSED: &[(&str, &str)] = &[];
+const REFUSED: &[(&str, &str)] = &[
+    // It returns what `bpf_timer_test` returns, which clang inlines; what a global function returns is unknown.
+    ("timer/test2", "the result of a call that clang inlines"),
+];
 
 #[test]
 #[allow(clippy::print_stderr)]

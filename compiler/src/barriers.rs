@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 
 use skep_syntax::source::Span;
 
-use crate::ir::{InstData, Intrinsic, Module, SrcLoc};
+use crate::ir::{InstData, Intrinsic, Module};
+use crate::limits::span;
 
 /// Where the barriers are that are left in the code, in the order of the source.
 pub fn find(module: &Module) -> Vec<Span> {
@@ -24,8 +25,4 @@ pub fn find(module: &Module) -> Vec<Span> {
     };
     let (hidden, fences) = (places(Intrinsic::Opaque), places(Intrinsic::Fence));
     hidden.into_iter().filter(|span| span.is_some() && !fences.contains(span)).collect()
-}
-
-fn span(module: &Module, loc: SrcLoc) -> Span {
-    module.locs.get(loc).map_or(Span::NONE, |data| data.span)
 }

@@ -34,7 +34,8 @@ fn diagnostic(module: &ir::Module, loc: SrcLoc, message: &str) -> Diag {
     diag
 }
 
-fn span(module: &ir::Module, loc: SrcLoc) -> Span {
+/// Where in the source.
+pub fn span(module: &ir::Module, loc: SrcLoc) -> Span {
     module.locs.get(loc).map_or(Span::NONE, |data| data.span)
 }
 

@@ -26,13 +26,10 @@ use super::clone;
 use super::simplify::convert::never_null;
 use super::simplify::evaluate;
 use crate::ir::flow::{Flow, Loops};
-use crate::ir::{Block, BlockCall, Compare, Function, Inst, InstData, Type, Unroll, Value};
+use crate::ir::{Block, BlockCall, Compare, Function, InstData, Type, Unroll, Value};
 
 /// Instructions of a block, besides constants, that are copied for an edge.
 const COPIED: usize = 6;
-
-/// Instructions of a block, besides constants, that is copied because two variables were compared before it.
-const SMALL: usize = 1;
 
 /// Branches on the way to an edge that are asked what they found.
 const BRANCHES: usize = 16;
@@ -146,8 +143,6 @@ fn target(f: &Function, flow: Option<&Flow>, edge: Edge, call: &BlockCall) -> Op
             known.insert(param, bits);
         }
     }
-    let computes = |inst: &&Inst| !matches!(f.insts[**inst], InstData::Const { .. });
-    let small = data.insts.iter().filter(computes).count() <= SMALL;
     let before = |v: Value| passed.get(&v).copied().unwrap_or(v);
     let lookup = |known: &BTreeMap<Value, u64>, v: Value| known.get(&v).copied().or_else(|| f.constant(v));
     for &inst in &data.insts {
@@ -162,10 +157,9 @@ fn target(f: &Function, flow: Option<&Flow>, edge: Edge, call: &BlockCall) -> Op
             other => {
                 let Some(result) = f.result(inst) else { continue };
                 let bits = evaluate(f, other, &|v| lookup(&known, v)).or_else(|| match other {
-                    InstData::Compare { op, args: [a, b] }
-                        if matches!(op, Compare::Eq | Compare::Ne) && (small || f.constant(*b).is_some()) =>
-                    {
-                        holds(f, flow, edge, *op, [before(*a), before(*b)]).map(u64::from)
+                    InstData::Compare { op: op @ (Compare::Eq | Compare::Ne), args: [a, b] } => {
+                        let equal = equals(f, flow, edge, before(*a), f.constant(*b)?)?;
+                        Some(u64::from(equal == (*op == Compare::Eq)))
                     }
                     _ => None,
                 });
@@ -176,37 +170,26 @@ fn target(f: &Function, flow: Option<&Flow>, edge: Edge, call: &BlockCall) -> Op
     None
 }
 
-/// Does a comparison hold on an edge? A branch on the way there may have found out.
-fn holds(
+/// Is the value this constant on an edge? A branch on the way there may have found out.
+fn equals(
     f: &Function,
     flow: Option<&Flow>,
     (pred, index): Edge,
-    op: Compare,
-    args: [Value; 2],
+    value: Value,
+    constant: u64,
 ) -> Option<bool> {
-    let [value, other] = args;
-    if f.ty(value) == Type::Ptr && f.constant(other) == Some(0) && never_null(f, value) {
-        return match op {
-            Compare::Eq => Some(false),
-            Compare::Ne => Some(true),
-            _ => None,
-        };
+    if f.ty(value) == Type::Ptr && constant == 0 && never_null(f, value) {
+        return Some(false);
     }
     let flow = flow?;
-    let is_same = |a: Value, b: Value| {
-        f.resolve(a) == f.resolve(b) || f.constant(a).is_some_and(|bits| f.constant(b) == Some(bits))
-    };
     let says = |block: Block, index: usize| {
         let InstData::Branch { cond, .. } = &f.insts[f.terminator(block)?] else { return None };
-        let Some(InstData::Compare { op: tested, args: [a, b] }) = f.def(*cond) else { return None };
-        if !is_same(*a, value) || !is_same(*b, other) {
+        let Some(InstData::Compare { op: op @ (Compare::Eq | Compare::Ne), args: [a, b] }) = f.def(*cond)
+        else {
             return None;
-        }
-        match (*tested == op, *tested == op.negated()) {
-            (true, _) => Some(index == 0),
-            (_, true) => Some(index != 0),
-            _ => None,
-        }
+        };
+        let same = f.resolve(*a) == f.resolve(value) && f.constant(*b) == Some(constant);
+        same.then_some((index == 0) == (*op == Compare::Eq))
     };
     let into = |block: Block| {
         let [only] = flow.preds[block] else { return None };

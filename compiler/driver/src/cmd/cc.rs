@@ -18,9 +18,9 @@ use crate::cc::remarks::{self, Times};
 use crate::cc::{deps, flags, info, response};
 use crate::compile::{HOST_DIRS, isa_cpu, readable};
 use crate::error::{Error, Result};
+use crate::io::{DiskFiles, EMBEDDED, Io, STDIN, STDIN_FILE};
 use crate::load::VerifyArgs;
 use crate::needless;
-use crate::io::{DiskFiles, EMBEDDED, Io, STDIN, STDIN_FILE};
 
 /// Everything after `cc`.
 #[derive(clap::Args)]

@@ -169,6 +169,7 @@ impl Walk<'_> {
         self.use_lock(state, slot, helper.name, &call)?;
         if helper.name == "tail_call" {
             held::check_nothing(state, Leaving::TailCall)?;
+            self.note_program(state, &call);
         }
         if moves_packet(helper) {
             self.forget_packet(state, slot);
@@ -187,6 +188,16 @@ impl Walk<'_> {
             // The program that is called in its place returns to the function's caller.
             "tail_call" => self.or_leave(state, slot, Reg::unknown(slot)),
             _ => Ok(Next::To(slot + 1)),
+        }
+    }
+
+    /// A tail call of a program whose number is known becomes a jump to it: the number matters
+    /// (kernel `record_func_key`).
+    fn note_program(&mut self, state: &State, call: &Call) {
+        let count = call.map.and_then(|map| self.cx.map(map)).map_or(0, |def| def.max_entries);
+        let index = state.frame().regs[3].as_scalar().and_then(|num| num.value.value());
+        if index.is_some_and(|index| index < u64::from(count)) {
+            self.need(state, R::R3);
         }
     }
 

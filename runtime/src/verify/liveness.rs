@@ -8,16 +8,26 @@
 use alloc::vec::Vec;
 
 use skep_stdlib::helpers::Helper;
-use skep_stdlib::isa::{AluOp, AtomicOp, CallTarget, Insn, Operand, Reg};
+use skep_stdlib::isa::{AluOp, AtomicOp, CallTarget, Imm64, Insn, Operand, Reg};
 
 use super::callback::goes_round;
 use super::rounds::Bound;
+use super::walk::target;
 use crate::object::Program;
+
+/// What the kernel notes of an instruction before the walk (`visit_insn`).
+#[derive(Clone, Copy, Default)]
+struct Points {
+    /// States are compared before it (a prune point).
+    compared: bool,
+    /// Not only the instruction before leads to it (a jump point).
+    reached: bool,
+}
 
 /// The results for one program.
 pub struct Liveness {
     live: Vec<u16>,
-    joins: Vec<bool>,
+    points: Vec<Points>,
     /// What bounds the loops that an instruction is the head of.
     loops: Vec<Option<Bound>>,
 }
@@ -29,32 +39,52 @@ impl Liveness {
     pub fn of(program: &Program, bound: impl Fn(i32) -> Option<Bound>) -> Liveness {
         let code = &program.code;
         let count = code.len() as usize;
-        let mut joins = alloc::vec![false; count];
+        let mut points = alloc::vec![Points::default(); count];
         let mut loops = alloc::vec![None; count];
         for (slot, insn) in code.iter() {
-            let compared = match insn {
-                Insn::Branch { .. } => slot,
-                Insn::MayGoto { .. } => {
-                    loops[slot as usize] = Some(Bound::Counter);
-                    slot
+            let after = slot + insn.slots() as u32;
+            let mut mark = |at: u32, compared: bool, reached: bool| {
+                if let Some(point) = points.get_mut(at as usize) {
+                    point.compared |= compared;
+                    point.reached |= reached;
                 }
-                Insn::Jump { .. } => successors(slot, insn)[0],
-                Insn::Call(CallTarget::Local(_)) => slot + 1,
-                Insn::Call(CallTarget::Helper(id)) if goes_round(*id) => {
-                    loops[slot as usize] = Some(Bound::Callback);
-                    slot
-                }
-                Insn::Call(CallTarget::Kfunc { id, .. }) => match bound(*id) {
-                    Some(bound) => {
-                        loops[slot as usize] = Some(bound);
-                        slot
-                    }
-                    None => continue,
-                },
-                _ => continue,
             };
-            if let Some(join) = joins.get_mut(compared as usize) {
-                *join = true;
+            match *insn {
+                Insn::Branch { off, .. } => {
+                    mark(slot, true, false);
+                    mark(target(slot, off.into()), true, true);
+                }
+                Insn::MayGoto { off } => {
+                    loops[slot as usize] = Some(Bound::Counter);
+                    mark(slot, true, false);
+                    mark(target(slot, off.into()), true, true);
+                }
+                Insn::Jump { off, .. } => mark(target(slot, off), true, true),
+                Insn::LoadImm64 { value: Imm64::Func(off), .. } => {
+                    mark(slot, true, false);
+                    mark(after, true, true);
+                    mark(target(slot, off), true, true);
+                }
+                Insn::Call(callee) => {
+                    mark(after, true, true);
+                    match callee {
+                        CallTarget::Local(off) => {
+                            mark(slot, true, false);
+                            mark(target(slot, off), true, true);
+                        }
+                        CallTarget::Helper(id) if goes_round(id) => {
+                            loops[slot as usize] = Some(Bound::Callback);
+                        }
+                        CallTarget::Kfunc { id, .. } => loops[slot as usize] = bound(id),
+                        CallTarget::Helper(_) | CallTarget::Reg(_) => {}
+                    }
+                    match loops[slot as usize] {
+                        Some(Bound::Callback) => mark(slot, true, true),
+                        Some(Bound::Iterator | Bound::Counter) => mark(slot, true, false),
+                        None => {}
+                    }
+                }
+                _ => {}
             }
         }
         let mut live = alloc::vec![0u16; count];
@@ -77,7 +107,7 @@ impl Liveness {
                 live[slot as usize] = new;
             }
             if !changed {
-                return Liveness { live, joins, loops };
+                return Liveness { live, points, loops };
             }
         }
     }
@@ -93,8 +123,13 @@ impl Liveness {
     }
 
     /// Are states compared before the instruction at `slot`?
-    pub fn is_join(&self, slot: u32) -> bool {
-        self.joins.get(slot as usize).copied().unwrap_or(false)
+    pub fn is_compared(&self, slot: u32) -> bool {
+        self.points.get(slot as usize).is_some_and(|point| point.compared)
+    }
+
+    /// Does the history of a path have an entry for the instruction at `slot`, whatever that does?
+    pub fn is_reached(&self, slot: u32) -> bool {
+        self.points.get(slot as usize).is_some_and(|point| point.reached)
     }
 }
 

@@ -161,7 +161,9 @@ impl Walk<'_> {
             // What is there decides what is there afterwards.
             self.read_stack(depth, start, end);
         } else {
-            self.event = Event::Stack(stack::place(depth, start));
+            if start.rem_euclid(8) == 0 {
+                self.event = Event::Stack(stack::place(depth, start));
+            }
             if access.size == 8 {
                 self.wrote_slot(depth, start);
             }

@@ -24,7 +24,7 @@ const SAVED: u16 = 0b11_1100_0000;
 const KEEP_AFTER: (u32, u32) = (2, 8);
 /// The same inside a loop.
 const KEEP_IN_LOOP: (u32, u32) = (20, 100);
-/// Jumps without a kept state after which one is kept in any case.
+/// Entries of the history without a kept state after which one is kept in any case.
 const KEEP_ALWAYS: u32 = 40;
 /// A state that covers nothing is dropped after this many comparisons, and as many for each hit.
 const PATIENCE: u32 = 3;
@@ -198,19 +198,26 @@ impl Walk<'_> {
     pub(super) fn prune(&mut self, state: &State, slot: u32) -> Check<bool> {
         let jumps = self.store.jumps - self.store.last.0;
         let insns = self.stats.insns - self.store.last.1;
-        let always = self.at.jumps > KEEP_ALWAYS;
+        let always = self.at.history > KEEP_ALWAYS;
         let bound = self.live.bound(slot);
         let rounds = bound.is_some();
         let mut keep = always || rounds || (jumps >= KEEP_AFTER.0 && insns >= KEEP_AFTER.1);
         let lenient = self.cx.trust().uninit;
-        let mut index = 0;
-        while let Some(&known) = self.store.by_slot[slot as usize].get(index) {
+        // The newest first.
+        let mut index = self.store.by_slot[slot as usize].len();
+        while let Some(next) = index.checked_sub(1) {
+            index = next;
+            let known = self.store.by_slot[slot as usize][index];
+            if self.store.kept[known as usize].state.frame().call != state.frame().call {
+                continue;
+            }
             let kept = &mut self.store.kept[known as usize];
             let contains = |kept: &Kept, live: &Liveness| {
                 kept.state.contains(state, live_at(&kept.state, slot, live), lenient)
             };
             if kept.open > 0 {
                 if bound.is_some_and(|bound| bound.holds(&kept.state, state)) && contains(kept, &self.live) {
+                    kept.hits += 1;
                     self.inherit(known, state);
                     self.store.go_round(self.at.parent, known);
                     return Ok(true);
@@ -242,8 +249,6 @@ impl Walk<'_> {
                 }
                 self.store.by_slot[slot as usize].remove(index);
                 self.store.count -= 1;
-            } else {
-                index += 1;
             }
         }
         if keep {
@@ -275,7 +280,7 @@ impl Walk<'_> {
         self.stats.states += 1;
         self.at.parent = Some(index);
         self.at.written = [0; MAX_FRAMES];
-        self.at.jumps = 0;
+        self.at.history = 0;
         self.at.tip = self.trace.push(self.at.tip, slot, Event::Kept(index));
     }
 

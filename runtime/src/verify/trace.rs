@@ -30,6 +30,13 @@ pub enum Event {
     Kept(u32),
 }
 
+impl Event {
+    /// Does the kernel's history of jumps get an entry for it?
+    pub fn is_in_history(self) -> bool {
+        matches!(self, Event::Stack(_) | Event::Jump(_, 1..))
+    }
+}
+
 /// An instruction that was executed.
 #[derive(Clone, Copy, Debug)]
 pub struct Node {

@@ -66,12 +66,12 @@ pub struct At {
     pub parent: Option<u32>,
     /// Stack slots of each frame that were written since then.
     pub written: [u64; MAX_FRAMES],
-    /// Conditional jumps since then.
-    pub jumps: u32,
+    /// Entries of the kernel's history of jumps since then.
+    pub history: u32,
 }
 
 /// Where every path begins.
-const START: At = At { tip: trace::NONE, parent: None, written: [0; MAX_FRAMES], jumps: 0 };
+const START: At = At { tip: trace::NONE, parent: None, written: [0; MAX_FRAMES], history: 0 };
 
 /// A path to be walked.
 struct Path {
@@ -221,12 +221,14 @@ impl<'a> Walk<'a> {
             }
             let (slot, target) = (path.slot, i64::from(path.slot));
             let insn = *self.cx.program.code.at(slot).ok_or(Cause::BadJump { target })?;
-            if self.live.is_join(slot) && self.prune(&path.state, slot)? {
+            if self.live.is_compared(slot) && self.prune(&path.state, slot)? {
                 return Ok(());
             }
             self.event = Event::Plain;
             self.store.jumps += u32::from(is_jump(&insn));
-            match self.step(&mut path.state, slot, &insn)? {
+            let next = self.step(&mut path.state, slot, &insn)?;
+            self.at.history += u32::from(self.live.is_reached(slot) || self.event.is_in_history());
+            match next {
                 Next::To(next) => path.slot = next,
                 Next::Ended => return Ok(()),
                 Next::Both(first, taken, state) => {
@@ -255,11 +257,10 @@ impl<'a> Walk<'a> {
             Event::Jump(went, _) => *went = Some(taken),
             // The helper is done without calling back.
             Event::Callback if !taken => self.event = Event::Plain,
-            // What may leave the function did not.
-            Event::Left if !taken => self.event = Event::Plain,
+            // What may leave the function did not: that is the other way, like the kernel's.
+            Event::Left if taken => self.event = Event::Plain,
             Event::Callback | Event::Left | Event::Plain | Event::Stack(_) | Event::Kept(_) => {}
         }
-        self.at.jumps += 1;
     }
 
     /// One instruction.
@@ -351,18 +352,18 @@ impl<'a> Walk<'a> {
     }
 
     /// Goes on after an instruction that may also leave the function there and then, with this result.
-    pub(super) fn or_leave(&mut self, state: &State, slot: u32, result: Reg) -> Check<Next> {
+    pub(super) fn or_leave(&mut self, state: &mut State, slot: u32, result: Reg) -> Check<Next> {
         let frame = state.frame();
         if frame.call.is_none() || frame.callback.is_some() {
             // Then it is the program that ends, with a result that is fine.
             return Ok(Next::To(slot + 1));
         }
-        let mut left = state.clone();
-        left.frame_mut().regs[0] = result;
-        match self.exit(&mut left)? {
+        let stayed = state.clone();
+        state.frame_mut().regs[0] = result;
+        match self.exit(state)? {
             Next::To(after) => {
                 self.event = Event::Left;
-                Ok(Next::Both(slot + 1, after, Box::new(left)))
+                Ok(Next::Both(after, slot + 1, Box::new(stayed)))
             }
             other => Ok(other),
         }

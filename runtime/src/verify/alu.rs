@@ -7,7 +7,7 @@
 use alloc::format;
 
 use skep_stdlib::features::Feature;
-use skep_stdlib::isa::{AluOp, Imm64, Operand, Reg as R, Width};
+use skep_stdlib::isa::{AluOp, Endian, Imm64, Operand, Reg as R, Width};
 use skep_stdlib::maps::MapType;
 
 use super::movement::{NEITHER, forbidden, sign};
@@ -156,12 +156,21 @@ impl Walk<'_> {
         write(state, dst, Reg::scalar(value, slot))
     }
 
-    /// A byte swap keeps nothing but the width.
-    pub(super) fn swap(&mut self, state: &mut State, slot: u32, bits: u8, dst: R) -> Check {
-        if let (Reg::Pointer(_), false) = (read(state, dst)?, self.cx.privileged) {
-            return Err(Cause::PointerLeak { reg: dst.number() });
+    /// A conversion of the byte order; the host is little-endian.
+    pub(super) fn swap(&mut self, state: &mut State, slot: u32, kind: Endian, bits: u8, dst: R) -> Check {
+        let bits = u32::from(bits);
+        let mut value = match read(state, dst)? {
+            Reg::Scalar(num) if self.cx.target.has(Feature::SwappedNumbers) => num.value,
+            Reg::Pointer(_) if !self.cx.privileged => {
+                return Err(Cause::PointerLeak { reg: dst.number() });
+            }
+            _ => Scalar::UNKNOWN,
+        };
+        match kind {
+            Endian::ToLe => value.truncate(bits / 8),
+            Endian::ToBe | Endian::Bswap => value.swap(bits),
         }
-        write(state, dst, Reg::scalar(Scalar::of_bytes(u32::from(bits) / 8), slot))
+        write(state, dst, Reg::scalar(value, slot))
     }
 
     pub(super) fn load_imm64(&mut self, state: &mut State, slot: u32, dst: R, value: Imm64) -> Check {

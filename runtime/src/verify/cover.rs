@@ -1,8 +1,8 @@
 //! When one state covers another: the comparison that pruning rests on.
 //!
 //! If every behaviour from the new state is also one from an old state that was found safe, the
-//! new one need not be walked. The old state was [cleaned](State::clean) when its walk ended: what
-//! was never read is gone from it, and numbers that never mattered are any number.
+//! new one need not be walked. What was never read of the old state is gone from it when its walk
+//! has ended ([`State::clean`]), and numbers that never mattered may be any number.
 
 use alloc::vec::Vec;
 
@@ -11,28 +11,42 @@ use super::reg::{Link, Num, Pointer, PtrKind, Reg};
 use super::scalar::Scalar;
 use super::state::{Byte, Frame, StackSlot, State};
 
+/// The numbers of an old state that a new one must agree with.
+#[derive(Clone, Copy)]
+pub enum Matter<'a> {
+    /// Those that mattered after it: all of that is known.
+    Marked(&'a Marks),
+    /// All, for paths from it are open.
+    All,
+}
+
+impl Matter<'_> {
+    fn has(self, place: Place) -> bool {
+        match self {
+            Matter::Marked(marks) => marks.contains(place),
+            Matter::All => true,
+        }
+    }
+
+    fn is_all(self) -> bool {
+        matches!(self, Matter::All)
+    }
+}
+
 impl State {
-    /// Forgets what nothing depended on, given the registers that are live in each frame, the
-    /// stack slots that were read and the numbers that mattered.
-    pub fn clean(&mut self, live: impl Fn(usize, &Frame) -> u16, reads: &Marks, precise: &Marks) {
+    /// Forgets what nothing depended on, given the registers that are live in each frame and the
+    /// stack slots that were read.
+    pub fn clean(&mut self, live: impl Fn(usize, &Frame) -> u16, reads: &Marks) {
         for (depth, frame) in self.frames.iter_mut().enumerate() {
             let live = live(depth, frame);
-            let depth = depth as u8;
             for (number, reg) in frame.regs.iter_mut().enumerate().take(10) {
                 if live & (1 << number) == 0 {
                     *reg = Reg::Uninit;
-                } else if let Reg::Scalar(num) = reg
-                    && !precise.contains(Place::Reg(depth, number as u8))
-                {
-                    *num = Num { value: Scalar::UNKNOWN, link: Link::NONE, slot: num.slot };
                 }
             }
             for (index, stored) in frame.stack.iter_mut().enumerate() {
-                let place = Place::Slot(depth, index as u8);
-                if !reads.contains(place) {
+                if !reads.contains(Place::Slot(depth as u8, index as u8)) {
                     *stored = StackSlot::default();
-                } else if matches!(stored.spilled, Reg::Scalar(_)) && !precise.contains(place) {
-                    stored.forget_number();
                 }
             }
             let used = frame.stack.iter().rposition(|stored| *stored != StackSlot::default());
@@ -41,26 +55,30 @@ impl State {
         }
     }
 
-    /// Does `self`, which is clean and was found safe, allow everything that `new` allows?
-    /// `lenient` kernels let stack be read that was never written.
-    pub fn covers(&self, new: &State, lenient: bool) -> bool {
+    /// Does `self`, in which these registers are live in each frame and these numbers matter, allow
+    /// everything that `new` allows? `lenient` kernels let stack be read that was never written.
+    pub fn covers(
+        &self,
+        new: &State,
+        live: impl Fn(usize, &Frame) -> u16,
+        matter: Matter<'_>,
+        lenient: bool,
+    ) -> bool {
         self.same_shape(new)
-            && Ids::default().all(self, new, |ids, old, new| {
-                old.regs[..10].iter().zip(&new.regs).all(|(old, new)| ids.reg_covers(old, new))
-                    && ids.stack_covers(&old.stack, &new.stack, lenient)
-            })
-    }
-
-    /// As [`State::covers`], of a state that is not clean: registers that are dead do not count,
-    /// every number does.
-    pub fn contains(&self, new: &State, live: impl Fn(usize, &Frame) -> u16, lenient: bool) -> bool {
-        let depths = self.frames.iter().enumerate().map(|(depth, frame)| live(depth, frame));
-        let mut live: Vec<u16> = depths.collect();
-        self.same_shape(new)
-            && Ids::default().all(self, new, |ids, old, new| {
-                let live = live.pop().unwrap_or(u16::MAX);
-                (0..10).all(|at| live & (1 << at) == 0 || ids.reg_covers(&old.regs[at], &new.regs[at]))
-                    && ids.stack_covers(&old.stack, &new.stack, lenient)
+            && Ids::default().all(self, new, |ids, depth, old, new| {
+                let live = live(depth, old);
+                (0..10).all(|at| {
+                    live & (1 << at) == 0
+                        || ids.reg_covers(
+                            &old.regs[at],
+                            &new.regs[at],
+                            matter.has(Place::Reg(depth as u8, at as u8)),
+                            matter.is_all(),
+                        )
+                }) && old.stack.iter().enumerate().all(|(at, stored)| {
+                    let matters = matter.has(Place::Slot(depth as u8, at as u8));
+                    ids.slot_covers(stored, new.stack.get(at), matters, lenient)
+                })
             })
     }
 
@@ -68,7 +86,7 @@ impl State {
     pub fn equals(&self, new: &State) -> bool {
         self.same_shape(new)
             && self.rounds == new.rounds
-            && Ids::default().all(self, new, |ids, old, new| {
+            && Ids::default().all(self, new, |ids, _, old, new| {
                 old.rounds == new.rounds
                     && old.regs[..10].iter().zip(&new.regs).all(|(old, new)| ids.reg_equals(old, new))
                     && ids.stack_equals(&old.stack, &new.stack)
@@ -94,14 +112,16 @@ impl StackSlot {
         self.bytes.iter().any(|byte| matches!(byte, Byte::Spilled | Byte::Iter | Byte::Dynptr))
     }
 
-    /// Only that bytes were written remains of a spilled number.
-    pub fn forget_number(&mut self) {
-        for byte in &mut self.bytes {
-            if *byte == Byte::Spilled {
-                *byte = Byte::Misc;
+    /// The number that all of it is, if it is one; bytes of which nothing is known are one too.
+    fn number(&self, lenient: bool) -> Option<Num> {
+        match self.spilled {
+            Reg::Scalar(num) if self.bytes[7] == Byte::Spilled => Some(num),
+            _ => {
+                let is_any = |byte: &Byte| *byte == Byte::Misc || (lenient && *byte == Byte::Invalid);
+                let any = Num { value: Scalar::UNKNOWN, link: Link::NONE, slot: 0 };
+                self.bytes.iter().all(is_any).then_some(any)
             }
         }
-        self.spilled = Reg::Uninit;
     }
 }
 
@@ -119,9 +139,10 @@ impl Ids {
         mut self,
         old: &State,
         new: &State,
-        mut frame: impl FnMut(&mut Ids, &Frame, &Frame) -> bool,
+        mut frame: impl FnMut(&mut Ids, usize, &Frame, &Frame) -> bool,
     ) -> bool {
-        old.frames.iter().zip(&new.frames).rev().all(|(old, new)| frame(&mut self, old, new))
+        let mut frames = old.frames.iter().zip(&new.frames).enumerate().rev();
+        frames.all(|(depth, (old, new))| frame(&mut self, depth, old, new))
             && old.references.iter().zip(&new.references).all(|(old, new)| self.same(old.id, new.id))
             && old.lock.iter().zip(&new.lock).all(|(old, new)| self.same(old.id, new.id))
     }
@@ -140,11 +161,14 @@ impl Ids {
         }
     }
 
-    fn reg_covers(&mut self, old: &Reg, new: &Reg) -> bool {
+    /// `matters` is whether the number in the old one does; `exactly` is whether what the old one did
+    /// not hold may not be held now.
+    fn reg_covers(&mut self, old: &Reg, new: &Reg, matters: bool, exactly: bool) -> bool {
         match (old, new) {
             // What was safe without reading a register is safe whatever it holds.
-            (Reg::Uninit, _) => true,
-            (Reg::Scalar(old), Reg::Scalar(new)) => self.num_covers(old, new),
+            (Reg::Uninit, Reg::Uninit) => true,
+            (Reg::Uninit, _) => !exactly,
+            (Reg::Scalar(old), Reg::Scalar(new)) => !matters || self.num_covers(old, new),
             (Reg::Pointer(old), Reg::Pointer(new)) => self.pointer_covers(old, new),
             (Reg::Scalar(_) | Reg::Pointer(_), _) => false,
         }
@@ -186,28 +210,40 @@ impl Ids {
             && old.in_packet == new.in_packet
     }
 
-    fn stack_covers(&mut self, old: &[StackSlot], new: &[StackSlot], lenient: bool) -> bool {
+    /// As the kernel's `stacksafe`, but for what belongs to the kernel.
+    fn slot_covers(
+        &mut self,
+        old: &StackSlot,
+        new: Option<&StackSlot>,
+        matters: bool,
+        lenient: bool,
+    ) -> bool {
         let nothing = StackSlot::default();
-        let mut pairs = old.iter().enumerate().map(|(at, old)| (old, new.get(at).unwrap_or(&nothing)));
-        pairs.all(|(old, new)| self.slot_covers(old, new, lenient))
-    }
-
-    fn slot_covers(&mut self, old: &StackSlot, new: &StackSlot, lenient: bool) -> bool {
-        let is_number = matches!(new.spilled, Reg::Scalar(_));
-        let held = new.spilled.as_pointer().is_some_and(|p| p.reference != 0);
-        let bytes = old.bytes.iter().zip(&new.bytes).all(|(old, byte)| match (old, byte) {
+        let given = new.unwrap_or(&nothing);
+        let held = given.spilled.as_pointer().is_some_and(|p| p.reference != 0);
+        let may_hide = |byte: Byte, of: Byte| match byte {
             // An iterator or what must be given back may be found where nothing is read.
-            (Byte::Invalid | Byte::Misc, Byte::Iter) | (Byte::Misc, Byte::Dynptr) => false,
-            (Byte::Invalid, Byte::Dynptr) => !held,
-            (Byte::Invalid, _) => true,
-            (Byte::Misc, Byte::Misc | Byte::Zero) => true,
-            (Byte::Misc, Byte::Invalid) => lenient,
-            (Byte::Misc, Byte::Spilled) => is_number,
-            (Byte::Zero, Byte::Zero) | (Byte::Spilled, Byte::Spilled) => true,
-            (Byte::Iter, Byte::Iter) | (Byte::Dynptr, Byte::Dynptr) => true,
-            (Byte::Zero | Byte::Spilled | Byte::Iter | Byte::Dynptr, _) => false,
-        });
-        bytes && (!old.holds_register() || self.reg_covers(&old.spilled, &new.spilled))
+            Byte::Iter => false,
+            Byte::Dynptr => of == Byte::Invalid && !held,
+            Byte::Invalid | Byte::Misc | Byte::Zero | Byte::Spilled => true,
+        };
+        let ignored = |byte: Byte| byte == Byte::Invalid || (lenient && byte == Byte::Misc);
+        let mut pairs = old.bytes.iter().zip(&given.bytes);
+        if !pairs.all(|(&old, &new)| !ignored(old) || may_hide(new, old)) {
+            return false;
+        }
+        if old.bytes.iter().all(|&byte| ignored(byte)) {
+            return true;
+        }
+        if new.is_none() {
+            return false;
+        }
+        if let (Some(old), Some(new)) = (old.number(lenient), given.number(lenient)) {
+            return !matters || self.num_covers(&old, &new);
+        }
+        let mut pairs = old.bytes.iter().zip(&given.bytes);
+        pairs.all(|(&old, &new)| ignored(old) || old == new || (old, new) == (Byte::Misc, Byte::Zero))
+            && (!old.holds_register() || self.reg_covers(&old.spilled, &given.spilled, matters, false))
     }
 
     fn reg_equals(&mut self, old: &Reg, new: &Reg) -> bool {

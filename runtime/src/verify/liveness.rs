@@ -11,6 +11,7 @@ use skep_stdlib::helpers::Helper;
 use skep_stdlib::isa::{AluOp, AtomicOp, CallTarget, Imm64, Insn, Operand, Reg};
 
 use super::callback::goes_round;
+use super::components::components;
 use super::rounds::Bound;
 use super::walk::target;
 use crate::object::Program;
@@ -30,6 +31,8 @@ pub struct Liveness {
     points: Vec<Points>,
     /// What bounds the loops that an instruction is the head of.
     loops: Vec<Option<Bound>>,
+    /// The loop that an instruction is part of.
+    components: Vec<Option<u32>>,
 }
 
 impl Liveness {
@@ -87,6 +90,12 @@ impl Liveness {
                 _ => {}
             }
         }
+        let components = components(count as u32, |slot| match code.at(slot) {
+            // A helper that calls back is a loop of one instruction.
+            Some(_) if loops[slot as usize] == Some(Bound::Callback) => alloc::vec![slot, slot + 1],
+            Some(insn) => successors(slot, insn),
+            None => Vec::new(),
+        });
         let mut live = alloc::vec![0u16; count];
         loop {
             let mut changed = false;
@@ -107,7 +116,7 @@ impl Liveness {
                 live[slot as usize] = new;
             }
             if !changed {
-                return Liveness { live, points, loops };
+                return Liveness { live, points, loops, components };
             }
         }
     }
@@ -120,6 +129,11 @@ impl Liveness {
     /// What bounds the rounds of the loop that this instruction is the head of.
     pub fn bound(&self, slot: u32) -> Option<Bound> {
         self.loops.get(slot as usize).copied().flatten()
+    }
+
+    /// The loop that the instruction at `slot` is part of.
+    pub fn component(&self, slot: u32) -> Option<u32> {
+        self.components.get(slot as usize).copied().flatten()
     }
 
     /// Are states compared before the instruction at `slot`?

@@ -41,6 +41,7 @@ mod arguments;
 mod branch;
 mod call;
 mod callback;
+mod components;
 mod cover;
 mod ctx;
 mod depth;
@@ -80,6 +81,7 @@ mod structure;
 pub mod tnum;
 mod trace;
 mod versions;
+mod visits;
 mod walk;
 mod writable;
 

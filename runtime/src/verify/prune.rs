@@ -3,12 +3,14 @@
 //! States are kept at conditional jumps, at the targets of other jumps and after calls, as often
 //! as the kernel keeps them (`is_state_visited`): the counts decide what loops cost. While paths
 //! from a kept state are open, what they read of the stack and which numbers decided something is
-//! noted in it; when the last one has ended the state is cleaned of the rest, and from then on
-//! paths that it covers end there. A path that meets an open state again, unchanged, is in an
-//! endless loop: every open state is an ancestor of the path being walked.
+//! noted in it; when the last one has ended and all of that is known ([`Visits`]), the state is
+//! cleaned of the rest, and from then on paths that it covers end there. A path that meets an open
+//! state again, unchanged, is in an endless loop: every open state is an ancestor of the path being
+//! walked.
 
 use alloc::vec::Vec;
 
+use super::cover::Matter;
 use super::liveness::Liveness;
 use super::marks::{Marks, Place, bits};
 use super::reg::Reg;
@@ -16,7 +18,8 @@ use super::report::Cause;
 use super::rounds::Bound;
 use super::state::{Byte, Frame, MAX_FRAMES, State};
 use super::trace::Event;
-use super::walk::{Check, Walk};
+use super::visits::{Backedge, Visits};
+use super::walk::{At, Check, Walk};
 
 /// Registers that a caller still has after a call.
 const SAVED: u16 = 0b11_1100_0000;
@@ -46,9 +49,10 @@ pub struct Kept {
     reads: Marks,
     /// Places whose number mattered after it.
     precise: Marks,
-    /// A path from here ended because an open state covers it: not all is known of what is read
-    /// and matters after it.
-    exact: bool,
+    /// The visit of the loop it is in.
+    visit: Option<u32>,
+    /// All is known of it, and the rest is gone.
+    clean: bool,
     /// Paths from here that are not finished.
     open: u32,
     misses: u32,
@@ -60,6 +64,9 @@ pub struct Kept {
 pub struct Store {
     kept: Vec<Kept>,
     by_slot: Vec<Vec<u32>>,
+    visits: Visits,
+    /// Something was noted that was not known.
+    changed: bool,
     /// How many that are.
     count: u32,
     /// Conditional and other jumps walked, and the counts when a state was last kept.
@@ -80,19 +87,6 @@ impl Store {
         }
     }
 
-    /// A path below `kept` has ended.
-    pub fn close(&mut self, mut kept: Option<u32>, live: &Liveness) {
-        while let Some(index) = kept {
-            let state = &mut self.kept[index as usize];
-            state.open -= 1;
-            if state.open > 0 {
-                return;
-            }
-            state.finish(live);
-            kept = state.parent;
-        }
-    }
-
     /// Notes that a stack slot was read by a path below `kept` that had not written it.
     fn read(&mut self, mut kept: Option<u32>, depth: u8, index: u8) {
         let place = Place::Slot(depth, index);
@@ -102,6 +96,7 @@ impl Store {
                 return;
             }
             state.reads.insert(place);
+            self.changed = true;
             if state.written[usize::from(depth)] & (1 << index) != 0 {
                 return;
             }
@@ -109,11 +104,15 @@ impl Store {
         }
     }
 
-    /// A path below `kept` goes on as one from `from`, an ancestor, does.
-    fn go_round(&mut self, mut kept: Option<u32>, from: u32) {
-        while let Some(index) = kept {
-            self.kept[index as usize].exact = true;
-            kept = self.kept[index as usize].parent.filter(|_| index != from);
+    /// Is something not yet known of what is read and what matters after this state?
+    fn is_pending(&self, kept: u32) -> bool {
+        self.kept[kept as usize].visit.is_some_and(|visit| self.visits.is_pending(visit))
+    }
+
+    /// A path at `at` with so many frames ended at a state of its own loop.
+    fn add_backedge(&mut self, equal: u32, at: At, frames: usize) {
+        if let Some(visit) = self.kept[equal as usize].visit {
+            self.visits.add(visit, Backedge { equal, at, frames });
         }
     }
 
@@ -144,19 +143,20 @@ impl Store {
                 wanted.remove(place);
             } else {
                 state.precise.insert(place);
+                self.changed = true;
             }
         }
     }
 }
 
 impl Kept {
-    /// No path from here is open any more.
+    /// No path from here is open any more, and all is known that they read.
     fn finish(&mut self, live: &Liveness) {
-        let live_at = live_at(&self.state, self.slot, live);
         if self.dropped {
             self.state = State::default();
-        } else if !self.exact {
-            self.state.clean(live_at, &self.reads, &self.precise);
+        } else if !self.clean {
+            self.state.clean(live_at(&self.state, self.slot, live), &self.reads);
+            self.clean = true;
         }
     }
 }
@@ -211,41 +211,44 @@ impl Walk<'_> {
             if self.store.kept[known as usize].state.frame().call != state.frame().call {
                 continue;
             }
+            let is_pending = self.store.is_pending(known);
             let kept = &mut self.store.kept[known as usize];
-            let contains = |kept: &Kept, live: &Liveness| {
-                kept.state.contains(state, live_at(&kept.state, slot, live), lenient)
+            let is_open = kept.open > 0;
+            if !is_open && !is_pending {
+                kept.finish(&self.live);
+            }
+            let covers = |matter| {
+                kept.state.covers(state, live_at(&kept.state, kept.slot, &self.live), matter, lenient)
             };
-            if kept.open > 0 {
-                if bound.is_some_and(|bound| bound.holds(&kept.state, state)) && contains(kept, &self.live) {
-                    kept.hits += 1;
-                    self.inherit(known, state);
-                    self.store.go_round(self.at.parent, known);
-                    return Ok(true);
+            let is_covered = match bound {
+                Some(bound) if is_open => bound.holds(&kept.state, state) && covers(Matter::All),
+                None if is_open => false,
+                _ if is_pending => covers(Matter::All),
+                _ => covers(Matter::Marked(&kept.precise)),
+            };
+            if is_covered {
+                kept.hits += 1;
+                self.inherit(known, state.frames.len());
+                if is_open || is_pending {
+                    self.store.add_backedge(known, self.at, state.frames.len());
                 }
+                return Ok(true);
+            }
+            if is_open {
                 if bound.is_none_or(Bound::is_endless_if_equal) && kept.state.equals(state) {
                     return Err(Cause::EndlessLoop { slot });
                 }
                 if !rounds && !always && jumps < KEEP_IN_LOOP.0 && insns < KEEP_IN_LOOP.1 {
                     keep = false;
                 }
-            } else if kept.exact && contains(kept, &self.live) {
-                kept.hits += 1;
-                self.inherit(known, state);
-                // What is not known of that state is not known of this path's either.
-                self.store.go_round(self.at.parent, u32::MAX);
-                return Ok(true);
-            } else if !kept.exact && kept.state.covers(state, lenient) {
-                kept.hits += 1;
-                self.inherit(known, state);
-                return Ok(true);
             }
             let kept = &mut self.store.kept[known as usize];
             kept.misses += u32::from(keep);
             let patience = if rounds && kept.open > 0 { PATIENCE_IN_ROUNDS } else { PATIENCE };
             if kept.misses > kept.hits * patience + patience {
                 kept.dropped = true;
-                if kept.open == 0 {
-                    kept.state = State::default();
+                if !is_open && !is_pending {
+                    kept.finish(&self.live);
                 }
                 self.store.by_slot[slot as usize].remove(index);
                 self.store.count -= 1;
@@ -259,6 +262,10 @@ impl Walk<'_> {
 
     fn keep(&mut self, state: &State, slot: u32) {
         let index = self.store.kept.len() as u32;
+        let visit = self.store.visits.of(state, slot, &self.live);
+        if let Some(visit) = visit {
+            self.store.visits.enter(visit, index);
+        }
         self.store.kept.push(Kept {
             state: state.clone(),
             slot,
@@ -267,7 +274,8 @@ impl Walk<'_> {
             written: self.at.written,
             reads: Marks::default(),
             precise: Marks::default(),
-            exact: false,
+            visit,
+            clean: false,
             open: 1,
             misses: 0,
             hits: 0,
@@ -284,9 +292,41 @@ impl Walk<'_> {
         self.at.tip = self.trace.push(self.at.tip, slot, Event::Kept(index));
     }
 
-    /// The path ends at a state that covers it: what was read and what mattered after that state
-    /// is read and matters after the path's own ancestors too.
-    fn inherit(&mut self, known: u32, state: &State) {
+    /// A path below `kept` has ended.
+    pub(super) fn close(&mut self, mut kept: Option<u32>) {
+        while let Some(index) = kept {
+            let state = &mut self.store.kept[index as usize];
+            state.open -= 1;
+            if state.open > 0 {
+                return;
+            }
+            kept = state.parent;
+            if let Some(visit) = state.visit {
+                let backedges = self.store.visits.exit(visit, index);
+                self.settle(&backedges);
+            }
+            if !self.store.is_pending(index) {
+                self.store.kept[index as usize].finish(&self.live);
+            }
+        }
+    }
+
+    /// Hands back what the states depend on at which paths of a loop ended, until all is known.
+    fn settle(&mut self, backedges: &[Backedge]) {
+        let here = self.at;
+        self.store.changed = !backedges.is_empty();
+        while core::mem::take(&mut self.store.changed) {
+            for backedge in backedges {
+                self.at = backedge.at;
+                self.inherit(backedge.equal, backedge.frames);
+            }
+        }
+        self.at = here;
+    }
+
+    /// A path with so many frames ends at a state that covers it: what was read and what mattered
+    /// after that state is read and matters after the path's own ancestors too.
+    fn inherit(&mut self, known: u32, frames: usize) {
         let kept = &self.store.kept[known as usize];
         let reads = kept.reads;
         let mut wanted = kept.precise;
@@ -300,7 +340,7 @@ impl Walk<'_> {
                 self.read_slot(depth as u8, index);
             }
         }
-        self.trace_back(wanted, state.frames.len() - 1);
+        self.trace_back(wanted, frames - 1);
     }
 
     /// The running path reads a stack slot.

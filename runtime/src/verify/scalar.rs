@@ -390,6 +390,16 @@ impl Scalar {
         self.sync();
     }
 
+    /// Reverses the lower `bits` (16, 32, 64) byte by byte; those above are gone. Which bits are known
+    /// says it all: no bound survives that does not follow from them.
+    pub fn swap(&mut self, bits: u32) {
+        let swapped = |word: u64| word.swap_bytes() >> (64 - bits);
+        let tnum = Tnum { value: swapped(self.tnum.value), mask: swapped(self.tnum.mask) };
+        *self = Scalar { tnum, ..Scalar::UNKNOWN };
+        self.truncate(bits / 8);
+        self.sync();
+    }
+
     /// Sign-extends the lower `bits` (8, 16, 32) to the width; a 32-bit result is zero-extended.
     pub fn sign_extend(&mut self, bits: u32, width: Width) {
         let extend = |value: u64| ((value << (64 - bits)) as i64) >> (64 - bits);

@@ -219,6 +219,23 @@ fn extension_and_truncation_contain_every_result() {
 }
 
 #[test]
+fn swapping_contains_every_result() {
+    let mut random = Random(5);
+    for _ in 0..40_000 {
+        let (values, known) = random.set();
+        for bits in [16u32, 32, 64] {
+            let mut swapped = known;
+            swapped.swap(bits);
+            let result = |v: &u64| swapped.contains(v.swap_bytes() >> (64 - bits));
+            assert!(values.iter().all(result), "{values:x?} {bits}: {swapped:?}");
+        }
+    }
+    let mut word = Scalar::constant(0x1122_3344);
+    word.swap(32);
+    assert_eq!(word, Scalar::constant(0x4433_2211));
+}
+
+#[test]
 fn what_the_kernel_knows_is_known() {
     let mut index = Scalar::of_bytes(4);
     let mut limit = Scalar::constant(16);

@@ -93,7 +93,7 @@ pub fn store(state: &mut State, depth: u32, access: &Access, value: Reg, trust: 
         Reg::Pointer(_) if size != 8 => Err(Cause::PointerLeak { reg: access.reg }),
         _ if whole => {
             // What was spilled here before is gone, even its bytes that stay.
-            demote(target);
+            forget_number(target);
             target.bytes[..size].fill(Byte::Spilled);
             target.spilled = match value {
                 Reg::Scalar(num) if size < 8 => Reg::Scalar(narrowed(num, size)),
@@ -117,10 +117,16 @@ fn narrowed(num: Num, size: usize) -> Num {
     Num { value, link, slot: num.slot }
 }
 
-/// A slot that is written in part: its spilled register becomes bytes.
+/// A slot that is written in part: if a register is spilled there, all that remains is that bytes were
+/// written (kernel `scrub_special_slot`).
 fn demote(target: &mut StackSlot) {
-    // Even of a zero no more is known: that would make its value matter.
-    target.forget_number();
+    if matches!(target.bytes[0], Byte::Spilled | Byte::Iter | Byte::Dynptr) {
+        // Even of a zero no more is known: that would make its value matter.
+        for byte in target.bytes.iter_mut().filter(|byte| **byte != Byte::Invalid) {
+            *byte = Byte::Misc;
+        }
+        target.spilled = Reg::Uninit;
+    }
 }
 
 /// A store to one of several places: every byte there may be the old or the new one.
@@ -198,4 +204,14 @@ pub fn place(depth: u32, offset: i32) -> Place {
 /// The index of a byte within its slot.
 fn byte_index(offset: i32) -> usize {
     offset.rem_euclid(8) as usize
+}
+
+/// Only that bytes were written remains of a spilled number.
+fn forget_number(stored: &mut StackSlot) {
+    for byte in &mut stored.bytes {
+        if *byte == Byte::Spilled {
+            *byte = Byte::Misc;
+        }
+    }
+    stored.spilled = Reg::Uninit;
 }

@@ -199,7 +199,7 @@ impl<'a> Walk<'a> {
             if let Err(cause) = self.follow(&mut path) {
                 return Err(self.report(path.slot, cause));
             }
-            self.store.close(self.at.parent, &self.live);
+            self.close(self.at.parent);
         }
         Ok(())
     }
@@ -273,7 +273,7 @@ impl<'a> Walk<'a> {
                 self.mov_sign_extend(state, slot, width, bits, dst, src)?
             }
             Insn::Neg { width, dst } => self.neg(state, slot, width, dst)?,
-            Insn::Swap { bits, dst, .. } => self.swap(state, slot, bits, dst)?,
+            Insn::Swap { kind, bits, dst } => self.swap(state, slot, kind, bits, dst)?,
             Insn::LoadImm64 { dst, value } => self.load_imm64(state, slot, dst, value)?,
             Insn::Load { size, signed, dst, base, off } => {
                 self.load(state, slot, size, signed, dst, base, off)?;

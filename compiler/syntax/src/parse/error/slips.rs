@@ -86,7 +86,10 @@ impl Scene<'_> {
                 TokenKind::Eof | TokenKind::Semi => return Vec::new(),
                 TokenKind::Comma | TokenKind::RBrace if depth == 0 => break,
                 TokenKind::LParen | TokenKind::LBracket | TokenKind::LBrace => depth += 1,
-                TokenKind::RParen | TokenKind::RBracket | TokenKind::RBrace => depth -= 1,
+                // One too many is wrong, too, and goes with the rest.
+                TokenKind::RParen | TokenKind::RBracket | TokenKind::RBrace => {
+                    depth = depth.saturating_sub(1);
+                }
                 _ => {}
             }
             end += 1;

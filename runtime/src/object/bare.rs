@@ -33,6 +33,7 @@ impl Image {
             optional: found.optional,
             functions: Function::called(&code, section),
             code,
+            handlers: Vec::new(),
             lines: Vec::new(),
         };
         Some(Image {

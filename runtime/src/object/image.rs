@@ -75,6 +75,8 @@ pub struct Program {
     pub code: Code,
     /// Functions in `code` in order of their start; the first is the entry.
     pub functions: Vec<Function>,
+    /// Names of the functions that shall handle its exceptions; the kernel takes one.
+    pub handlers: Vec<String>,
     /// Source lines by first slot, ascending; empty without `.BTF.ext`.
     pub lines: Vec<Line>,
 }

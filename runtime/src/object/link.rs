@@ -126,6 +126,7 @@ impl Object {
     fn programs(&self, info: &Info, bodies: &[Body]) -> Result<Vec<Program>, LoadError> {
         let mut programs = Vec::new();
         let mut total = 0u32;
+        let handlers = info.btf.as_deref().map(exception_handlers).unwrap_or_default();
         for (index, body) in bodies.iter().enumerate() {
             let Some(section) = self.sections.get(body.section) else { continue };
             if section.name == ".text" {
@@ -141,7 +142,9 @@ impl Object {
             }
             let mut linker =
                 Linker { object: self, info, bodies, starts: BTreeMap::new(), order: vec![], slots: 0 };
-            let (code, functions, lines) = linker.link(index)?;
+            let func = linker.btf_func(body);
+            let handlers = func.and_then(|func| handlers.get(&func)).map_or(&[][..], Vec::as_slice);
+            let (code, functions, lines) = linker.link(index, handlers)?;
             total = total.saturating_add(code.len());
             if total > MAX_TOTAL {
                 let place = Place::Insn { function: body.name.clone(), slot: 0 };
@@ -159,6 +162,7 @@ impl Object {
                 optional: found.optional,
                 code,
                 functions,
+                handlers: handlers.iter().map(|&name| name.to_owned()).collect(),
                 lines,
             });
         }
@@ -207,16 +211,17 @@ fn bad_btf(section: &str, error: BtfError) -> LoadError {
     LoadError::malformed(place, format!("{error}"))
 }
 
-/// The functions that a function's tags name to handle its exceptions.
-pub fn exception_callbacks(btf: &Btf, function: TypeId) -> Vec<&str> {
-    let tags = btf.ids().filter(|&id| btf.kind(id) == Some(Kind::DeclTag)).filter_map(|tag| btf.ty(tag));
-    tags.filter_map(|tag| match tag {
-        Type::DeclTag { name, ty, component: None } if ty == function => {
-            name.strip_prefix("exception_callback:")
+/// The functions that each function's tags name to handle its exceptions.
+fn exception_handlers(btf: &Btf) -> BTreeMap<TypeId, Vec<&str>> {
+    let mut handlers: BTreeMap<TypeId, Vec<&str>> = BTreeMap::new();
+    for tag in btf.ids().filter(|&id| btf.kind(id) == Some(Kind::DeclTag)) {
+        if let Some(Type::DeclTag { name, ty, component: None }) = btf.ty(tag)
+            && let Some(handler) = name.strip_prefix("exception_callback:")
+        {
+            handlers.entry(ty).or_default().push(handler);
         }
-        _ => None,
-    })
-    .collect()
+    }
+    handlers
 }
 
 /// Puts together one program.
@@ -232,12 +237,15 @@ struct Linker<'a> {
 }
 
 impl Linker<'_> {
-    fn link(&mut self, entry: usize) -> Result<(Code, Vec<Function>, Vec<Line>), LoadError> {
+    /// The program that starts with a function; these handle its exceptions.
+    fn link(
+        &mut self,
+        entry: usize,
+        handlers: &[&str],
+    ) -> Result<(Code, Vec<Function>, Vec<Line>), LoadError> {
         self.place(vec![entry])?;
         // What handles its exceptions is called by nobody.
-        let named = self.bodies.get(entry).and_then(|body| self.btf_func(body)).zip(self.info.btf.as_deref());
-        let names = named.map(|(func, btf)| exception_callbacks(btf, func)).unwrap_or_default();
-        let handles = |body: &Body| body.bind != Bind::Local && names.contains(&body.name.as_str());
+        let handles = |body: &Body| body.bind != Bind::Local && handlers.contains(&body.name.as_str());
         self.place((0..self.bodies.len()).filter(|&index| handles(&self.bodies[index])).collect())?;
         let mut code = Code::default();
         let (mut functions, mut lines) = (Vec::new(), Vec::new());

@@ -24,5 +24,5 @@ pub use error::{LoadError, LoadErrorKind, Place};
 pub use image::{
     CORE_POISON, Code, Function, Image, KFUNC_POISON, Line, MapDef, MapRole, Member, Program, Slot,
 };
-pub use link::{LinkOptions, exception_callbacks};
+pub use link::LinkOptions;
 pub use outline::{Entry, Outline, OutlineMap, Variable};

@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 /// The number of the component that each slot belongs to; none if no way leads back to it.
-pub fn components(count: u32, successors: impl Fn(u32) -> Vec<u32>) -> Vec<Option<u32>> {
+pub fn components<I: Iterator<Item = u32>>(count: u32, successors: impl Fn(u32) -> I) -> Vec<Option<u32>> {
     let mut search = Search {
         order: alloc::vec![0; count as usize],
         low: alloc::vec![0; count as usize],
@@ -47,12 +47,12 @@ impl Search {
         self.pending.push(slot);
     }
 
-    fn visit(&mut self, root: u32, successors: &impl Fn(u32) -> Vec<u32>) {
+    fn visit<I: Iterator<Item = u32>>(&mut self, root: u32, successors: &impl Fn(u32) -> I) {
         self.meet(root);
         let mut path = alloc::vec![(root, successors(root))];
         while let Some((slot, rest)) = path.last_mut() {
             let slot = *slot;
-            match rest.pop() {
+            match rest.next() {
                 Some(next) if next as usize >= self.order.len() => {}
                 Some(next) if self.order[next as usize] == 0 => {
                     self.meet(next);
@@ -78,10 +78,10 @@ impl Search {
     }
 
     /// A component is complete: the pending slots from its first one on.
-    fn close(&mut self, first: u32, successors: &impl Fn(u32) -> Vec<u32>) {
+    fn close<I: Iterator<Item = u32>>(&mut self, first: u32, successors: &impl Fn(u32) -> I) {
         let start = self.pending.iter().rposition(|&slot| slot == first).unwrap_or(0);
         let members = self.pending.split_off(start);
-        let is_loop = members.len() > 1 || successors(first).contains(&first);
+        let is_loop = members.len() > 1 || successors(first).any(|next| next == first);
         self.components += u32::from(is_loop);
         for member in members {
             self.low[member as usize] = DONE;
@@ -96,7 +96,7 @@ mod tests {
 
     /// The components of a graph, its edges by node.
     fn of(edges: &[&[u32]]) -> Vec<Option<u32>> {
-        components(edges.len() as u32, |slot| edges[slot as usize].to_vec())
+        components(edges.len() as u32, |slot| edges[slot as usize].iter().copied())
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn long_programs_need_no_deep_stack() {
         let count = 1_000_000;
-        let found = components(count, |slot| alloc::vec![(slot + 1) % count]);
+        let found = components(count, |slot| core::iter::once((slot + 1) % count));
         assert!(found.iter().all(|&component| component == Some(0)));
     }
 }

@@ -130,6 +130,7 @@ mod tests {
             optional: false,
             code,
             functions,
+            handlers: Vec::new(),
             lines: Vec::new(),
         }
     }

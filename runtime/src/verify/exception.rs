@@ -14,7 +14,6 @@ use super::report::{Cause, Leaving};
 use super::scalar::Scalar;
 use super::state::{Frame, Role, State};
 use super::walk::{Check, Next, Walk, read};
-use crate::object::exception_callbacks;
 
 /// Why the kernel does not take a handler.
 pub const SEVERAL: &str = "more than one function is named to handle exceptions";
@@ -24,18 +23,13 @@ pub const CALLED: &str = "what handles exceptions cannot be called";
 
 /// The first slot of the function that handles the program's exceptions, if it names one.
 pub fn handler(cx: &Context<'_>) -> Check<Option<u32>> {
-    let main = cx.program.functions.first();
-    let Some((btf, id)) = cx.image.btf.as_deref().zip(main.and_then(|main| main.btf_func)) else {
-        return Ok(None);
-    };
-    let names = exception_callbacks(btf, id);
     let refused = |function: &str, why| Cause::Prototype { function: function.to_string(), why };
-    let name = match names.as_slice() {
+    let name = match cx.program.handlers.as_slice() {
         [] => return Ok(None),
-        [name] => *name,
+        [name] => name,
         [name, ..] => return Err(refused(name, SEVERAL)),
     };
-    let found = cx.program.functions.iter().find(|function| function.name == name);
+    let found = cx.program.functions.iter().find(|function| function.name == *name);
     let Some(function) = found.filter(|function| function.global) else {
         return Err(refused(name, STATIC));
     };

@@ -90,11 +90,10 @@ impl Liveness {
                 _ => {}
             }
         }
-        let components = components(count as u32, |slot| match code.at(slot) {
+        let components = components(count as u32, |slot| {
             // A helper that calls back is a loop of one instruction.
-            Some(_) if loops[slot as usize] == Some(Bound::Callback) => alloc::vec![slot, slot + 1],
-            Some(insn) => successors(slot, insn),
-            None => Vec::new(),
+            let itself = (loops[slot as usize] == Some(Bound::Callback)).then_some(slot);
+            code.at(slot).into_iter().flat_map(move |insn| successors(slot, insn)).chain(itself)
         });
         let mut live = alloc::vec![0u16; count];
         loop {
@@ -102,7 +101,6 @@ impl Liveness {
             for slot in (0..count as u32).rev() {
                 let Some(insn) = code.at(slot) else { continue };
                 let out = successors(slot, insn)
-                    .into_iter()
                     .fold(0, |out, next| out | live.get(next as usize).copied().unwrap_or(0));
                 let (mut reads, writes) = effects(insn);
                 if let Insn::Call(CallTarget::Local(distance)) = insn {
@@ -148,15 +146,15 @@ impl Liveness {
 }
 
 /// Where control may go within the function; a call comes back.
-pub fn successors(slot: u32, insn: &Insn) -> Vec<u32> {
+pub fn successors(slot: u32, insn: &Insn) -> impl Iterator<Item = u32> + use<> {
     let after = slot + insn.slots() as u32;
-    let target = |off: i64| u32::try_from(i64::from(slot) + 1 + off).unwrap_or(u32::MAX);
-    match insn {
-        Insn::Jump { off, .. } => alloc::vec![target((*off).into())],
-        Insn::Branch { off, .. } | Insn::MayGoto { off } => alloc::vec![after, target((*off).into())],
-        Insn::Exit => Vec::new(),
-        _ => alloc::vec![after],
-    }
+    let (on, off) = match *insn {
+        Insn::Jump { off, .. } => (None, Some(target(slot, off))),
+        Insn::Branch { off, .. } | Insn::MayGoto { off } => (Some(after), Some(target(slot, off.into()))),
+        Insn::Exit => (None, None),
+        _ => (Some(after), None),
+    };
+    on.into_iter().chain(off)
 }
 
 const fn bit(reg: Reg) -> u16 {

@@ -1,8 +1,11 @@
-//! Verifying time beside the kernel's, program by program, in turn: `cargo bench -p skep-tests --bench verify`.
+//! What verifying takes beside what it takes the kernel, program by program, in turn:
+//! `cargo bench -p skep-tests --bench verify`.
 //!
 //! The kernel's selftests, as clang compiles them; those programs count that both accept. The kernel's time is
 //! what its log says that verifying took, ours that of the same work, the least of [`ROUNDS`] each. Prints
-//! nanoseconds and ratios.
+//! nanoseconds and ratios, and the same of the instructions that were walked: how many programs take exactly as
+//! many, and which are farthest from it.
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -38,7 +41,7 @@ fn main() {
     let bytes = std::fs::read(tools::KERNEL_BTF).expect("the kernel was asked for");
     let btf = Arc::new(Btf::parse(bytes).expect("the kernel's types"));
     let out = std::env::temp_dir().join(format!("skep-verify-{}.o", std::process::id()));
-    let mut rows = Vec::new();
+    let (mut times, mut insns) = (Vec::new(), Vec::new());
     for source in selftests.sample(STEP) {
         let mut clang = Command::new(tools::CLANG);
         clang.args(["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-w", "-c"]).args(selftests.flags());
@@ -47,35 +50,50 @@ fn main() {
         let bytes = std::fs::read(&out).unwrap_or_default();
         let image = Object::parse(&bytes).and_then(|object| object.link(&options));
         if let (true, Ok(image)) = (compiled, image) {
-            measure(&source, &image, &btf, &mut rows);
+            measure(&source, &image, &btf, &mut times, &mut insns);
         }
     }
     // It lies in the system's temporary directory; leaving it behind is no failure.
     let _ = std::fs::remove_file(out);
-    compare("ours to the kernel's time (goal 0.5)", &rows, SLOWEST);
+    compare("ours to the kernel's time (goal 0.5)", &times, SLOWEST);
+    compare("our instructions to the kernel's (goal 1)", &insns, SLOWEST);
+    let same = insns.iter().filter(|row| row.ours == row.theirs).count();
+    report(&format!("  the same number for {same} of {}", insns.len()));
 }
 
 /// Adds the programs of an image that both accept.
-fn measure(source: &Path, image: &Image, btf: &Arc<Btf>, rows: &mut Vec<Row>) {
+fn measure(source: &Path, image: &Image, btf: &Arc<Btf>, times: &mut Vec<Row>, insns: &mut Vec<Row>) {
     let Ok(kernel) = Kernel::prepare(image) else { return };
     let options = Options { btf: Some(btf.clone()), ..Options::default() };
     'programs: for (index, program) in image.programs.iter().enumerate() {
         let (mut ours, mut theirs) = (u64::MAX, u64::MAX);
+        let mut walked = (0, 0);
         for _ in 0..ROUNDS {
-            let Some(time) = kernel.judge(program, STATISTICS).ok().and_then(|log| nanoseconds(&log)) else {
+            let log = kernel.judge(program, STATISTICS);
+            let Some((time, there)) = log.ok().and_then(|log| Some((nanoseconds(&log)?, processed(&log)?)))
+            else {
                 continue 'programs;
             };
             let start = Instant::now();
-            let (verdict, _) = verify_program(image, index, &options);
+            let (verdict, stats) = verify_program(image, index, &options);
             let time_here = start.elapsed().as_nanos() as u64;
             if verdict.is_err() {
                 continue 'programs;
             }
             (ours, theirs) = (ours.min(time_here), theirs.min(time));
+            walked = (stats.insns.into(), there);
         }
         let file = source.file_stem().unwrap_or_default().to_string_lossy();
-        rows.push(Row { name: format!("{file}/{}", program.name), ours, theirs });
+        let name = format!("{file}/{}", program.name);
+        insns.push(Row { name: name.clone(), ours: walked.0, theirs: walked.1 });
+        times.push(Row { name, ours, theirs });
     }
+}
+
+/// How many instructions the log says were walked.
+fn processed(log: &str) -> Option<u64> {
+    let line = log.lines().find_map(|line| line.strip_prefix("processed "))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// What the log says that verifying took.

@@ -3,8 +3,6 @@
 //!
 //! In: the type in the object's BTF. Out: where such fields are, and what each may refer to.
 
-use alloc::collections::BTreeMap;
-use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use skep_stdlib::btf::{self, Btf, Kind, TypeId};
@@ -103,27 +101,15 @@ const MAX_FIELDS: usize = 11;
 /// Fields of which a value has one at most.
 const UNIQUE: &[Field] = &[Field::SpinLock, Field::Timer, Field::Work, Field::Refcount];
 
-/// Tags that say what a head or root holds (`contains:TYPE:NODE`), by the structure's member or the
-/// variable that they stand at.
-type Contains = BTreeMap<(TypeId, Option<u32>), String>;
-
 /// The search for fields in one type.
 struct Search<'a> {
     btf: &'a Btf,
-    contains: Contains,
     found: Vec<Special>,
 }
 
 /// The special fields of a value of this type.
 pub fn special(btf: &Btf, ty: TypeId) -> Vec<Special> {
-    let tag = |id| match btf.ty(id) {
-        Some(btf::Type::DeclTag { name, ty, component }) => {
-            name.strip_prefix("contains:").map(|held| ((ty, component), held.to_string()))
-        }
-        _ => None,
-    };
-    let contains = btf.ids().filter(|&id| btf.kind(id) == Some(Kind::DeclTag)).filter_map(tag).collect();
-    let mut search = Search { btf, contains, found: Vec::new() };
+    let mut search = Search { btf, found: Vec::new() };
     search.collect(ty, 0, MAX_DEPTH, None);
     let mut found = search.found;
     let many = |wanted: &Field| found.iter().filter(|special| special.field == *wanted).count() > 1;
@@ -187,7 +173,7 @@ impl Search<'_> {
             Field::TreeRoot => "bpf_rb_node",
             _ => return special,
         };
-        let held = declared.and_then(|at| self.contains.get(&at)).and_then(|tag| tag.split_once(':'));
+        let held = declared.and_then(|(ty, member)| contained(self.btf, ty, member));
         let Some((ty, node)) = held else { return special };
         let Some(ty) = self.btf.find(ty, Kind::Struct) else { return special };
         let member = self.btf.members(ty).find(|member| member.name == node);
@@ -198,6 +184,18 @@ impl Search<'_> {
             None => special,
         }
     }
+}
+
+/// What the tag of a variable, or of a member of a structure, says that it holds: a type and its node
+/// (`contains:TYPE:NODE`).
+fn contained(btf: &Btf, at: TypeId, member: Option<u32>) -> Option<(&str, &str)> {
+    let tags = btf.ids().filter(|&id| btf.kind(id) == Some(Kind::DeclTag));
+    tags.filter_map(|tag| btf.ty(tag)).find_map(|tag| match tag {
+        btf::Type::DeclTag { name, ty, component } if ty == at && component == member => {
+            name.strip_prefix("contains:")?.split_once(':')
+        }
+        _ => None,
+    })
 }
 
 /// The pointer field whose target is `target`, if that has a tag of kernel pointers.

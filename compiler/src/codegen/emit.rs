@@ -1,8 +1,8 @@
 //! Machine IR with registers, frame and layout to instructions with resolved jumps.
 //!
 //! A jump to the next block is no instruction unless it closes a loop; a conditional jump is turned
-//! around when its target is the next block. Positions are slots of 8 bytes. What to do about jumps that are too far is up to
-//! [`relax`](super::relax).
+//! around when its target is the next block. Positions are slots of 8 bytes. What to do about jumps
+//! that are too far is up to [`relax`](super::relax).
 
 use skep_stdlib::isa::{CallTarget, Cpu, Imm64, Insn, Operand, Reg as Phys, Width};
 

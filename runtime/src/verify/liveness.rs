@@ -1,9 +1,10 @@
 //! Which registers are read later, and where states are compared.
 //!
 //! In: the instructions. Out: for each slot, the registers of the running frame that some path
-//! reads before it writes them; and the slots where states are compared: conditional jumps, the
-//! targets of other jumps, and where calls return to (the kernel's prune points). A register that
-//! is not live cannot make two states different.
+//! reads before it writes them; the slots where states are compared: conditional jumps, the targets
+//! of all jumps, calls of the program's functions and of what goes round, where calls return to, and
+//! where functions start (the kernel's prune points); and which slots are parts of one loop. A
+//! register that is not live cannot make two states different.
 
 use alloc::vec::Vec;
 
@@ -36,7 +37,7 @@ pub struct Liveness {
 }
 
 impl Liveness {
-    /// Computes both.
+    /// Computes all of it.
     ///
     /// `bound` tells what bounds the rounds of calls of the kernel function with this id.
     pub fn of(program: &Program, bound: impl Fn(i32) -> Option<Bound>) -> Liveness {

@@ -1,7 +1,7 @@
 //! States that are kept, and paths that end because one of them covers theirs.
 //!
-//! States are kept at conditional jumps, at the targets of other jumps and after calls, as often
-//! as the kernel keeps them (`is_state_visited`): the counts decide what loops cost. While paths
+//! States are kept at conditional jumps, at the targets of all jumps, around calls and before what
+//! goes round ([`Liveness`]), as often as the kernel keeps them (`is_state_visited`): the counts decide what loops cost. While paths
 //! from a kept state are open, what they read of the stack and which numbers decided something is
 //! noted in it; when the last one has ended and all of that is known ([`Visits`]), the state is
 //! cleaned of the rest, and from then on paths that it covers end there. A path that meets an open

@@ -169,6 +169,8 @@ features! {
     OpenCodedIterators, 6 . 4; // timeline: bpf_iter_num_new
     /// Programs at netfilter hooks.
     Netfilter, 6 . 4; // timeline: BPF_PROG_TYPE_NETFILTER
+    /// Everybody may freeze a map.
+    UnprivilegedFreeze, 6 . 5; // not checked: not in 6.1, is in 6.12
     /// The instructions of cpu v4.
     CpuV4, 6 . 6; // not checked
     /// Attaching to traffic control by links.
@@ -187,6 +189,8 @@ features! {
     LinkedConstants, 6 . 11; // not checked: not in 6.1, is in 6.12
     /// Calls of some helpers that keep the caller's registers.
     FastCalls, 6 . 12; // not checked
+    /// A map is known not to be null.
+    MapsAreNotNull, 6 . 12; // in 6.17, and in the stable kernels 6.12: measured on 6.12.117
     /// One program before and after a user function.
     UprobeSession, 6 . 13; // kernel: not in 6.12, is in 6.18; between them not checked
     /// Sections without interrupts (`bpf_local_irq_save`).
@@ -201,6 +205,10 @@ features! {
     ResilientSpinLock, 6 . 15; // pages: pull request of 6.15
     /// Loops with a hidden limit of time.
     TimedMayGoto, 6 . 15; // pages: pull request of 6.15
+    /// What is known of a number is known of its negative.
+    NegatedNumbers, 6 . 17; // not checked: not in 6.12, is in 6.18
+    /// Where only a wrong guess of the processor leads is fenced off instead of refused.
+    SpeculationBarriers, 6 . 17; // not checked: not in 6.12, is in 6.18
     /// What is known of a number is known of it in the other byte order.
     SwappedNumbers, 6 . 18; // in 7.0, and in the stable kernels 6.18: measured on 6.18.44
     /// Callbacks in the context of a task (`bpf_task_work_schedule_signal`).

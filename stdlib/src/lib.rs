@@ -8,6 +8,7 @@
 //! - [`contexts`]: the fields of the arguments of programs.
 //! - [`tracing`]: the arguments of traced functions.
 //! - [`features`]: which kernel can do what.
+//! - [`capabilities`]: which user may do what.
 //!
 //! Facts are rows of tables; nothing here reads files, clocks or the environment.
 #![no_std]
@@ -18,6 +19,7 @@ extern crate alloc;
 
 pub mod btf;
 mod bytes;
+pub mod capabilities;
 pub mod contexts;
 pub mod elf;
 pub mod features;

@@ -6,10 +6,12 @@
 
 use alloc::format;
 
+use skep_stdlib::capabilities::Capability;
 use skep_stdlib::features::Feature;
 use skep_stdlib::isa::{AluOp, Endian, Imm64, Operand, Reg as R, Width};
 use skep_stdlib::maps::MapType;
 
+use super::guesses::Move;
 use super::movement::{NEITHER, forbidden, sign};
 use super::reg::{Link, Num, Pointer, PtrKind, Reg};
 use super::report::Cause;
@@ -39,6 +41,7 @@ impl Walk<'_> {
         check_immediate(op, width, src)?;
         let result = match (left, right) {
             (Reg::Scalar(a), Reg::Scalar(b)) => {
+                self.mask_number(slot, op, dst, src)?;
                 let mut value = a.value;
                 value.alu(op, &b.value, width);
                 let link = match (op, width) {
@@ -50,17 +53,19 @@ impl Walk<'_> {
             // Any arithmetic on addresses of an arena gives such an address.
             (Reg::Pointer(p), Reg::Scalar(_) | Reg::Pointer(_)) if p.kind == PtrKind::Arena => left,
             (Reg::Scalar(_) | Reg::Pointer(_), Reg::Pointer(p)) if p.kind == PtrKind::Arena => right,
-            (Reg::Pointer(a), Reg::Pointer(_)) => pointer_difference(&a, op, dst, slot)?,
+            (Reg::Pointer(a), Reg::Pointer(_)) => self.pointer_difference(&a, op, dst, slot)?,
             (Reg::Pointer(p), Reg::Scalar(n)) => {
                 self.need_operand(state, src);
-                self.move_pointer(p, &n, op, width, dst, slot)?
+                let by = Move { slot, op, width, dst, src, number: &n, in_place: true };
+                self.move_guarded(state, p, &by)?
             }
             (Reg::Scalar(n), Reg::Pointer(p)) if op == AluOp::Add => {
                 self.need(state, dst);
-                self.move_pointer(p, &n, op, width, dst, slot)?
+                let by = Move { slot, op, width, dst, src, number: &n, in_place: false };
+                self.move_guarded(state, p, &by)?
             }
             (Reg::Scalar(_), Reg::Pointer(_))
-                if op == AluOp::Sub && width == Width::W32 && self.cx.privileged =>
+                if op == AluOp::Sub && width == Width::W32 && self.cx.leaks() =>
             {
                 Reg::unknown(slot)
             }
@@ -92,6 +97,10 @@ impl Walk<'_> {
                     Reg::Scalar(Num { link: Link::NONE, slot, ..num })
                 }
             }
+            (Reg::Pointer(_), Width::W32, Operand::Reg(from)) if !self.cx.leaks() => {
+                let log = format!("R{} partial copy of pointer", from.number());
+                return Err(Cause::PointerLeak { reg: from.number(), log });
+            }
             (Reg::Pointer(_), Width::W32, _) => Reg::scalar(Scalar::of_bytes(4), slot),
             (value, _, _) => value,
         };
@@ -103,7 +112,10 @@ impl Walk<'_> {
         let amount = added.value.value().and_then(|amount| i32::try_from(amount as i64).ok());
         match amount {
             Some(delta @ 1..)
-                if link.id != 0 && link.delta == 0 && self.cx.target.has(Feature::LinkedConstants) =>
+                if link.id != 0
+                    && link.delta == 0
+                    && self.cx.may(Capability::Bpf)
+                    && self.cx.target.has(Feature::LinkedConstants) =>
             {
                 Link { id: link.id, delta }
             }
@@ -137,8 +149,11 @@ impl Walk<'_> {
     ) -> Check {
         let num = match read(state, src)? {
             Reg::Scalar(num) => num,
-            _ if self.cx.privileged => return write(state, dst, Reg::unknown(slot)),
-            _ => return Err(Cause::PointerLeak { reg: src.number() }),
+            _ if self.cx.leaks() => return write(state, dst, Reg::unknown(slot)),
+            _ => {
+                let log = format!("R{} sign-extension part of pointer", src.number());
+                return Err(Cause::PointerLeak { reg: src.number(), log });
+            }
         };
         let mut value = num.value;
         value.sign_extend(bits.into(), width);
@@ -148,10 +163,13 @@ impl Walk<'_> {
     pub(super) fn neg(&mut self, state: &mut State, slot: u32, width: Width, dst: R) -> Check {
         let num = match read(state, dst)? {
             Reg::Scalar(num) => num,
-            _ if self.cx.privileged => return write(state, dst, Reg::unknown(slot)),
-            _ => return Err(Cause::PointerLeak { reg: dst.number() }),
+            _ if self.cx.leaks() => return write(state, dst, Reg::unknown(slot)),
+            _ => return Err(scrambled(dst)),
         };
         let mut value = Scalar::constant(0);
+        if !self.cx.target.has(Feature::NegatedNumbers) {
+            value = Scalar::UNKNOWN;
+        }
         value.alu(AluOp::Sub, &num.value, width);
         write(state, dst, Reg::scalar(value, slot))
     }
@@ -161,9 +179,7 @@ impl Walk<'_> {
         let bits = u32::from(bits);
         let mut value = match read(state, dst)? {
             Reg::Scalar(num) if self.cx.target.has(Feature::SwappedNumbers) => num.value,
-            Reg::Pointer(_) if !self.cx.privileged => {
-                return Err(Cause::PointerLeak { reg: dst.number() });
-            }
+            Reg::Pointer(_) if !self.cx.leaks() => return Err(scrambled(dst)),
             _ => Scalar::UNKNOWN,
         };
         match kind {
@@ -171,6 +187,15 @@ impl Walk<'_> {
             Endian::ToBe | Endian::Bswap => value.swap(bits),
         }
         write(state, dst, Reg::scalar(value, slot))
+    }
+
+    /// `pointer - pointer` is a number of which nothing is known, for who may see addresses; everything
+    /// else on two pointers is refused.
+    fn pointer_difference(&self, a: &Pointer, op: AluOp, dst: R, slot: u32) -> Check<Reg> {
+        match op {
+            AluOp::Sub if self.cx.leaks() => Ok(Reg::unknown(slot)),
+            _ => Err(forbidden(a, dst, NEITHER, &format!("pointer {} pointer prohibited", sign(op)))),
+        }
     }
 
     pub(super) fn load_imm64(&mut self, state: &mut State, slot: u32, dst: R, value: Imm64) -> Check {
@@ -214,13 +239,10 @@ impl Walk<'_> {
     }
 }
 
-/// `pointer - pointer` is a number of which nothing is known, for a privileged program; everything
-/// else on two pointers is refused.
-fn pointer_difference(a: &Pointer, op: AluOp, dst: R, slot: u32) -> Check<Reg> {
-    match op {
-        AluOp::Sub => Ok(Reg::unknown(slot)),
-        _ => Err(forbidden(a, dst, NEITHER, &format!("pointer {} pointer prohibited", sign(op)))),
-    }
+/// An operation on one register that makes an address a number.
+fn scrambled(dst: R) -> Cause {
+    let log = format!("R{} pointer arithmetic prohibited", dst.number());
+    Cause::PointerLeak { reg: dst.number(), log }
 }
 
 /// Constant operands that the kernel refuses: division by zero, shifts past the width.

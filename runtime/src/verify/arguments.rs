@@ -38,7 +38,10 @@ impl Walk<'_> {
         }
         match arg {
             Arg::Any => match reg {
-                Reg::Pointer(_) if !self.cx.privileged => Err(Cause::PointerLeak { reg: number }),
+                Reg::Pointer(_) if !self.cx.leaks() => {
+                    let log = alloc::format!("R{number} leaks addr into helper function");
+                    Err(Cause::PointerLeak { reg: number, log })
+                }
                 _ => Ok(()),
             },
             Arg::Scalar => reg.as_scalar().map(|_| ()).ok_or_else(|| wrong("a number")),

@@ -7,6 +7,7 @@
 
 use alloc::boxed::Box;
 
+use skep_stdlib::features::Feature;
 use skep_stdlib::isa::{AluOp, Cond, Operand, Reg as R, Width};
 
 use super::reg::{AT_END, Hold, Num, PAST_END, Pointer, PtrKind, Reg, Trust};
@@ -29,6 +30,7 @@ impl Walk<'_> {
         target: u32,
     ) -> Check<Next> {
         let (left, right) = (read(state, dst)?, self.operand(state, slot, src)?);
+        self.check_compared(&left, &right, src)?;
         let after = slot + 1;
         let groups = self.groups(state, &left, &right);
         self.event = Event::Jump(None, self.trace.add_groups(groups));
@@ -46,15 +48,18 @@ impl Walk<'_> {
         }
         match decided {
             Some(true) => {
+                self.guess_jump(state, slot, after, false, (dst, src))?;
                 self.assume(state, dst, src, &left, &right, cond, true, width);
                 return Ok(Next::To(target));
             }
             Some(false) => {
+                self.guess_jump(state, slot, target, true, (dst, src))?;
                 self.assume(state, dst, src, &left, &right, cond, false, width);
                 return Ok(Next::To(after));
             }
-            None => {}
+            None => self.check_undecided(&left, &right, cond, width, dst, src)?,
         }
+        let before = (!self.cx.leaks()).then(|| state.clone());
         let mut other = state.clone();
         let taken = self.assume(state, dst, src, &left, &right, cond, true, width);
         let not_taken = self.assume(&mut other, dst, src, &left, &right, cond, false, width);
@@ -68,12 +73,60 @@ impl Walk<'_> {
                 core::mem::swap(state, &mut other);
                 Next::Both(after, target, Box::new(other))
             }
-            (true, false) => Next::To(target),
+            (true, false) => {
+                if let Some(before) = before {
+                    self.guess_jump(&before, slot, after, false, (dst, src))?;
+                }
+                Next::To(target)
+            }
             (false, _) => {
+                if let Some(before) = before {
+                    self.guess_jump(&before, slot, target, true, (dst, src))?;
+                }
                 *state = other;
                 Next::To(after)
             }
         })
+    }
+
+    /// Users that may not see addresses compare them with numbers and with the ends of packets only: is
+    /// the second operand one that they may compare with?
+    fn check_compared(&self, left: &Reg, right: &Reg, src: Operand) -> Check {
+        let in_packet = |reg: &Reg| {
+            let kind = reg.as_pointer().map(|p| p.kind);
+            matches!(kind, Some(PtrKind::Packet(_) | PtrKind::PacketMeta(_) | PtrKind::PacketEnd))
+        };
+        match (right, src) {
+            (Reg::Pointer(_), Operand::Reg(reg))
+                if !self.cx.leaks() && !(in_packet(left) && in_packet(right)) =>
+            {
+                Err(Cause::PointerCompare { reg: reg.number() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for the first, where both sides are possible.
+    fn check_undecided(
+        &self,
+        left: &Reg,
+        right: &Reg,
+        cond: Cond,
+        width: Width,
+        dst: R,
+        src: Operand,
+    ) -> Check {
+        let Reg::Pointer(p) = left else { return Ok(()) };
+        let bounds = |q: &Pointer| is_bounded(p, q) || is_bounded(q, p);
+        let fine = width == Width::W64
+            && match right {
+                Reg::Pointer(q) => matches!(cond, Cond::Lt | Cond::Le | Cond::Gt | Cond::Ge) && bounds(q),
+                _ => matches!(cond, Cond::Eq | Cond::Ne) && p.nullable && src == Operand::Imm(0),
+            };
+        match fine || self.cx.leaks() {
+            true => Ok(()),
+            false => Err(Cause::PointerCompare { reg: dst.number() }),
+        }
     }
 
     /// Whether the comparison of a pointer with a number is decided.
@@ -87,8 +140,8 @@ impl Walk<'_> {
     ) -> Check<Option<bool>> {
         let is_null_check = n.value.value() == Some(0) && matches!(cond, Cond::Eq | Cond::Ne);
         if !is_null_check || width == Width::W32 {
-            // Nothing is learned; a privileged program may still compare.
-            return match self.cx.privileged {
+            // Nothing is learned; who may see addresses may still compare.
+            return match self.cx.leaks() {
                 true => Ok(None),
                 false => Err(Cause::PointerCompare { reg: dst.number() }),
             };
@@ -97,12 +150,12 @@ impl Walk<'_> {
         // (`reg_not_null`): both sides must be safe.
         let never_null = match p.kind {
             PtrKind::MapValue(_)
-            | PtrKind::Map(_)
             | PtrKind::Mem { .. }
             | PtrKind::Ringbuf(_)
             | PtrKind::Socket(_)
             | PtrKind::Object { hold: Hold::Owned, .. }
             | PtrKind::Btf { trust: Trust::Trusted, .. } => !p.nullable,
+            PtrKind::Map(_) => !p.nullable && self.cx.target.has(Feature::MapsAreNotNull),
             PtrKind::Ctx
             | PtrKind::Stack(_)
             | PtrKind::Packet(_)

@@ -160,6 +160,7 @@ impl Walk<'_> {
             }
         }
         for &(depth, start, end) in &call.fills {
+            self.note_store(state, slot, (depth, start, end), false);
             stack::fill(state, depth, start, end);
         }
         if let Some(reference) = call.release {
@@ -170,6 +171,7 @@ impl Walk<'_> {
         if helper.name == "tail_call" {
             held::check_nothing(state, Leaving::TailCall)?;
             self.note_program(state, &call);
+            self.note_tail_call(slot, call.map, state.guessed);
         }
         if moves_packet(helper) {
             self.forget_packet(state, slot);
@@ -262,6 +264,7 @@ impl Walk<'_> {
         if !hook::may_call(&self.cx, helper.name) {
             return Err(Cause::HelperNotAllowed { helper: helper.name, program: OTHER_HOOK });
         }
+        self.cx.check_user_of(helper)?;
         if helper.since > self.cx.target.kernel {
             let since = alloc::format!("{}", helper.since);
             return Err(Cause::HelperTooNew { helper: helper.name, since });

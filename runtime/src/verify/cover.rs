@@ -16,15 +16,26 @@ use super::state::{Byte, Frame, StackSlot, State};
 pub enum Matter<'a> {
     /// Those that mattered after it: all of that is known.
     Marked(&'a Marks),
-    /// All, for paths from it are open.
+    /// All, for none was looked for: users without capabilities.
+    Numbers,
+    /// All, for paths from it are open: what it did not hold may not be held.
     All,
+}
+
+/// What a kernel looks at besides.
+#[derive(Clone, Copy)]
+pub struct Terms {
+    /// Stack may be read that was never written.
+    pub lenient: bool,
+    /// Numbers must be the same, whether or not they mattered.
+    pub exact: bool,
 }
 
 impl Matter<'_> {
     fn has(self, place: Place) -> bool {
         match self {
             Matter::Marked(marks) => marks.contains(place),
-            Matter::All => true,
+            Matter::Numbers | Matter::All => true,
         }
     }
 
@@ -56,16 +67,16 @@ impl State {
     }
 
     /// Does `self`, in which these registers are live in each frame and these numbers matter, allow
-    /// everything that `new` allows? `lenient` kernels let stack be read that was never written.
+    /// everything that `new` allows?
     pub fn covers(
         &self,
         new: &State,
         live: impl Fn(usize, &Frame) -> u16,
         matter: Matter<'_>,
-        lenient: bool,
+        terms: Terms,
     ) -> bool {
         self.same_shape(new)
-            && Ids::default().all(self, new, |ids, depth, old, new| {
+            && Ids { exact: terms.exact, ..Ids::default() }.all(self, new, |ids, depth, old, new| {
                 let live = live(depth, old);
                 (0..10).all(|at| {
                     live & (1 << at) == 0
@@ -77,7 +88,7 @@ impl State {
                         )
                 }) && old.stack.iter().enumerate().all(|(at, stored)| {
                     let matters = matter.has(Place::Slot(depth as u8, at as u8));
-                    ids.slot_covers(stored, new.stack.get(at), matters, lenient)
+                    ids.slot_covers(stored, new.stack.get(at), matters, terms.lenient)
                 })
             })
     }
@@ -98,6 +109,8 @@ impl State {
             && self.references.len() == new.references.len()
             && (self.rcu, self.preempt, self.sleepable) == (new.rcu, new.preempt, new.sleepable)
             && (self.role, self.comparing) == (new.role, new.comparing)
+            // What is safe where no run comes may not be where one does.
+            && (new.guessed || !self.guessed)
             && self.lock.map(|lock| lock.guards) == new.lock.map(|lock| lock.guards)
             && self.frames.iter().zip(&new.frames).all(|(a, b)| {
                 // A helper that called back less often may do so more often from now on.
@@ -131,6 +144,8 @@ struct Ids {
     pairs: Vec<(u32, u32)>,
     /// Numbers without copies that were given an id, counted down from the largest.
     alone: u32,
+    /// Numbers must be the same.
+    exact: bool,
 }
 
 impl Ids {
@@ -168,14 +183,14 @@ impl Ids {
             // What was safe without reading a register is safe whatever it holds.
             (Reg::Uninit, Reg::Uninit) => true,
             (Reg::Uninit, _) => !exactly,
-            (Reg::Scalar(old), Reg::Scalar(new)) => !matters || self.num_covers(old, new),
+            (Reg::Scalar(old), Reg::Scalar(new)) => !(matters || self.exact) || self.num_covers(old, new),
             (Reg::Pointer(old), Reg::Pointer(new)) => self.pointer_covers(old, new),
             (Reg::Scalar(_) | Reg::Pointer(_), _) => false,
         }
     }
 
     fn num_covers(&mut self, old: &Num, new: &Num) -> bool {
-        if !old.value.includes(&new.value) {
+        if !old.value.includes(&new.value) || (self.exact && old.value != new.value) {
             return false;
         }
         // A number without copies in the old state was bounded alone, so it may have any in the new.
@@ -239,7 +254,7 @@ impl Ids {
             return false;
         }
         if let (Some(old), Some(new)) = (old.number(lenient), given.number(lenient)) {
-            return !matters || self.num_covers(&old, &new);
+            return !(matters || self.exact) || self.num_covers(&old, &new);
         }
         let mut pairs = old.bytes.iter().zip(&given.bytes);
         pairs.all(|(&old, &new)| ignored(old) || old == new || (old, new) == (Byte::Misc, Byte::Zero))

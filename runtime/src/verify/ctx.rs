@@ -1,5 +1,6 @@
 //! The program's context: what it may read and write there, and what a load yields.
 
+use skep_stdlib::capabilities::Capability;
 use skep_stdlib::contexts::{self, Yield};
 use skep_stdlib::programs::{Context as CtxKind, ProgType};
 
@@ -14,6 +15,8 @@ use super::walk::{Check, Walk};
 const PT_REGS_SIZE: i64 = 168;
 /// The most bytes that a tracepoint record or raw arguments may have.
 const RECORD_SIZE: i64 = 8192;
+/// Where `tstamp` is in `struct __sk_buff`.
+const TSTAMP: i64 = 152;
 
 impl Walk<'_> {
     pub(super) fn load_context(&mut self, slot: u32, pointer: &Pointer, access: &Access) -> Check<Reg> {
@@ -67,7 +70,14 @@ impl Walk<'_> {
     fn field(&self, name: &str, access: &Access, refused: Cause) -> Check<Yield> {
         let program = Some((self.cx.prog_type, self.cx.section.section.attach));
         let Ok(offset) = u32::try_from(access.min) else { return Err(refused) };
-        contexts::access(name, program, offset, access.size, access.write).ok_or(refused)
+        let found = contexts::access(name, program, offset, access.size, access.write);
+        let found = found.ok_or_else(|| refused.clone())?;
+        let packet =
+            matches!(found, Yield::Packet | Yield::PacketEnd) || (access.write && access.min == TSTAMP);
+        match self.cx.prog_type == ProgType::CgroupSkb && packet && !self.cx.may(Capability::Bpf) {
+            true => Err(refused),
+            false => Ok(found),
+        }
     }
 
     fn load_field(&mut self, slot: u32, name: &str, access: &Access, refused: Cause) -> Check<Reg> {

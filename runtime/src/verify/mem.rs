@@ -6,6 +6,7 @@
 use alloc::format;
 use alloc::string::String;
 
+use skep_stdlib::capabilities::Capability;
 use skep_stdlib::isa::{AtomicOp, Operand, Reg as R, Size, Width};
 
 use super::access::{access, may_be_atomic};
@@ -120,8 +121,9 @@ impl Walk<'_> {
                 Operand::Imm(_) => 0,
             };
             // What is not the stack is readable from outside.
-            if !self.cx.privileged {
-                return Err(Cause::PointerLeak { reg });
+            if !self.cx.leaks() {
+                let log = format!("R{reg} leaks addr into {}", leaks_into(pointer.kind));
+                return Err(Cause::PointerLeak { reg, log });
             }
         }
         match pointer.kind {
@@ -153,15 +155,18 @@ impl Walk<'_> {
             && depth != running
         {
             // It would outlive the frame that it points into.
-            return Err(Cause::PointerLeak { reg: reg.number() });
+            let log = "cannot spill pointers to stack into stack frame of the caller".into();
+            return Err(Cause::PointerLeak { reg: reg.number(), log });
         }
+        let spills = matches!(value, Reg::Pointer(_));
+        self.note_store(state, slot, (depth, start, end), spills);
         let exact = access.min == access.max;
         self.destroy_dynptrs(state, slot, depth, start, end)?;
         if !exact {
             // What is there decides what is there afterwards.
             self.read_stack(depth, start, end);
         } else {
-            if start.rem_euclid(8) == 0 {
+            if start.rem_euclid(8) == 0 && (spills || self.cx.may(Capability::Bpf)) {
                 self.event = Event::Stack(stack::place(depth, start));
             }
             if access.size == 8 {
@@ -173,6 +178,7 @@ impl Walk<'_> {
             self.need_operand(state, src);
         }
         if let (Reg::Scalar(num), Operand::Reg(reg)) = (value, src)
+            && self.cx.may(Capability::Bpf)
             && (num.link.id == 0 || num.link.delta != 0)
             && num.value.value().is_none()
             && (access.size == 8 || num.value.r64.umax >> (8 * access.size) == 0)
@@ -205,16 +211,18 @@ impl Walk<'_> {
         let pointer = self.address(state, base)?;
         let compared = (op == AtomicOp::CmpXchg).then_some(R::R0);
         for reg in [Some(src), compared].into_iter().flatten() {
-            if let (Reg::Pointer(_), false) = (read(state, reg)?, self.cx.privileged) {
-                return Err(Cause::PointerLeak { reg: reg.number() });
+            if let (Reg::Pointer(_), false) = (read(state, reg)?, self.cx.leaks()) {
+                let log = format!("R{} leaks addr into mem", reg.number());
+                return Err(Cause::PointerLeak { reg: reg.number(), log });
             }
         }
         let access = access(&pointer, base, off, size.bytes(), true);
         self.check_way(slot, &access)?;
         may_be_atomic(&pointer, &access, true)?;
         let old = self.load_value(state, slot, &pointer, &Access { write: false, ..access })?;
-        if !matches!(old, Reg::Scalar(_)) && !self.cx.privileged {
-            return Err(Cause::PointerLeak { reg: src.number() });
+        if !matches!(old, Reg::Scalar(_)) && !self.cx.leaks() {
+            let log = format!("leaking pointer from stack off {}", access.min);
+            return Err(Cause::PointerLeak { reg: src.number(), log });
         }
         match pointer.kind {
             PtrKind::Stack(depth) => {
@@ -272,5 +280,16 @@ impl Walk<'_> {
         let start = usize::try_from(access.min).ok()?;
         let bytes = def.contents.get(start..start + access.size as usize)?;
         Some(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+    }
+}
+
+/// The kernel's word for memory that others read.
+fn leaks_into(kind: PtrKind) -> &'static str {
+    match kind {
+        PtrKind::Ctx => "ctx",
+        PtrKind::MapValue(_) => "map",
+        PtrKind::Packet(_) | PtrKind::PacketMeta(_) => "packet",
+        PtrKind::FlowKeys => "flow keys",
+        _ => "mem",
     }
 }

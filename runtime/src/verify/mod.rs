@@ -29,6 +29,7 @@
 //! | `members`, `follow`, `writable` | kernel structures, what is followed from them, what may be written there |
 //! | `held` | what must be given back before a path may end |
 //! | `versions`, `hook` | what an older kernel does not know, where a program may be attached |
+//! | `users`, `guesses` | what a user without capabilities may not do, where processors guess wrong |
 //! | `report` | the rules, their wordings |
 //!
 //! What is not modelled is refused by a rule of its own (`V0901`), never let through.
@@ -52,6 +53,7 @@ mod fields;
 mod follow;
 mod global;
 mod graph;
+mod guesses;
 mod held;
 mod home;
 mod hook;
@@ -80,6 +82,7 @@ mod state;
 mod structure;
 pub mod tnum;
 mod trace;
+mod users;
 mod versions;
 mod visits;
 mod walk;
@@ -90,6 +93,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use skep_stdlib::btf::{Btf, Kind};
+use skep_stdlib::capabilities::{Capabilities, Capability};
 use skep_stdlib::features::{Feature, Target};
 use skep_stdlib::isa::Reg as R;
 use skep_stdlib::programs::sections::{self, Match};
@@ -153,11 +157,21 @@ pub struct Options {
     /// Must every access be aligned, as on machines that cannot do without
     /// (`BPF_F_STRICT_ALIGNMENT`)?
     pub aligned: bool,
+    /// What the user may do who loads the programs. Without `CAP_BPF` the verdict is that for a user
+    /// where `kernel.unprivileged_bpf_disabled` is 0, who makes the maps too, on a machine whose
+    /// processors guess (no `mitigations=off`).
+    pub user: Capabilities,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { target: Target::default(), btf: None, limit: 1_000_000, aligned: false }
+        Options {
+            target: Target::default(),
+            btf: None,
+            limit: 1_000_000,
+            aligned: false,
+            user: Capabilities::ALL,
+        }
     }
 }
 
@@ -215,7 +229,7 @@ struct Proof {
 fn prove(image: &Image, index: usize, options: &Options) -> Proof {
     let program = &image.programs[index];
     let refuse = |slot, cause| {
-        let report = Report { program: index, slot, cause, path: Vec::new() };
+        let report = Report { program: index, slot, cause, path: Vec::new(), guessed: false };
         Proof { result: Err(report), stats: Stats::default(), visits: Vec::new() }
     };
     let Some(section) = sections::find(&program.section) else {
@@ -235,8 +249,11 @@ fn prove(image: &Image, index: usize, options: &Options) -> Proof {
         btf: options.btf.as_deref(),
         limit: options.limit,
         aligned: options.aligned,
-        privileged: true,
+        user: options.user,
     };
+    if let Err((slot, cause)) = users::check(&cx) {
+        return refuse(slot, cause);
+    }
     if let Err(cause) = hook::check(&cx) {
         return refuse(0, cause);
     }
@@ -278,8 +295,8 @@ pub struct Context<'a> {
     pub limit: u32,
     /// Must every access be aligned?
     pub aligned: bool,
-    /// May addresses be compared and stored?
-    pub privileged: bool,
+    /// What the user may do.
+    pub user: Capabilities,
 }
 
 impl<'a> Context<'a> {
@@ -314,8 +331,9 @@ impl<'a> Context<'a> {
 
     /// What the program may do with its stack.
     fn trust(&self) -> stack::Trust {
-        let uninit = self.privileged && self.target.has(Feature::UninitStackReads);
-        stack::Trust { uninit, leaks: self.privileged }
+        let leaks = self.leaks();
+        let uninit = leaks && self.target.has(Feature::UninitStackReads);
+        stack::Trust { uninit, leaks, numbers: self.may(Capability::Bpf) }
     }
 
     /// The map with this index, or the template of those inside it.
@@ -326,7 +344,7 @@ impl<'a> Context<'a> {
 
     /// What is left of a pointer that may no longer be used.
     fn stale(&self, slot: u32) -> Reg {
-        if self.privileged { Reg::unknown(slot) } else { Reg::Uninit }
+        if self.leaks() { Reg::unknown(slot) } else { Reg::Uninit }
     }
 
     /// BTF id of `struct task_struct`, 0 when unknown.
@@ -358,7 +376,7 @@ impl Walk<'_> {
         };
         let value: Scalar = match result {
             Reg::Uninit => return Err(Cause::Uninit { reg: 0 }),
-            Reg::Pointer(_) if !self.cx.privileged || range.is_some() => {
+            Reg::Pointer(_) if !self.cx.leaks() || range.is_some() => {
                 return Err(not_known(result));
             }
             Reg::Pointer(_) => return Ok(()),

@@ -28,7 +28,7 @@ impl Walk<'_> {
         slot: u32,
     ) -> Check<Reg> {
         if width == Width::W32 {
-            return match op == AluOp::Sub && self.cx.privileged {
+            return match op == AluOp::Sub && self.cx.leaks() {
                 true => Ok(Reg::unknown(slot)),
                 false => Err(forbidden(&p, dst, "32-bit arithmetic", "32-bit pointer arithmetic prohibited")),
             };

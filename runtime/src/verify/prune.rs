@@ -10,7 +10,9 @@
 
 use alloc::vec::Vec;
 
-use super::cover::Matter;
+use skep_stdlib::capabilities::Capability;
+
+use super::cover::{Matter, Terms};
 use super::liveness::Liveness;
 use super::marks::{Marks, Place, bits};
 use super::reg::Reg;
@@ -33,6 +35,9 @@ const KEEP_ALWAYS: u32 = 40;
 const PATIENCE: u32 = 3;
 /// The same where an iterator is moved.
 const PATIENCE_IN_ROUNDS: u32 = 64;
+
+/// Without `CAP_BPF`, no more states are kept for an instruction (kernel `BPF_COMPLEXITY_LIMIT_STATES`).
+const CROWD: usize = 64;
 
 /// A state kept for pruning.
 pub struct Kept {
@@ -202,9 +207,11 @@ impl Walk<'_> {
         let bound = self.live.bound(slot);
         let rounds = bound.is_some();
         let mut keep = always || rounds || (jumps >= KEEP_AFTER.0 && insns >= KEEP_AFTER.1);
-        let lenient = self.cx.trust().uninit;
+        let terms = Terms { lenient: self.cx.trust().uninit, exact: self.guesses.exact };
+        let capable = self.cx.may(Capability::Bpf);
         // The newest first.
-        let mut index = self.store.by_slot[slot as usize].len();
+        let crowd = self.store.by_slot[slot as usize].len();
+        let mut index = crowd;
         while let Some(next) = index.checked_sub(1) {
             index = next;
             let known = self.store.by_slot[slot as usize][index];
@@ -217,13 +224,13 @@ impl Walk<'_> {
             if !is_open && !is_pending {
                 kept.finish(&self.live);
             }
-            let covers = |matter| {
-                kept.state.covers(state, live_at(&kept.state, kept.slot, &self.live), matter, lenient)
-            };
+            let covers =
+                |matter| kept.state.covers(state, live_at(&kept.state, kept.slot, &self.live), matter, terms);
             let is_covered = match bound {
                 Some(bound) if is_open => bound.holds(&kept.state, state) && covers(Matter::All),
                 None if is_open => false,
                 _ if is_pending => covers(Matter::All),
+                _ if !capable => covers(Matter::Numbers),
                 _ => covers(Matter::Marked(&kept.precise)),
             };
             if is_covered {
@@ -254,7 +261,7 @@ impl Walk<'_> {
                 self.store.count -= 1;
             }
         }
-        if keep {
+        if keep && (capable || crowd <= CROWD) {
             self.keep(state, slot);
         }
         Ok(false)

@@ -196,16 +196,20 @@ impl Walk<'_> {
             MemAccess::Uninit if exact => {
                 // The callee may read a dynamic pointer there after it has written to it.
                 stack::check_no_dynptr(frame, start, end, access.reg)?;
+                if !self.cx.leaks() && stack::spilled_pointer(frame, start, end) {
+                    return Err(stack::leak(access, stack::CORRUPTS));
+                }
                 call.fills.push((depth, start, end));
             }
             MemAccess::Read | MemAccess::ReadWrite | MemAccess::Write | MemAccess::Uninit => {
                 self.read_stack(depth, start, end);
                 stack::check_written(frame, start, end, self.cx.trust(), Some(access.reg))?;
-                // A privileged program may hand out addresses, but not have them overwritten.
+                if !self.cx.leaks() && stack::spilled_pointer(frame, start, end) {
+                    let log = alloc::format!("invalid indirect read from stack R{} off {start}", access.reg);
+                    return Err(stack::leak(access, &log));
+                }
                 if wanted != MemAccess::Read {
                     call.fills.push((depth, start, end));
-                } else if !self.cx.privileged && stack::spilled_pointer(frame, start, end) {
-                    return Err(Cause::PointerLeak { reg: access.reg });
                 }
             }
         }

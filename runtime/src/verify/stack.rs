@@ -17,6 +17,8 @@ pub struct Trust {
     pub uninit: bool,
     /// Read addresses as numbers, and overwrite them in part.
     pub leaks: bool,
+    /// Get back what is known of a number that was stored.
+    pub numbers: bool,
 }
 
 /// Is the access inside the frame? Its offsets, as `i32`.
@@ -35,7 +37,7 @@ pub fn load(state: &State, slot: u32, depth: u32, access: &Access, trust: Trust)
     if access.min != access.max {
         check_written(frame, start, end, trust, None)?;
         return match !trust.leaks && spilled_pointer(frame, start, end) {
-            true => Err(Cause::PointerLeak { reg: access.reg }),
+            true => Err(leak(access, "invalid read from stack")),
             false => Ok((Reg::scalar(Scalar::of_bytes(access.size), slot), false)),
         };
     }
@@ -48,12 +50,12 @@ pub fn load(state: &State, slot: u32, depth: u32, access: &Access, trust: Trust)
         return match stored.spilled {
             value if first == 0 && width == access.size as usize => Ok((value, true)),
             Reg::Scalar(num) => Ok((Reg::Scalar(part(&num, first, access.size, slot)), true)),
-            _ => Err(Cause::PointerLeak { reg: access.reg }),
+            _ => Err(leak(access, "invalid size of register fill")),
         };
     }
     check_written(frame, start, end, trust, None)?;
     if !trust.leaks && spilled_pointer(frame, start, end) {
-        return Err(Cause::PointerLeak { reg: access.reg });
+        return Err(leak(access, "invalid read from stack"));
     }
     if bytes.iter().all(|&byte| byte == Byte::Zero) {
         return Ok((Reg::constant(0, slot), false));
@@ -80,7 +82,7 @@ pub fn store(state: &mut State, depth: u32, access: &Access, value: Reg, trust: 
     let frame = &mut state.frames[depth as usize];
     if access.min != access.max {
         if !trust.leaks && (matches!(value, Reg::Pointer(_)) || spilled_pointer(frame, start, end)) {
-            return Err(Cause::PointerLeak { reg: access.reg });
+            return Err(leak(access, "spilled ptr in range of var-offset stack write"));
         }
         smear(frame, start, end, value.value() == Some(0));
         return Ok(());
@@ -88,9 +90,13 @@ pub fn store(state: &mut State, depth: u32, access: &Access, value: Reg, trust: 
     let size = access.size as usize;
     let first = byte_index(start);
     let target = frame.slot_mut(start);
-    let whole = first == 0 && (size == 8 || matches!(value, Reg::Scalar(_)));
+    if !trust.leaks && size != 8 && holds_pointer(target) {
+        return Err(leak(access, CORRUPTS));
+    }
+    let is_number = matches!(value, Reg::Scalar(_));
+    let whole = first == 0 && (size == 8 || is_number) && (trust.numbers || !is_number);
     match value {
-        Reg::Pointer(_) if size != 8 => Err(Cause::PointerLeak { reg: access.reg }),
+        Reg::Pointer(_) if size != 8 => Err(leak(access, "invalid size of register spill")),
         _ if whole => {
             // What was spilled here before is gone, even its bytes that stay.
             forget_number(target);
@@ -163,7 +169,7 @@ pub fn fill(state: &mut State, depth: u32, start: i32, end: i32) {
 /// given this register.
 pub fn check_written(frame: &Frame, start: i32, end: i32, trust: Trust, callee: Option<u8>) -> Check {
     for offset in start..end {
-        let byte = frame.slot(offset).map_or(Byte::Invalid, |stored| stored.bytes[byte_index(offset)]);
+        let byte = byte_at(frame, offset);
         let object = matches!(byte, Byte::Iter | Byte::Dynptr);
         if object || (byte == Byte::Invalid && !trust.uninit) {
             let size = (end - start) as u32;
@@ -187,6 +193,19 @@ pub fn check_no_dynptr(frame: &Frame, start: i32, end: i32, callee: u8) -> Check
     }
 }
 
+/// The kernel's words for a store over a part of an address.
+pub const CORRUPTS: &str = "attempt to corrupt spilled pointer on stack";
+
+/// An address would become a number, or a number an address.
+pub fn leak(access: &Access, log: &str) -> Cause {
+    Cause::PointerLeak { reg: access.reg, log: log.into() }
+}
+
+/// Is an address spilled to the slot?
+fn holds_pointer(stored: &StackSlot) -> bool {
+    stored.bytes[7] == Byte::Spilled && matches!(stored.spilled, Reg::Pointer(_))
+}
+
 /// Is a byte of a spilled pointer between `start` and `end`?
 pub fn spilled_pointer(frame: &Frame, start: i32, end: i32) -> bool {
     (start..end).any(|offset| {
@@ -199,6 +218,11 @@ pub fn spilled_pointer(frame: &Frame, start: i32, end: i32) -> bool {
 /// The slot with the byte at `offset`.
 pub fn place(depth: u32, offset: i32) -> Place {
     Place::Slot(depth as u8, ((-offset - 1) / 8) as u8)
+}
+
+/// What is known of the byte at `offset`.
+pub fn byte_at(frame: &Frame, offset: i32) -> Byte {
+    frame.slot(offset).map_or(Byte::Invalid, |stored| stored.bytes[byte_index(offset)])
 }
 
 /// The index of a byte within its slot.

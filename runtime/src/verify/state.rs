@@ -103,6 +103,8 @@ pub struct State {
     pub sleepable: bool,
     /// What the first frame is.
     pub role: Role,
+    /// No run comes here: only a processor that guesses wrong.
+    pub guessed: bool,
 }
 
 impl Frame {

@@ -19,6 +19,7 @@ use skep_stdlib::kfuncs::{Flags, Kfunc};
 use super::Context;
 use super::fields::{self, Special};
 use super::graph;
+use super::guesses::Guesses;
 use super::held;
 use super::later::Later;
 use super::liveness::Liveness;
@@ -73,6 +74,9 @@ pub struct At {
 /// Where every path begins.
 const START: At = At { tip: trace::NONE, parent: None, written: [0; MAX_FRAMES], history: 0 };
 
+/// Most paths that wait to be walked (kernel `BPF_COMPLEXITY_LIMIT_JMP_SEQ`).
+const MOST_PATHS: usize = 8192;
+
 /// A path to be walked.
 struct Path {
     state: State,
@@ -90,6 +94,8 @@ pub struct Walk<'a> {
     pub at: At,
     /// What was executed.
     pub trace: Trace,
+    /// What is known of the paths of wrong guesses.
+    pub guesses: Guesses,
     /// States kept for pruning.
     pub store: Store,
     /// What the running instruction did, for the trace.
@@ -124,6 +130,7 @@ impl<'a> Walk<'a> {
             stats: Stats::default(),
             at: START,
             trace: Trace::default(),
+            guesses: Guesses::default(),
             store: Store::new(cx.program.code.len()),
             event: Event::Plain,
             depths: BTreeMap::new(),
@@ -162,8 +169,9 @@ impl<'a> Walk<'a> {
         }
         let later = self.later.iter().map(|later| later.start).chain(self.handler).collect();
         let depth = super::depth::check(self.cx.program, &self.depths, &later);
+        self.check_tail_calls().map_err(|(slot, cause)| self.report(slot, cause))?;
         self.stats.stack = depth.map_err(|(slot, cause)| {
-            Box::new(Report { program: self.cx.index, slot, cause, path: Vec::new() })
+            Box::new(Report { program: self.cx.index, slot, cause, path: Vec::new(), guessed: false })
         })?;
         Ok(())
     }
@@ -197,7 +205,8 @@ impl<'a> Walk<'a> {
         while let Some(mut path) = self.paths.pop() {
             self.at = path.at;
             if let Err(cause) = self.follow(&mut path) {
-                return Err(self.report(path.slot, cause));
+                let report = self.report(path.slot, cause);
+                return Err(Box::new(Report { guessed: path.state.guessed, ..*report }));
             }
             self.close(self.at.parent);
         }
@@ -206,7 +215,7 @@ impl<'a> Walk<'a> {
 
     fn report(&self, slot: u32, cause: Cause) -> Box<Report> {
         let path = self.trace.jumps(self.at.tip);
-        Box::new(Report { program: self.cx.index, slot, cause, path })
+        Box::new(Report { program: self.cx.index, slot, cause, path, guessed: false })
     }
 
     /// Follows a path to its end.
@@ -226,7 +235,17 @@ impl<'a> Walk<'a> {
             }
             self.event = Event::Plain;
             self.store.jumps += u32::from(is_jump(&insn));
-            let next = self.step(&mut path.state, slot, &insn)?;
+            let guessed = path.state.guessed;
+            if guessed && self.is_fenced(slot) {
+                return Ok(());
+            }
+            let next = match self.step(&mut path.state, slot, &insn) {
+                Err(cause) if guessed && self.fence(slot, &cause) => return Ok(()),
+                next => next?,
+            };
+            if guessed && self.is_fenced_after(slot) {
+                return Ok(());
+            }
             self.at.history += u32::from(self.live.is_reached(slot) || self.event.is_in_history());
             match next {
                 Next::To(next) => path.slot = next,
@@ -240,14 +259,23 @@ impl<'a> Walk<'a> {
                         self.at.written[state.frames.len() - 1] = u64::MAX;
                     }
                     self.at.tip = self.trace.push(self.at.tip, slot, self.event);
-                    self.paths.push(Path { state: *state, slot: taken, at: self.at });
-                    self.store.open(self.at.parent);
+                    self.later_path(*state, taken, self.at)?;
                     (self.at, self.event) = (before, event);
                     self.jumped(false);
                     path.slot = first;
                 }
             }
             self.at.tip = self.trace.push(self.at.tip, slot, self.event);
+        }
+    }
+
+    /// A path that is walked when those after it are done.
+    pub(super) fn later_path(&mut self, state: State, slot: u32, at: At) -> Check {
+        self.paths.push(Path { state, slot, at });
+        self.store.open(at.parent);
+        match self.paths.len() <= MOST_PATHS {
+            true => Ok(()),
+            false => Err(Cause::Complexity { limit: self.cx.limit }),
         }
     }
 

@@ -83,6 +83,8 @@ impl Cause {
             | Cause::PointerArithmetic { log, .. }
             | Cause::MapKind { log, .. }
             | Cause::ReturnPointer { log }
+            | Cause::PointerLeak { log, .. }
+            | Cause::Unmasked { log, .. }
             | Cause::BtfBounds { log, .. }
             | Cause::Hook { log, .. }
             | Cause::ObjectType { log, .. }
@@ -202,6 +204,9 @@ impl Cause {
             Cause::DivisionByZero {} => one("div by zero".into()),
             Cause::ShiftTooFar { amount } => one(format!("invalid shift {amount}")),
             Cause::PointerCompare { reg } => one(format!("R{reg} pointer comparison prohibited")),
+            Cause::Capability { log, .. } if !log.is_empty() => one(log.clone()),
+            Cause::TailCallMaps {} => one("tail_call abusing map_ptr".into()),
+            Cause::BackEdge { from, to } => one(format!("back-edge from insn {from} to {to}")),
             Cause::BadJump { target } => one(format!("jump out of range to insn {target}")),
             other => one(other.message()),
         }

@@ -34,6 +34,8 @@ pub struct Report {
     pub cause: Cause,
     /// The jumps that led here, first to last.
     pub path: Vec<Step>,
+    /// No run takes it: only a processor that guesses wrong.
+    pub guessed: bool,
 }
 
 /// A conditional jump on the way.
@@ -174,11 +176,13 @@ causes! {
     "V0205" "comparison of a pointer that is not allowed"
     PointerCompare { reg: u8 }
     "V0206" "address written to where others can read it"
-    PointerLeak { reg: u8 }
+    PointerLeak { reg: u8, log: String }
     "V0207" "shift by more than the width"
     ShiftTooFar { amount: i64 }
     "V0208" "division by the constant zero"
     DivisionByZero { }
+    "V0209" "pointer that a wrong guess of the processor leads out of bounds"
+    Unmasked { reg: u8, why: &'static str, log: String }
     "V0301" "helper that does not exist"
     UnknownHelper { id: i32 }
     "V0302" "helper that this program type may not call"
@@ -224,6 +228,11 @@ causes! {
     "V0321" "arena that is not there"
     /// `log` is what the kernel says.
     Arena { why: &'static str, log: &'static str }
+    "V0322" "something that the user has no capability for"
+    /// `log` is what the kernel says, if it says anything.
+    Capability { what: String, needs: &'static str, log: String }
+    "V0323" "tail call that has several maps"
+    TailCallMaps { }
     "V0401" "return value out of range"
     /// `when` the register `reg` was asked for it.
     ReturnRange { min: i32, max: i32, low: i64, high: i64, when: &'static str, reg: u8 }
@@ -249,6 +258,8 @@ causes! {
     "V0506" "too much stack over all nested calls"
     /// Of so many calls.
     StackDepth { bytes: u32, calls: usize }
+    "V0507" "loop in a program of a user without capabilities"
+    BackEdge { from: u32, to: u32 }
     "V0601" "program too complex"
     Complexity { limit: u32 }
     "V0602" "CO-RE relocation without a match"

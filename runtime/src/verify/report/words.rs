@@ -81,6 +81,14 @@ impl Cause {
             Cause::FramePointer {} => "the frame pointer cannot be changed".into(),
             Cause::PointerCompare { .. } => "this comparison of pointers is not allowed".into(),
             Cause::PointerLeak { .. } => "an address would become visible outside the program".into(),
+            Cause::Unmasked { .. } => {
+                "a wrong guess of the processor may lead this pointer out of bounds".into()
+            }
+            Cause::Capability { what, needs, .. } => {
+                format!("{what} needs `{needs}`, which the user has not")
+            }
+            Cause::TailCallMaps {} => "this tail call has another map on another path".into(),
+            Cause::BackEdge { .. } => "a loop needs `CAP_BPF`, which the user has not".into(),
             Cause::ShiftTooFar { amount } => format!("shift by {amount}"),
             Cause::DivisionByZero {} => "division by zero".into(),
             Cause::UnknownHelper { id } => format!("there is no helper number {id}"),
@@ -154,6 +162,7 @@ impl Cause {
             Cause::UnboundedOffset { min: i64::MIN, .. } => "may be any number".into(),
             Cause::UnboundedOffset { min, .. } if *min < 0 => format!("may be negative, as low as {min}"),
             Cause::UnboundedOffset { min, max, .. } => format!("may be {min} to {max}"),
+            Cause::Unmasked { why, .. } => (*why).into(),
             // The sentence says all there is to say.
             _ => String::new(),
         }
@@ -175,6 +184,7 @@ impl Cause {
             | Cause::Opaque { access, .. } => born(access.born, "the pointer comes from here".into()),
             Cause::NotAPointer { born: slot, .. } => born(*slot, "the number comes from here".into()),
             Cause::Argument { born: slot, .. } => born(*slot, "the argument comes from here".into()),
+            Cause::BackEdge { to, .. } => born(*to, "the loop begins here".into()),
             Cause::DynptrOverwritten { made } => born(*made, "the dynamic pointer is made here".into()),
             Cause::Locked { taken, .. } => born(*taken, "the lock is taken here".into()),
             Cause::Leak { acquired, .. } => born(*acquired, "the reference is acquired here".into()),
@@ -225,6 +235,12 @@ impl Cause {
             Cause::SizeArgument { .. } => "compare the size with its bounds, in the variable that is passed",
             Cause::UnboundedOffset { .. } => "compare the number with its bounds before it is added",
             Cause::CtxAccess { .. } => "read whole fields, as the context's structure declares them",
+            Cause::Unmasked { .. } => {
+                "index an array in the map by a variable that is compared with its bounds just before, on one \
+                 path, and without negative numbers"
+            }
+            Cause::TailCallMaps {} => "call through one map, with one index or another",
+            Cause::BackEdge { .. } => "`#pragma unroll` the loop, or load the program with `CAP_BPF`",
             Cause::DivisionByZero {} => "the divisor is the constant 0 here: is the macro that names it set?",
             Cause::SpecialField { .. } => "copy the other members one by one, not the whole structure",
             Cause::Locked { .. } => "move the call in front of `bpf_spin_lock` or behind `bpf_spin_unlock`",

@@ -10,6 +10,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use common::cases::{self, Case};
 use common::mutate::mutate;
@@ -18,6 +19,7 @@ use common::tools::{self, Need};
 use skep_runtime::Image;
 use skep_runtime::kernel::{Kernel, KernelError};
 use skep_runtime::verify::{Options, verify_program};
+use skep_stdlib::capabilities::Capabilities;
 
 /// Mutants of each program.
 const ROUNDS: usize = 1;
@@ -53,7 +55,8 @@ fn words(error: &KernelError) -> Option<&str> {
 impl Tally {
     /// Judges mutants of the image's program with this index.
     fn hunt(&mut self, name: &str, image: &Image, kernel: &Kernel, index: usize, random: &mut Random) {
-        let options = Options { btf: common::vmlinux(), limit: 50_000, ..Options::default() };
+        let user = common::user();
+        let options = Options { btf: common::vmlinux(), limit: 50_000, user, ..Options::default() };
         let both = std::env::var_os("SKEP_BOTH").is_some();
         let mut image = image.clone();
         let original = image.programs[index].clone();
@@ -123,6 +126,21 @@ fn mutants_of_the_table() {
         }
     }
     tally.finish();
+}
+
+/// The same for a user with `CAP_BPF` and without `CAP_PERFMON`: the test in a process without that.
+#[test]
+fn mutants_of_the_table_without_perfmon() {
+    let needs = [Need::Oracles, Need::Gzip, Need::Kernel];
+    if common::user() != Capabilities::ALL || !common::have(&needs) {
+        return;
+    }
+    let mut command = Command::new("setpriv");
+    command.arg("--bounding-set=-perfmon,-sys_admin").arg(std::env::current_exe().unwrap());
+    let Ok(done) = command.args(["--exact", "mutants_of_the_table", "--nocapture"]).output() else { return };
+    let said = String::from_utf8_lossy(&done.stderr);
+    eprintln!("{said}");
+    assert!(done.status.success(), "{said}");
 }
 
 /// Which share of the objects is taken unless `SKEP_SELFTESTS=all` asks for all.

@@ -4,18 +4,11 @@
 
 mod common;
 
-use common::cases;
+use common::cases::assembled;
 use skep_runtime::Image;
 use skep_runtime::kernel::Kernel;
-use skep_runtime::object::Code;
 use skep_runtime::verify::{Options, verify_program};
 use skep_stdlib::features::{Kernel as Version, Target};
-use skep_stdlib::isa::asm;
-
-/// Looks up the value of the first map into r0, by the key 0.
-const LOOKUP: &str = "
-    *(u32 *)(r10 - 4) = 0; r2 = r10; r2 += -4; r1 = map[idx:0]; call 1; if r0 == 0 goto out
-";
 
 /// The program's section, the kinds of its maps, its instructions, the rule that it breaks.
 type Assembled = (&'static str, &'static [&'static str], &'static str, &'static str);
@@ -65,12 +58,6 @@ const ASSEMBLED: &[Assembled] = &[
     ("tc", &[], "call pc+1; exit; call pc+1; exit; call pc+1; exit; call pc+1; exit; call pc+1; exit; call pc+1; exit
         call pc+1; exit; r1 = 3; r2 = subprog[f]; r3 = 0; r4 = 0; call 181; r0 = 0; exit; f: r0 = 0; exit", "V0505"),
 ];
-
-fn assembled(section: &str, maps: &[&str], text: &str) -> Image {
-    let text = text.replace("LOOKUP", LOOKUP);
-    let insns = asm::assemble(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    cases::image(section, Code::new(insns), maps)
-}
 
 /// What is wrong with the verdict on a program that breaks this rule.
 fn judge(name: &str, image: &Image, rule: &str) -> Option<String> {

@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::agreement::{Agreement, Difference};
 use common::cases::{self, Case};
 use serde_json::Value;
+use skep_runtime::Image;
 use skep_runtime::verify::{Options, verify_program};
-use skep_stdlib::capabilities::Capabilities;
+use skep_stdlib::capabilities::{Capabilities, Capability};
 use skep_stdlib::features::{Kernel, Target};
 use skep_stdlib::programs::ProgType;
 use skep_test_tools::corpora::selftests;
@@ -72,6 +73,143 @@ fn judge(table: &Table) -> Result<(), String> {
     }
     found.print(&name);
     found.against(table.differences, |_| true).map_err(|wrong| format!("{name}:\n{wrong}"))
+}
+
+/// The program's section, the kinds of its maps, its instructions, the rule that it breaks on kernel 6.12.
+type Assembled = (&'static str, &'static [&'static str], &'static str, &'static str);
+
+#[rustfmt::skip]
+const ASSEMBLED: &[Assembled] = &[
+    ("socket", &["map_array_48b"], "LOOKUP r0 = *(u8 *)(r0 + 47); out: r0 = 0; exit", ""),
+    // What the user has no capability for.
+    ("tc", &[], "r0 = 0; exit", "V0322"),
+    ("kprobe", &[], "r0 = 0; exit", "V0322"),
+    ("socket", &["map_stacktrace"], "r1 = map[idx:0]; r0 = 0; exit", "V0322"),
+    ("socket", &["map_xskmap"], "r1 = map[idx:0]; r0 = 0; exit", "V0322"),
+    ("socket", &["map_spin_lock"], "r1 = map[idx:0]; r0 = 0; exit", "V0322"),
+    ("socket", &[], "call 118; exit", "V0322"),
+    ("socket", &[], "call 35; r0 = 0; exit", "V0322"),
+    ("socket", &[], "call pc+1; exit; r0 = 0; exit", "V0322"),
+    ("socket", &[], "r1 = subprog[f]; r0 = 0; exit; f: r0 = 0; exit", "V0322"),
+    ("socket", &["map_array_48b"], "r1 = map[idx:0]; r0 = *(u32 *)(r1 + 0); exit", "V0322"),
+    ("cgroup_skb/egress", &[], "r0 = *(u32 *)(r1 + 76); r0 = 1; exit", "V0106"),
+    ("cgroup_skb/egress", &[], "r0 = 1; *(u64 *)(r1 + 152) = r0; exit", "V0106"),
+    ("socket", &[], "r0 = 4; again: r0 += -1; if r0 != 0 goto again; exit", "V0507"),
+    // Addresses.
+    ("socket", &[], "w0 = w1; exit", "V0206"),
+    ("socket", &[], "r0 = (s32)r1; r0 = 0; exit", "V0206"),
+    ("socket", &[], "r1 = -r1; r0 = 0; exit", "V0206"),
+    ("socket", &[], "r1 = be64 r1; r0 = 0; exit", "V0206"),
+    ("socket", &[], "r1 = bswap64 r1; r0 = 0; exit", "V0206"),
+    ("socket", &[], "r1 -= r10; r0 = 0; exit", "V0202"),
+    ("socket", &[], "w1 -= 4; r0 = 0; exit", "V0202"),
+    ("socket", &[], "r0 = 4; w0 -= w1; r0 = 0; exit", "V0202"),
+    ("socket", &[], "r0 = r1; exit", "V0403"),
+    ("socket", &[], "r0 = 0; if r1 == r10 goto out; out: exit", "V0205"),
+    ("socket", &[], "r0 = 0; if r1 == 0 goto out; out: exit", "V0205"),
+    ("socket", &[], "r0 = 0; if r0 == r1 goto out; out: exit", "V0205"),
+    ("socket", &["map_array_48b"], "LOOKUP if r0 > 4 goto out; out: r0 = 0; exit", "V0205"),
+    ("socket", &["map_array_48b"], "r6 = r1; LOOKUP *(u64 *)(r0 + 0) = r6; out: r0 = 0; exit", "V0206"),
+    ("socket", &[], "*(u64 *)(r1 + 48) = r1; r0 = 0; exit", "V0206"),
+    ("socket", &[], "*(u64 *)(r10 - 8) = 0; lock *(u64 *)(r10 - 8) += r1; r0 = 0; exit", "V0206"),
+    ("socket", &[], "*(u64 *)(r10 - 8) = r1; r0 = 1; lock *(u64 *)(r10 - 8) += r0; r0 = 0; exit", "V0206"),
+    ("socket", &["map_array_small"], "r4 = r10; r2 = r10; r2 += -4; *(u32 *)(r10 - 4) = 0; r3 = r2; r1 = map[idx:0]; call 2
+        r0 = 0; exit", "V0206"),
+    ("socket", &["map_array_48b"], "r4 = 0; r2 = r10; r2 += -48; *(u32 *)(r10 - 48) = 0; r3 = r2; r1 = map[idx:0]; call 2
+        r0 = 0; exit", "V0104"),
+    ("socket", &["map_array_small"], "*(u64 *)(r10 - 8) = 0; r4 = r10; r2 = r10; r2 += -8; r3 = r2; r1 = map[idx:0]; call 2
+        r0 = 0; exit", "V0206"),
+    // The stack.
+    ("socket", &[], "r0 = *(u64 *)(r10 - 8); exit", "V0104"),
+    ("socket", &[], "*(u64 *)(r10 - 8) = r1; *(u8 *)(r10 - 5) = 0; r0 = 0; exit", "V0206"),
+    ("socket", &[], "*(u64 *)(r10 - 8) = r1; r2 = 0; r3 = r10; r3 += -8; r4 = 8; call 26; r0 = 0; exit", "V0206"),
+    ("socket", &["map_array_small"], "*(u64 *)(r10 - 8) = r1; *(u64 *)(r10 - 16) = 0; r2 = r10; r2 += -16; r3 = r10
+        r3 += -8; r4 = 0; r1 = map[idx:0]; call 2; r0 = 0; exit", "V0206"),
+    // A number that was stored is any number.
+    ("socket", &["map_array_48b"], "r6 = 4; *(u64 *)(r10 - 16) = r6; LOOKUP r6 = *(u64 *)(r10 - 16); r0 += r6
+        r0 = *(u8 *)(r0 + 0); out: r0 = 0; exit", "V0203"),
+    // Where a wrong guess leads.
+    ("socket", &[], "r2 = r10; r2 += -516; r0 = 0; exit", "V0209"),
+    ("socket", &[], "r2 = r10; r2 += 0; r0 = 0; exit", "V0209"),
+    ("socket", &[], "r0 = *(u32 *)(r1 + 0); r0 &= 8; r0 += -16; r2 = r10; r2 += r0; r0 = 0; exit", "V0209"),
+    ("socket", &["map_array_48b"], "LOOKUP r0 += 48; out: r0 = 0; exit", "V0209"),
+    ("socket", &["map_array_48b"], "LOOKUP r0 += -1; out: r0 = 0; exit", "V0209"),
+    ("socket", &["map_array_48b"], "LOOKUP r6 = *(u8 *)(r0 + 0); r6 += -9; if r6 s> 9 goto out; r0 += 20; r0 += r6
+        out: r0 = 0; exit", "V0209"),
+    ("socket", &[], "r0 = 4; r1 += r0; r0 = 0; exit", "V0209"),
+    ("socket", &[], "r0 = *(u32 *)(r1 + 0); r0 &= 4; if r0 == 0 goto small; r0 = 8; goto move; small: r0 = 4
+        move: r2 = r10; r2 += -64; r2 += r0; r0 = 0; exit", "V0209"),
+    ("socket", &[], "r0 = *(u32 *)(r1 + 0); r6 = 1; if r0 == 0 goto move; r6 = r10; r6 += -64; move: r2 = 8; r6 += r2
+        r0 = 0; exit", "V0209"),
+    ("socket", &["map_array_48b"], "LOOKUP r6 = 1; if r6 == 1 goto out; r0 = *(u8 *)(r0 + 48); out: r0 = 0; exit", "V0102"),
+    ("socket", &["map_array_48b"], "LOOKUP r6 = 1; if r6 != 1 goto far; goto out; far: r0 = *(u8 *)(r0 + 48)
+        out: r0 = 0; exit", "V0102"),
+    ("socket", &["map_array_48b"], "LOOKUP r6 = *(u8 *)(r0 + 0); r6 &= 15; r7 = r0; r7 += 16; r7 += r6; r7 += -16
+        r0 = *(u8 *)(r7 + 0); out: r0 = 0; exit", ""),
+    ("socket", &["map_array_48b"], "LOOKUP r6 = *(u8 *)(r0 + 0); r6 &= 15; if r6 < 8 goto out; r0 += r6; r0 += -8
+        r0 = *(u8 *)(r0 + 0); out: r0 = 0; exit", "V0209"),
+    ("socket", &["prog1", "prog2"], "r0 = *(u32 *)(r1 + 0); r2 = map[idx:0]; if r0 == 0 goto call; r2 = map[idx:1]
+        call: r3 = 1; call 12; r0 = 0; exit", "V0323"),
+    ("socket", &["prog1", "prog2"], "r0 = 0; r2 = map[idx:0]; if r0 == 0 goto call; r2 = map[idx:1]
+        call: r3 = 1; call 12; r0 = 0; exit", "V0323"),
+];
+
+fn rule(image: &Image, options: &Options) -> &'static str {
+    verify_program(image, 0, options).0.err().map_or("", |report| report.cause.rule().code)
+}
+
+#[test]
+fn assembled_programs() {
+    let mut wrong = Vec::new();
+    for &(section, maps, text, wanted) in ASSEMBLED {
+        let image = cases::assembled(section, maps, text);
+        let found = rule(&image, &options(Kernel(6, 12)));
+        if found != wanted {
+            wrong.push(format!("{section}: {text}: {found}, not {wanted}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What only a wrong guess leads to is fenced off by newer kernels; what a run does is not.
+#[test]
+fn barriers_are_put_where_guesses_lead() {
+    let rule_on =
+        |maps: &[&str], text: &str, kernel| rule(&cases::assembled("socket", maps, text), &options(kernel));
+    let (old, new) = (Kernel(6, 12), Kernel(6, 18));
+    let far = "LOOKUP r6 = 1; if r6 == 1 goto out; r0 = *(u8 *)(r0 + 48); out: r0 = 0; exit";
+    assert_eq!(rule_on(&["map_array_48b"], far, old), "V0102");
+    assert_eq!(rule_on(&["map_array_48b"], far, new), "");
+    let run = "LOOKUP r0 = *(u8 *)(r0 + 48); out: r0 = 0; exit";
+    assert_eq!(rule_on(&["map_array_48b"], run, new), "V0102");
+    // The path of the guess ends at the barrier behind the store, before what would be wrong.
+    let behind = "r6 = 1; if r6 == 1 goto out; *(u64 *)(r10 - 8) = r1; r0 = r10; out: r0 = 0; exit";
+    assert_eq!(rule_on(&[], behind, new), "");
+}
+
+/// A program may have 4096 instructions.
+#[test]
+fn long_programs_need_a_capability() {
+    let of_length = |length: usize| cases::assembled("socket", &[], &("r0 = 0;".repeat(length - 1) + "exit"));
+    assert_eq!(rule(&of_length(4096), &options(Kernel(6, 12))), "");
+    assert_eq!(rule(&of_length(4097), &options(Kernel(6, 12))), "V0322");
+}
+
+/// Of whom it is that a program is loaded.
+#[test]
+fn capabilities_count_one_by_one() {
+    let with = |user| Options { user, ..options(Kernel(6, 12)) };
+    let bpf = Capabilities::NONE.with(Capability::Bpf);
+    let program = |text| cases::assembled("socket", &[], text);
+    let calls = program("call pc+1; exit; r0 = 0; exit");
+    assert_eq!(rule(&calls, &with(bpf)), "");
+    let leaks = program("w0 = w1; exit");
+    assert_eq!(rule(&leaks, &with(bpf)), "V0206");
+    assert_eq!(rule(&leaks, &with(bpf.with(Capability::Perfmon))), "");
+    let prints = program("r1 = r10; r1 += -8; *(u64 *)(r10 - 8) = 0; r2 = 8; call 6; r0 = 0; exit");
+    assert_eq!(rule(&prints, &with(bpf)), "V0322");
+    assert_eq!(rule(&cases::assembled("tc", &[], "r0 = 0; exit"), &with(bpf)), "V0322");
+    assert_eq!(rule(&cases::assembled("tc", &[], "r0 = 0; exit"), &with(bpf.with(Capability::NetAdmin))), "");
 }
 
 /// `BPF_F_STRICT_ALIGNMENT`.

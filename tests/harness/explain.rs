@@ -14,7 +14,7 @@ use skep_tests::root;
 use super::run::skep;
 
 /// Codes that no C program leads to, or only an enormous one: their pages have no programs.
-const WITHOUT_PROGRAMS: &[&str] = &["E0017", "E0023", "E0024", "V0117", "V0205"];
+const WITHOUT_PROGRAMS: &[&str] = &["E0017", "E0023", "E0024", "V0117"];
 
 /// Codes whose wrong program newer kernels accept.
 const ACCEPTED_BY_KERNELS: &[&str] = &["V0901"];
@@ -84,6 +84,7 @@ fn build(page: &Page, which: &str, example: &Example) -> Result<Met, String> {
         match option.split_once('=') {
             Some(("kernel", version)) => args.extend(["--kernel", version]),
             Some(("W", name)) => args.extend(["-W", name]),
+            None if option == "unprivileged" => args.push("--unprivileged"),
             _ => return Err(format!("`{option}` is no option of a program")),
         }
     }

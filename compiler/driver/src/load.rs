@@ -6,6 +6,7 @@ use skep_compiler::Compiled;
 use skep_runtime::object::{Image, LinkOptions, LoadError, Object};
 use skep_runtime::verify::{self, Verified};
 use skep_stdlib::btf::Btf;
+use skep_stdlib::capabilities::Capabilities;
 use skep_stdlib::features::{Kernel, Target};
 use skep_syntax::Session;
 use skep_syntax::diag::Style;
@@ -34,11 +35,20 @@ pub struct VerifyArgs {
     /// Every access must be aligned, as on machines that cannot do without
     #[arg(long)]
     pub strict_alignment: bool,
+    /// For a user without capabilities, where the kernel lets such load programs
+    #[arg(long)]
+    pub unprivileged: bool,
 }
+
+/// What `--unprivileged` takes for granted.
+const ASSUMED: &str = "\
+note: this is for a user without CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, on a kernel where
+      kernel.unprivileged_bpf_disabled is 0 and mitigations are on; the user makes the maps, too";
 
 impl Default for VerifyArgs {
     fn default() -> VerifyArgs {
-        VerifyArgs { kernel: Kernel::LATEST, btf: HOST.into(), kernel_log: false, strict_alignment: false }
+        let (kernel, btf) = (Kernel::LATEST, HOST.into());
+        VerifyArgs { kernel, btf, kernel_log: false, strict_alignment: false, unprivileged: false }
     }
 }
 
@@ -56,7 +66,22 @@ impl VerifyArgs {
     /// What programs are verified for.
     pub fn options(&self, io: &mut Io<'_>) -> Result<verify::Options> {
         let (target, btf) = (self.target(), self.btf(io)?);
-        Ok(verify::Options { target, btf, aligned: self.strict_alignment, ..verify::Options::default() })
+        let user = if self.unprivileged { Capabilities::NONE } else { Capabilities::ALL };
+        Ok(verify::Options {
+            target,
+            btf,
+            aligned: self.strict_alignment,
+            user,
+            ..verify::Options::default()
+        })
+    }
+
+    /// Says what the verdicts take for granted.
+    pub fn say_assumed(&self, io: &mut Io<'_>) -> Result {
+        if self.unprivileged {
+            writeln!(io.err, "{ASSUMED}")?;
+        }
+        Ok(())
     }
 
     /// The target kernel's BTF. The running kernel's is used when there is one and none was named.
@@ -107,6 +132,7 @@ pub fn verify(
     io: &mut Io<'_>,
 ) -> Result<Verified> {
     let options = args.options(io)?;
+    args.say_assumed(io)?;
     let reports = match verify::verify(image.clone(), &options) {
         Ok(verified) => return Ok(verified),
         Err(reports) => reports,

@@ -114,6 +114,10 @@ fn advice(report: &Report, program: &Program, edit: Option<Edit>) -> Vec<String>
     }
 }
 
+/// Of a path that only a processor takes that guesses wrong.
+const GUESSED: &str =
+    "no run comes here: a processor that guesses a jump wrong does, and what it reads can be measured";
+
 /// What else there is to know: the path, and which map it is.
 fn remarks(report: &Report, image: &Image) -> Vec<String> {
     let program = &image.programs[report.program];
@@ -129,7 +133,8 @@ fn remarks(report: &Report, image: &Image) -> Vec<String> {
     };
     let map = map.and_then(|map| image.maps.get(map as usize));
     let map = map.map(|map| format!("the map is `{}`, of type `{}`", map.name, map.ty.info().name));
-    way(report, program).into_iter().chain(map).collect()
+    let guessed = report.guessed.then(|| GUESSED.to_owned());
+    way(report, program).into_iter().chain(guessed).chain(map).collect()
 }
 
 /// The call that took away what was a pointer before it.

@@ -326,6 +326,7 @@ impl<'a> Context<'a> {
                 | ProgType::LwtXmit
                 | ProgType::SkSkb
                 | ProgType::SkMsg
+                | ProgType::CgroupSockopt
         )
     }
 

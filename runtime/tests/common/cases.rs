@@ -7,7 +7,7 @@ use skep_runtime::Image;
 use skep_runtime::object::{Code, MapDef, MapRole};
 use skep_stdlib::ByteOrder;
 use skep_stdlib::btf::{self, Btf, Builder, Composite, Encoding, Type, TypeId};
-use skep_stdlib::isa::{CallTarget, Imm64, Insn, decode_program};
+use skep_stdlib::isa::{CallTarget, Imm64, Insn, asm, decode_program};
 use skep_stdlib::maps::MapType;
 use skep_stdlib::programs::sections::{SECTIONS, Section};
 
@@ -218,6 +218,18 @@ fn name_kernel_functions(case: &Value, image: &mut Image) -> bool {
         image.kfuncs.insert(id, name.to_owned());
     }
     true
+}
+
+/// Looks up the value of the first map into r0, by the key 0.
+const LOOKUP: &str = "
+    *(u32 *)(r10 - 4) = 0; r2 = r10; r2 += -4; r1 = map[idx:0]; call 1; if r0 == 0 goto out
+";
+
+/// The same from the text of its instructions.
+pub fn assembled(section: &str, maps: &[&str], text: &str) -> Image {
+    let text = text.replace("LOOKUP", LOOKUP);
+    let insns = asm::assemble(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    image(section, Code::new(insns), maps)
 }
 
 /// A program in a section of this name that uses maps of these kinds.

@@ -18,6 +18,7 @@ use skep_runtime::verify;
 use skep_runtime::vm::{Engine, Fault, FaultKind, Input, Outcome, RunError};
 use skep_runtime::{Image, Object, Vm};
 use skep_stdlib::btf::Btf;
+use skep_stdlib::capabilities::{Capabilities, Capability};
 pub use skep_test_tools::{self as tools, Need, have};
 
 /// Where the kernel's verdicts and the conformance cases are.
@@ -165,4 +166,18 @@ pub fn ipv4(protocol: u8, payload: &[u8]) -> Vec<u8> {
     frame.extend([10, 0, 0, 1, 10, 0, 0, 2]);
     frame.extend(payload);
     frame
+}
+
+/// What this process may do: a kernel asks it for the same.
+pub fn user() -> Capabilities {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let bits = effective.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0);
+    let has = |number: u32| bits & (1 << number) != 0;
+    // `CAP_SYS_ADMIN` stands for all of them.
+    let ours = [(39, Capability::Bpf), (38, Capability::Perfmon), (12, Capability::NetAdmin)];
+    match has(21) || ours.iter().all(|row| has(row.0)) {
+        true => Capabilities::ALL,
+        false => ours.iter().filter(|row| has(row.0)).fold(Capabilities::NONE, |user, row| user.with(row.1)),
+    }
 }

@@ -44,6 +44,7 @@ pub struct Args {
 
 /// Runs it: every program of every object gets a line.
 pub fn run(args: Args, io: &mut Io<'_>) -> Result {
+    args.verify.say_assumed(io)?;
     if !args.matrix.is_empty() {
         return several(&args, io);
     }

@@ -47,6 +47,7 @@ impl Capabilities {
     }
 
     /// Is this one among them?
+    #[inline]
     pub const fn has(self, capability: Capability) -> bool {
         self.0 & (1 << capability as u8) != 0
     }

@@ -89,6 +89,7 @@ const WORDS: &[(&str, &str)] = &[
     ("call stack", "V0505"),
     ("combined stack size", "V0506"),
     ("program is too large", "V0601"),
+    ("jumps is too complex", "V0603"),
     ("too complex", "V0601"),
     ("invalid func unknown#195896080", "V0602"),
 ];

@@ -63,6 +63,8 @@ const LINES: &[(&str, i32, &str)] = &[
     ("verify good.bpf.o --matrix 4.4 --format json", 1, ">\"code\": \"V0317\""),
     ("verify good.bpf.o --matrix 4.4 --format junit", 1, ">failures=\"2\""),
     ("verify good.bpf.o --matrix nine", 2, "not a version"),
+    ("verify good.bpf.o --unprivileged", 1, "kernel.unprivileged_bpf_disabled is 0"),
+    ("verify good.bpf.o --unprivileged --matrix 6.12", 1, ">V0322"),
     ("--version", 0, ">skep "),
     ("--help", 0, ">Usage: skep"),
     ("build --help", 0, ">Usage: skep build"),

@@ -41,7 +41,9 @@ impl Walk<'_> {
         check_immediate(op, width, src)?;
         let result = match (left, right) {
             (Reg::Scalar(a), Reg::Scalar(b)) => {
-                self.mask_number(slot, op, dst, src)?;
+                if !self.cx.leaks() {
+                    self.mask_number(slot, op, dst, src)?;
+                }
                 let mut value = a.value;
                 value.alu(op, &b.value, width);
                 let link = match (op, width) {

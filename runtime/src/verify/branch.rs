@@ -30,7 +30,9 @@ impl Walk<'_> {
         target: u32,
     ) -> Check<Next> {
         let (left, right) = (read(state, dst)?, self.operand(state, slot, src)?);
-        self.check_compared(&left, &right, src)?;
+        if !self.cx.leaks() {
+            self.check_compared(&left, &right, src)?;
+        }
         let after = slot + 1;
         let groups = self.groups(state, &left, &right);
         self.event = Event::Jump(None, self.trace.add_groups(groups));
@@ -48,15 +50,20 @@ impl Walk<'_> {
         }
         match decided {
             Some(true) => {
-                self.guess_jump(state, slot, after, false, (dst, src))?;
+                if !self.cx.leaks() {
+                    self.guess_jump(state, slot, after, false, (dst, src))?;
+                }
                 self.assume(state, dst, src, &left, &right, cond, true, width);
                 return Ok(Next::To(target));
             }
             Some(false) => {
-                self.guess_jump(state, slot, target, true, (dst, src))?;
+                if !self.cx.leaks() {
+                    self.guess_jump(state, slot, target, true, (dst, src))?;
+                }
                 self.assume(state, dst, src, &left, &right, cond, false, width);
                 return Ok(Next::To(after));
             }
+            None if self.cx.leaks() => {}
             None => self.check_undecided(&left, &right, cond, width, dst, src)?,
         }
         let before = (!self.cx.leaks()).then(|| state.clone());
@@ -97,9 +104,7 @@ impl Walk<'_> {
             matches!(kind, Some(PtrKind::Packet(_) | PtrKind::PacketMeta(_) | PtrKind::PacketEnd))
         };
         match (right, src) {
-            (Reg::Pointer(_), Operand::Reg(reg))
-                if !self.cx.leaks() && !(in_packet(left) && in_packet(right)) =>
-            {
+            (Reg::Pointer(_), Operand::Reg(reg)) if !(in_packet(left) && in_packet(right)) => {
                 Err(Cause::PointerCompare { reg: reg.number() })
             }
             _ => Ok(()),
@@ -123,7 +128,7 @@ impl Walk<'_> {
                 Reg::Pointer(q) => matches!(cond, Cond::Lt | Cond::Le | Cond::Gt | Cond::Ge) && bounds(q),
                 _ => matches!(cond, Cond::Eq | Cond::Ne) && p.nullable && src == Operand::Imm(0),
             };
-        match fine || self.cx.leaks() {
+        match fine {
             true => Ok(()),
             false => Err(Cause::PointerCompare { reg: dst.number() }),
         }

@@ -106,11 +106,11 @@ impl State {
 
     fn same_shape(&self, new: &State) -> bool {
         self.frames.len() == new.frames.len()
+            // What is safe where no run comes may not be where one does.
+            && (new.guessed || !self.guessed)
             && self.references.len() == new.references.len()
             && (self.rcu, self.preempt, self.sleepable) == (new.rcu, new.preempt, new.sleepable)
             && (self.role, self.comparing) == (new.role, new.comparing)
-            // What is safe where no run comes may not be where one does.
-            && (new.guessed || !self.guessed)
             && self.lock.map(|lock| lock.guards) == new.lock.map(|lock| lock.guards)
             && self.frames.iter().zip(&new.frames).all(|(a, b)| {
                 // A helper that called back less often may do so more often from now on.

@@ -45,7 +45,7 @@ impl Walk<'_> {
             return Err(Cause::Opaque { access: *access, log: String::new() });
         };
         self.check_license()?;
-        self.cx.check_looks_inside(self.cx.btf.map_or("", |btf| btf.name(TypeId(ty))))?;
+        self.cx.check_looks_inside(|| self.cx.btf.map_or("", |btf| btf.name(TypeId(ty))))?;
         self.load_btf(state, slot, pointer, (ty, trust), access)
     }
 

@@ -109,7 +109,7 @@ impl Walk<'_> {
 
     /// Notes that an instruction adds or subtracts numbers.
     pub(super) fn mask_number(&mut self, slot: u32, op: AluOp, dst: R, src: Operand) -> Check {
-        if self.cx.leaks() || !self.is_masked(slot, op, src) {
+        if !self.is_masked(slot, op, src) {
             return Ok(());
         }
         self.mask(slot, Mask::Number).map_err(|_| Cause::Unmasked {
@@ -210,9 +210,6 @@ impl Walk<'_> {
         taken: bool,
         operands: (R, Operand),
     ) -> Check {
-        if self.cx.leaks() {
-            return Ok(());
-        }
         let mut guessed = state.clone();
         let regs = &mut guessed.frame_mut().regs;
         regs[operands.0.index()] = Reg::unknown(slot);
@@ -242,8 +239,10 @@ impl Walk<'_> {
 
     /// Puts a barrier before the instruction that fails on a path of guesses, if that helps: false if not.
     pub(super) fn fence(&mut self, slot: u32, cause: &Cause) -> bool {
-        let in_vain =
-            matches!(cause, Cause::Complexity { .. } | Cause::CallDepth {} | Cause::Unsupported { .. });
+        let in_vain = matches!(
+            cause,
+            Cause::Complexity { .. } | Cause::Jumps { .. } | Cause::CallDepth {} | Cause::Unsupported { .. }
+        );
         if in_vain || !self.cx.target.has(Feature::SpeculationBarriers) {
             return false;
         }

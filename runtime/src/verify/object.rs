@@ -94,7 +94,7 @@ impl Walk<'_> {
         let def = self.cx.map(map).filter(|_| !pointer.nullable);
         let row = def.and_then(|def| MAP_STRUCTURES.iter().find(|row| row.0 == def.ty));
         let (Some(btf), Some(row)) = (self.cx.btf, row) else { return Err(refused) };
-        self.cx.check_looks_inside(row.1)?;
+        self.cx.check_looks_inside(|| row.1)?;
         let ty = btf.find(row.1, Kind::Struct).ok_or(refused)?;
         self.load_btf(state, slot, pointer, (ty.0, Trust::Plain), access)
     }

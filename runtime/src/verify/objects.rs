@@ -40,7 +40,7 @@ impl Walk<'_> {
             return Err(Cause::ReadOnly { access, limit: 0 });
         }
         let btf = self.cx.image.btf.as_deref();
-        self.cx.check_looks_inside(btf.map_or("", |btf| btf.name(TypeId(ty))))?;
+        self.cx.check_looks_inside(|| btf.map_or("", |btf| btf.name(TypeId(ty))))?;
         let size = btf.and_then(|btf| btf.size_of(TypeId(ty))).unwrap_or(0) as u32;
         if access.min != access.max || access.min < 0 || access.end() > i64::from(size) {
             return Err(Cause::MemBounds { access, limit: size });

@@ -240,8 +240,9 @@ impl<'a> Walk<'a> {
                 return Ok(());
             }
             let next = match self.step(&mut path.state, slot, &insn) {
+                Ok(next) => next,
                 Err(cause) if guessed && self.fence(slot, &cause) => return Ok(()),
-                next => next?,
+                Err(cause) => return Err(cause),
             };
             if guessed && self.is_fenced_after(slot) {
                 return Ok(());
@@ -275,7 +276,7 @@ impl<'a> Walk<'a> {
         self.store.open(at.parent);
         match self.paths.len() <= MOST_PATHS {
             true => Ok(()),
-            false => Err(Cause::Complexity { limit: self.cx.limit }),
+            false => Err(Cause::Jumps { waiting: self.paths.len() }),
         }
     }
 

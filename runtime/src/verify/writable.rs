@@ -52,7 +52,7 @@ impl Walk<'_> {
             return Err(Cause::MaybeNull { access: *access });
         }
         self.check_license()?;
-        self.cx.check_looks_inside(self.cx.btf.map_or("", |btf| btf.name(TypeId(ty))))?;
+        self.cx.check_looks_inside(|| self.cx.btf.map_or("", |btf| btf.name(TypeId(ty))))?;
         let valid = match trust {
             Trust::Trusted | Trust::Rcu => true,
             Trust::Plain | Trust::Untrusted => pointer.reference != 0,

@@ -205,6 +205,7 @@ impl Cause {
             Cause::ShiftTooFar { amount } => one(format!("invalid shift {amount}")),
             Cause::PointerCompare { reg } => one(format!("R{reg} pointer comparison prohibited")),
             Cause::Capability { log, .. } if !log.is_empty() => one(log.clone()),
+            Cause::Jumps { waiting } => one(format!("The sequence of {waiting} jumps is too complex.")),
             Cause::TailCallMaps {} => one("tail_call abusing map_ptr".into()),
             Cause::BackEdge { from, to } => one(format!("back-edge from insn {from} to {to}")),
             Cause::BadJump { target } => one(format!("jump out of range to insn {target}")),

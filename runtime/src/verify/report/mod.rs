@@ -264,6 +264,8 @@ causes! {
     Complexity { limit: u32 }
     "V0602" "CO-RE relocation without a match"
     CorePoison { }
+    "V0603" "too many jumps whose other side waits"
+    Jumps { waiting: usize }
     "V0901" "not supported by this verifier yet"
     Unsupported { what: String }
 }

@@ -87,6 +87,9 @@ impl Cause {
             Cause::Capability { what, needs, .. } => {
                 format!("{what} needs `{needs}`, which the user has not")
             }
+            Cause::Jumps { waiting } => {
+                format!("{waiting} jumps on the way here have a side that is not walked yet")
+            }
             Cause::TailCallMaps {} => "this tail call has another map on another path".into(),
             Cause::BackEdge { .. } => "a loop needs `CAP_BPF`, which the user has not".into(),
             Cause::ShiftTooFar { amount } => format!("shift by {amount}"),
@@ -219,7 +222,7 @@ impl Cause {
                 "`char LICENSE[] SEC(\"license\") = \"GPL\";`"
             }
             Cause::EndlessLoop { .. } => "give the loop a constant bound, or use `bpf_loop`",
-            Cause::Complexity { .. } => {
+            Cause::Complexity { .. } | Cause::Jumps { .. } => {
                 "shorten loops, or move their bodies into functions that are not `static` nor inlined: those \
                  are verified once"
             }

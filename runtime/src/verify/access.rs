@@ -194,11 +194,9 @@ pub fn may_be_atomic(pointer: &Pointer, access: &Access, both: bool) -> Check {
     };
     match (opaque, is_aligned(pointer, access)) {
         (true, _) => {
-            let log = format!(
-                "BPF_ATOMIC stores into R{} {} is not allowed",
-                access.reg,
-                access.kind.kernel_name()
-            );
+            let verb = if access.write { "stores into" } else { "loads from" };
+            let log =
+                format!("BPF_ATOMIC {verb} R{} {} is not allowed", access.reg, access.kind.kernel_name());
             Err(Cause::Opaque { access: *access, log })
         }
         (false, true) => Ok(()),

@@ -11,6 +11,7 @@ use skep_stdlib::features::Feature;
 use skep_stdlib::isa::{AluOp, Endian, Imm64, Operand, Reg as R, Width};
 use skep_stdlib::maps::MapType;
 
+use super::callback::GLOBAL_CALLBACK;
 use super::guesses::Move;
 use super::movement::{NEITHER, forbidden, sign};
 use super::reg::{Link, Num, Pointer, PtrKind, Reg};
@@ -229,8 +230,11 @@ impl Walk<'_> {
                 Reg::Pointer(pointer)
             }
             Imm64::Func(distance) => {
-                let start = i64::from(slot) + 2 + i64::from(distance) - 1;
-                Reg::pointer(PtrKind::Func(start as u32), slot)
+                let start = (i64::from(slot) + 2 + i64::from(distance) - 1) as u32;
+                if self.cx.program.is_global(start) {
+                    return Err(Cause::Unsupported { what: GLOBAL_CALLBACK.into() });
+                }
+                Reg::pointer(PtrKind::Func(start), slot)
             }
             Imm64::BtfId { id, .. } => self.kernel_variable(slot, id as u32),
             Imm64::MapFd(_) | Imm64::MapValue { .. } => {

@@ -21,7 +21,7 @@ use super::report::terms::log_type;
 use super::report::{Cause, Leaving};
 use super::scalar::Scalar;
 use super::stack;
-use super::state::{Role, State};
+use super::state::State;
 use super::walk::{Check, Next, Walk, read};
 use crate::object::CORE_POISON;
 
@@ -127,7 +127,7 @@ impl Walk<'_> {
             return Err(Cause::CorePoison {});
         }
         let helper = u32::try_from(id).ok().and_then(Helper::from_id).ok_or(Cause::UnknownHelper { id })?;
-        self.check_allowed(state, helper)?;
+        self.check_allowed(helper)?;
         self.check_unlocked(state, &alloc::format!("bpf_{}", helper.name))?;
         if helper.sleeps && !state.may_sleep() {
             return Err(Cause::Sleeps { callee: alloc::format!("bpf_{}", helper.name) });
@@ -244,7 +244,7 @@ impl Walk<'_> {
         });
     }
 
-    fn check_allowed(&self, state: &State, helper: &'static Helper) -> Check {
+    fn check_allowed(&self, helper: &'static Helper) -> Check {
         if !helper.programs.contains(self.cx.prog_type) {
             let program = self.cx.prog_type.info().name;
             return Err(Cause::HelperNotAllowed { helper: helper.name, program });
@@ -257,9 +257,6 @@ impl Walk<'_> {
         {
             let program = self.cx.prog_type.info().name;
             return Err(Cause::HelperNotAllowed { helper: helper.name, program });
-        }
-        if helper.name == "tail_call" && state.role == Role::Handler {
-            return Err(Cause::HelperNotAllowed { helper: helper.name, program: IN_HANDLER });
         }
         if !hook::may_call(&self.cx, helper.name) {
             return Err(Cause::HelperNotAllowed { helper: helper.name, program: OTHER_HOOK });

@@ -17,6 +17,9 @@ use super::state::{Frame, MAX_FRAMES, State};
 use super::trace::Event;
 use super::walk::{Check, Next, Walk};
 
+/// What the address of is not taken: the kernel calls static functions only.
+pub const GLOBAL_CALLBACK: &str = "a global function as callback";
+
 /// What a helper hands to the function.
 #[derive(Clone, Copy)]
 enum Hands {
@@ -73,9 +76,6 @@ impl Walk<'_> {
     ) -> Check<Next> {
         let unsupported = || Cause::Unsupported { what: alloc::format!("`bpf_{}`", helper.name) };
         let row = caller(helper.id as i32).ok_or_else(unsupported)?;
-        if self.cx.program.is_global(start) {
-            return Err(Cause::Unsupported { what: "a global function as callback".into() });
-        }
         if state.frames.len() >= MAX_FRAMES {
             return Err(Cause::CallDepth {});
         }

@@ -8,6 +8,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 use skep_stdlib::isa::{CallTarget, Imm64, Insn};
 
+use super::call::IN_HANDLER;
 use super::report::Cause;
 use super::state::{MAX_FRAMES, STACK_SIZE};
 use crate::object::Program;
@@ -25,6 +26,8 @@ struct Chain<'a> {
     used: &'a BTreeMap<u32, u32>,
     /// Functions that the kernel calls later, on a stack of their own.
     later: &'a BTreeSet<u32>,
+    /// Is it a chain of the function that handles exceptions?
+    handles: bool,
     /// For each function the most bytes and frames with which it was entered and found fine.
     entered: BTreeMap<u32, (u32, usize)>,
     most: u32,
@@ -35,10 +38,17 @@ pub fn check(
     program: &Program,
     used: &BTreeMap<u32, u32>,
     later: &BTreeSet<u32>,
+    handler: Option<u32>,
 ) -> Result<u32, (u32, Cause)> {
-    let mut chain = Chain { program, used, later, entered: BTreeMap::new(), most: 0 };
+    let mut chain = Chain { program, used, later, handles: false, entered: BTreeMap::new(), most: 0 };
     chain.enter(0, 0, 1)?;
     for &start in later {
+        chain.enter(start, 0, 1)?;
+    }
+    if let Some(start) = handler {
+        // What was fine elsewhere may not be here.
+        chain.entered.clear();
+        chain.handles = true;
         chain.enter(start, 0, 1)?;
     }
     Ok(chain.most)
@@ -70,6 +80,9 @@ impl Chain<'_> {
                     if !self.is_later(slot, *distance) =>
                 {
                     distance
+                }
+                Some(Insn::Call(CallTarget::Helper(TAIL_CALL))) if frames > 1 && self.handles => {
+                    return Err((slot, Cause::HelperNotAllowed { helper: "tail_call", program: IN_HANDLER }));
                 }
                 Some(Insn::Call(CallTarget::Helper(TAIL_CALL))) if frames > 1 && bytes >= TAIL_CALL_LIMIT => {
                     return Err((slot, Cause::StackDepth { bytes, calls: frames }));
@@ -137,9 +150,9 @@ mod tests {
 
     #[test]
     fn eight_frames_are_the_most() {
-        assert_eq!(check(&chain(8, None), &BTreeMap::new(), &BTreeSet::new()), Ok(0));
+        assert_eq!(check(&chain(8, None), &BTreeMap::new(), &BTreeSet::new(), None), Ok(0));
         assert_eq!(
-            check(&chain(9, None), &BTreeMap::new(), &BTreeSet::new()),
+            check(&chain(9, None), &BTreeMap::new(), &BTreeSet::new(), None),
             Err((14, Cause::CallDepth {}))
         );
     }
@@ -147,7 +160,7 @@ mod tests {
     #[test]
     fn recursion_is_too_deep() {
         assert!(matches!(
-            check(&chain(2, Some(0)), &BTreeMap::new(), &BTreeSet::new()),
+            check(&chain(2, Some(0)), &BTreeMap::new(), &BTreeSet::new(), None),
             Err((_, Cause::CallDepth {}))
         ));
     }
@@ -155,9 +168,9 @@ mod tests {
     #[test]
     fn stack_is_added_up_over_the_deepest_chain() {
         let used = |bytes| BTreeMap::from([(0, 250), (2, 16), (4, bytes)]);
-        assert_eq!(check(&chain(3, None), &used(240), &BTreeSet::new()), Ok(512));
+        assert_eq!(check(&chain(3, None), &used(240), &BTreeSet::new(), None), Ok(512));
         assert_eq!(
-            check(&chain(3, None), &used(241), &BTreeSet::new()),
+            check(&chain(3, None), &used(241), &BTreeSet::new(), None),
             Err((4, Cause::StackDepth { bytes: 528, calls: 3 }))
         );
     }

@@ -101,35 +101,46 @@ const MAX_FIELDS: usize = 11;
 /// Fields of which a value has one at most.
 const UNIQUE: &[Field] = &[Field::SpinLock, Field::Timer, Field::Work, Field::Refcount];
 
+/// Fields because of which the kernel takes no types at all, if it can make nothing of a value.
+const LINKED: &[Field] =
+    &[Field::SpinLock, Field::ListHead, Field::ListNode, Field::TreeRoot, Field::TreeNode, Field::Refcount];
+
 /// The search for fields in one type.
 struct Search<'a> {
     btf: &'a Btf,
     found: Vec<Special>,
+    /// Is there a pointer with a tag of which the kernel can make nothing?
+    is_odd: bool,
 }
 
 /// The special fields of a value of this type.
 pub fn special(btf: &Btf, ty: TypeId) -> Vec<Special> {
-    let mut search = Search { btf, found: Vec::new() };
-    search.collect(ty, 0, MAX_DEPTH, None);
+    let mut search = Search { btf, found: Vec::new(), is_odd: false };
+    if let Some(ty) = btf.resolve(ty) {
+        search.collect(ty, 0, MAX_DEPTH, None);
+    }
     let mut found = search.found;
-    let many = |wanted: &Field| found.iter().filter(|special| special.field == *wanted).count() > 1;
-    if found.len() > MAX_FIELDS || UNIQUE.iter().any(many) {
-        // They may not be touched, nor used as what they are.
-        found.iter_mut().for_each(|special| special.field = Field::Other);
+    let count = |wanted: &Field| found.iter().filter(|special| special.field == *wanted).count();
+    if search.is_odd || found.len() > MAX_FIELDS || UNIQUE.iter().any(|field| count(field) > 1) {
+        // Either none is special to the kernel, or they may not be touched, nor used as what they are.
+        match LINKED.iter().any(|field| count(field) > 0) {
+            true => found.iter_mut().for_each(|special| special.field = Field::Other),
+            false => found.clear(),
+        }
     }
     found
 }
 
 impl Search<'_> {
-    /// Looks into a type at this offset; `declared` is where its declaration has tags.
+    /// Looks into a type at this offset; `declared` is where its declaration has tags. What is declared
+    /// by another name, or as constant, is nothing special to the kernel.
     fn collect(&mut self, ty: TypeId, offset: u32, depth: u32, declared: Option<(TypeId, Option<u32>)>) {
         let btf = self.btf;
-        let Some(resolved) = btf.resolve(ty) else { return };
         let Some(depth) = depth.checked_sub(1) else { return };
         if self.found.len() > MAX_FIELDS {
             return;
         }
-        match btf.ty(resolved) {
+        match btf.ty(ty) {
             Some(btf::Type::Struct(composite)) => {
                 if let Some(row) = STRUCTURES.iter().find(|row| row.0 == composite.name) {
                     let special = Special::of_structure(row, offset, composite.size);
@@ -138,7 +149,7 @@ impl Search<'_> {
                 }
                 for (index, member) in (0..).zip(&composite.members) {
                     if let (Some(start), None) = (member.byte_offset(), member.bit_size) {
-                        let declared = Some((resolved, Some(index)));
+                        let declared = Some((ty, Some(index)));
                         self.collect(member.ty, offset.saturating_add(start), depth, declared);
                     }
                 }
@@ -161,8 +172,25 @@ impl Search<'_> {
                     }
                 }
             }
-            Some(btf::Type::Ptr(target)) => self.found.extend(pointer(btf, target, offset)),
+            Some(btf::Type::Volatile(inner)) if btf.kind(inner) == Some(Kind::Ptr) => {
+                self.collect(inner, offset, depth, declared);
+            }
+            Some(btf::Type::Ptr(target)) => self.pointer(target, offset),
             _ => {}
+        }
+    }
+
+    /// A pointer field to `target`, if that has a tag of kernel pointers, and no other.
+    fn pointer(&mut self, target: TypeId, offset: u32) {
+        let Some(btf::Type::TypeTag { name, ty }) = self.btf.ty(target) else { return };
+        let row = POINTER_TAGS.iter().find(|row| row.0 == name);
+        let pointee = self.btf.resolve(ty).filter(|&ty| self.btf.kind(ty) == Some(Kind::Struct));
+        match (row, pointee) {
+            (Some(&(name, keeps)), Some(pointee)) if self.btf.kind(ty) != Some(Kind::TypeTag) => {
+                let field = Field::Pointer(keeps);
+                self.found.push(Special { offset, size: 8, name, field, ty: pointee, node: 0 });
+            }
+            _ => self.is_odd = true,
         }
     }
 
@@ -196,12 +224,4 @@ fn contained(btf: &Btf, at: TypeId, member: Option<u32>) -> Option<(&str, &str)>
         }
         _ => None,
     })
-}
-
-/// The pointer field whose target is `target`, if that has a tag of kernel pointers.
-fn pointer(btf: &Btf, target: TypeId, offset: u32) -> Option<Special> {
-    let Some(btf::Type::TypeTag { name, ty }) = btf.ty(target) else { return None };
-    let &(name, keeps) = POINTER_TAGS.iter().find(|row| row.0 == name)?;
-    let ty = btf.resolve(ty)?;
-    Some(Special { offset, size: 8, name, field: Field::Pointer(keeps), ty, node: 0 })
 }

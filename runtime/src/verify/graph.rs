@@ -137,7 +137,7 @@ impl Walk<'_> {
         field: Field,
     ) -> Check<Special> {
         let log = || match reg {
-            Reg::Pointer(p) if Guards::of(p).is_none() => {
+            Reg::Pointer(p) if Guards::of(p).is_none() || is_lent(p) => {
                 format!("arg#{} expected pointer to map value or allocated object", number - 1)
             }
             Reg::Pointer(p) if !p.is_fixed() => format!(
@@ -153,7 +153,7 @@ impl Walk<'_> {
         let Reg::Pointer(p) = reg else { return Err(wrong()) };
         let guards = Guards::of(p).ok_or_else(wrong)?;
         let root = self.field_at(p, field).filter(|root| root.ty.0 != 0).ok_or_else(wrong)?;
-        if let PtrKind::Object { hold: Hold::Borrowed | Hold::Rcu | Hold::Untrusted, .. } = p.kind {
+        if is_lent(p) {
             return Err(wrong());
         }
         match state.lock {
@@ -206,9 +206,6 @@ impl Walk<'_> {
         start: u32,
     ) -> Check<Next> {
         let Some(root) = call.root else { return Ok(Next::To(slot + 1)) };
-        if self.cx.program.is_global(start) {
-            return Err(Cause::Unsupported { what: "a global function as callback".into() });
-        }
         if state.frames.len() >= MAX_FRAMES {
             return Err(Cause::CallDepth {});
         }
@@ -230,6 +227,11 @@ impl Walk<'_> {
         state.clobber(result);
         Ok(Next::Both(slot + 1, start, Box::new(entered)))
     }
+}
+
+/// Is it an object that the program does not own?
+fn is_lent(pointer: &Pointer) -> bool {
+    matches!(pointer.kind, PtrKind::Object { hold: Hold::Borrowed | Hold::Rcu | Hold::Untrusted, .. })
 }
 
 /// The object with this reference is given away; what points to it borrows it from now on.

@@ -67,13 +67,9 @@ impl Walk<'_> {
 
     /// The function at `start` will be called.
     pub(super) fn call_later(&mut self, name: &str, start: u32, call: &Call) -> Check {
-        let unsupported = |what: &str| Cause::Unsupported { what: what.into() };
         let Some((map, _)) = call.deferred else {
-            return Err(unsupported("a function that is called later"));
+            return Err(Cause::Unsupported { what: "a function that is called later".into() });
         };
-        if self.cx.program.is_global(start) {
-            return Err(unsupported("a global function as callback"));
-        }
         let sleepable = sets(name).unwrap_or(false);
         self.later.insert(Later { start, map, sleepable });
         self.depths.entry(start).or_default();

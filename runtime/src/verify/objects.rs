@@ -143,10 +143,9 @@ impl Walk<'_> {
             .btf
             .as_deref()
             .ok_or_else(|| refused("the program has no types", "requires prog BTF"))?;
-        let ty =
-            TypeId(call.constant.ok_or_else(|| {
-                refused("its number is not a constant", "type ID argument must be in range")
-            })?);
+        let ty = TypeId(call.constant.ok_or_else(|| {
+            refused("its number is not a constant", "type ID argument must be in range [0, U32_MAX]")
+        })?);
         if btf.kind(ty) != Some(Kind::Struct) {
             return Err(refused("it is not a structure", "type ID argument must be of a struct"));
         }
@@ -187,7 +186,7 @@ impl Walk<'_> {
     }
 }
 
-/// Is a structure made of numbers, arrays of them and such structures?
+/// Is a structure or union made of numbers, arrays of them and such structures?
 pub fn is_of_scalars(btf: &Btf, ty: TypeId, depth: u32) -> bool {
     btf.members(ty).all(|member| {
         let mut inner = btf.resolve(member.ty);
@@ -196,7 +195,9 @@ pub fn is_of_scalars(btf: &Btf, ty: TypeId, depth: u32) -> bool {
         }
         match inner.and_then(|ty| btf.kind(ty)) {
             Some(Kind::Int | Kind::Enum | Kind::Enum64) => true,
-            Some(Kind::Struct) => depth > 0 && inner.is_some_and(|ty| is_of_scalars(btf, ty, depth - 1)),
+            Some(Kind::Struct | Kind::Union) => {
+                depth > 0 && inner.is_some_and(|ty| is_of_scalars(btf, ty, depth - 1))
+            }
             _ => false,
         }
     })

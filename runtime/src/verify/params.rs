@@ -116,9 +116,11 @@ impl Walk<'_> {
         }
         let is_object = matches!(reg, Reg::Pointer(p) if matches!(p.kind, PtrKind::Btf { .. }));
         let memory = match proto.btf.kind(target) {
-            Some(Kind::Struct) if is_object => None,
-            Some(Kind::Struct) if !is_of_scalars(proto.btf, target, MAX_DEPTH) => None,
-            Some(Kind::Struct | Kind::Int | Kind::Enum | Kind::Enum64) => proto.btf.size_of(target),
+            Some(Kind::Struct | Kind::Union) if is_object => None,
+            Some(Kind::Struct | Kind::Union) if !is_of_scalars(proto.btf, target, MAX_DEPTH) => None,
+            Some(Kind::Struct | Kind::Union | Kind::Int | Kind::Enum | Kind::Enum64) => {
+                proto.btf.size_of(target)
+            }
             _ => return Err(proto.unsupported("this parameter")),
         };
         match memory.and_then(|size| u32::try_from(size).ok()) {

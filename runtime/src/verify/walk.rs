@@ -167,8 +167,8 @@ impl<'a> Walk<'a> {
             self.walk(state, start)?;
             self.walk_others()?;
         }
-        let later = self.later.iter().map(|later| later.start).chain(self.handler).collect();
-        let depth = super::depth::check(self.cx.program, &self.depths, &later);
+        let later = self.later.iter().map(|later| later.start).collect();
+        let depth = super::depth::check(self.cx.program, &self.depths, &later, self.handler);
         self.check_tail_calls().map_err(|(slot, cause)| self.report(slot, cause))?;
         self.stats.stack = depth.map_err(|(slot, cause)| {
             Box::new(Report { program: self.cx.index, slot, cause, path: Vec::new(), guessed: false })

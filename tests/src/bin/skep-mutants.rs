@@ -10,6 +10,7 @@
 #![allow(clippy::print_stdout)]
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -18,15 +19,21 @@ use skep_tests::root;
 /// Names the mutant to the tests.
 const VARIABLE: &str = "SKEP_MUTANT";
 
-/// The tests that judge, in this order: those first that catch most.
+/// The tests that judge, in this order: those first that catch most in the least time.
 const TESTS: &[&str] =
-    &["verifier_oracle", "selftests", "rules", "unprivileged", "holes", "skep_runtime", "verdicts", "trust"];
+    &[
+        "verifier_oracle", "holes", "rules", "checks", "unprivileged", "selftests", "trust", "skep_runtime",
+        "verdicts",
+    ];
 
 /// So many mutants of a hundred may survive.
 const SURVIVORS: usize = 5;
 
 /// Another check says the same of the same programs.
 const AGAIN: &str = "refused again, in the same words";
+
+/// The types of a kernel lack nothing.
+const WHOLE: &str = "types of sound BTF resolve, and a kernel's have what its functions are about";
 
 /// Checks that no program can show to be missing: the file, what the line says, why.
 const UNSEEN: &[(&str, &str, &str)] = &[
@@ -37,6 +44,27 @@ const UNSEEN: &[(&str, &str, &str)] = &[
         "global.rs",
         "return Err(refused(\"it has more than 5 parameters\"));",
         "no compiler makes such a function",
+    ),
+    ("args.rs", "let ty = btf.resolve(ty).ok_or(refused.clone())?;", WHOLE),
+    ("args.rs", "let pointee = btf.resolve(pointed).ok_or(refused.clone())?;", WHOLE),
+    ("global.rs", "let resolved = btf.resolve(target).ok_or(", WHOLE),
+    ("kfunc.rs", "let size = btf.size_of(target).ok_or_else(unsupported)?", WHOLE),
+    ("object.rs", "let ty = btf.find(row.1, Kind::Struct).ok_or(refused)?;", WHOLE),
+    (
+        "params.rs",
+        "_ => return Err(proto.unsupported(\"this parameter\")),",
+        "no function of the table has another",
+    ),
+    (
+        "kfunc.rs",
+        "None => return Err(proto.unsupported(\"the function argument\")),",
+        "no function of the table takes one",
+    ),
+    ("call.rs", "Reg::Uninit => return Err(Cause::Uninit { reg: 6 }),", "`read` has refused it"),
+    (
+        "walk.rs",
+        "Some(Err(cause)) => return Err(self.report(start, cause)),",
+        "refused where the function is called",
     ),
     ("structure.rs", "None => Err((function.start, Cause::FallsOff {})),", "no function is empty"),
 ];
@@ -49,15 +77,22 @@ struct Site {
     line: usize,
     /// The last.
     end: usize,
+    /// The bytes of the file.
+    bytes: Range<usize>,
     kind: Kind,
 }
 
+/// How it is turned off.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     /// `return Err(..);`, or a call of a check with `?;`: is skipped.
     Statement,
-    /// `pattern => Err(..),`: is fine.
+    /// `Err(..)`, or a call of a check, as the value of an arm or a function: is fine.
+    Value,
+    /// `return Err(..)` in an arm: goes on with what is the default.
     Arm,
+    /// `.ok_or(..)`: there is something, the default.
+    Missing,
 }
 
 type Result<T> = std::result::Result<T, String>;
@@ -170,22 +205,16 @@ impl Copy {
         for path in files {
             let file = path.strip_prefix(&verify).unwrap_or(&path).to_path_buf();
             let text = read(&path)?;
-            let lines: Vec<&str> =
-                text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).collect();
-            for (at, line) in lines.iter().enumerate() {
-                let trimmed = line.trim_start();
-                let kind = match trimmed {
-                    _ if is_unseen(&file, trimmed) => continue,
-                    _ if trimmed.starts_with("return Err(") => Kind::Statement,
-                    _ if is_check(trimmed) && trimmed.ends_with("?;") => Kind::Statement,
-                    _ if trimmed.contains("=> Err(") && trimmed.ends_with(',') => Kind::Arm,
-                    _ => continue,
-                };
-                let last = if kind == Kind::Arm { ',' } else { ';' };
-                let end = (at..lines.len().min(at + 6)).find(|line| lines[*line].trim_end().ends_with(last));
-                if let Some(end) = end.filter(|end| kind == Kind::Statement || *end == at) {
-                    sites.push(Site { file: file.clone(), line: at + 1, end: end + 1, kind });
+            let text = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+            let mut start = 0;
+            for (at, line) in text.split_inclusive('\n').enumerate() {
+                let trimmed = line.trim();
+                let is_code = !trimmed.starts_with("//") && !is_unseen(&file, trimmed);
+                for (kind, bytes) in is_code.then(|| switches(text, start, line)).into_iter().flatten() {
+                    let end = at + 1 + text[start..bytes.end].matches('\n').count();
+                    sites.push(Site { file: file.clone(), line: at + 1, end, bytes, kind });
                 }
+                start += line.len();
             }
         }
         Ok(sites)
@@ -196,27 +225,23 @@ impl Copy {
         let verify = self.folder.join("runtime/src/verify");
         let files: BTreeSet<&PathBuf> = sites.iter().map(|site| &site.file).collect();
         for file in files {
-            let text = read(&root().join("runtime/src/verify").join(file))?;
-            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            let mut text = read(&root().join("runtime/src/verify").join(file))?;
+            let mut inserted: Vec<(usize, String)> = Vec::new();
             for (number, site) in sites.iter().enumerate().filter(|(_, site)| site.file == *file) {
                 let off = format!("crate::verify::is_mutant({number})");
-                match site.kind {
-                    Kind::Statement => {
-                        lines[site.line - 1].insert_str(0, &format!("if !{off} {{ "));
-                        lines[site.end - 1].push_str(" }");
-                    }
-                    Kind::Arm => {
-                        let line = lines[site.line - 1].clone();
-                        if let Some((pattern, rest)) = line.split_once("=> Err(") {
-                            let rest = rest.trim_end_matches(',');
-                            lines[site.line - 1] = format!(
-                                "{pattern}=> if {off} {{ Ok(Default::default()) }} else {{ Err({rest} }},"
-                            );
-                        }
-                    }
-                }
+                let (before, after) = match site.kind {
+                    Kind::Statement => (format!("if !{off} {{ "), " }".to_owned()),
+                    Kind::Value => (format!("if {off} {{ Ok(Default::default()) }} else {{ "), " }".into()),
+                    Kind::Arm => (format!("{{ if !{off} {{ "), "; } Default::default() }".into()),
+                    Kind::Missing => (format!(".or_else(|| {off}.then(Default::default))"), String::new()),
+                };
+                inserted.extend([(site.bytes.start, before), (site.bytes.end, after)]);
             }
-            write(&verify.join(file), &(lines.join("\n") + "\n"))?;
+            inserted.sort_by_key(|(at, _)| *at);
+            for (at, switch) in inserted.iter().rev() {
+                text.insert_str(*at, switch);
+            }
+            write(&verify.join(file), &text)?;
         }
         let switch = format!(
             "\npub(crate) fn is_mutant(number: usize) -> bool {{\n    extern crate std;\n    \
@@ -281,6 +306,63 @@ impl Copy {
 /// Is this line one of [`UNSEEN`]?
 fn is_unseen(file: &Path, line: &str) -> bool {
     UNSEEN.iter().any(|row| file == Path::new(row.0) && line.starts_with(row.1))
+}
+
+/// What may be turned off of the line that starts there: how, and the bytes.
+fn switches(text: &str, start: usize, line: &str) -> Vec<(Kind, Range<usize>)> {
+    let first = start + (line.len() - line.trim_start().len());
+    let statement = end_of(text, first, |rest| rest.starts_with(';')).map(|end| first..end + 1);
+    let is_statement = |bytes: &Range<usize>| {
+        let trimmed = line.trim_start();
+        trimmed.starts_with("return Err(") || is_check(trimmed) && text[bytes.clone()].ends_with("?;")
+    };
+    if let Some(bytes) = statement.filter(is_statement) {
+        return vec![(Kind::Statement, bytes)];
+    }
+    let mut found = Vec::new();
+    for word in ["return Err(", "Err(", "check_", "may_be_", ".ok_or"] {
+        for (at, _) in line.match_indices(word) {
+            // The whole path of what is called.
+            let called = line[..at].rfind(|c: char| !c.is_alphanumeric() && !"_.:".contains(c));
+            let begin = if word.ends_with('_') { called.map_or(0, |at| at + 1) } else { at };
+            let before = line[..begin].trim_start();
+            let is_value = before.is_empty() || before.ends_with("=> ") || before.ends_with("{ ");
+            let Some(end) = end_of(text, start + begin, |rest| rest.starts_with(')')) else { continue };
+            let bytes = start + begin..end + 1;
+            let ends = |signs: &str| text[bytes.end..].trim_start().starts_with(|c| signs.contains(c));
+            match word {
+                "return Err(" if is_value && ends(",}") => found.push((Kind::Arm, bytes)),
+                "Err(" | "check_" | "may_be_" if is_value && ends(",}") => found.push((Kind::Value, bytes)),
+                "check_" if before.ends_with("return ") => found.push((Kind::Value, bytes)),
+                ".ok_or" => found.push((Kind::Missing, bytes.start..bytes.start)),
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Where what starts there is over: at the first place that is `last`, outside of brackets that it opens.
+fn end_of(text: &str, start: usize, last: impl Fn(&str) -> bool) -> Option<usize> {
+    let (mut depth, mut quoted, mut escaped) = (0, false, false);
+    for (at, c) in text[start..].char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            _ if quoted => {}
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        if !quoted && depth == 0 && last(&text[start + at..]) {
+            return Some(start + at);
+        }
+        if depth < 0 {
+            return None;
+        }
+    }
+    None
 }
 
 /// Is it a call of a check, of whose result nothing is kept?

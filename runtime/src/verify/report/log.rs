@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use skep_stdlib::helpers::Helper;
 
 use super::super::call::{IN_HANDLER, OTHER_HOOK};
+use super::super::callback::GLOBAL_CALLBACK;
 use super::super::reg::PtrKind;
 use super::{Access, Cause, Leaving};
 
@@ -99,6 +100,9 @@ impl Cause {
             Cause::UnknownHelper { id } => one(format!("invalid func unknown#{id}")),
             Cause::HelperNotAllowed { program: OTHER_HOOK, .. } => {
                 one("helper call is not allowed in probe".into())
+            }
+            Cause::Unsupported { what } if what == GLOBAL_CALLBACK => {
+                one("callback function not static".into())
             }
             Cause::HelperNotAllowed { program: IN_HANDLER, .. } => {
                 one("cannot tail call within exception cb".into())

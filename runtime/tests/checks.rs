@@ -511,6 +511,20 @@ const IN_C: &[InC] = &[
         "write of a field of type `bpf_spin_lock`, which only helpers may touch",
     ),
     (
+        r#"struct nf_conn___init { unsigned mark; } __attribute__((preserve_access_index));
+        struct bpf_ct_opts { int netns, error; __u8 protocol, rest[3]; };
+        extern struct nf_conn___init *bpf_skb_ct_alloc(struct __sk_buff *skb, struct bpf_sock_tuple *tuple,
+            __u32 size, struct bpf_ct_opts *opts, __u32 opts_size) __ksym;
+        SEC("tc") int f(struct __sk_buff *skb) {
+            struct bpf_sock_tuple tuple = {};
+            struct bpf_ct_opts opts = { -1 };
+            struct nf_conn___init *made = bpf_skb_ct_alloc(skb, &tuple, sizeof(tuple.ipv4), &opts, sizeof(opts));
+            made->mark = 1;
+            return 0; }"#,
+        "V0108",
+        "the pointer to a kernel structure may be null here",
+    ),
+    (
         r#"union nf_inet_addr { __u32 all[4]; };
         struct bpf_ct_opts { int netns, error; __u8 protocol, rest[3]; };
         struct nf_conn;

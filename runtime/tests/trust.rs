@@ -132,6 +132,13 @@ const CASES: &[Case] = &[
         None,
     ),
     (
+        "a structure is written without the license for it",
+        "Proprietary",
+        r#"SEC("tp_btf/task_newtask") int f(unsigned long long *ctx)
+        { ((struct task_struct *)ctx[0])->pid = 1; return 0; }"#,
+        Some("V0119"),
+    ),
+    (
         "a structure is written",
         "GPL",
         r#"SEC("tp_btf/task_newtask") int f(unsigned long long *ctx)

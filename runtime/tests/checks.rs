@@ -1,5 +1,5 @@
-//! Checks that only the words tell apart: without one of them another refuses the same program, later or
-//! in other words. The rule, what the kernel's log says of it, and the running kernel as judge.
+//! Checks that only words tell apart: without one of them another refuses the same program, later or in
+//! other words; and those that nothing else reaches. The rule, what the kernel's log says of it, and the running kernel as judge.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -66,25 +66,17 @@ char LICENSE[] SEC("license") = "GPL";
 #define ARENA __attribute__((address_space(1)))
 #define GLOBAL __attribute__((noinline))
 // Its members are known, not only its name.
-#define OPAQUE_TYPE(t) asm volatile("" :: "r"(TYPE(t)))
+#define WHOLE_TYPE(t) asm volatile("" :: "r"(TYPE(t)))
 #define OPAQUE asm volatile("" ::: "memory")
 #define TYPE(t) __builtin_btf_type_id(*(typeof(t) *)0, 0)
 #define NEW(t) ((t *)bpf_obj_new_impl(TYPE(t), 0))
 #define TAG(t) __attribute__((btf_type_tag(t)))
 struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); } ring SEC(".maps");
-struct { __uint(type, BPF_MAP_TYPE_PROG_ARRAY); __uint(max_entries, 1); __type(key, int); __type(value, int); }
-    tails SEC(".maps");
 extern void bpf_throw(__u64 cookie) __ksym;
 extern void *bpf_obj_new_impl(__u64 type, void *meta) __ksym;
 extern void bpf_obj_drop_impl(void *object, void *meta) __ksym;
-extern void *bpf_percpu_obj_new_impl(__u64 type, void *meta) __ksym;
-extern void bpf_percpu_obj_drop_impl(void *object, void *meta) __ksym;
 extern void bpf_rcu_read_lock(void) __ksym;
 extern void bpf_rcu_read_unlock(void) __ksym;
-struct task_struct;
-extern struct task_struct *bpf_task_from_pid(int pid) __ksym;
-extern struct task_struct *bpf_task_acquire(struct task_struct *p) __ksym;
-extern void bpf_task_release(struct task_struct *p) __ksym;
 extern void bpf_preempt_enable(void) __ksym;
 extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym;
 extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym;
@@ -200,7 +192,7 @@ const IN_C: &[InC] = &[
         SEC("tc") int f(struct __sk_buff *skb) {
             struct keeps *v = VALUE(keep);
             struct each *each = v ? (void *)v->each : 0;
-            OPAQUE_TYPE(struct each);
+            WHOLE_TYPE(struct each);
             return each ? each->n : 0; }"#,
         "V0110",
         "at 13: an allocated object cannot be read or written directly",
@@ -212,7 +204,7 @@ const IN_C: &[InC] = &[
         SEC("syscall") int f(void *ctx) {
             struct keeps *v = VALUE(keep);
             if (!v) return 0;
-            OPAQUE_TYPE(struct each);
+            WHOLE_TYPE(struct each);
             bpf_rcu_read_lock();
             struct each *each = v->each;
             bpf_rcu_read_unlock();
@@ -243,8 +235,8 @@ const IN_C: &[InC] = &[
         ARRAY(keep, struct keeps);
         SEC("tc") int f(struct __sk_buff *skb) {
             struct keeps *v = VALUE(keep);
-            OPAQUE_TYPE(struct each);
-            OPAQUE_TYPE(struct inner);
+            WHOLE_TYPE(struct each);
+            WHOLE_TYPE(struct inner);
             struct each *each = v ? v->each : 0;
             if (!each) return 0;
             struct inner *inner = bpf_kptr_xchg(&each->inner, 0);
@@ -259,7 +251,7 @@ const IN_C: &[InC] = &[
         ARRAY(keep, struct keeps);
         SEC("tp_btf/task_newtask") int f(unsigned long long *ctx) {
             struct keeps *v = VALUE(keep);
-            OPAQUE_TYPE(struct task_struct);
+            WHOLE_TYPE(struct task_struct);
             if (v) v->task = (void *)ctx[0] + 8;
             return 0; }"#,
         "V0115",
@@ -271,7 +263,7 @@ const IN_C: &[InC] = &[
         ARRAY(keep, struct keeps);
         SEC("tp_btf/task_newtask") int f(unsigned long long *ctx) {
             struct keeps *v = VALUE(keep);
-            OPAQUE_TYPE(struct cgroup);
+            WHOLE_TYPE(struct cgroup);
             if (v) v->group = (void *)ctx[0];
             return 0; }"#,
         "V0115",
@@ -283,7 +275,7 @@ const IN_C: &[InC] = &[
         ARRAY(keep, struct keeps);
         SEC("tp_btf/task_newtask") int f(unsigned long long *ctx) {
             struct keeps *v = VALUE(keep);
-            OPAQUE_TYPE(struct cgroup);
+            WHOLE_TYPE(struct cgroup);
             if (v) v->group = (void *)ctx[1];
             return 0; }"#,
         "V0115",
@@ -307,7 +299,7 @@ const IN_C: &[InC] = &[
         PRIVATE(A) struct bpf_spin_lock lock;
         PRIVATE(A) struct bpf_list_head trees CONTAINS(tree, node);
         SEC("tc") int f(struct __sk_buff *skb) {
-            OPAQUE_TYPE(struct leaf);
+            WHOLE_TYPE(struct leaf);
             struct tree *tree = NEW(struct tree);
             if (!tree) return 0;
             bpf_spin_lock(&lock);
@@ -472,7 +464,7 @@ const IN_C: &[InC] = &[
         struct v { struct w TAG("kptr") *const p; };
         ARRAY(m, struct v);
         SEC("tc") int f(struct __sk_buff *skb)
-        { struct v *v = VALUE(m); if (!v) return 0; OPAQUE_TYPE(struct w); *(volatile long *)v = 5; return 0; }"#,
+        { struct v *v = VALUE(m); if (!v) return 0; WHOLE_TYPE(struct w); *(volatile long *)v = 5; return 0; }"#,
         "",
         "",
     ),
@@ -481,7 +473,7 @@ const IN_C: &[InC] = &[
         struct v { struct w TAG("kptr") *volatile p; };
         ARRAY(m, struct v);
         SEC("tc") int f(struct __sk_buff *skb)
-        { struct v *v = VALUE(m); if (!v) return 0; OPAQUE_TYPE(struct w); *(volatile long *)v = 5; return 0; }"#,
+        { struct v *v = VALUE(m); if (!v) return 0; WHOLE_TYPE(struct w); *(volatile long *)v = 5; return 0; }"#,
         "V0115",
         "store to referenced kptr disallowed",
     ),
@@ -490,7 +482,7 @@ const IN_C: &[InC] = &[
         struct v { struct w TAG("kptr") *p[12]; };
         ARRAY(m, struct v);
         SEC("tc") int f(struct __sk_buff *skb)
-        { struct v *v = VALUE(m); if (!v) return 0; OPAQUE_TYPE(struct w); *(volatile long *)v = 5; return 0; }"#,
+        { struct v *v = VALUE(m); if (!v) return 0; WHOLE_TYPE(struct w); *(volatile long *)v = 5; return 0; }"#,
         "",
         "",
     ),

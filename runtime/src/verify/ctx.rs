@@ -29,17 +29,16 @@ impl Walk<'_> {
         if access.min < 0 || access.min % i64::from(access.size) != 0 {
             return Err(refused);
         }
-        let limit = match self.cx.prog_type.info().context {
+        let bytes = match self.cx.prog_type.info().context {
             CtxKind::Fields(name) => return self.load_field(slot, name, &access, refused),
-            CtxKind::Registers => PT_REGS_SIZE,
+            CtxKind::Registers => 0..PT_REGS_SIZE,
             // The first bytes are the kernel's own.
-            CtxKind::Record if access.min < 8 => return Err(refused),
-            CtxKind::Record => RECORD_SIZE,
-            CtxKind::RawArguments => RAW_ARGS_SIZE,
+            CtxKind::Record => 8..RECORD_SIZE,
+            CtxKind::RawArguments => 0..RAW_ARGS_SIZE,
             CtxKind::TypedArguments => return self.load_argument(slot, &access, refused),
-            CtxKind::Opaque | CtxKind::Replaced => u16::MAX.into(),
+            CtxKind::Opaque | CtxKind::Replaced => 0..u16::MAX.into(),
         };
-        match access.end() <= limit {
+        match bytes.start <= access.min && access.end() <= bytes.end {
             true => Ok(Reg::scalar(Scalar::of_bytes(access.size), slot)),
             false => Err(refused),
         }

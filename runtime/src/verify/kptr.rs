@@ -101,28 +101,20 @@ impl Walk<'_> {
         Ok(Some(Reg::or_null(kind, self.fresh_id(), 0, slot)))
     }
 
-    /// A store to a pointer field, if these bytes are one: only of one that keeps nothing alive.
+    /// Is this a store to a pointer field that may be stored to: one that keeps nothing alive, of a pointer
+    /// that fits or null? Any other touches the field as no access may.
     pub(super) fn store_kptr(&mut self, pointer: &Pointer, access: &Access, value: &Reg) -> Check<bool> {
-        let Some((field, keeps)) = self.kptr_at(pointer, access) else { return Ok(false) };
-        let refused = Cause::SpecialField { access: *access, field: field.name };
-        if keeps != Keeps::Nothing {
-            return Err(refused);
-        }
-        let PtrKind::Btf { ty: wanted, .. } = self.kept(&field, Trust::Trusted, Hold::Owned)? else {
-            return Err(refused);
+        let Some((field, Keeps::Nothing)) = self.kptr_at(pointer, access) else { return Ok(false) };
+        let wanted = match self.kept(&field, Trust::Trusted, Hold::Owned)? {
+            PtrKind::Btf { ty, .. } => ty,
+            _ => return Ok(false),
         };
-        match value {
-            Reg::Pointer(p) if p.off == 0 && p.is_fixed() => match p.kind {
-                PtrKind::Btf { ty, trust: Trust::Trusted | Trust::Rcu | Trust::Plain | Trust::Untrusted }
-                    if ty == wanted =>
-                {
-                    Ok(true)
-                }
-                _ => Err(refused),
-            },
-            value if value.value() == Some(0) => Ok(true),
-            _ => Err(refused),
-        }
+        Ok(match value {
+            Reg::Pointer(p) => {
+                p.off == 0 && p.is_fixed() && matches!(p.kind, PtrKind::Btf { ty, .. } if ty == wanted)
+            }
+            value => value.value() == Some(0),
+        })
     }
 
     /// The pointer field that an access touches, if it is an access of exactly that.

@@ -20,11 +20,17 @@ use skep_tests::root;
 const VARIABLE: &str = "SKEP_MUTANT";
 
 /// The tests that judge, in this order: those first that catch most in the least time.
-const TESTS: &[&str] =
-    &[
-        "verifier_oracle", "holes", "rules", "checks", "unprivileged", "selftests", "trust", "skep_runtime",
-        "verdicts",
-    ];
+const TESTS: &[&str] = &[
+    "verifier_oracle",
+    "holes",
+    "rules",
+    "checks",
+    "unprivileged",
+    "selftests",
+    "trust",
+    "skep_runtime",
+    "verdicts",
+];
 
 /// So many mutants of a hundred may survive.
 const SURVIVORS: usize = 5;
@@ -50,6 +56,11 @@ const UNSEEN: &[(&str, &str, &str)] = &[
     ("global.rs", "let resolved = btf.resolve(target).ok_or(", WHOLE),
     ("kfunc.rs", "let size = btf.size_of(target).ok_or_else(unsupported)?", WHOLE),
     ("object.rs", "let ty = btf.find(row.1, Kind::Struct).ok_or(refused)?;", WHOLE),
+    (
+        "params.rs",
+        "return Err(proto.unsupported(\"this parameter\"));",
+        "no function of the table has such a one",
+    ),
     (
         "params.rs",
         "_ => return Err(proto.unsupported(\"this parameter\")),",

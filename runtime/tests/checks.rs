@@ -1,5 +1,6 @@
 //! Checks that only words tell apart: without one of them another refuses the same program, later or in
-//! other words; and those that nothing else reaches. The rule, what the kernel's log says of it, and the running kernel as judge.
+//! other words; and those that nothing else reaches. The rule, what the kernel's log says of it, and the
+//! running kernel as judge.
 #![cfg(target_os = "linux")]
 
 mod common;

@@ -14,7 +14,7 @@ use std::process::Command;
 
 use common::cases::{self, Case};
 use common::mutate::mutate;
-use common::random::Random;
+use common::tools::random::Random;
 use common::tools::{self, Need};
 use skep_runtime::Image;
 use skep_runtime::kernel::{Kernel, KernelError};
@@ -108,7 +108,7 @@ fn mutants_of_the_table() {
         return;
     }
     let Some(oracles) = common::oracles() else { return };
-    let mut random = Random(number("SKEP_SEED", 1) as u64);
+    let mut random = Random::new(number("SKEP_SEED", 1) as u64);
     let mut tally = Tally::default();
     for table in ["6.1", "6.12"] {
         for case in common::table(&oracles.join(format!("test_verifier-{table}.jsonl.gz"))) {
@@ -153,7 +153,7 @@ fn mutants_of_the_selftests() {
     }
     let Some(corpus) = tools::corpora::selftests() else { return };
     let all = std::env::var("SKEP_SELFTESTS").is_ok_and(|wanted| wanted == "all");
-    let mut random = Random(number("SKEP_SEED", 1) as u64);
+    let mut random = Random::new(number("SKEP_SEED", 1) as u64);
     let mut tally = Tally::default();
     for (at, name) in common::selftests::names(&corpus).iter().enumerate() {
         if !all && at % STEP != 0 {

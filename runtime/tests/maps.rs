@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::random::Random;
+use common::tools::random::Random;
 use common::{clang, link, vm_in};
 use skep_runtime::host::Deterministic;
 use skep_runtime::kernel::Kernel;
@@ -160,7 +160,7 @@ fn random_operations_as_in_the_kernel() {
             Err(error) => panic!("{}: {error}", kind.name),
         };
         let program = ours.program("prog").unwrap();
-        let mut random = Random(kind.name.len() as u64);
+        let mut random = Random::new(kind.name.len() as u64);
         for round in 0..ROUNDS {
             // Per-CPU values are those of the CPU that a run is on, which only the kernel knows.
             let per_cpu = kind.name.contains("percpu");

@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::random::Random;
 use common::seed;
+use common::tools::random::Random;
 use skep_runtime::host::Deterministic;
 use skep_runtime::object::{Code, LinkOptions};
 use skep_runtime::vm::{Engine, Input, Outcome};
@@ -84,7 +84,7 @@ fn every_prefix() {
 
 #[test]
 fn ten_thousand_byte_flips() {
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     let seeds = seeds();
     if seeds.is_empty() {
         return;
@@ -104,7 +104,7 @@ fn ten_thousand_byte_flips() {
 #[test]
 fn hostile_sizes() {
     let Some(original) = seed("drop_icmp.bpf.c") else { return };
-    let mut random = Random(2);
+    let mut random = Random::new(2);
     // Fields of headers and records set to the values that overflow.
     let extremes = [0u32, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_fff8, 0xffff_ffff];
     for _ in 0..3_000 {
@@ -182,7 +182,7 @@ SEC("xdp") int prog(void *ctx) { return (long)&array + (long)&hash; }
 "#;
     let Some(bytes) = common::clang("hostile", source, &[]) else { return };
     let template = common::link(&bytes);
-    let mut random = Random(3);
+    let mut random = Random::new(3);
     for round in 0..3_000 {
         let mut image = template.clone();
         let maps = image.maps.len() as i32;

@@ -8,9 +8,10 @@ use alloc::format;
 
 use skep_stdlib::capabilities::Capability;
 use skep_stdlib::features::Feature;
-use skep_stdlib::isa::{AluOp, Endian, Imm64, Operand, Reg as R, Width};
+use skep_stdlib::isa::{AluOp, Endian, Imm64, Insn, Operand, Reg as R, Width};
 use skep_stdlib::maps::MapType;
 
+use super::Context;
 use super::callback::GLOBAL_CALLBACK;
 use super::guesses::Move;
 use super::movement::{NEITHER, forbidden, sign};
@@ -214,18 +215,6 @@ impl Walk<'_> {
                     return Ok(());
                 };
                 self.check_map_fields(index as u32)?;
-                let def = self.cx.map(index as u32);
-                if def.is_some_and(|def| def.ty != MapType::Array || def.max_entries != 1) {
-                    return Err(Cause::DirectValue {});
-                }
-                let value_size = def.map_or(0, |def| def.value_size);
-                if offset >= value_size {
-                    let kind = pointer.kind;
-                    let (min, max) = (offset.into(), offset.into());
-                    let log =
-                        format!("invalid access to map value pointer, value_size={value_size} off={offset}");
-                    return Err(Cause::UnboundedOffset { reg: dst.number(), kind, min, max, log });
-                }
                 pointer.off = offset as i32;
                 Reg::Pointer(pointer)
             }
@@ -243,6 +232,25 @@ impl Walk<'_> {
         };
         write(state, dst, value)
     }
+}
+
+/// Checks the addresses of map values in a program, also where it is never reached (kernel
+/// `resolve_pseudo_ldimm64`); an error has the slot of the instruction.
+pub fn check_addresses(cx: &Context<'_>) -> Result<(), (u32, Cause)> {
+    for (slot, insn) in cx.program.code.iter() {
+        let Insn::LoadImm64 { dst, value: Imm64::MapIdxValue { index, offset } } = *insn else { continue };
+        let Some(def) = cx.map(index as u32).filter(|_| !cx.is_arena(index as u32)) else { continue };
+        if def.ty != MapType::Array || def.max_entries != 1 {
+            return Err((slot, Cause::DirectValue {}));
+        }
+        let value_size = def.value_size;
+        if offset >= value_size {
+            let (kind, min, max) = (PtrKind::MapValue(index as u32), offset.into(), offset.into());
+            let log = format!("invalid access to map value pointer, value_size={value_size} off={offset}");
+            return Err((slot, Cause::UnboundedOffset { reg: dst.number(), kind, min, max, log }));
+        }
+    }
+    Ok(())
 }
 
 /// An operation on one register that makes an address a number.

@@ -194,6 +194,9 @@ impl Walk<'_> {
         match (left, right) {
             (Reg::Scalar(a), Reg::Scalar(b)) => {
                 let (mut x, mut y) = (a.value, b.value);
+                if cond == Cond::Set && !taken && self.cx.target.has(Feature::TestsForgetRanges) {
+                    scalar::forget_tested(&mut x, &mut y, width);
+                }
                 scalar::refine(&mut x, &mut y, cond, taken, width);
                 if x.is_empty() || y.is_empty() {
                     return false;

@@ -210,6 +210,7 @@ impl Walk<'_> {
             return Err(Cause::CallDepth {});
         }
         let mut entered = state.clone();
+        entered.frame_mut().rounds += 1;
         let mut frame = Frame::new(state.frames.len() as u32, start, Some(slot));
         frame.callback = Some(state.references.len());
         for number in [1, 2] {
@@ -224,6 +225,7 @@ impl Walk<'_> {
         self.depths.entry(start).or_default();
         self.event = Event::Callback;
         let result = self.graph_result(state, slot, name, call).unwrap_or(Reg::Uninit);
+        state.frame_mut().rounds = 0;
         state.clobber(result);
         Ok(Next::Both(slot + 1, start, Box::new(entered)))
     }

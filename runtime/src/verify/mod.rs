@@ -74,6 +74,7 @@ mod precision;
 mod prune;
 pub mod reg;
 mod region;
+mod replay;
 pub mod report;
 mod rounds;
 pub mod scalar;
@@ -103,6 +104,7 @@ use crate::object::{Image, MapDef, Program};
 pub use call::{Loss, loses};
 pub use facts::{Fact, Facts};
 use reg::{PtrKind, Reg};
+pub use replay::{Escape, replay};
 use report::Leaving;
 use report::terms::log_type;
 pub use report::{Access, Cause, Note, RULES, Report, Rule, Step};
@@ -227,18 +229,28 @@ struct Proof {
 
 /// Verifies a program, and keeps what was found out.
 fn prove(image: &Image, index: usize, options: &Options) -> Proof {
+    let mut walk = match begin(image, index, options) {
+        Ok(walk) => walk,
+        Err((slot, cause)) => {
+            let report = Report { program: index, slot, cause, path: Vec::new(), guessed: false };
+            return Proof { result: Err(report), stats: Stats::default(), visits: Vec::new() };
+        }
+    };
+    let result = walk.run();
+    let accesses = walk.ways.iter().map(|(&slot, &(_, own))| (slot, own));
+    let len = walk.cx.program.code.len();
+    let result = result.map_err(|report| *report).map(|()| Facts::new(len, accesses));
+    Proof { result, stats: walk.stats, visits: walk.visits }
+}
+
+/// Checks what needs no walk, and makes one that has not begun.
+fn begin<'a>(image: &'a Image, index: usize, options: &'a Options) -> Result<Walk<'a>, (u32, Cause)> {
     let program = &image.programs[index];
-    let refuse = |slot, cause| {
-        let report = Report { program: index, slot, cause, path: Vec::new(), guessed: false };
-        Proof { result: Err(report), stats: Stats::default(), visits: Vec::new() }
-    };
-    let Some(section) = sections::find(&program.section) else {
-        let what = alloc::format!("the section `{}`", program.section);
-        return refuse(0, Cause::Unsupported { what });
-    };
-    if let Err((slot, cause)) = structure::check(program) {
-        return refuse(slot, cause);
-    }
+    let at_start = |cause| (0, cause);
+    let section = sections::find(&program.section).ok_or_else(|| {
+        at_start(Cause::Unsupported { what: alloc::format!("the section `{}`", program.section) })
+    })?;
+    structure::check(program)?;
     let cx = Context {
         image,
         program,
@@ -251,27 +263,13 @@ fn prove(image: &Image, index: usize, options: &Options) -> Proof {
         aligned: options.aligned,
         user: options.user,
     };
-    if let Err((slot, cause)) = users::check(&cx) {
-        return refuse(slot, cause);
-    }
-    if let Err(cause) = hook::check(&cx) {
-        return refuse(0, cause);
-    }
-    if let Err((slot, cause)) = versions::check(&cx) {
-        return refuse(slot, cause);
-    }
-    let handler = match exception::handler(&cx) {
-        Ok(handler) => handler,
-        Err(cause) => return refuse(0, cause),
-    };
-    if let Err(cause) = arena::check(&cx) {
-        return refuse(0, cause);
-    }
-    let mut walk = Walk::new(cx, handler);
-    let result = walk.run();
-    let accesses = walk.ways.iter().map(|(&slot, &(_, own))| (slot, own));
-    let result = result.map_err(|report| *report).map(|()| Facts::new(program.code.len(), accesses));
-    Proof { result, stats: walk.stats, visits: walk.visits }
+    users::check(&cx)?;
+    hook::check(&cx).map_err(at_start)?;
+    versions::check(&cx)?;
+    alu::check_addresses(&cx)?;
+    let handler = exception::handler(&cx).map_err(at_start)?;
+    arena::check(&cx).map_err(at_start)?;
+    Ok(Walk::new(cx, handler))
 }
 
 /// What does not change during the walk of one program.

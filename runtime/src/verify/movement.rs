@@ -1,13 +1,13 @@
 //! Pointers that are moved: by how much, and which may be (kernel `adjust_ptr_min_max_vals`).
 
 use alloc::format;
-use alloc::string::String;
 
 use skep_stdlib::isa::{ALU_OPS, AluOp, Reg as R, Width};
 
 use super::reg::{Num, Pointer, PtrKind, Reg};
 use super::report::Cause;
 use super::report::terms::log_type;
+use super::scalar::Scalar;
 use super::walk::{Check, Walk};
 
 /// Pointers cannot be moved further than this (kernel `BPF_MAX_VAR_OFF`).
@@ -56,7 +56,7 @@ impl Walk<'_> {
         if negative && matches!(p.kind, PtrKind::Stack(_)) {
             return Err(forbidden(&p, dst, "subtraction", "subtraction from stack pointer prohibited"));
         }
-        check_sane(&p, n, dst)?;
+        check_sane(&p, &n.value, dst)?;
         let mut moved = p;
         if let Some(amount) = n.value.value() {
             let amount = if negative { -(amount as i64) } else { amount as i64 };
@@ -83,6 +83,7 @@ impl Walk<'_> {
             };
         }
         moved.slot = slot;
+        check_sane(&p, &moved.var, dst)?;
         Ok(Reg::Pointer(moved))
     }
 }
@@ -128,43 +129,28 @@ fn check_kind(p: &Pointer, n: &Num, op: AluOp, dst: R) -> Check {
     Ok(())
 }
 
-/// Is the number that is added small enough (kernel `check_reg_sane_offset`)?
-fn check_sane(p: &Pointer, n: &Num, dst: R) -> Check {
-    let bounds = n.value.r64;
-    if bounds.smin <= -MAX_OFFSET || bounds.smax >= MAX_OFFSET {
-        let (min, max) = (bounds.smin, bounds.umax);
-        let name = log_type(&Reg::Pointer(*p));
-        let log = match (n.value.value(), min) {
-            (Some(amount), _) => {
-                format!("math between {name} pointer and {} is not allowed", amount as i64)
-            }
-            (None, i64::MIN) => {
-                format!("math between {name} pointer and register with unbounded min value is not allowed")
-            }
-            (None, min) if min > -MAX_OFFSET => unbounded_later(p, dst),
-            (None, min) => format!("value {min} makes {name} pointer be out of bounds"),
-        };
-        return Err(Cause::UnboundedOffset { reg: dst.number(), kind: p.kind, min, max, log });
+/// Is what is added to a pointer, now or in all, not too far down, and what is known not too far up (kernel
+/// `check_reg_sane_offset`)? What may be too far up is refused when the pointer is used.
+fn check_sane(p: &Pointer, added: &Scalar, dst: R) -> Check {
+    let (min, max) = (added.r64.smin, added.r64.umax);
+    if min > -MAX_OFFSET && min < MAX_OFFSET {
+        return Ok(());
     }
-    Ok(())
+    let name = log_type(&Reg::Pointer(*p));
+    let log = match (added.value(), min) {
+        (Some(amount), _) => format!("math between {name} pointer and {} is not allowed", amount as i64),
+        (None, i64::MIN) => {
+            format!("math between {name} pointer and register with unbounded min value is not allowed")
+        }
+        (None, min) => format!("value {min} makes {name} pointer be out of bounds"),
+    };
+    Err(Cause::UnboundedOffset { reg: dst.number(), kind: p.kind, min, max, log })
 }
 
 /// An operation on a pointer that is refused, in our words and in the kernel's.
 pub fn forbidden(pointer: &Pointer, reg: R, why: &'static str, log: &str) -> Cause {
     let log = format!("R{} {log}", reg.number());
     Cause::PointerArithmetic { reg: reg.number(), kind: pointer.kind, why, log }
-}
-
-/// The kernel lets a pointer be moved too far up, and refuses what is then done with it.
-fn unbounded_later(p: &Pointer, dst: R) -> String {
-    let reg = dst.number();
-    match p.kind {
-        PtrKind::Stack(_) => format!("invalid unbounded variable-offset indirect access to stack R{reg}"),
-        PtrKind::Packet(_) | PtrKind::PacketMeta(_) => {
-            format!("invalid access to packet, off={} size=0, R{reg}(id={},off={},r=0)", p.off, p.id, p.off)
-        }
-        _ => format!("R{reg} unbounded memory access, make sure to bounds check any such access"),
-    }
 }
 
 /// The operator as it is written.

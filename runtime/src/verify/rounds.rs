@@ -31,7 +31,9 @@ impl Bound {
         match self {
             // One that is used up bounds nothing.
             Bound::Iterator => has_more(new),
-            Bound::Callback => true,
+            // On a way round that leads past the helper, it bounds nothing either (there kernels let a
+            // loop without an end pass).
+            Bound::Callback => old.frame().rounds < new.frame().rounds,
             // The counter did not move on a way round that leads past the instruction.
             Bound::Counter => old.rounds != new.rounds,
         }

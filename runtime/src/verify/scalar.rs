@@ -151,8 +151,11 @@ impl Range {
         {
             (result.smin, result.smax) = (smin, smax);
         }
-        if let Some(umax) = self.umax.checked_add(other.umax).filter(|&umax| umax <= all.umax) {
-            (result.umin, result.umax) = (self.umin + other.umin, umax);
+        let wraps = |a: u64, b: u64| a > all.umax - b;
+        // If every sum wraps around, their order stays.
+        if wraps(self.umin, other.umin) == wraps(self.umax, other.umax) {
+            let sum = |a: u64, b: u64| unsigned(a.wrapping_add(b), width);
+            (result.umin, result.umax) = (sum(self.umin, other.umin), sum(self.umax, other.umax));
         }
         result
     }
@@ -167,22 +170,28 @@ impl Range {
         {
             (result.smin, result.smax) = (smin, smax);
         }
-        if self.umin >= other.umax {
-            (result.umin, result.umax) = (self.umin - other.umax, self.umax - other.umin);
+        if (self.umin < other.umax) == (self.umax < other.umin) {
+            let difference = |a: u64, b: u64| unsigned(a.wrapping_sub(b), width);
+            result.umin = difference(self.umin, other.umax);
+            result.umax = difference(self.umax, other.umin);
         }
         result
     }
 
     fn mul(self, other: Range, width: Width) -> Range {
-        let half = match width {
-            Width::W32 => u64::from(u16::MAX),
-            Width::W64 => U32,
-        };
-        if self.smin < 0 || other.smin < 0 || self.umax > half || other.umax > half {
-            return Range::unknown(width);
+        let all = Range::unknown(width);
+        let mut result = all;
+        if let Some(umax) = self.umax.checked_mul(other.umax).filter(|&umax| umax <= all.umax) {
+            (result.umin, result.umax) = (self.umin * other.umin, umax);
         }
-        let product = Range { umin: self.umin * other.umin, umax: self.umax * other.umax, ..self };
-        product.sign_from_unsigned(width)
+        let ends = [self.smin, self.smax].map(|a| [a.checked_mul(other.smin), a.checked_mul(other.smax)]);
+        let fits = |&end: &Option<i64>| end.is_some_and(|end| all.smin <= end && end <= all.smax);
+        if ends.as_flattened().iter().all(fits) {
+            let ends = ends.as_flattened().iter().copied().flatten();
+            result.smin = ends.clone().min().unwrap_or(all.smin);
+            result.smax = ends.max().unwrap_or(all.smax);
+        }
+        result
     }
 
     /// `tnum` is that of the result, for the bit operations.
@@ -650,15 +659,25 @@ fn exclude(a: &mut Scalar, value: u64, width: Width) {
     range.smax = range.smax.saturating_sub(i64::from(range.smax == s));
 }
 
+/// Which number `a & b` tests, and which bits of it; none if neither side is constant.
+fn tested<'a>(a: &'a mut Scalar, b: &'a mut Scalar, width: Width) -> Option<(&'a mut Scalar, u64)> {
+    match (b.tnum_of(width).is_constant(), a.tnum_of(width).is_constant()) {
+        (true, _) => Some((a, b.tnum_of(width).value)),
+        (false, true) => Some((b, a.tnum_of(width).value)),
+        (false, false) => None,
+    }
+}
+
+/// Forgets the ranges of the number that `a & b` tests, before that is taken to be 0: so newer kernels
+/// keep bits and ranges from contradicting each other on a path that nothing takes.
+pub fn forget_tested(a: &mut Scalar, b: &mut Scalar, width: Width) {
+    if let Some((tested, _)) = tested(a, b, width) {
+        (tested.r32, tested.r64) = (Range::unknown(Width::W32), Range::unknown(Width::W64));
+    }
+}
+
 fn refine_set(a: &mut Scalar, b: &mut Scalar, taken: bool, width: Width) {
-    let (x, bits) = match (b.tnum_of(width).is_constant(), a.tnum_of(width).is_constant()) {
-        (true, _) => (a, b.tnum_of(width).value),
-        (false, true) => {
-            let bits = a.tnum_of(width).value;
-            (b, bits)
-        }
-        (false, false) => return,
-    };
+    let Some((x, bits)) = tested(a, b, width) else { return };
     let known = match taken {
         // At least one of the bits is set: with one bit that says which.
         true if bits.is_power_of_two() => x.tnum_of(width).or(Tnum::constant(bits)),

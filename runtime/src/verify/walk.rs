@@ -153,12 +153,17 @@ impl<'a> Walk<'a> {
         self.next_id
     }
 
-    /// Walks all paths.
-    pub fn run(&mut self) -> Result<(), Box<Report>> {
+    /// What the program begins with.
+    pub fn entry_state(&self) -> State {
         let mut frame = Frame::new(0, 0, None);
         frame.regs[1] = self.cx.entry_register();
         let sleepable = self.cx.program.sleepable;
-        self.walk(State { frames: alloc::vec![frame], sleepable, ..State::default() }, 0)?;
+        State { frames: alloc::vec![frame], sleepable, ..State::default() }
+    }
+
+    /// Walks all paths.
+    pub fn run(&mut self) -> Result<(), Box<Report>> {
+        self.walk(self.entry_state(), 0)?;
         self.walk_others()?;
         if let Some(start) = self.handler {
             self.at = START;
@@ -293,7 +298,7 @@ impl<'a> Walk<'a> {
     }
 
     /// One instruction.
-    fn step(&mut self, state: &mut State, slot: u32, insn: &Insn) -> Check<Next> {
+    pub fn step(&mut self, state: &mut State, slot: u32, insn: &Insn) -> Check<Next> {
         let after = slot + insn.slots() as u32;
         match *insn {
             Insn::Alu { width, op, dst, src } => self.alu(state, slot, width, op, dst, src)?,

@@ -182,8 +182,8 @@ pub struct Output {
 }
 
 impl Env {
-    /// Forgets what the last run left, but for maps.
-    pub(super) fn begin_run(&mut self) {
+    /// Forgets what the last run left, but for maps. The stack's bytes are all `fill`.
+    pub(super) fn begin_run(&mut self, fill: u8) {
         self.output = Output::default();
         self.packet = None;
         self.args.clear();
@@ -194,7 +194,7 @@ impl Env {
         for frame in 0..u64::from(super::interp::MAX_FRAMES) {
             let start = self.stack + frame * super::interp::FRAME_STRIDE;
             if let Some(bytes) = self.memory.read_mut(start, super::interp::FRAME_SIZE) {
-                bytes.fill(0);
+                bytes.fill(fill);
             }
         }
     }

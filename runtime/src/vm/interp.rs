@@ -16,6 +16,7 @@ use skep_stdlib::isa::{AtomicOp, CallTarget, Imm64, Insn, Reg, Size, Width};
 
 use super::alu::{self, value_of};
 use super::env::{Env, func_address, func_of_address, map_address};
+use super::recording::{Moment, Recording};
 use super::threaded::{self, Calls, Checked, Proven};
 use super::{Fault, FaultKind};
 use crate::helpers::{Caller, Cx, HelperFn, HelperTable, Stop, timer};
@@ -167,6 +168,7 @@ pub struct Interp<'p> {
     budget: u64,
     executed: u64,
     profile: Option<&'p mut Profile>,
+    recording: Option<&'p mut Recording>,
 }
 
 /// How often each instruction was executed, by program and slot.
@@ -197,12 +199,29 @@ impl Profile {
 impl<'p> Interp<'p> {
     /// Prepares a run of `programs[program]` of at most `budget` instructions.
     pub fn new(programs: &'p [Decoded], helpers: &'p HelperTable, program: usize, budget: u64) -> Interp<'p> {
-        Interp { programs, helpers, program, depth: 0, tail_calls: 0, budget, executed: 0, profile: None }
+        let (profile, recording) = (None, None);
+        Interp {
+            programs,
+            helpers,
+            program,
+            depth: 0,
+            tail_calls: 0,
+            budget,
+            executed: 0,
+            profile,
+            recording,
+        }
     }
 
     /// Counts each instruction's executions in `profile`.
     pub(super) fn with_profile(mut self, profile: Option<&'p mut Profile>) -> Interp<'p> {
         self.profile = profile;
+        self
+    }
+
+    /// Writes down in `recording` what registers hold.
+    pub(super) fn with_recording(mut self, recording: Option<&'p mut Recording>) -> Interp<'p> {
+        self.recording = recording;
         self
     }
 
@@ -264,6 +283,9 @@ impl<'p> Interp<'p> {
             if let Some(profile) = &mut self.profile {
                 profile.count(exec.program, step.slot);
             }
+            if let Some(recording) = &mut self.recording {
+                recording.push(exec.moment(step.slot, self.depth));
+            }
             match self.step(env, exec, step) {
                 Ok(None) => {}
                 Ok(Some(result)) => return Ok(result),
@@ -274,10 +296,16 @@ impl<'p> Interp<'p> {
         }
     }
 
+    /// Must every instruction be executed here?
+    #[inline]
+    fn is_watched(&self) -> bool {
+        self.profile.is_some() || self.recording.is_some()
+    }
+
     /// Executes what is simple, as far as it goes.
     #[inline]
     fn hurry(&mut self, env: &mut Env, exec: &mut Exec<'p>) {
-        let Some(code) = exec.code.filter(|_| self.profile.is_none()) else { return };
+        let Some(code) = exec.code.filter(|_| !self.is_watched()) else { return };
         let calls = Calls {
             frames: &mut exec.frames,
             depth: &mut self.depth,
@@ -503,6 +531,13 @@ impl Exec<'_> {
     /// The current function's state, to be restored when a call returns here.
     fn frame(&self) -> Frame {
         self.regs.frame(self.program, self.pc, self.may_goto_left)
+    }
+
+    /// What the registers hold before the instruction at `slot`.
+    fn moment(&self, slot: u32, depth: u32) -> Moment {
+        let mut regs = [0; 11];
+        regs.copy_from_slice(&self.regs.0[..11]);
+        Moment { program: self.program, slot, depth, regs }
     }
 
     #[inline]

@@ -15,8 +15,8 @@ use skep_stdlib::programs::Context;
 use super::env::TaskLayout;
 use super::interp::{FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES};
 use super::{
-    Decoded, Engine, Env, Fault, Input, Interp, Layout, Memory, Outcome, Output, Profile, RedirectActions,
-    RunError,
+    Decoded, Engine, Env, Fault, Input, Interp, Layout, Memory, Outcome, Output, Profile, Recording,
+    RedirectActions, RunError,
 };
 use crate::Verified;
 use crate::helpers::HelperTable;
@@ -37,6 +37,7 @@ pub struct Vm {
     decoded: Vec<Decoded>,
     helpers: HelperTable,
     profile: Option<Profile>,
+    recording: Option<Recording>,
     #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
     jit: Option<super::jit::Jit>,
 }
@@ -116,7 +117,8 @@ impl Vm {
             return (jit.run(&mut self.env, &self.helpers, program, args, budget), 0);
         }
         let interp = Interp::new(&self.decoded, &self.helpers, program, budget);
-        let mut interp = interp.with_profile(self.profile.as_mut());
+        let interp = interp.with_profile(self.profile.as_mut());
+        let mut interp = interp.with_recording(self.recording.as_mut());
         let result = interp.run(&mut self.env, args);
         (result, interp.executed())
     }
@@ -181,6 +183,7 @@ impl Vm {
             decoded,
             helpers,
             profile: None,
+            recording: None,
             #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
             jit: None,
         })
@@ -204,6 +207,16 @@ impl Vm {
     /// What was counted since [`Vm::start_profile`].
     pub fn profile(&self) -> Option<&Profile> {
         self.profile.as_ref()
+    }
+
+    /// From now on writes down what registers hold at each instruction; compiled code does not.
+    pub fn start_recording(&mut self) {
+        self.recording = Some(Recording::new());
+    }
+
+    /// What was written down since [`Vm::start_recording`], which then ends.
+    pub fn take_recording(&mut self) -> Recording {
+        self.recording.take().unwrap_or_default()
     }
 
     /// Index of the program with this name.
@@ -251,7 +264,7 @@ impl Engine for Vm {
                 RunError::new(format!("presetting map `{}`: error {}", preset.map, errno.0))
             })?;
         }
-        self.env.begin_run();
+        self.env.begin_run(input.stack);
         if let Err(fault) = self.run_timers(input.budget) {
             return Err(RunError::new(format!("a timer's function: {fault}")));
         }

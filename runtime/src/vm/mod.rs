@@ -5,7 +5,7 @@
 //! - [`threaded`]: the fast one, for what is simple.
 //! - `jit`: programs as machine code of the host.
 //! - [`memory`]: the arena; [`env`]: memory, maps, host, output.
-//! - [`outcome`]: inputs, outcomes, faults.
+//! - [`outcome`]: inputs, outcomes, faults; [`recording`]: what registers held.
 
 pub mod alu;
 mod engine;
@@ -16,6 +16,7 @@ mod jit;
 mod machine;
 mod memory;
 mod outcome;
+mod recording;
 mod threaded;
 
 pub use engine::{Engine, RunError};
@@ -29,3 +30,4 @@ pub use memory::{Foreign, Layout, Memory, OutOfMemory};
 pub use outcome::{
     Event, Fault, FaultKind, ForeignBytes, Input, MapContents, MapPreset, Outcome, Redirect, Space, Value,
 };
+pub use recording::{Moment, Recording};

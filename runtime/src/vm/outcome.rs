@@ -24,6 +24,9 @@ pub struct Input {
     /// How often the program is run on the context, which is only prepared once; what comes out is
     /// what all runs have left, and the result of the last.
     pub repeat: u32,
+    /// What every byte of the stack is at first. In a kernel that is anything: what comes out must not
+    /// depend on it.
+    pub stack: u8,
     /// Whether the outcome lists the contents of all maps; large maps make that the longest part
     /// of a run.
     pub list_maps: bool,
@@ -40,6 +43,7 @@ impl Default for Input {
             memory: Vec::new(),
             budget: 100_000_000,
             repeat: 1,
+            stack: 0,
             list_maps: true,
         }
     }

@@ -4,7 +4,6 @@
 pub mod agreement;
 pub mod cases;
 pub mod mutate;
-pub mod random;
 pub mod selftests;
 
 use std::path::{Path, PathBuf};

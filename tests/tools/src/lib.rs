@@ -9,6 +9,8 @@
 pub mod corpora;
 pub mod cpio;
 pub mod loader;
+pub mod mutate;
+pub mod random;
 pub mod vm;
 
 use std::collections::BTreeMap;

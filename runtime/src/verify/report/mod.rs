@@ -288,6 +288,6 @@ impl Cause {
 impl Access {
     /// One past the last byte that may be accessed.
     pub fn end(&self) -> i64 {
-        self.max + i64::from(self.size)
+        self.max.saturating_add(i64::from(self.size))
     }
 }

@@ -244,6 +244,14 @@ const CASES: &[Case] = &[
         "r6 &= 0xff; r6 = (s8)r6; if r6 & 0xf0 goto out; r6 &= -1",
         false,
     ),
+    ("a swapped address has any upper bits", true, "r6 = r0; r6 = be32 r6; r6 &= -1", false),
+    (
+        "a helper takes one record at most",
+        false,
+        "r1 = map[idx:1]; r2 = 8; r3 = 0; call 131; if r0 == 0 goto out; r6 = r0; r1 = r6; r2 = 4; r3 = r6; r4 = 4; r5 = 0
+         call 28; r1 = r6; r2 = 0; call 132; out: r0 = 0; exit",
+        false,
+    ),
     (
         "a value has no address past its end, even where it is not taken",
         false,

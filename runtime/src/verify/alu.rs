@@ -184,7 +184,8 @@ impl Walk<'_> {
         let mut value = match read(state, dst)? {
             Reg::Scalar(num) if self.cx.target.has(Feature::SwappedNumbers) => num.value,
             Reg::Pointer(_) if !self.cx.leaks() => return Err(scrambled(dst)),
-            _ => Scalar::UNKNOWN,
+            // Not even that the upper bits are zero.
+            _ => return write(state, dst, Reg::unknown(slot)),
         };
         match kind {
             Endian::ToLe => value.truncate(bits / 8),

@@ -121,6 +121,24 @@ pub struct Call {
     pub fills: alloc::vec::Vec<(u32, i32, i32)>,
 }
 
+/// At most one argument may be of what must be given back: the helper's result could depend on two.
+fn check_references(state: &State, helper: &'static Helper, args: &[Arg]) -> Check {
+    let mut first = None;
+    for (number, arg) in (1..).zip(args) {
+        let reg = state.frame().regs[usize::from(number)];
+        let Reg::Pointer(Pointer { reference: id @ 1.., .. }) = reg else { continue };
+        if matches!(arg, Arg::Any | Arg::KptrSlot) {
+            continue;
+        }
+        if let Some(first) = first.replace(id) {
+            let log = alloc::format!("more than one arg with ref_obj_id R{number} {id} {first}");
+            let wanted = "memory that need not be given back, as another argument must";
+            return Err(Callee::of(helper).wrong(number, wanted, &reg).logged(log));
+        }
+    }
+    Ok(())
+}
+
 impl Walk<'_> {
     pub(super) fn call_helper(&mut self, state: &mut State, slot: u32, id: i32) -> Check<Next> {
         if id == CORE_POISON {
@@ -137,6 +155,7 @@ impl Walk<'_> {
         for (index, &arg) in args.iter().enumerate() {
             self.check_argument(state, slot, helper, args, index, arg, &mut call)?;
         }
+        check_references(state, helper, args)?;
         if let (Some(map), true) = (call.map, args.contains(&Arg::Map)) {
             let ty = self.map_type(map);
             if ty.is_none_or(|ty| !ty.accepts(helper.name)) {

@@ -53,7 +53,8 @@ fn object_name(file: &Path) -> String {
     format!("{}.o", file.file_stem().unwrap_or_default().to_string_lossy())
 }
 
-fn clang(corpus: &Corpus, file: &Path) -> Option<PathBuf> {
+/// clang's object of a file, if it compiles that; it is kept.
+pub fn clang(corpus: &Corpus, file: &Path) -> Option<PathBuf> {
     let mut hasher = DefaultHasher::new();
     (corpus.flags(), FLAGS).hash(&mut hasher);
     let folder = scratch(&format!("{}-clang-{:x}", corpus.name, hasher.finish()));

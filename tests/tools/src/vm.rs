@@ -129,6 +129,19 @@ fn wait(mut command: Command, limit: Duration) -> Result<(), String> {
     }
 }
 
+/// The types of a kernel, as it gives them away.
+pub fn types(version: &str) -> Result<Vec<u8>, String> {
+    let path = root().join("target/vm").join(format!("{version}.btf"));
+    if let Ok(bytes) = std::fs::read(&path) {
+        return Ok(bytes);
+    }
+    let script = "cp /sys/kernel/btf/vmlinux /out/btf";
+    let mut back = run(version, &Job { script, files: Vec::new(), limit: Duration::from_secs(120) })?;
+    let bytes = back.remove("btf").ok_or("the kernel has no types")?;
+    std::fs::write(path, &bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
 /// Objects that one machine is given.
 const BATCH: usize = 100;
 

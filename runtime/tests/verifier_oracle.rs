@@ -48,10 +48,6 @@ const OLDER: &[Difference] = &[
         "signed bounds were not derived from unsigned ones across zero"),
     ("loops1.c: bounded loop, start in the middle", ACCEPTED,
         "an edge back by falling through was refused before the walk"),
-    ("spill_fill.c: Spill a u32 const scalar.  Refill as u16.  Offset to skb->data", ACCEPTED,
-        "a part of a spilled number was unknown when filled"),
-    ("spill_fill.c: Spill u32 const scalars.  Refill as u64.  Offset to skb->data", ACCEPTED,
-        "two spilled numbers side by side were unknown when filled as one"),
     ("btf_ctx_access.c: btf_ctx_access accept", "V0106", "four bytes of an address were taken for the address"),
     ("d_path.c: d_path accept", "V0106", "the same"),
 ];

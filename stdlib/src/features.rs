@@ -181,6 +181,9 @@ features! {
     ArgTags, 6 . 8; // pages
     /// Functions of a program may be called, and return, inside a section that their caller entered or leaves.
     SectionsAcrossCalls, 6 . 9; // not checked: not in 6.1, is in 6.12
+    /// A number that is stored is linked to the register that it came from, whatever is known of it, and its
+    /// parts are known.
+    StoredNumbers, 6 . 9; // not checked: not in 6.1 (measured on 6.1.192), is in 6.12
     /// Memory shared with user space through pointers.
     Arena, 6 . 9; // timeline: BPF_MAP_TYPE_ARENA
     /// Loops with a hidden counter.

@@ -173,12 +173,14 @@ impl Walk<'_> {
                 self.wrote_slot(depth, start);
             }
         }
-        if value.value() == Some(0) && !(exact && start.rem_euclid(8) == 0) {
+        let trust = self.cx.trust();
+        if value.value() == Some(0) && !(exact && start.rem_euclid(8) == 0 && trust.parts) {
             // It is kept as bytes that are zero.
             self.need_operand(state, src);
         }
         if let (Reg::Scalar(num), Operand::Reg(reg)) = (value, src)
-            && self.cx.may(Capability::Bpf)
+            && trust.numbers
+            && trust.parts
             && (num.link.id == 0 || num.link.delta != 0)
             && num.value.value().is_none()
             && (access.size == 8 || num.value.r64.umax >> (8 * access.size) == 0)
@@ -187,7 +189,7 @@ impl Walk<'_> {
             value = Reg::Scalar(Num { link: self.fresh_link(), ..num });
             state.frame_mut().regs[reg.index()] = value;
         }
-        stack::store(state, depth, access, value, self.cx.trust())
+        stack::store(state, depth, access, value, trust)
     }
 
     /// What an acquire or a release needs besides what its load or store needs.

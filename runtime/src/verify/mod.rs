@@ -332,7 +332,8 @@ impl<'a> Context<'a> {
     fn trust(&self) -> stack::Trust {
         let leaks = self.leaks();
         let uninit = leaks && self.target.has(Feature::UninitStackReads);
-        stack::Trust { uninit, leaks, numbers: self.may(Capability::Bpf) }
+        let parts = self.target.has(Feature::StoredNumbers);
+        stack::Trust { uninit, leaks, numbers: self.may(Capability::Bpf), parts }
     }
 
     /// The map with this index, or the template of those inside it.

@@ -19,6 +19,8 @@ pub struct Trust {
     pub leaks: bool,
     /// Get back what is known of a number that was stored.
     pub numbers: bool,
+    /// The same of a part of it, and of a number of which nothing is known that it is the same.
+    pub parts: bool,
 }
 
 /// Is the access inside the frame? Its offsets, as `i32`.
@@ -49,6 +51,7 @@ pub fn load(state: &State, slot: u32, depth: u32, access: &Access, trust: Trust)
         let width = stored.bytes.iter().filter(|&&byte| byte == Byte::Spilled).count();
         return match stored.spilled {
             value if first == 0 && width == access.size as usize => Ok((value, true)),
+            Reg::Scalar(_) if !trust.parts => Ok((Reg::scalar(Scalar::of_bytes(access.size), slot), false)),
             Reg::Scalar(num) => Ok((Reg::Scalar(part(&num, first, access.size, slot)), true)),
             _ => Err(leak(access, "invalid size of register fill")),
         };
@@ -93,8 +96,15 @@ pub fn store(state: &mut State, depth: u32, access: &Access, value: Reg, trust: 
     if !trust.leaks && size != 8 && holds_pointer(target) {
         return Err(leak(access, CORRUPTS));
     }
-    let is_number = matches!(value, Reg::Scalar(_));
-    let whole = first == 0 && (size == 8 || is_number) && (trust.numbers || !is_number);
+    let is_kept = match value {
+        // Old kernels keep those of which something is known, and a zero as bytes.
+        Reg::Scalar(Num { value, .. }) if !trust.parts => {
+            trust.numbers && value != Scalar::UNKNOWN && value.value() != Some(0)
+        }
+        Reg::Scalar(_) => trust.numbers,
+        Reg::Pointer(_) | Reg::Uninit => size == 8,
+    };
+    let whole = first == 0 && is_kept;
     match value {
         Reg::Pointer(_) if size != 8 => Err(leak(access, "invalid size of register spill")),
         _ if whole => {
@@ -102,7 +112,7 @@ pub fn store(state: &mut State, depth: u32, access: &Access, value: Reg, trust: 
             forget_number(target);
             target.bytes[..size].fill(Byte::Spilled);
             target.spilled = match value {
-                Reg::Scalar(num) if size < 8 => Reg::Scalar(narrowed(num, size)),
+                Reg::Scalar(num) if size < 8 => Reg::Scalar(narrowed(num, size, trust)),
                 value => value,
             };
             Ok(())
@@ -116,10 +126,10 @@ pub fn store(state: &mut State, depth: u32, access: &Access, value: Reg, trust: 
     }
 }
 
-fn narrowed(num: Num, size: usize) -> Num {
+fn narrowed(num: Num, size: usize, trust: Trust) -> Num {
     let mut value = num.value;
     value.truncate(size as u32);
-    let link = if value == num.value { num.link } else { Link::NONE };
+    let link = if value == num.value && trust.parts { num.link } else { Link::NONE };
     Num { value, link, slot: num.slot }
 }
 

@@ -5,8 +5,8 @@
 //! as they are. One build serves all mutants: the test binaries run once for each, until one fails.
 //! What survives is printed, with its place in the source; the exit code is 1 if more than a twentieth does.
 //!
-//! `skep-mutants [FIRST [COUNT [STEP]]]` tries only some, every STEP-th. All take an hour or so on a quiet
-//! machine.
+//! `skep-mutants [FIRST [COUNT [STEP]]]` tries only some, every STEP-th; `skep-mutants FILE:LINE...` those at
+//! these places, as they are printed. All take an hour or so on a quiet machine.
 #![allow(clippy::print_stdout)]
 
 use std::collections::BTreeSet;
@@ -123,7 +123,9 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<bool> {
-    let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse::<usize>().ok());
+    let (places, numbers): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|text| text.contains(':'));
+    let mut numbers = numbers.iter().filter_map(|text| text.parse::<usize>().ok());
     let (first, count) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(usize::MAX));
     let step = numbers.next().filter(|step| *step > 0).unwrap_or(1);
     let copy = Copy::make()?;
@@ -147,11 +149,13 @@ fn run() -> Result<bool> {
         return Err(format!("{} fails without any mutant", test.display()));
     }
     let (mut tried, mut survivors) = (0, 0);
-    for (number, site) in sites.iter().enumerate().skip(first).step_by(step).take(count) {
+    let wanted = |site: &Site| places.is_empty() || places.contains(&site.place());
+    let some = sites.iter().enumerate().filter(|(_, site)| wanted(site));
+    for (number, site) in some.skip(first).step_by(step).take(count) {
         tried += 1;
         if !tests.iter().any(|test| fails(test, number)) {
             survivors += 1;
-            println!("survives: {}:{}", site.file.display(), site.line);
+            println!("survives: {}", site.place());
         }
     }
     println!("{} of {tried} are caught", tried - survivors);
@@ -171,6 +175,11 @@ fn fails(test: &Path, number: usize) -> bool {
 }
 
 impl Site {
+    /// Where it is, for people.
+    fn place(&self) -> String {
+        format!("{}:{}", self.file.display(), self.line)
+    }
+
     /// Is a line of it among these? An error may be that of all around it, as of an `else` that must leave.
     fn meets(&self, file: &str, first: usize, last: usize) -> bool {
         file.ends_with(&*self.file.to_string_lossy()) && self.line <= last && first <= self.end

@@ -146,7 +146,7 @@ const IN_C: &[(&str, &str)] = &[
     (
         r#"GLOBAL int each(__u32 i, void *p) { return 0; }
         SEC("tc") int f(struct __sk_buff *skb) { bpf_loop(3, each, 0, 0); return 0; }"#,
-        "V0901",
+        "V0325",
     ),
     (
         r#"static int pulls(__u32 i, struct __sk_buff **p) { bpf_skb_pull_data(*p, 0); return 0; }
@@ -219,7 +219,7 @@ const IN_C: &[(&str, &str)] = &[
     (
         r#"SEC("tc") int f(struct __sk_buff *skb)
         { int key = 0; void *v = bpf_map_lookup_elem(&locked, &key); return v ? bpf_res_spin_lock(v) : 0; }"#,
-        "V0901",
+        "V0304",
     ),
     (
         r#"struct timed { struct bpf_timer timer; };
@@ -229,7 +229,7 @@ const IN_C: &[(&str, &str)] = &[
         SEC("tc") int f(struct __sk_buff *skb)
         { int key = 0; struct timed *v = bpf_map_lookup_elem(&timers, &key);
           return v ? bpf_timer_set_callback(&v->timer, late) : 0; }"#,
-        "V0901",
+        "V0325",
     ),
     (
         r#"SEC("tc") int f(struct __sk_buff *skb) { return *(int *)bpf_rdonly_cast(skb, TYPE(int)); }"#,

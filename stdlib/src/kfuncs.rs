@@ -2,11 +2,12 @@
 //!
 //! What the verifier asks of an argument is in the kernel's naming of parameters, which the
 //! prototype keeps: `__sz` is the size of the memory before it, `__k` a constant, `__ign` not
-//! looked at, `__map` a map, `__opt` may be null, `__uninit` is initialised by the call. The rows
-//! are those of the kernel's core; modules and schedulers bring more, which BTF describes. Their first
-//! kernels were compared with docs.ebpf.io/linux/timeline, with two exceptions from memory:
-//! `bpf_sk_assign_tcp_reqsk` (6.11 there, 6.9 here: its commit is of January 2024) and
-//! `bpf_dynptr_is_rdonly` (5.19 there, which is the internal function of that name).
+//! looked at, `__map` a map, `__prog` the program, `__irq_flag` the flags of interrupts, `__opt` may be
+//! null, `__uninit` is initialised by the call. The rows are those of the kernel's core; modules and
+//! schedulers bring more, which BTF describes. Their first kernels were compared with
+//! docs.ebpf.io/linux/timeline, with two exceptions from memory: `bpf_sk_assign_tcp_reqsk` (6.11 there,
+//! 6.9 here: its commit is of January 2024) and `bpf_dynptr_is_rdonly` (5.19 there, which is the
+//! internal function of that name).
 
 use crate::features::Kernel;
 use crate::programs::ProgSet;
@@ -295,6 +296,8 @@ pub static KFUNCS: &[Kfunc] = &[
         NONE, GENERIC, Kernel(6, 4)),
     k("bpf_list_push_front_impl", "int", "struct bpf_list_head *head, struct bpf_list_node *node, void *meta__ign, u64 off",
         NONE, GENERIC, Kernel(6, 4)),
+    k("bpf_local_irq_restore", "void", "unsigned long *flags__irq_flag", NONE, ALL, Kernel(6, 14)),
+    k("bpf_local_irq_save", "void", "unsigned long *flags__irq_flag", NONE, ALL, Kernel(6, 14)),
     k("bpf_lookup_system_key", "struct bpf_key *", "u64 id",
         ACQUIRE.and(RET_NULL), TYPED, Kernel(6, 1)),
     k("bpf_lookup_user_key", "struct bpf_key *", "s32 serial, u64 flags",
@@ -325,6 +328,12 @@ pub static KFUNCS: &[Kfunc] = &[
     k("bpf_rdonly_cast", "void *", "const void *obj__ign, u32 btf_id__k", NONE, ALL, Kernel(6, 2)),
     k("bpf_refcount_acquire_impl", "void *", "void *p__refcounted_kptr, void *meta__ign",
         ACQUIRE.and(RET_NULL).and(RCU), GENERIC, Kernel(6, 4)),
+    k("bpf_res_spin_lock", "int", "struct bpf_res_spin_lock *lock", NONE, ALL, Kernel(6, 15)),
+    k("bpf_res_spin_lock_irqsave", "int", "struct bpf_res_spin_lock *lock, unsigned long *flags__irq_flag",
+        NONE, ALL, Kernel(6, 15)),
+    k("bpf_res_spin_unlock", "void", "struct bpf_res_spin_lock *lock", NONE, ALL, Kernel(6, 15)),
+    k("bpf_res_spin_unlock_irqrestore", "void", "struct bpf_res_spin_lock *lock, unsigned long *flags__irq_flag",
+        NONE, ALL, Kernel(6, 15)),
     k("bpf_sk_assign_tcp_reqsk", "int", "struct __sk_buff *s, struct sock *sk, struct bpf_tcp_req_attrs *attrs, int attrs__sz",
         TRUSTED_ARGS, only(&[SchedCls]), Kernel(6, 9)),
     k("bpf_skb_ct_alloc", "struct nf_conn___init *", "struct __sk_buff *skb_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz",
@@ -344,6 +353,10 @@ pub static KFUNCS: &[Kfunc] = &[
     k("bpf_task_release", "void", "struct task_struct *p", RELEASE, GENERIC, Kernel(6, 2)),
     k("bpf_task_under_cgroup", "long", "struct task_struct *task, struct cgroup *ancestor",
         RCU, GENERIC, Kernel(6, 5)),
+    k("bpf_task_work_schedule_resume_impl", "int", "struct task_struct *task, struct bpf_task_work *tw, void *map__map, bpf_task_work_callback_t callback, void *aux__prog",
+        TRUSTED_ARGS, ALL, Kernel(6, 18)),
+    k("bpf_task_work_schedule_signal_impl", "int", "struct task_struct *task, struct bpf_task_work *tw, void *map__map, bpf_task_work_callback_t callback, void *aux__prog",
+        TRUSTED_ARGS, ALL, Kernel(6, 18)),
     k("bpf_throw", "void", "u64 cookie", NONE, GENERIC, Kernel(6, 7)),
     k("bpf_verify_pkcs7_signature", "int", "struct bpf_dynptr *data_p, struct bpf_dynptr *sig_p, struct bpf_key *trusted_keyring",
         SLEEPABLE, TYPED, Kernel(6, 1)),

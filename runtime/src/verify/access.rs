@@ -111,6 +111,7 @@ impl Walk<'_> {
             | PtrKind::Object { .. }
             | PtrKind::Socket(_)
             | PtrKind::Iter { .. }
+            | PtrKind::Irq { .. }
             | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => return Err(Cause::Opaque { access, log: String::new() }),
@@ -187,6 +188,7 @@ pub fn may_be_atomic(pointer: &Pointer, access: &Access, both: bool) -> Check {
         | PtrKind::Mem { .. }
         | PtrKind::Ringbuf(_)
         | PtrKind::Iter { .. }
+        | PtrKind::Irq { .. }
         | PtrKind::Remote { .. }
         | PtrKind::Dynptr(_)
         | PtrKind::Arena

@@ -12,7 +12,6 @@ use skep_stdlib::isa::{AluOp, Endian, Imm64, Insn, Operand, Reg as R, Width};
 use skep_stdlib::maps::MapType;
 
 use super::Context;
-use super::callback::GLOBAL_CALLBACK;
 use super::guesses::Move;
 use super::movement::{NEITHER, forbidden, sign};
 use super::reg::{Link, Num, Pointer, PtrKind, Reg};
@@ -221,8 +220,8 @@ impl Walk<'_> {
             }
             Imm64::Func(distance) => {
                 let start = (i64::from(slot) + 2 + i64::from(distance) - 1) as u32;
-                if self.cx.program.is_global(start) {
-                    return Err(Cause::Unsupported { what: GLOBAL_CALLBACK.into() });
+                if let Some(function) = self.cx.program.function_at(start).filter(|it| it.global) {
+                    return Err(Cause::NotStatic { function: function.name.clone() });
                 }
                 Reg::pointer(PtrKind::Func(start), slot)
             }

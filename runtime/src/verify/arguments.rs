@@ -7,6 +7,7 @@ use skep_stdlib::maps::MapType;
 
 use super::call::Call;
 use super::fields::Field;
+use super::lock::Locks;
 use super::reg::{Pointer, PtrKind, Reg, Sock};
 use super::region::{Callee, reg_of};
 use super::report::Cause;
@@ -167,7 +168,7 @@ impl Walk<'_> {
                 Ok(())
             }
             Arg::SpinLock => {
-                call.lock = Some(self.lock(state, slot, &callee, number)?);
+                call.lock = Some(self.lock(state, slot, &callee, number, Locks::Plain)?);
                 Ok(())
             }
             Arg::Timer => {

@@ -170,6 +170,7 @@ impl Walk<'_> {
             | PtrKind::Object { hold: Hold::Borrowed | Hold::Rcu | Hold::Untrusted, .. }
             | PtrKind::FlowKeys
             | PtrKind::Iter { .. }
+            | PtrKind::Irq { .. }
             | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)
             | PtrKind::Arena

@@ -13,7 +13,7 @@ use super::dynptr::{self, Dynptr};
 use super::fields::Special;
 use super::held;
 use super::hook;
-use super::later;
+use super::later::{self, Deferred};
 use super::lock::Lock;
 use super::reg::{Num, Pointer, PtrKind, Reg, Sock, Trust};
 use super::region::Callee;
@@ -92,9 +92,10 @@ pub struct Call {
     pub callback: Option<u32>,
     /// The spin lock among the arguments.
     pub lock: Option<Lock>,
-    /// The map of the value with the timer or work among the arguments, and the number of an inner
-    /// map.
-    pub deferred: Option<(u32, u32)>,
+    /// The timer or work among the arguments.
+    pub deferred: Option<Deferred>,
+    /// The argument with the flags of interrupts.
+    pub interrupts: Option<u8>,
     /// The constant behind the key among the arguments.
     pub key: Option<u64>,
     /// The constant size to reserve.
@@ -186,7 +187,7 @@ impl Walk<'_> {
             self.release(state, slot, reference);
         }
         self.use_dynptrs(state, slot, helper, &call)?;
-        self.use_lock(state, slot, helper.name, &call)?;
+        self.use_lock(state, slot, &Callee::of(helper).name(), &call)?;
         if helper.name == "tail_call" {
             held::check_nothing(state, Leaving::TailCall)?;
             self.note_program(state, &call);
@@ -196,8 +197,8 @@ impl Walk<'_> {
             self.forget_packet(state, slot);
         }
         if let Some(start) = call.callback {
-            if later::sets(helper.name).is_some() {
-                self.call_later(helper.name, start, &call)?;
+            if let Some(setter) = later::setter(helper.name) {
+                self.call_later(state, setter, start, &call)?;
                 state.clobber(Reg::unknown(slot));
                 return Ok(Next::To(slot + 1));
             }

@@ -111,7 +111,9 @@ impl State {
             && self.references.len() == new.references.len()
             && (self.rcu, self.preempt, self.sleepable) == (new.rcu, new.preempt, new.sleepable)
             && (self.role, self.comparing) == (new.role, new.comparing)
-            && self.lock.map(|lock| lock.guards) == new.lock.map(|lock| lock.guards)
+            && self.interrupts.len() == new.interrupts.len()
+            && self.locks.len() == new.locks.len()
+            && self.locks.iter().zip(&new.locks).all(|(a, b)| (a.kind, a.guards) == (b.kind, b.guards))
             && self.frames.iter().zip(&new.frames).all(|(a, b)| {
                 // A helper that called back less often may do so more often from now on.
                 (a.start, a.call, a.callback) == (b.start, b.call, b.callback) && a.rounds <= b.rounds
@@ -122,7 +124,7 @@ impl State {
 impl StackSlot {
     /// Does its register say what it holds?
     fn holds_register(&self) -> bool {
-        self.bytes.iter().any(|byte| matches!(byte, Byte::Spilled | Byte::Iter | Byte::Dynptr))
+        self.bytes.iter().any(|byte| matches!(byte, Byte::Spilled | Byte::Held | Byte::Dynptr))
     }
 
     /// The number that all of it is, if it is one; bytes of which nothing is known are one too.
@@ -159,7 +161,8 @@ impl Ids {
         let mut frames = old.frames.iter().zip(&new.frames).enumerate().rev();
         frames.all(|(depth, (old, new))| frame(&mut self, depth, old, new))
             && old.references.iter().zip(&new.references).all(|(old, new)| self.same(old.id, new.id))
-            && old.lock.iter().zip(&new.lock).all(|(old, new)| self.same(old.id, new.id))
+            && old.interrupts.iter().zip(&new.interrupts).all(|(old, new)| self.same(old.id, new.id))
+            && old.locks.iter().zip(&new.locks).all(|(old, new)| self.same(old.id, new.id))
     }
 
     /// Do the ids correspond? 0 only corresponds to 0.
@@ -237,8 +240,8 @@ impl Ids {
         let given = new.unwrap_or(&nothing);
         let held = given.spilled.as_pointer().is_some_and(|p| p.reference != 0);
         let may_hide = |byte: Byte, of: Byte| match byte {
-            // An iterator or what must be given back may be found where nothing is read.
-            Byte::Iter => false,
+            // What must be given back may be found where nothing is read.
+            Byte::Held => false,
             Byte::Dynptr => of == Byte::Invalid && !held,
             Byte::Invalid | Byte::Misc | Byte::Zero | Byte::Spilled => true,
         };

@@ -58,6 +58,7 @@ pub(super) fn is_own(kind: PtrKind) -> bool {
         | PtrKind::Func(_)
         | PtrKind::Arena
         | PtrKind::Iter { .. }
+        | PtrKind::Irq { .. }
         | PtrKind::Dynptr(_) => false,
     }
 }

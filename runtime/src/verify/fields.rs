@@ -6,16 +6,23 @@
 use alloc::vec::Vec;
 
 use skep_stdlib::btf::{self, Btf, Kind, TypeId};
+use skep_stdlib::maps::MapType;
+
+use crate::object::MapDef;
 
 /// What a field is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Field {
     /// A lock that is held for a few instructions.
     SpinLock,
+    /// One that taking may fail.
+    ResilientLock,
     /// A timer.
     Timer,
     /// Work for later.
     Work,
+    /// Work for later in the context of a task.
+    TaskWork,
     /// The head of a list of objects.
     ListHead,
     /// What links an object into a list.
@@ -77,10 +84,10 @@ impl Special {
 /// Structures that are such fields.
 const STRUCTURES: &[(&str, Field)] = &[
     ("bpf_spin_lock", Field::SpinLock),
-    ("bpf_res_spin_lock", Field::Other),
+    ("bpf_res_spin_lock", Field::ResilientLock),
     ("bpf_timer", Field::Timer),
     ("bpf_wq", Field::Work),
-    ("bpf_task_work", Field::Other),
+    ("bpf_task_work", Field::TaskWork),
     ("bpf_list_head", Field::ListHead),
     ("bpf_list_node", Field::ListNode),
     ("bpf_rb_root", Field::TreeRoot),
@@ -99,7 +106,8 @@ const MAX_DEPTH: u32 = 16;
 /// Of a value with more fields than this the kernel knows none (`BTF_FIELDS_MAX`).
 const MAX_FIELDS: usize = 11;
 /// Fields of which a value has one at most.
-const UNIQUE: &[Field] = &[Field::SpinLock, Field::Timer, Field::Work, Field::Refcount];
+const UNIQUE: &[Field] =
+    &[Field::SpinLock, Field::ResilientLock, Field::Timer, Field::Work, Field::TaskWork, Field::Refcount];
 
 /// Fields because of which the kernel takes no types at all, if it can make nothing of a value.
 const LINKED: &[Field] =
@@ -113,8 +121,50 @@ struct Search<'a> {
     is_odd: bool,
 }
 
-/// The special fields of a value of this type.
-pub fn special(btf: &Btf, ty: TypeId) -> Vec<Special> {
+/// Fields, and the maps in whose values they may be (kernel `map_check_btf`).
+const IN_MAPS: &[(&[Field], &[MapType])] = &[
+    (
+        &[Field::SpinLock, Field::ResilientLock],
+        &[
+            MapType::Hash,
+            MapType::Array,
+            MapType::CgroupStorage,
+            MapType::SkStorage,
+            MapType::InodeStorage,
+            MapType::TaskStorage,
+            MapType::CgrpStorage,
+        ],
+    ),
+    (
+        &[Field::Timer, Field::Work, Field::TaskWork, Field::ListHead, Field::TreeRoot],
+        &[MapType::Hash, MapType::LruHash, MapType::Array],
+    ),
+    (&[Field::Pointer(Keeps::User)], &[MapType::TaskStorage]),
+];
+
+/// The special fields of the values of a map. One that cannot have its fields is created without types,
+/// and its values are plain memory.
+pub fn of_value(btf: &Btf, def: &MapDef) -> Vec<Special> {
+    let found = special(btf, def.btf_value);
+    let is_in = |field| found.iter().any(|special| special.field == field);
+    let fits = |special: &Special| {
+        let row = IN_MAPS.iter().find(|row| row.0.contains(&special.field));
+        row.is_none_or(|row| row.1.contains(&def.ty))
+    };
+    let two_locks = is_in(Field::SpinLock) && is_in(Field::ResilientLock);
+    if found.iter().all(fits) && !two_locks { found } else { Vec::new() }
+}
+
+/// The special fields of an allocated object. A resilient lock alone is none: the kernel looks into
+/// structures only that have another.
+pub fn of_object(btf: &Btf, ty: TypeId) -> Vec<Special> {
+    let found = special(btf, ty);
+    let alone = found.iter().all(|special| special.field == Field::ResilientLock);
+    if alone { Vec::new() } else { found }
+}
+
+/// All that may be special in a value of this type.
+fn special(btf: &Btf, ty: TypeId) -> Vec<Special> {
     let mut search = Search { btf, found: Vec::new(), is_odd: false };
     if let Some(ty) = btf.resolve(ty) {
         search.collect(ty, 0, MAX_DEPTH, None);

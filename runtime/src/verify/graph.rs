@@ -156,10 +156,12 @@ impl Walk<'_> {
         if is_lent(p) {
             return Err(wrong());
         }
-        match state.lock {
-            Some(lock) if (lock.guards, lock.id) == (guards, p.id) => Ok(root),
-            _ => {
-                let lock = self.fields_behind(p).iter().find(|held| held.field == Field::SpinLock).copied();
+        match state.locks.iter().any(|lock| (lock.guards, lock.id) == (guards, p.id)) {
+            true => Ok(root),
+            false => {
+                let is_lock =
+                    |field: &&Special| matches!(field.field, Field::SpinLock | Field::ResilientLock);
+                let lock = self.fields_behind(p).iter().find(is_lock).copied();
                 let at = lock.map_or(0, |lock| lock.offset);
                 let log = format!("bpf_spin_lock at off={at} must be held for {}", structure_of(field));
                 Err(Cause::Unlocked { callee: callee.name(), log })

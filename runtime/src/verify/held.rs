@@ -10,6 +10,8 @@ use super::walk::Check;
 
 /// What is entered and left.
 pub const LOCK: &str = "a region with a spin lock";
+/// The same.
+pub const INTERRUPTS: &str = "a section without interrupts";
 const RCU: &str = "an RCU read section";
 const PREEMPT: &str = "a section without preemption";
 
@@ -25,7 +27,10 @@ pub fn check_nothing(state: &State, before: Leaving) -> Check {
 /// Is every section left that was entered?
 pub fn check_sections(state: &State, before: Leaving) -> Check {
     let (what, section, missing) = match (state.rcu, state.preempt) {
-        _ if state.lock.is_some() => (LOCK, "bpf_spin_lock", "bpf_spin_unlock is missing".into()),
+        _ if !state.locks.is_empty() => (LOCK, "bpf_spin_lock", "bpf_spin_unlock is missing".into()),
+        _ if !state.interrupts.is_empty() => {
+            (INTERRUPTS, "bpf_local_irq_save", "bpf_local_irq_restore is missing".into())
+        }
         (0, 0) => return Ok(()),
         (0, 1) => (PREEMPT, "bpf_preempt_disable", "1 bpf_preempt_enable is missing".into()),
         (0, count) => (PREEMPT, "bpf_preempt_disable", format!("{count} bpf_preempt_enable(s) are missing")),

@@ -1,6 +1,7 @@
-//! Where an object of the kernel's lies in the program's stack: iterators and dynamic pointers.
+//! Where an object of the kernel's lies in the program's stack: iterators, dynamic pointers, flags of
+//! interrupts.
 //!
-//! Such an object is made and used by functions only. Its bytes are [`Byte::Iter`] or
+//! Such an object is made and used by functions only. Its bytes are [`Byte::Held`] or
 //! [`Byte::Dynptr`]; what it is stands in the register of each of its slots.
 
 use super::reg::{PtrKind, Reg};

@@ -74,7 +74,7 @@ impl Walk<'_> {
     fn make(&mut self, state: &mut State, slot: u32, row: &'static Kfunc, home: Home, ty: u32) -> Check {
         // That there was none is something that was read.
         self.read_home(home);
-        if home.holds(state, Byte::Iter) {
+        if home.holds(state, Byte::Held) {
             let reg = state.frame().regs[1];
             let log = format!("expected uninitialized {} as arg #0", kernel_name(row.name));
             return Err(Callee::Function(row.name)
@@ -88,7 +88,7 @@ impl Walk<'_> {
         for (index, offset) in (0..).zip(home.offsets()) {
             let Reg::Pointer(p) = Reg::pointer(kind, slot) else { continue };
             let spilled = Reg::Pointer(Pointer { off: index, id, reference: id, ..p });
-            let stored = StackSlot { bytes: [Byte::Iter; 8], spilled };
+            let stored = StackSlot { bytes: [Byte::Held; 8], spilled };
             *state.frames[home.depth as usize].slot_mut(offset) = stored;
         }
         Ok(())
@@ -100,7 +100,7 @@ impl Walk<'_> {
         let frame = &state.frames[home.depth as usize];
         let mut first: Option<Pointer> = None;
         for (index, offset) in (0..).zip(home.offsets()) {
-            let stored = frame.slot(offset).filter(|stored| stored.bytes == [Byte::Iter; 8])?;
+            let stored = frame.slot(offset).filter(|stored| stored.bytes == [Byte::Held; 8])?;
             let Reg::Pointer(pointer) = stored.spilled else { return None };
             let known = first.get_or_insert(pointer);
             let ours = matches!(pointer.kind, PtrKind::Iter { ty: own, .. } if own == ty);

@@ -1,9 +1,9 @@
 //! Calls of kernel functions: arguments by the function's prototype in the target's BTF, by the
 //! suffixes of its parameters' names and by the flags in its row of the table.
 //!
-//! Functions without a row, and parameters of kinds that are not modelled (dynamic pointers, lists,
-//! trees, allocated objects), are refused as such.
+//! Functions without a row, and parameters of kinds that are not modelled, are refused as such.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -17,6 +17,7 @@ use super::dynptr;
 use super::graph;
 use super::held;
 use super::later;
+use super::lock;
 use super::params::explain_null;
 use super::reg::{Pointer, PtrKind, Reg, Trust};
 use super::region::Callee;
@@ -99,22 +100,33 @@ impl<'a> Walk<'a> {
     fn call_with_arguments(&mut self, state: &mut State, slot: u32, proto: &Prototype<'_>) -> Check<Next> {
         let iterator = [Flags::ITER_NEW, Flags::ITER_NEXT, Flags::ITER_DESTROY];
         let iterates = iterator.into_iter().any(|flag| proto.has(flag));
+        // A lock that cannot be taken leaves everything as it is.
+        let failed = lock::may_fail(proto.row.name).then(|| state.clone());
         let mut call = Call::default();
         for index in usize::from(iterates)..proto.params.len() {
-            self.check_parameter_of_kernel(state, proto, index, &mut call)
+            self.check_parameter_of_kernel(state, proto, slot, index, &mut call)
                 .map_err(|cause| explain_null(state, proto, index, cause))?;
         }
         for &(depth, start, end) in &call.fills {
             stack::fill(state, depth, start, end);
         }
         if let Some(start) = call.callback {
-            match later::sets(proto.row.name) {
-                Some(_) => self.call_later(proto.row.name, start, &call)?,
+            match later::setter(proto.row.name) {
+                Some(setter) => self.call_later(state, setter, start, &call)?,
                 None if graph::compares(proto.row.name) => {
                     return self.compare_nodes(state, slot, proto.row.name, &call, start);
                 }
                 None => return Err(proto.unsupported("the function argument")),
             }
+        }
+        self.use_lock(state, slot, proto.row.name, &call)?;
+        if let Some(number) = call.interrupts {
+            self.use_interrupts(state, slot, proto.row.name, number)?;
+        }
+        if let Some(mut failed) = failed {
+            failed.clobber(lock::failure(slot));
+            state.clobber(Reg::constant(0, slot));
+            return Ok(Next::Both(slot + 1, slot + 1, Box::new(failed)));
         }
         let callee = Callee::Function(proto.row.name);
         if let Some(number) = call.makes {

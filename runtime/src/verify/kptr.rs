@@ -92,7 +92,9 @@ impl Walk<'_> {
             Keeps::Reference => self.is_freed_by_rcu(&field),
             Keeps::PerCpu => true,
             Keeps::User => {
-                return Err(Cause::Unsupported { what: "a pointer to memory of the user's".into() });
+                let size = self.cx.image.btf.as_deref().and_then(|btf| btf.size_of(field.ty)).unwrap_or(0);
+                let kind = PtrKind::Mem { size: size as u32, writable: true };
+                return Ok(Some(Reg::or_null(kind, self.fresh_id(), 0, slot)));
             }
         };
         let safe = safe && state.in_rcu();

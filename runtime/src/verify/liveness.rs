@@ -2,8 +2,8 @@
 //!
 //! In: the instructions. Out: for each slot, the registers of the running frame that some path
 //! reads before it writes them; the slots where states are compared: conditional jumps, the targets
-//! of all jumps, calls of the program's functions and of what goes round, where calls return to, and
-//! where functions start (the kernel's prune points); and which slots are parts of one loop. A
+//! of all jumps, calls of the program's functions, of what goes round and of what sets a function that
+//! is called later, where calls return to, and where functions start (the kernel's prune points); and which slots are parts of one loop. A
 //! register that is not live cannot make two states different.
 
 use alloc::vec::Vec;
@@ -13,6 +13,7 @@ use skep_stdlib::isa::{AluOp, AtomicOp, CallTarget, Imm64, Insn, Operand, Reg};
 
 use super::callback::goes_round;
 use super::components::components;
+use super::later;
 use super::rounds::Bound;
 use super::walk::target;
 use crate::object::Program;
@@ -39,8 +40,13 @@ pub struct Liveness {
 impl Liveness {
     /// Computes all of it.
     ///
-    /// `bound` tells what bounds the rounds of calls of the kernel function with this id.
-    pub fn of(program: &Program, bound: impl Fn(i32) -> Option<Bound>) -> Liveness {
+    /// `bound` tells what bounds the rounds of calls of the kernel function with this id, `sets`
+    /// whether that is given a function which is called later.
+    pub fn of(
+        program: &Program,
+        bound: impl Fn(i32) -> Option<Bound>,
+        sets: impl Fn(i32) -> bool,
+    ) -> Liveness {
         let code = &program.code;
         let count = code.len() as usize;
         let mut points = alloc::vec![Points::default(); count];
@@ -79,6 +85,8 @@ impl Liveness {
                         CallTarget::Helper(id) if goes_round(id) => {
                             loops[slot as usize] = Some(Bound::Callback);
                         }
+                        CallTarget::Helper(later::TIMER) => mark(slot, true, false),
+                        CallTarget::Kfunc { id, .. } if sets(id) => mark(slot, true, false),
                         CallTarget::Kfunc { id, .. } => loops[slot as usize] = bound(id),
                         CallTarget::Helper(_) | CallTarget::Reg(_) => {}
                     }

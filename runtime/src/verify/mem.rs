@@ -88,6 +88,7 @@ impl Walk<'_> {
             | PtrKind::PacketEnd
             | PtrKind::FlowKeys
             | PtrKind::Iter { .. }
+            | PtrKind::Irq { .. }
             | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)
             | PtrKind::Arena

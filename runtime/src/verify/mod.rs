@@ -20,7 +20,7 @@
 //! | `kfunc`, `iter` | kernel functions, iterators |
 //! | `exception` | where one may be thrown, what handles it |
 //! | `arena` | memory shared with user space |
-//! | `lock`, `later` | spin locks, timers and work queues |
+//! | `lock`, `interrupts`, `later` | spin locks, sections without interrupts, timers and deferred work |
 //! | `objects`, `graph`, `kptr` | allocated objects, lists and trees of them, pointers kept in maps |
 //! | `home`, `dynptr` | objects in the program's stack, dynamic pointers |
 //! | `global` | functions that are verified by their prototype |
@@ -57,6 +57,7 @@ mod guesses;
 mod held;
 mod home;
 mod hook;
+mod interrupts;
 mod iter;
 mod kfunc;
 mod kptr;
@@ -361,13 +362,14 @@ impl Walk<'_> {
             Role::Global => return self.check_global_end(result),
             Role::Program | Role::Handler => hook::return_range(&self.cx),
             Role::Later => Some((0, 0)),
+            Role::InTask => Some((i32::MIN, i32::MAX)),
         };
         let ends_program = matches!(state.role, Role::Program | Role::Handler);
         if ends_program && self.cx.returns_nothing() {
             return Ok(());
         }
         let (when, reg) = match (state.role, before) {
-            (Role::Later, _) => ("At async callback return", 0),
+            (Role::Later | Role::InTask, _) => ("At async callback return", 0),
             (Role::Program | Role::Global | Role::Handler, Leaving::Throw) => ("At program exit", 1),
             (Role::Program | Role::Global | Role::Handler, _) => ("At program exit", 0),
         };

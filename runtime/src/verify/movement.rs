@@ -99,6 +99,7 @@ fn check_kind(p: &Pointer, n: &Num, op: AluOp, dst: R) -> Check {
         | PtrKind::Func(_)
         | PtrKind::Arena
         | PtrKind::Iter { .. }
+        | PtrKind::Irq { .. }
         | PtrKind::Remote { .. }
         | PtrKind::Dynptr(_)
         | PtrKind::Socket(_)

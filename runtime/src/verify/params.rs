@@ -10,9 +10,10 @@ use skep_stdlib::kfuncs::Flags;
 use skep_stdlib::programs::Context as CtxKind;
 
 use super::call::Call;
-use super::fields::Field;
 use super::graph;
 use super::kfunc::{Prototype, pointee};
+use super::later;
+use super::lock::Locks;
 use super::members;
 use super::objects::{MAX_DEPTH, is_of_scalars};
 use super::reg::{Pointer, PtrKind, Reg, Trust};
@@ -21,9 +22,6 @@ use super::report::Cause;
 use super::report::terms::{self, log_type};
 use super::state::State;
 use super::walk::{Check, Walk};
-
-/// Structures whose functions are not modelled.
-const NOT_MODELLED: &[&str] = &["bpf_timer", "bpf_res_spin_lock", "bpf_task_work"];
 
 /// Ends the names of structures that are not yet initialised.
 const INIT: &str = "___init";
@@ -34,6 +32,7 @@ impl Walk<'_> {
         &mut self,
         state: &mut State,
         proto: &Prototype<'_>,
+        slot: u32,
         index: usize,
         call: &mut Call,
     ) -> Check {
@@ -42,7 +41,7 @@ impl Walk<'_> {
         let callee = Callee::Function(proto.row.name);
         let reg = state.frame().regs[usize::from(number)];
         let wrong = |wanted: &'static str| callee.wrong(number, wanted, &reg);
-        if param.name.ends_with("__ign") {
+        if ["__ign", "__prog"].into_iter().any(|suffix| param.name.ends_with(suffix)) {
             return Ok(());
         }
         if reg == Reg::Uninit {
@@ -76,8 +75,16 @@ impl Walk<'_> {
         if let Some(field) = graph::field_of(name) {
             return self.graph_argument(state, proto.row.name, number, field, call);
         }
-        if name == "bpf_wq" {
-            call.deferred = Some(self.deferred(state, &callee, number, Field::Work)?);
+        if let Some(field) = later::field_of(name) {
+            call.deferred = Some(self.deferred(state, &callee, number, field)?);
+            return Ok(());
+        }
+        if name == "bpf_res_spin_lock" {
+            call.lock = Some(self.lock(state, slot, &callee, number, Locks::Resilient)?);
+            return Ok(());
+        }
+        if param.name.ends_with("__irq_flag") {
+            call.interrupts = Some(number);
             return Ok(());
         }
         if proto.btf.kind(target) == Some(Kind::FuncProto) {
@@ -87,9 +94,7 @@ impl Walk<'_> {
             return Ok(());
         }
         let sized = proto.params.get(index + 1).is_some_and(|next| next.name.contains("__sz"));
-        if NOT_MODELLED.contains(&name)
-            || ["__uninit", "__str"].into_iter().any(|suffix| param.name.ends_with(suffix))
-        {
+        if ["__uninit", "__str"].into_iter().any(|suffix| param.name.ends_with(suffix)) {
             return Err(proto.unsupported("this parameter"));
         }
         if param.name.ends_with("__map") || name == "bpf_map" {

@@ -6,7 +6,7 @@
 //! noted in it; when the last one has ended and all of that is known ([`Visits`]), the state is
 //! cleaned of the rest, and from then on paths that it covers end there. A path that meets an open
 //! state again, unchanged, is in an endless loop: every open state is an ancestor of the path being
-//! walked.
+//! walked, or of another call of a function that the kernel calls later.
 
 use alloc::vec::Vec;
 
@@ -132,7 +132,7 @@ impl Store {
                     .frames
                     .iter()
                     .zip(&state.frames)
-                    .all(|(a, b)| a.call == b.call && a.start == b.start)
+                    .all(|(a, b)| (a.call, a.start, a.entries) == (b.call, b.start, b.entries))
         };
         let known = self.by_slot.get(slot as usize)?.iter().rev();
         let mut open = known.map(|&index| &self.kept[index as usize]).filter(same);
@@ -221,12 +221,16 @@ impl Walk<'_> {
             let is_pending = self.store.is_pending(known);
             let kept = &mut self.store.kept[known as usize];
             let is_open = kept.open > 0;
+            // Of another call of a function that the kernel calls later: no round of one loop.
+            let (entries, now) = (kept.state.frame().entries, state.frame().entries);
+            let is_apart = entries > 0 && entries != now;
             if !is_open && !is_pending {
                 kept.finish(&self.live);
             }
             let covers =
                 |matter| kept.state.covers(state, live_at(&kept.state, kept.slot, &self.live), matter, terms);
             let is_covered = match bound {
+                _ if is_open && is_apart => false,
                 Some(bound) if is_open => bound.holds(&kept.state, state) && covers(Matter::All),
                 None if is_open => false,
                 _ if is_pending => covers(Matter::All),
@@ -242,7 +246,8 @@ impl Walk<'_> {
                 return Ok(true);
             }
             if is_open {
-                if bound.is_none_or(Bound::is_endless_if_equal) && kept.state.equals(state) {
+                let may_be_endless = !is_apart && bound.is_none_or(Bound::is_endless_if_equal);
+                if may_be_endless && kept.state.equals(state) {
                     return Err(Cause::EndlessLoop { slot });
                 }
                 if !rounds && !always && jumps < KEEP_IN_LOOP.0 && insns < KEEP_IN_LOOP.1 {

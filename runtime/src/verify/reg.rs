@@ -135,6 +135,11 @@ pub enum PtrKind {
         /// Elements that this path was given.
         depth: u32,
     },
+    /// Not an address: the flags of interrupts that lie in a stack slot.
+    Irq {
+        /// They were left by a function that takes a lock.
+        locks: bool,
+    },
     /// A dynamic pointer: one that was handed in, or, in a stack slot, not an address but the slot
     /// itself, the offset being its number among the slots.
     Dynptr(Behind),
@@ -286,6 +291,7 @@ impl PtrKind {
             | PtrKind::Ringbuf(_)
             | PtrKind::FlowKeys
             | PtrKind::Iter { .. }
+            | PtrKind::Irq { .. }
             | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => Way::Plain,
             PtrKind::Arena => Way::Arena,
@@ -313,6 +319,7 @@ impl PtrKind {
             PtrKind::Socket(Sock::Xdp) => "xdp_sock",
             PtrKind::FlowKeys => "flow_keys",
             PtrKind::Iter { .. } => "iter",
+            PtrKind::Irq { .. } => "irq_flag",
             PtrKind::Dynptr(_) => "dynptr_ptr",
         }
     }
@@ -338,6 +345,7 @@ impl PtrKind {
             PtrKind::Socket(_) => "a socket",
             PtrKind::FlowKeys => "the flow keys",
             PtrKind::Iter { .. } => "an iterator",
+            PtrKind::Irq { .. } => "the flags of interrupts",
             PtrKind::Dynptr(_) => "a dynamic pointer",
         }
     }

@@ -44,6 +44,14 @@ impl Callee<'_> {
         }
     }
 
+    /// The same failure, for which the kernel has these words if it is a function of its own.
+    pub fn worded(&self, cause: Cause, words: String) -> Cause {
+        match self {
+            Callee::Helper(_) => cause,
+            Callee::Function(_) => cause.logged(words),
+        }
+    }
+
     /// Argument `argument` should be what is wanted, and is not.
     pub fn wrong(&self, argument: u8, wanted: &'static str, reg: &Reg) -> Cause {
         let (got, born) = match reg {
@@ -153,6 +161,7 @@ impl Walk<'_> {
             | PtrKind::Btf { .. }
             | PtrKind::Object { .. }
             | PtrKind::Iter { .. }
+            | PtrKind::Irq { .. }
             | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)
             | PtrKind::Arena

@@ -136,7 +136,7 @@ fn narrowed(num: Num, size: usize, trust: Trust) -> Num {
 /// A slot that is written in part: if a register is spilled there, all that remains is that bytes were
 /// written (kernel `scrub_special_slot`).
 fn demote(target: &mut StackSlot) {
-    if matches!(target.bytes[0], Byte::Spilled | Byte::Iter | Byte::Dynptr) {
+    if matches!(target.bytes[0], Byte::Spilled | Byte::Held | Byte::Dynptr) {
         // Even of a zero no more is known: that would make its value matter.
         for byte in target.bytes.iter_mut().filter(|byte| **byte != Byte::Invalid) {
             *byte = Byte::Misc;
@@ -160,7 +160,7 @@ fn smear(frame: &mut Frame, start: i32, end: i32, zero: bool) {
             // Not written for sure: it stays unreadable.
             Byte::Invalid => Byte::Invalid,
             Byte::Zero if zero => Byte::Zero,
-            Byte::Misc | Byte::Zero | Byte::Spilled | Byte::Iter | Byte::Dynptr => Byte::Misc,
+            Byte::Misc | Byte::Zero | Byte::Spilled | Byte::Held | Byte::Dynptr => Byte::Misc,
         };
     }
 }
@@ -180,7 +180,7 @@ pub fn fill(state: &mut State, depth: u32, start: i32, end: i32) {
 pub fn check_written(frame: &Frame, start: i32, end: i32, trust: Trust, callee: Option<u8>) -> Check {
     for offset in start..end {
         let byte = byte_at(frame, offset);
-        let object = matches!(byte, Byte::Iter | Byte::Dynptr);
+        let object = matches!(byte, Byte::Held | Byte::Dynptr);
         if object || (byte == Byte::Invalid && !trust.uninit) {
             let size = (end - start) as u32;
             return Err(Cause::StackUninit { offset, start, size, indirect: callee });

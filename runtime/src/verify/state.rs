@@ -26,8 +26,8 @@ pub enum Byte {
     Zero,
     /// Part of the register spilled to the slot.
     Spilled,
-    /// Part of an iterator, which is described by the slot's register.
-    Iter,
+    /// Part of an iterator or of the flags of interrupts, which are described by the slot's register.
+    Held,
     /// Part of a dynamic pointer, in the same way.
     Dynptr,
 }
@@ -57,6 +57,8 @@ pub struct Frame {
     pub callback: Option<usize>,
     /// How often the helper that is being called has called back.
     pub rounds: u32,
+    /// Of a function that is called later: how many such functions in a row set one another.
+    pub entries: u32,
 }
 
 /// What the function is that a path began with.
@@ -67,8 +69,10 @@ pub enum Role {
     Program,
     /// A global function, verified on its own.
     Global,
-    /// A function that the kernel calls later.
+    /// A function that the kernel calls later, by a timer or from a queue.
     Later,
+    /// One that it calls later in the context of a task.
+    InTask,
     /// What handles the program's exceptions, and ends it.
     Handler,
 }
@@ -97,8 +101,10 @@ pub struct State {
     pub rounds: u32,
     /// Functions that compare objects of a tree, and are running.
     pub comparing: u32,
-    /// The spin lock that is held.
-    pub lock: Option<Lock>,
+    /// The spin locks that are held, the newest last.
+    pub locks: Vec<Lock>,
+    /// Sections without interrupts that were entered, the newest last.
+    pub interrupts: Vec<Reference>,
     /// May what is running sleep, as far as it goes by how it was entered?
     pub sleepable: bool,
     /// What the first frame is.
@@ -112,7 +118,7 @@ impl Frame {
     pub fn new(depth: u32, start: u32, call: Option<u32>) -> Frame {
         let mut regs = [Reg::Uninit; 11];
         regs[10] = Reg::pointer(PtrKind::Stack(depth), start);
-        Frame { regs, stack: Vec::new(), start, call, callback: None, rounds: 0 }
+        Frame { regs, stack: Vec::new(), start, call, callback: None, rounds: 0, entries: 0 }
     }
 
     /// The slot with the byte at `offset` from the frame pointer (negative), grown when needed.
@@ -145,12 +151,13 @@ impl State {
 
     /// May the program sleep here?
     pub fn may_sleep(&self) -> bool {
-        self.sleepable && self.rcu == 0 && self.preempt == 0 && self.lock.is_none()
+        let held = self.locks.len() + self.interrupts.len();
+        self.sleepable && self.rcu == 0 && self.preempt == 0 && held == 0
     }
 
     /// Is what RCU protects safe here?
     pub fn in_rcu(&self) -> bool {
-        self.rcu > 0 || self.lock.is_some() || !self.sleepable
+        self.rcu > 0 || !self.locks.is_empty() || !self.sleepable
     }
 
     /// After a call: its result, and nothing in the other registers that it may change.

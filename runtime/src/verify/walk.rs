@@ -21,7 +21,7 @@ use super::fields::{self, Special};
 use super::graph;
 use super::guesses::Guesses;
 use super::held;
-use super::later::Later;
+use super::later;
 use super::liveness::Liveness;
 use super::prune::Store;
 use super::reg::{Pointer, PtrKind, Reg, Way};
@@ -111,8 +111,8 @@ pub struct Walk<'a> {
     pub globals: BTreeSet<u32>,
     /// Where the function starts that handles the program's exceptions.
     pub handler: Option<u32>,
-    /// Functions that the kernel will call.
-    pub later: BTreeSet<Later>,
+    /// Where functions start that the kernel will call.
+    pub later: BTreeSet<u32>,
     /// Fields of map values that may not be touched, by map.
     fields: BTreeMap<u32, Rc<[Special]>>,
     /// The same of allocated objects, by type.
@@ -141,7 +141,7 @@ impl<'a> Walk<'a> {
             later: BTreeSet::new(),
             fields: BTreeMap::new(),
             object_fields: BTreeMap::new(),
-            live: Liveness::of(cx.program, |id| bound(&cx, id)),
+            live: Liveness::of(cx.program, |id| bound(&cx, id), |id| sets(&cx, id)),
             paths: Vec::new(),
             next_id: 0,
         }
@@ -172,7 +172,7 @@ impl<'a> Walk<'a> {
             self.walk(state, start)?;
             self.walk_others()?;
         }
-        let later = self.later.iter().map(|later| later.start).collect();
+        let later = self.later.iter().copied().collect();
         let depth = super::depth::check(self.cx.program, &self.depths, &later, self.handler);
         self.check_tail_calls().map_err(|(slot, cause)| self.report(slot, cause))?;
         self.stats.stack = depth.map_err(|(slot, cause)| {
@@ -183,25 +183,23 @@ impl<'a> Walk<'a> {
 
     /// Walks the functions that are verified apart from the program: those found while walking.
     fn walk_others(&mut self) -> Result<(), Box<Report>> {
-        let (mut globals, mut later) = (BTreeSet::new(), BTreeSet::new());
-        loop {
+        let mut walked = BTreeSet::new();
+        while let Some(&start) = self.globals.difference(&walked).next() {
+            walked.insert(start);
             self.at = START;
-            if let Some(&start) = self.globals.difference(&globals).next() {
-                globals.insert(start);
-                let function = self.cx.program.function_at(start);
-                match function.map(|function| self.global_state(function)) {
-                    Some(Ok(state)) => self.walk(state, start)?,
-                    Some(Err(cause)) => return Err(self.report(start, cause)),
-                    None => {}
-                }
-            } else if let Some(&next) = self.later.difference(&later).next() {
-                later.insert(next);
-                let state = self.later_state(next);
-                self.walk(state, next.start)?;
-            } else {
-                return Ok(());
+            let function = self.cx.program.function_at(start);
+            match function.map(|function| self.global_state(function)) {
+                Some(Ok(state)) => self.walk(state, start)?,
+                Some(Err(cause)) => return Err(self.report(start, cause)),
+                None => {}
             }
         }
+        Ok(())
+    }
+
+    /// A path that begins at `slot`, apart from the running one, is the next one to be walked.
+    pub(super) fn begin(&mut self, state: State, slot: u32) {
+        self.paths.push(Path { state, slot, at: START });
     }
 
     /// Walks all paths from this state.
@@ -407,7 +405,7 @@ impl<'a> Walk<'a> {
     pub(super) fn special_fields(&mut self, map: u32) -> Rc<[Special]> {
         let cx = &self.cx;
         let find = || match (cx.image.btf.as_deref(), cx.map(map)) {
-            (Some(btf), Some(def)) => fields::special(btf, def.btf_value).into(),
+            (Some(btf), Some(def)) => fields::of_value(btf, def).into(),
             _ => Rc::from([]),
         };
         self.fields.entry(map).or_insert_with(find).clone()
@@ -420,7 +418,7 @@ impl<'a> Walk<'a> {
             PtrKind::Object { ty, .. } => {
                 let btf = self.cx.image.btf.as_deref();
                 let find = || match btf {
-                    Some(btf) => fields::special(btf, TypeId(ty)).into(),
+                    Some(btf) => fields::of_object(btf, TypeId(ty)).into(),
                     None => Rc::from([]),
                 };
                 self.object_fields.entry(ty).or_insert_with(find).clone()
@@ -444,6 +442,11 @@ fn bound(cx: &Context<'_>, id: i32) -> Option<Bound> {
         return Some(Bound::Iterator);
     }
     graph::compares(row.name).then_some(Bound::Callback)
+}
+
+/// Is the kernel function with this id given a function that is called later?
+fn sets(cx: &Context<'_>, id: i32) -> bool {
+    cx.image.kfuncs.get(&id).is_some_and(|name| later::setter(name).is_some())
 }
 
 /// Does the kernel count it as a jump?

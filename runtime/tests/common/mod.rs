@@ -3,6 +3,7 @@
 
 pub mod agreement;
 pub mod cases;
+pub mod judged;
 pub mod mutate;
 pub mod selftests;
 

@@ -7,7 +7,6 @@ use alloc::vec::Vec;
 use skep_stdlib::helpers::Helper;
 
 use super::super::call::{IN_HANDLER, OTHER_HOOK};
-use super::super::callback::GLOBAL_CALLBACK;
 use super::super::reg::PtrKind;
 use super::{Access, Cause, Leaving};
 
@@ -101,9 +100,6 @@ impl Cause {
             Cause::HelperNotAllowed { program: OTHER_HOOK, .. } => {
                 one("helper call is not allowed in probe".into())
             }
-            Cause::Unsupported { what } if what == GLOBAL_CALLBACK => {
-                one("callback function not static".into())
-            }
             Cause::HelperNotAllowed { program: IN_HANDLER, .. } => {
                 one("cannot tail call within exception cb".into())
             }
@@ -134,6 +130,8 @@ impl Cause {
                 one("global function calls are not allowed while holding a lock,".into())
             }
             Cause::Locked { .. } => one("function calls are not allowed while holding a lock".into()),
+            Cause::Deadlock { .. } => one("Acquiring the same lock again, AA deadlock detected".into()),
+            Cause::NotStatic { .. } => one("callback function not static".into()),
             Cause::DynptrOverwritten { .. } => one("cannot overwrite referenced dynptr".into()),
             Cause::StackReturned {} => one("cannot return stack pointer to the caller".into()),
             Cause::Leak { acquired, id, before } => {

@@ -233,6 +233,11 @@ causes! {
     Capability { what: String, needs: &'static str, log: String }
     "V0323" "tail call that has several maps"
     TailCallMaps { }
+    "V0324" "lock that is held already"
+    /// It was taken at this instruction.
+    Deadlock { taken: u32 }
+    "V0325" "address of a function that is not static"
+    NotStatic { function: String }
     "V0401" "return value out of range"
     /// `when` the register `reg` was asked for it.
     ReturnRange { min: i32, max: i32, low: i64, high: i64, when: &'static str, reg: u8 }

@@ -110,6 +110,10 @@ impl Cause {
             }
             Cause::HelperTooNew { helper, since } => format!("`bpf_{helper}` exists since Linux {since}"),
             Cause::Locked { callee, .. } => format!("`{callee}` is called while a spin lock is held"),
+            Cause::Deadlock { .. } => "the lock is taken again while it is held".into(),
+            Cause::NotStatic { function } => {
+                format!("`{function}` is handed to the kernel to be called, but it is not static")
+            }
             Cause::MapField { field, program, .. } => {
                 format!("a program of type `{program}` cannot use a map whose value has a `{field}`")
             }
@@ -189,7 +193,9 @@ impl Cause {
             Cause::Argument { born: slot, .. } => born(*slot, "the argument comes from here".into()),
             Cause::BackEdge { to, .. } => born(*to, "the loop begins here".into()),
             Cause::DynptrOverwritten { made } => born(*made, "the dynamic pointer is made here".into()),
-            Cause::Locked { taken, .. } => born(*taken, "the lock is taken here".into()),
+            Cause::Locked { taken, .. } | Cause::Deadlock { taken } => {
+                born(*taken, "the lock is taken here".into())
+            }
             Cause::Leak { acquired, .. } => born(*acquired, "the reference is acquired here".into()),
             _ => Vec::new(),
         }
@@ -247,6 +253,7 @@ impl Cause {
             Cause::DivisionByZero {} => "the divisor is the constant 0 here: is the macro that names it set?",
             Cause::SpecialField { .. } => "copy the other members one by one, not the whole structure",
             Cause::Locked { .. } => "move the call in front of `bpf_spin_lock` or behind `bpf_spin_unlock`",
+            Cause::NotStatic { .. } => "declare the function `static`",
             _ => return None,
         };
         Some(fixed.into())

@@ -214,6 +214,8 @@ features! {
     SpeculationBarriers, 6 . 17; // not checked: not in 6.12, is in 6.18
     /// What is known of a number's range is forgotten where a test of its bits fails.
     TestsForgetRanges, 6 . 17; // not checked: not in 6.12, measured on 6.18.44
+    /// The constant that is added to a number, whose bound is one of the other's, may be negative, or of 32 bits.
+    LinkedDifferences, 6 . 18; // in 7.0, and in the stable kernels 6.18: measured on 6.18.44
     /// What is known of a number is known of it in the other byte order.
     SwappedNumbers, 6 . 18; // in 7.0, and in the stable kernels 6.18: measured on 6.18.44
     /// Callbacks in the context of a task (`bpf_task_work_schedule_signal`).

@@ -14,7 +14,7 @@ use skep_stdlib::maps::MapType;
 use super::Context;
 use super::guesses::Move;
 use super::movement::{NEITHER, forbidden, sign};
-use super::reg::{Link, Num, Pointer, PtrKind, Reg};
+use super::reg::{Link, Num, Pointer, PtrKind, Reg, Step};
 use super::report::Cause;
 use super::scalar::Scalar;
 use super::state::State;
@@ -47,10 +47,7 @@ impl Walk<'_> {
                 }
                 let mut value = a.value;
                 value.alu(op, &b.value, width);
-                let link = match (op, width) {
-                    (AluOp::Add, Width::W64) => self.moved(&a.link, &b),
-                    _ => Link::NONE,
-                };
+                let link = self.moved(&a, op, width, &b);
                 Reg::Scalar(Num { value, link, slot })
             }
             // Any arithmetic on addresses of an arena gives such an address.
@@ -110,30 +107,42 @@ impl Walk<'_> {
         write(state, dst, value)
     }
 
-    /// What is left of the link of a number to which another is added: a constant may be, once.
-    fn moved(&self, link: &Link, added: &Num) -> Link {
-        let amount = added.value.value().and_then(|amount| i32::try_from(amount as i64).ok());
-        match amount {
-            Some(delta @ 1..)
-                if link.id != 0
-                    && link.delta == 0
-                    && self.cx.may(Capability::Bpf)
-                    && self.cx.target.has(Feature::LinkedConstants) =>
-            {
-                Link { id: link.id, delta }
-            }
+    /// What is left of the link of a number that is changed: a constant may be added, once, and for
+    /// newer kernels taken away, and that in 32 bits too if the number has no more.
+    fn moved(&self, num: &Num, op: AluOp, width: Width, added: &Num) -> Link {
+        let Link { id, step, .. } = num.link;
+        let is_known = self.cx.may(Capability::Bpf) && self.cx.target.has(Feature::LinkedConstants);
+        if id == 0 || step != Step::Copy || !is_known {
+            return Link::NONE;
+        }
+        let (amount, step) = match width {
+            Width::W64 => (added.value.value().map(|amount| amount as i64), Step::Wide),
+            Width::W32 => (added.value.value32().map(|amount| (amount as i32).into()), Step::Narrow),
+        };
+        let amount = amount.and_then(|amount| i32::try_from(amount).ok());
+        let delta = match op {
+            AluOp::Add => amount,
+            AluOp::Sub => amount.and_then(i32::checked_neg),
+            _ => None,
+        };
+        let fits = match self.cx.target.has(Feature::LinkedDifferences) {
+            true => width == Width::W64 || num.value.r64.umax <= u64::from(u32::MAX),
+            false => width == Width::W64 && op == AluOp::Add && delta.is_some_and(|delta| delta >= 0),
+        };
+        match delta {
+            Some(delta) if fits => Link { id, delta, step },
             _ => Link::NONE,
         }
     }
 
     /// A link that no number has yet.
     pub(super) fn fresh_link(&mut self) -> Link {
-        Link { id: self.fresh_id(), delta: 0 }
+        Link { id: self.fresh_id(), ..Link::NONE }
     }
 
     /// The number as a copy: it and the original share an id from now on.
     fn share(&mut self, state: &mut State, from: R, num: Num) -> Num {
-        if num.link.delta == 0 && (num.link.id != 0 || num.value.value().is_some()) {
+        if num.link.step == Step::Copy && (num.link.id != 0 || num.value.value().is_some()) {
             return num;
         }
         let num = Num { link: self.fresh_link(), ..num };

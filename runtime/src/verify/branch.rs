@@ -10,7 +10,7 @@ use alloc::boxed::Box;
 use skep_stdlib::features::Feature;
 use skep_stdlib::isa::{AluOp, Cond, Operand, Reg as R, Width};
 
-use super::reg::{AT_END, Hold, Num, PAST_END, Pointer, PtrKind, Reg, Trust};
+use super::reg::{AT_END, Hold, Num, PAST_END, Pointer, PtrKind, Reg, Step, Trust};
 use super::report::Cause;
 use super::scalar::{self, Scalar};
 use super::state::State;
@@ -326,10 +326,16 @@ fn narrow(state: &mut State, reg: R, old: &Num, value: Scalar) {
             if let Reg::Scalar(num) = other
                 && num.link.id == old.link.id
             {
+                let width = match (num.link.step, old.link.step) {
+                    // What is so in one width says nothing of the other.
+                    (Step::Wide, Step::Narrow) | (Step::Narrow, Step::Wide) => return,
+                    (Step::Narrow, _) | (_, Step::Narrow) => Width::W32,
+                    (Step::Copy | Step::Wide, Step::Copy | Step::Wide) => Width::W64,
+                };
                 num.value = value;
                 let more = i64::from(num.link.delta) - i64::from(old.link.delta);
                 if more != 0 {
-                    num.value.alu(AluOp::Add, &Scalar::constant(more as u64), Width::W64);
+                    num.value.alu(AluOp::Add, &Scalar::constant(more as u64), width);
                 }
             }
         });

@@ -140,6 +140,11 @@ impl StackSlot {
     }
 }
 
+/// Do both differ from their copies in the same way?
+fn differ_alike(a: &Link, b: &Link) -> bool {
+    (a.delta, a.step) == (b.delta, b.step)
+}
+
 /// How ids of an old state correspond to those of a new one: one to one.
 #[derive(Default)]
 struct Ids {
@@ -205,7 +210,7 @@ impl Ids {
             }
             id => id,
         };
-        old.link.id == 0 || (old.link.delta == new.link.delta && self.same(old.link.id, link))
+        old.link.id == 0 || (differ_alike(&old.link, &new.link) && self.same(old.link.id, link))
     }
 
     fn pointer_covers(&mut self, old: &Pointer, new: &Pointer) -> bool {
@@ -268,7 +273,7 @@ impl Ids {
         match (old, new) {
             (Reg::Uninit, Reg::Uninit) => true,
             (Reg::Scalar(a), Reg::Scalar(b)) => {
-                a.value == b.value && a.link.delta == b.link.delta && self.same(a.link.id, b.link.id)
+                a.value == b.value && differ_alike(&a.link, &b.link) && self.same(a.link.id, b.link.id)
             }
             (Reg::Pointer(a), Reg::Pointer(b)) => {
                 (a.kind, a.off, a.var, a.nullable, a.in_packet)

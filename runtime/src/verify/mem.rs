@@ -10,7 +10,7 @@ use skep_stdlib::capabilities::Capability;
 use skep_stdlib::isa::{AtomicOp, Operand, Reg as R, Size, Width};
 
 use super::access::{access, may_be_atomic};
-use super::reg::{Link, Num, Pointer, PtrKind, Reg};
+use super::reg::{Link, Num, Pointer, PtrKind, Reg, Step};
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
 use super::stack;
@@ -182,7 +182,7 @@ impl Walk<'_> {
         if let (Reg::Scalar(num), Operand::Reg(reg)) = (value, src)
             && trust.numbers
             && trust.parts
-            && (num.link.id == 0 || num.link.delta != 0)
+            && (num.link.id == 0 || num.link.step != Step::Copy)
             && num.value.value().is_none()
             && (access.size == 8 || num.value.r64.umax >> (8 * access.size) == 0)
         {

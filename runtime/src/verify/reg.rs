@@ -36,13 +36,26 @@ pub struct Num {
 pub struct Link {
     /// 0 is "with no other".
     pub id: u32,
-    /// How much more it is than those of this id without one.
+    /// How much more it is than those of this id that are copies.
     pub delta: i32,
+    /// How that was added.
+    pub step: Step,
+}
+
+/// What makes a number differ from its copies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Nothing: it is one of them.
+    Copy,
+    /// An addition of 64 bits.
+    Wide,
+    /// An addition of 32 bits, to copies whose upper half is zero.
+    Narrow,
 }
 
 impl Link {
     /// Nothing in common with any other.
-    pub const NONE: Link = Link { id: 0, delta: 0 };
+    pub const NONE: Link = Link { id: 0, delta: 0, step: Step::Copy };
 }
 
 /// An address in a register.

@@ -231,6 +231,72 @@ SEC("tc") int prog(struct __sk_buff *ctx)
 }
 
 #[test]
+fn work_of_a_task_runs_later() {
+    let source = r#"
+#define bpf_task_work bpf_task_work_of_the_header
+#include <linux/bpf.h>
+#undef bpf_task_work
+#include <bpf/bpf_helpers.h>
+struct bpf_task_work { __u64 opaque; } __attribute__((aligned(8)));
+struct bpf_map { int id; } __attribute__((preserve_access_index));
+struct task_struct { int pid; } __attribute__((preserve_access_index));
+int bpf_task_work_schedule_signal_impl(struct task_struct *task, struct bpf_task_work *work, void *map,
+    int (*f)(struct bpf_map *map, void *key, void *value), void *aux) __ksym;
+struct element { int done; struct bpf_task_work work; };
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, int); __type(value, struct element); } works SEC(".maps");
+static int work(struct bpf_map *map, void *key, void *value) { ((struct element *)value)->done++; return 7; }
+SEC("tc") int prog(struct __sk_buff *ctx)
+{
+    int key = 0;
+    struct element *element = bpf_map_lookup_elem(&works, &key);
+    struct task_struct *task = bpf_get_current_task_btf();
+    if (!element)
+        return -1;
+    if (bpf_task_work_schedule_signal_impl(task, &element->work, &works, work, 0))
+        return -2;
+    if (bpf_task_work_schedule_signal_impl(task, &element->work, &works, work, 0) != -16)
+        return -3;
+    return element->done;
+}
+char LICENSE[] SEC("license") = "GPL";"#;
+    let Some(bytes) = clang("work", source, &["-mcpu=v3"]) else { return };
+    let mut vm = vm_in(link(&bytes), Deterministic::default());
+    let input = Input { data: vec![0; 64], ..Input::default() };
+    let results: Vec<_> = (0..3).map(|_| vm.run(0, &input).unwrap().result.unwrap()).collect();
+    assert_eq!(results, [0, 1, 2]);
+}
+
+#[test]
+fn a_lock_is_taken_once() {
+    let source = r#"
+struct bpf_res_spin_lock { __u32 val; };
+int bpf_res_spin_lock(struct bpf_res_spin_lock *lock) __ksym;
+void bpf_res_spin_unlock(struct bpf_res_spin_lock *lock) __ksym;
+int bpf_res_spin_lock_irqsave(struct bpf_res_spin_lock *lock, unsigned long *flags) __ksym;
+void bpf_res_spin_unlock_irqrestore(struct bpf_res_spin_lock *lock, unsigned long *flags) __ksym;
+struct element { int n; struct bpf_res_spin_lock lock; };
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, int); __type(value, struct element); } values SEC(".maps");
+SEC("tc") int prog(struct __sk_buff *ctx)
+{
+    unsigned long flags;
+    int key = 0, failed;
+    struct element *one = bpf_map_lookup_elem(&values, &key), *same = bpf_map_lookup_elem(&values, &key);
+    if (!one || !same || bpf_res_spin_lock(&one->lock))
+        return -1;
+    failed = bpf_res_spin_lock_irqsave(&same->lock, &flags);
+    if (!failed)
+        bpf_res_spin_unlock_irqrestore(&same->lock, &flags);
+    bpf_res_spin_unlock(&one->lock);
+    if (bpf_res_spin_lock_irqsave(&same->lock, &flags))
+        return -2;
+    bpf_res_spin_unlock_irqrestore(&same->lock, &flags);
+    return failed;
+}"#;
+    let Some(ran) = same_as_kernel("lock", source, vec![0; 64]) else { return };
+    assert_eq!(ran.result.unwrap() as i32, -35);
+}
+
+#[test]
 fn records_from_user_space() {
     let source = r#"
 struct { __uint(type, BPF_MAP_TYPE_USER_RINGBUF); __uint(max_entries, 4096); } records SEC(".maps");

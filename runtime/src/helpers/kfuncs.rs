@@ -17,6 +17,10 @@ pub(super) const KFUNCS: &[Entry] = &[
     ("bpf_rcu_read_unlock", |_, _| Ok(0)),
     ("bpf_preempt_disable", |_, _| Ok(0)),
     ("bpf_preempt_enable", |_, _| Ok(0)),
+    ("bpf_res_spin_lock", take_lock),
+    ("bpf_res_spin_lock_irqsave", take_lock),
+    ("bpf_res_spin_unlock", give_lock_back),
+    ("bpf_res_spin_unlock_irqrestore", give_lock_back),
 ];
 
 /// Most words of an iterator over bits.
@@ -28,6 +32,22 @@ const MAX_LOOPS: i64 = 1 << 23;
 fn write_iter(cx: &mut Cx<'_>, at: u64, current: i32, end: i32) -> Result<(), Stop> {
     cx.write(at, &current.to_le_bytes())?;
     cx.write(at + 4, &end.to_le_bytes())
+}
+
+/// Takes a resilient lock. Nothing else runs meanwhile: one that is held is held by the program itself.
+fn take_lock(cx: &mut Cx<'_>, [lock, ..]: [u64; 5]) -> Result<u64, Stop> {
+    let held = cx.bytes(lock, 4)?.iter().any(|&byte| byte != 0);
+    if held {
+        // A number of 32 bits, as in the kernel.
+        return Ok(Errno::EDEADLK.code() & u64::from(u32::MAX));
+    }
+    cx.write(lock, &1u32.to_le_bytes())?;
+    Ok(0)
+}
+
+fn give_lock_back(cx: &mut Cx<'_>, [lock, ..]: [u64; 5]) -> Result<u64, Stop> {
+    cx.write(lock, &[0; 4])?;
+    Ok(0)
 }
 
 fn iter_num_new(cx: &mut Cx<'_>, [at, start, end, ..]: [u64; 5]) -> Result<u64, Stop> {

@@ -1,4 +1,4 @@
-//! Timers and work queues: functions of the program that run later.
+//! Timers, work queues and work of tasks: functions of the program that run later.
 //!
 //! Nothing runs by itself here: what is due is run before the next run of a program, with the clock as
 //! it is then ([`due`]). Timers live in map values and are known by their addresses; one whose element
@@ -24,6 +24,8 @@ pub(super) const KFUNCS: &[Entry] = &[
         0 => start(cx, [queue, 0, 0, 0, 0]),
         _ => Ok(Errno::EINVAL.code()),
     }),
+    ("bpf_task_work_schedule_resume_impl", schedule),
+    ("bpf_task_work_schedule_signal_impl", schedule),
 ];
 
 /// `CLOCK_REALTIME`, `CLOCK_MONOTONIC`, `CLOCK_BOOTTIME`.
@@ -73,6 +75,17 @@ fn start(cx: &mut Cx<'_>, [timer, after, flags, ..]: [u64; 5]) -> Result<u64, St
     if let Some(timer) = cx.env.timers.get_mut(&timer) {
         timer.due = Some(due);
     }
+    Ok(0)
+}
+
+/// Work of a task runs once for each time that it is scheduled.
+fn schedule(cx: &mut Cx<'_>, [_, work, map, callback, _]: [u64; 5]) -> Result<u64, Stop> {
+    let Some(map) = map_of_address(map) else { return Ok(Errno::EINVAL.code()) };
+    if cx.env.timers.get(&work).is_some_and(|work| work.due.is_some()) {
+        return Ok(Errno::EBUSY.code());
+    }
+    let due = Some(cx.env.host.monotonic_ns());
+    cx.env.timers.insert(work, Timer { map, callback, due });
     Ok(0)
 }
 

@@ -54,6 +54,7 @@ impl Errno {
     pub const EINVAL: Errno = Errno(22);
     pub const ENOSPC: Errno = Errno(28);
     pub const ERANGE: Errno = Errno(34);
+    pub const EDEADLK: Errno = Errno(35);
     pub const EOPNOTSUPP: Errno = Errno(95);
     pub const ENOTSUPP: Errno = Errno(524);
 

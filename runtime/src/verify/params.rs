@@ -66,25 +66,7 @@ impl Walk<'_> {
             }
             return Ok(());
         }
-        if param.name.ends_with("__alloc") {
-            return self.dropped(state, proto.row.name, number, call);
-        }
-        if param.name.ends_with("__refcounted_kptr") {
-            return self.counted(state, proto.row.name, number, call);
-        }
-        if let Some(field) = graph::field_of(name) {
-            return self.graph_argument(state, proto.row.name, number, field, call);
-        }
-        if let Some(field) = later::field_of(name) {
-            call.deferred = Some(self.deferred(state, &callee, number, field)?);
-            return Ok(());
-        }
-        if name == "bpf_res_spin_lock" {
-            call.lock = Some(self.lock(state, slot, &callee, number, Locks::Resilient)?);
-            return Ok(());
-        }
-        if param.name.ends_with("__irq_flag") {
-            call.interrupts = Some(number);
+        if self.kept_parameter(state, proto, slot, index, name, call)? {
             return Ok(());
         }
         if proto.btf.kind(target) == Some(Kind::FuncProto) {
@@ -132,6 +114,37 @@ impl Walk<'_> {
             Some(size) => self.check_memory(state, &callee, number, size, MemAccess::ReadWrite, call),
             None => self.check_kernel_object(proto, number, target, &reg, call),
         }
+    }
+
+    /// Something that belongs to the kernel, or to the program by a reference: checked if the parameter
+    /// with this index, which points to a structure of this name, is one.
+    fn kept_parameter(
+        &mut self,
+        state: &mut State,
+        proto: &Prototype<'_>,
+        slot: u32,
+        index: usize,
+        structure: &str,
+        call: &mut Call,
+    ) -> Check<bool> {
+        let (param, number) = (proto.params[index], index as u8 + 1);
+        let callee = Callee::Function(proto.row.name);
+        if param.name.ends_with("__alloc") {
+            self.dropped(state, proto.row.name, number, call)?;
+        } else if param.name.ends_with("__refcounted_kptr") {
+            self.counted(state, proto.row.name, number, call)?;
+        } else if param.name.ends_with("__irq_flag") {
+            call.interrupts = Some(number);
+        } else if let Some(field) = graph::field_of(structure) {
+            self.graph_argument(state, proto.row.name, number, field, call)?;
+        } else if let Some(field) = later::field_of(structure) {
+            call.deferred = Some(self.deferred(state, &callee, number, field)?);
+        } else if structure == "bpf_res_spin_lock" {
+            call.lock = Some(self.lock(state, slot, &callee, number, Locks::Resilient)?);
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     /// A map, or a trusted pointer to the kernel's structure of one.

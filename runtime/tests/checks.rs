@@ -323,7 +323,7 @@ const IN_C: &[InC] = &[
             bpf_rbtree_add_impl(&nodes, &node->node, less, 0, 0);
             bpf_spin_unlock(&lock);
             return 0; }"#,
-        "V0901",
+        "V0325",
         "callback function not static",
     ),
     (
@@ -393,8 +393,8 @@ const IN_C: &[InC] = &[
     ),
     (
         r#"SEC("tc") int f(struct __sk_buff *skb) { long lock = 0; return bpf_res_spin_lock(&lock); }"#,
-        "V0901",
-        "at 4: the kernel function `bpf_res_spin_lock` is not supported by this verifier yet",
+        "V0304",
+        "arg#0 doesn't point to map value or allocated object",
     ),
     (
         r#"SEC("tc") int f(struct __sk_buff *skb) { return bpf_cast_to_kern_ctx((void *)skb + 4) != 0; }"#,
@@ -413,7 +413,7 @@ const IN_C: &[InC] = &[
         SEC("tc") int f(struct __sk_buff *skb)
         { struct works *v = VALUE(one); return v ? bpf_wq_init(&v->work, &two, 0) : 0; }"#,
         "V0304",
-        "at 12: argument 2 of `bpf_wq_init` must be the map with the timer, not a map",
+        "workqueue pointer in R1 map_uid=0 doesn't match map pointer in R2 map_uid=0",
     ),
     // Fields that are special to the kernel, or not.
     (

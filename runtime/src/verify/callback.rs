@@ -17,9 +17,6 @@ use super::state::{Frame, MAX_FRAMES, State};
 use super::trace::Event;
 use super::walk::{Check, Next, Walk};
 
-/// What the address of is not taken: the kernel calls static functions only.
-pub const GLOBAL_CALLBACK: &str = "a global function as callback";
-
 /// What a helper hands to the function.
 #[derive(Clone, Copy)]
 enum Hands {

@@ -164,7 +164,7 @@ pub fn of_object(btf: &Btf, ty: TypeId) -> Vec<Special> {
 }
 
 /// All that may be special in a value of this type.
-fn special(btf: &Btf, ty: TypeId) -> Vec<Special> {
+pub fn special(btf: &Btf, ty: TypeId) -> Vec<Special> {
     let mut search = Search { btf, found: Vec::new(), is_odd: false };
     if let Some(ty) = btf.resolve(ty) {
         search.collect(ty, 0, MAX_DEPTH, None);

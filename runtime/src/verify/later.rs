@@ -121,7 +121,6 @@ impl Walk<'_> {
         frame.regs[3] = pointer(PtrKind::MapValue(map));
         let frames = alloc::vec![frame];
         let later = State { frames, role: setter.role, sleepable: setter.sleepable, ..State::default() };
-        self.begin(later, start);
-        Ok(())
+        self.begin(later, start)
     }
 }

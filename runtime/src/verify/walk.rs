@@ -198,8 +198,8 @@ impl<'a> Walk<'a> {
     }
 
     /// A path that begins at `slot`, apart from the running one, is the next one to be walked.
-    pub(super) fn begin(&mut self, state: State, slot: u32) {
-        self.paths.push(Path { state, slot, at: START });
+    pub(super) fn begin(&mut self, state: State, slot: u32) -> Check {
+        self.later_path(state, slot, START)
     }
 
     /// Walks all paths from this state.

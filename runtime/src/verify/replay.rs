@@ -17,7 +17,7 @@ use core::slice::Iter;
 
 use skep_stdlib::isa::{CallTarget, Insn, Operand, Reg as R};
 
-use super::reg::{Pointer, PtrKind, Reg};
+use super::reg::{Link, Pointer, PtrKind, Reg, Step};
 use super::report::Cause;
 use super::scalar::Scalar;
 use super::state::State;
@@ -144,10 +144,18 @@ impl Run<'_> {
             }
         }
         let linked = |number: usize| regs[number].as_scalar().map(|num| num.link).filter(|link| link.id != 0);
+        // What the copies hold that the number was made from.
+        let copy = |number: usize, link: Link| {
+            let value = moment.regs[number];
+            match link.step {
+                Step::Copy => value,
+                Step::Wide => value.wrapping_sub(i64::from(link.delta) as u64),
+                Step::Narrow => u64::from((value as u32).wrapping_sub(link.delta as u32)),
+            }
+        };
         for (a, b) in (0..10).flat_map(|a| (0..a).map(move |b| (a, b))) {
             let (Some(x), Some(y)) = (linked(a), linked(b)) else { continue };
-            let base = |number: usize, delta: i32| moment.regs[number].wrapping_sub(i64::from(delta) as u64);
-            if x.id == y.id && base(a, x.delta) != base(b, y.delta) {
+            if x.id == y.id && copy(a, x) != copy(b, y) {
                 return Err(format!("r{a} and r{b} are said to be linked: {x:?}, {y:?}"));
             }
         }

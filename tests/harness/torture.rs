@@ -20,10 +20,6 @@ use skep_tests::{engines, native, root};
 /// Calls of each case.
 const CALLS: usize = 16;
 
-/// Cases that the kernel takes and our verifier does not, each with its reason.
-const REFUSED_BY_OURS: [(&str, &str); 1] =
-    [("count_down", "a counter is tested before a copy of it, not linked to it, is decremented")];
-
 /// What every family may use.
 const PRELUDE: &str = "prelude.h";
 
@@ -128,14 +124,7 @@ fn in_the_kernel(
         let index = index.ok_or("its program is missing")?;
         kernel.load_program(index, 0).map_err(|error| tail(&error.to_string()))?;
         let (verdict, _) = verify::verify_program(image, index, &verify::Options::default());
-        let expected = REFUSED_BY_OURS.iter().find(|(refused, _)| refused == case);
-        match (verdict, expected) {
-            (Ok(()), None) | (Err(_), Some(_)) => {}
-            (Ok(()), Some(_)) => return Err("our verifier takes it now: it need not be listed".to_string()),
-            (Err(report), None) => {
-                return Err(format!("our verifier: {}: {}", report.slot, report.cause.message()));
-            }
-        }
+        verdict.map_err(|report| format!("our verifier: {}: {}", report.slot, report.cause.message()))?;
         engines::calls(&mut kernel, index, arguments)
     };
     Ok(cases.iter().map(run).collect())

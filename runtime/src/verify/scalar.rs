@@ -447,8 +447,9 @@ impl Scalar {
     /// `self op src` in the given width.
     pub fn alu(&mut self, op: AluOp, src: &Scalar, width: Width) {
         let shift = src.range(width);
-        let shift =
-            (shift.umin == shift.umax && shift.umin < u64::from(width.bits())).then_some(shift.umin as u32);
+        // Of 32 bits, too, all 64 are looked at.
+        let is_small = src.r64.umax < u64::from(width.bits());
+        let shift = (shift.umin == shift.umax && is_small).then_some(shift.umin as u32);
         match (op, shift) {
             (AluOp::Add, _) => {
                 self.each(|a, w| a.range(w).add(*src.range(w), w));

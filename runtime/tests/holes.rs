@@ -39,6 +39,25 @@ type Case = (&'static str, bool, &'static str, bool);
 
 const CASES: &[Case] = &[
     (
+        "bits and range leave one number",
+        true,
+        "r6 &= 48; if r6 < 17 goto out; if r6 >= 47 goto out; r6 += 15",
+        true,
+    ),
+    (
+        "bits and range of 32 bits leave two",
+        true,
+        "r6 &= 48; if w6 < 16 goto out; if w6 >= 47 goto out; r6 += 15",
+        false,
+    ),
+    (
+        "a side that no run takes is walked",
+        false,
+        "call 5; r3 = 0xffffffff00000070 ll; r0 &= r3; if w0 < 17 goto out; if w0 < 31 goto on; out: r0 = 0; exit
+        on: r0 = r9; exit",
+        false,
+    ),
+    (
         "an array has every constant key below its size",
         false,
         "*(u32 *)(r10 - 4) = 0; r2 = r10; r2 += -4; r1 = map[idx:0]; call 1; r0 = *(u64 *)(r0 + 0); r0 = 0; exit",

@@ -218,6 +218,8 @@ features! {
     LinkedDifferences, 6 . 18; // in 7.0, and in the stable kernels 6.18: measured on 6.18.44
     /// What is known of a number is known of it in the other byte order.
     SwappedNumbers, 6 . 18; // in 7.0, and in the stable kernels 6.18: measured on 6.18.44
+    /// A number is known if its bits and its range leave only one.
+    OnlyNumbers, 6 . 18; // in 7.0, and in the stable kernels 6.18: measured on 6.18.44
     /// Callbacks in the context of a task (`bpf_task_work_schedule_signal`).
     TaskWork, 6 . 18; // kernel: not in 6.12, is in 6.18; between them not checked
 }

@@ -28,6 +28,17 @@ impl Walk<'_> {
         }
     }
 
+    /// What is known of a number after an operation, where the facts contradict each other: that is on
+    /// paths that no run takes and the kernel still walks, with no bounds (`reg_bounds_sanity_check`).
+    pub(super) fn reconcile(&self, value: &mut Scalar) {
+        if self.cx.target.has(Feature::OnlyNumbers) {
+            value.settle();
+        }
+        if value.is_empty() {
+            value.unbound();
+        }
+    }
+
     pub(super) fn alu(
         &mut self,
         state: &mut State,
@@ -47,6 +58,7 @@ impl Walk<'_> {
                 }
                 let mut value = a.value;
                 value.alu(op, &b.value, width);
+                self.reconcile(&mut value);
                 let link = self.moved(&a, op, width, &b);
                 Reg::Scalar(Num { value, link, slot })
             }
@@ -94,6 +106,7 @@ impl Walk<'_> {
                     Reg::Scalar(self.share(state, from, num))
                 } else {
                     num.value.truncate(4);
+                    self.reconcile(&mut num.value);
                     Reg::Scalar(Num { link: Link::NONE, slot, ..num })
                 }
             }
@@ -183,6 +196,7 @@ impl Walk<'_> {
             value = Scalar::UNKNOWN;
         }
         value.alu(AluOp::Sub, &num.value, width);
+        self.reconcile(&mut value);
         write(state, dst, Reg::scalar(value, slot))
     }
 
@@ -199,6 +213,7 @@ impl Walk<'_> {
             Endian::ToLe => value.truncate(bits / 8),
             Endian::ToBe | Endian::Bswap => value.swap(bits),
         }
+        self.reconcile(&mut value);
         write(state, dst, Reg::scalar(value, slot))
     }
 

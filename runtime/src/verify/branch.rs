@@ -48,52 +48,22 @@ impl Walk<'_> {
             self.need(state, dst);
             self.need_operand(state, src);
         }
-        match decided {
-            Some(true) => {
-                if !self.cx.leaks() {
-                    self.guess_jump(state, slot, after, false, (dst, src))?;
-                }
-                self.assume(state, dst, src, &left, &right, cond, true, width);
-                return Ok(Next::To(target));
+        if let Some(taken) = decided {
+            let (next, other) = if taken { (target, after) } else { (after, target) };
+            if !self.cx.leaks() {
+                self.guess_jump(state, slot, other, !taken, (dst, src))?;
             }
-            Some(false) => {
-                if !self.cx.leaks() {
-                    self.guess_jump(state, slot, target, true, (dst, src))?;
-                }
-                self.assume(state, dst, src, &left, &right, cond, false, width);
-                return Ok(Next::To(after));
-            }
-            None if self.cx.leaks() => {}
-            None => self.check_undecided(&left, &right, cond, width, dst, src)?,
+            return Ok(Next::To(next));
         }
-        let before = (!self.cx.leaks()).then(|| state.clone());
+        if !self.cx.leaks() {
+            self.check_undecided(&left, &right, cond, width, dst, src)?;
+        }
+        // Like the kernel, first where the condition does not hold; and both, even if what is known of the
+        // operands contradicts one.
         let mut other = state.clone();
-        let taken = self.assume(state, dst, src, &left, &right, cond, true, width);
-        let not_taken = self.assume(&mut other, dst, src, &left, &right, cond, false, width);
-        if !taken || !not_taken {
-            self.need(state, dst);
-            self.need_operand(state, src);
-        }
-        Ok(match (taken, not_taken) {
-            (true, true) => {
-                // Like the kernel, first where the condition does not hold.
-                core::mem::swap(state, &mut other);
-                Next::Both(after, target, Box::new(other))
-            }
-            (true, false) => {
-                if let Some(before) = before {
-                    self.guess_jump(&before, slot, after, false, (dst, src))?;
-                }
-                Next::To(target)
-            }
-            (false, _) => {
-                if let Some(before) = before {
-                    self.guess_jump(&before, slot, target, true, (dst, src))?;
-                }
-                *state = other;
-                Next::To(after)
-            }
-        })
+        self.assume(&mut other, dst, src, &left, &right, cond, true, width);
+        self.assume(state, dst, src, &left, &right, cond, false, width);
+        Ok(Next::Both(after, target, Box::new(other)))
     }
 
     /// Users that may not see addresses compare them with numbers and with the ends of packets only: is
@@ -179,7 +149,7 @@ impl Walk<'_> {
         Ok(never_null.then_some(cond == Cond::Ne))
     }
 
-    /// Narrows `state` to where the condition is `taken`; false when that is impossible.
+    /// Narrows `state` to where the condition is `taken`.
     #[allow(clippy::too_many_arguments)]
     fn assume(
         &mut self,
@@ -191,7 +161,7 @@ impl Walk<'_> {
         cond: Cond,
         taken: bool,
         width: Width,
-    ) -> bool {
+    ) {
         match (left, right) {
             (Reg::Scalar(a), Reg::Scalar(b)) => {
                 let (mut x, mut y) = (a.value, b.value);
@@ -199,12 +169,11 @@ impl Walk<'_> {
                     scalar::forget_tested(&mut x, &mut y, width);
                 }
                 scalar::refine(&mut x, &mut y, cond, taken, width);
-                if x.is_empty() || y.is_empty() {
-                    return false;
-                }
-                narrow(state, dst, a, x);
+                self.reconcile(&mut x);
+                self.reconcile(&mut y);
+                self.narrow(state, dst, a, x);
                 if let Operand::Reg(reg) = src {
-                    narrow(state, reg, b, y);
+                    self.narrow(state, reg, b, y);
                 }
             }
             (Reg::Pointer(p), Reg::Scalar(_)) => {
@@ -213,7 +182,7 @@ impl Walk<'_> {
                 let is_null = match cond {
                     Cond::Eq => taken,
                     Cond::Ne => !taken,
-                    _ => return true,
+                    _ => return,
                 };
                 if p.nullable && is_zero && width == Width::W64 {
                     resolve_null(state, p, is_null);
@@ -231,7 +200,33 @@ impl Walk<'_> {
             }
             _ => {}
         }
-        true
+    }
+
+    /// Gives a number and all its copies a narrower value, and those that are a constant more or less theirs.
+    fn narrow(&self, state: &mut State, reg: R, old: &Num, value: Scalar) {
+        if let Reg::Scalar(num) = &mut state.frame_mut().regs[reg.index()] {
+            num.value = value;
+        }
+        if old.link.id != 0 {
+            state.for_each_reg(|other| {
+                if let Reg::Scalar(num) = other
+                    && num.link.id == old.link.id
+                {
+                    let width = match (num.link.step, old.link.step) {
+                        // What is so in one width says nothing of the other.
+                        (Step::Wide, Step::Narrow) | (Step::Narrow, Step::Wide) => return,
+                        (Step::Narrow, _) | (_, Step::Narrow) => Width::W32,
+                        (Step::Copy | Step::Wide, Step::Copy | Step::Wide) => Width::W64,
+                    };
+                    num.value = value;
+                    let more = i64::from(num.link.delta) - i64::from(old.link.delta);
+                    if more != 0 {
+                        num.value.alu(AluOp::Add, &Scalar::constant(more as u64), width);
+                        self.reconcile(&mut num.value);
+                    }
+                }
+            });
+        }
     }
 
     /// What a comparison of a packet pointer with a bound proves.
@@ -314,32 +309,6 @@ fn prove_packet(state: &mut State, pointer: &Pointer, strict: bool) {
             _ => {}
         }
     });
-}
-
-/// Gives a number and all its copies a narrower value, and those that are a constant more or less theirs.
-fn narrow(state: &mut State, reg: R, old: &Num, value: Scalar) {
-    if let Reg::Scalar(num) = &mut state.frame_mut().regs[reg.index()] {
-        num.value = value;
-    }
-    if old.link.id != 0 {
-        state.for_each_reg(|other| {
-            if let Reg::Scalar(num) = other
-                && num.link.id == old.link.id
-            {
-                let width = match (num.link.step, old.link.step) {
-                    // What is so in one width says nothing of the other.
-                    (Step::Wide, Step::Narrow) | (Step::Narrow, Step::Wide) => return,
-                    (Step::Narrow, _) | (_, Step::Narrow) => Width::W32,
-                    (Step::Copy | Step::Wide, Step::Copy | Step::Wide) => Width::W64,
-                };
-                num.value = value;
-                let more = i64::from(num.link.delta) - i64::from(old.link.delta);
-                if more != 0 {
-                    num.value.alu(AluOp::Add, &Scalar::constant(more as u64), width);
-                }
-            }
-        });
-    }
 }
 
 /// A nullable pointer and all its copies become null or valid. What it refers to is not held when

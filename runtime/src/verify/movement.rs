@@ -56,6 +56,10 @@ impl Walk<'_> {
         if negative && matches!(p.kind, PtrKind::Stack(_)) {
             return Err(forbidden(&p, dst, "subtraction", "subtraction from stack pointer prohibited"));
         }
+        if !n.value.is_sound() {
+            // No run comes here: the kernel makes nothing of it.
+            return Ok(Reg::unknown(slot));
+        }
         check_sane(&p, &n.value, dst)?;
         let mut moved = p;
         if let Some(amount) = n.value.value() {
@@ -74,6 +78,7 @@ impl Walk<'_> {
             return Ok(Reg::Pointer(moved));
         }
         moved.var.alu(op, &n.value, Width::W64);
+        self.reconcile(&mut moved.var);
         if let PtrKind::Packet(_) | PtrKind::PacketMeta(_) = p.kind {
             // What is proven of the old pointer says nothing of one moved by a variable.
             moved.id = self.fresh_id();

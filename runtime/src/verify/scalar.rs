@@ -302,6 +302,33 @@ impl Scalar {
         empty(&self.r64) || empty(&self.r32)
     }
 
+    /// The only number left is known, if bits and range leave one (kernel `__update_reg64_bounds`). If
+    /// they leave none it is made one of the bits': no run comes there.
+    pub fn settle(&mut self) {
+        let Range { umin, umax, .. } = self.r64;
+        let next = self.tnum.above(umin);
+        let known = match self.tnum.contains(umin) {
+            true => (next > umax).then_some(umin),
+            false => {
+                let is_last = next <= umax && self.tnum.above(next) > umax;
+                (next == self.tnum.max() || is_last).then_some(next)
+            }
+        };
+        if let Some(known) = known {
+            *self = Scalar::constant(known);
+        }
+    }
+
+    /// Forgets all but the bits.
+    pub fn unbound(&mut self) {
+        *self = Scalar { tnum: self.tnum, ..Scalar::UNKNOWN };
+    }
+
+    /// Do bits and ranges agree about a number of which all bits are known?
+    pub fn is_sound(&self) -> bool {
+        self.value().is_none_or(|value| *self == Scalar::constant(value))
+    }
+
     /// Carries each fact over to the others (kernel `reg_bounds_sync`).
     pub fn sync(&mut self) {
         self.update();

@@ -48,6 +48,29 @@ impl Tnum {
         self.mask == u64::MAX
     }
 
+    /// The smallest member above `number`; the largest if none is (kernel `tnum_step`).
+    pub const fn above(self, number: u64) -> u64 {
+        if number >= self.max() {
+            return self.max();
+        }
+        if number < self.value {
+            return self.value;
+        }
+        let differing = (number ^ self.value) & !self.mask;
+        // The bits from the highest one on that is known to be another.
+        let low = match 64 - differing.leading_zeros() {
+            0 => 0,
+            bits => u64::MAX >> (64 - bits),
+        };
+        let is_below = self.value & low & !(low >> 1) != 0;
+        // Counting up in the unknown bits only: known ones carry over.
+        let free = match is_below {
+            true => number & !low,
+            false => ((number | low | !self.mask).wrapping_add(1)) & self.mask,
+        };
+        (free & self.mask) | self.value
+    }
+
     /// The smallest member.
     pub const fn min(self) -> u64 {
         self.value
@@ -255,6 +278,17 @@ mod tests {
                 assert_eq!(a.includes(b), members(b, 4).iter().all(|&v| a.contains(v)));
             }
         }
+    }
+
+    #[test]
+    fn the_member_above_a_number_is_the_next_one() {
+        for t in all(4) {
+            for number in 0..18 {
+                let above = members(t, 4).into_iter().find(|&member| member > number);
+                assert_eq!(t.above(number), above.unwrap_or(t.max()), "{t:?} {number}");
+            }
+        }
+        assert_eq!(Tnum::UNKNOWN.above(u64::MAX - 1), u64::MAX);
     }
 
     #[test]

@@ -162,6 +162,11 @@ pub static DISABLED_HOOKS: &[&str] = &[
     "xfrm_decode_session",
 ];
 
+/// Security hooks whose programs of control groups may ask for options of a socket and set them (kernel
+/// `bpf_lsm_locked_sockopt_hooks`, `bpf_lsm_unlocked_sockopt_hooks`).
+pub static SOCKET_OPTION_HOOKS: &[&str] =
+    &["sock_graft", "inet_csk_clone", "inet_conn_established", "socket_post_create", "socket_socketpair"];
+
 /// Kernel functions whose tracers may ask for the path of a file (kernel `btf_allowlist_d_path`).
 pub static PATH_FUNCTIONS: &[&str] = &[
     "dentry_open",

@@ -3,6 +3,7 @@
 //! `include/bpf/bpf_helper_defs.h` is generated from the rows ([`header`]). The classes of
 //! arguments and results say what the kernel checks, in the terms of a verifier.
 
+mod sets;
 mod table;
 
 use alloc::collections::BTreeSet;
@@ -147,7 +148,7 @@ pub struct Helper {
     pub args: &'static [Arg],
     /// What it returns.
     pub ret: Ret,
-    /// Which programs may call it. Some attach types narrow this further.
+    /// Which programs may call it on the newest kernel; older ones and hooks narrow this further (`sets`).
     pub programs: ProgSet,
     /// The first kernel that has it.
     pub since: Kernel,
@@ -168,18 +169,20 @@ struct Variant {
 
 const TRAMPOLINES: ProgSet =
     ProgSet::only(&[ProgType::Tracing, ProgType::Lsm, ProgType::StructOps, ProgType::Syscall]);
+/// Whose context is no socket, but has one.
+const BESIDE: ProgSet = TRAMPOLINES.plus(&[ProgType::CgroupSockopt]);
 
 static VARIANTS: &[Variant] = &[
-    // get_cgroup_classid of the current task.
+    // get_cgroup_classid of the current task, where there is no packet that is sent.
     Variant {
         id: 17,
-        programs: ProgSet::only(&[
-            ProgType::CgroupSock,
-            ProgType::CgroupSockAddr,
-            ProgType::CgroupSockopt,
-            ProgType::CgroupDevice,
-            ProgType::CgroupSysctl,
-            ProgType::SkMsg,
+        programs: ProgSet::ALL.without(&[
+            ProgType::SchedCls,
+            ProgType::SchedAct,
+            ProgType::LwtIn,
+            ProgType::LwtOut,
+            ProgType::LwtXmit,
+            ProgType::LwtSeg6local,
         ]),
         args: &[],
     },
@@ -188,12 +191,12 @@ static VARIANTS: &[Variant] = &[
     // setsockopt, getsockopt.
     Variant {
         id: 49,
-        programs: TRAMPOLINES,
+        programs: BESIDE,
         args: &[Arg::BtfSock, Arg::Any, Arg::Any, Arg::Mem(Access::Read), Arg::Size],
     },
     Variant {
         id: 57,
-        programs: TRAMPOLINES,
+        programs: BESIDE,
         args: &[Arg::BtfSock, Arg::Any, Arg::Any, Arg::Mem(Access::Uninit), Arg::Size],
     },
     // sk_storage_get of the socket that is being made.

@@ -11,19 +11,20 @@ use crate::programs::ProgType::{self, *};
 
 const ALL: ProgSet = ProgSet::ALL;
 /// Programs at probes and events.
-const PROBES: ProgSet = ProgSet::only(&[Kprobe, Tracepoint, PerfEvent, RawTracepoint, RawTracepointWritable]);
+pub(super) const PROBES: ProgSet =
+    ProgSet::only(&[Kprobe, Tracepoint, PerfEvent, RawTracepoint, RawTracepointWritable]);
 /// Programs at functions and hooks with typed arguments.
-const TRAMPOLINES: ProgSet = ProgSet::only(&[Tracing, ProgType::Lsm]);
+pub(super) const TRAMPOLINES: ProgSet = ProgSet::only(&[Tracing, ProgType::Lsm]);
 /// All that trace.
-const TRACE: ProgSet = PROBES.and(TRAMPOLINES).plus(&[Syscall]);
+pub(super) const TRACE: ProgSet = PROBES.and(TRAMPOLINES).plus(&[Syscall]);
 /// Traffic control.
-const TC: ProgSet = ProgSet::only(&[SchedCls, SchedAct]);
+pub(super) const TC: ProgSet = ProgSet::only(&[SchedCls, SchedAct]);
 /// Routes.
-const LWT: ProgSet = ProgSet::only(&[LwtIn, LwtOut, LwtXmit, LwtSeg6local]);
+pub(super) const LWT: ProgSet = ProgSet::only(&[LwtIn, LwtOut, LwtXmit, LwtSeg6local]);
 /// Sockets of control groups.
-const CGROUP_SOCKET: ProgSet = ProgSet::only(&[CgroupSock, CgroupSockAddr, CgroupSockopt]);
+pub(super) const CGROUP_SOCKET: ProgSet = ProgSet::only(&[CgroupSock, CgroupSockAddr, CgroupSockopt]);
 /// Devices and settings of control groups.
-const CGROUP_SYSTEM: ProgSet = ProgSet::only(&[CgroupDevice, CgroupSysctl]);
+pub(super) const CGROUP_SYSTEM: ProgSet = ProgSet::only(&[CgroupDevice, CgroupSysctl]);
 
 const fn only(types: &[ProgType]) -> ProgSet {
     ProgSet::only(types)
@@ -61,11 +62,11 @@ pub static HELPERS: &[Helper] = &[
     h(14, "get_current_pid_tgid", "__u64", "void",
         &[], Ret::Integer, ALL, Kernel(4, 2)),
     h(15, "get_current_uid_gid", "__u64", "void",
-        &[], Ret::Integer, TRACE.and(CGROUP_SOCKET).and(CGROUP_SYSTEM).plus(&[SkMsg, StructOps]), Kernel(4, 2)),
+        &[], Ret::Integer, ALL, Kernel(4, 2)),
     h(16, "get_current_comm", "long", "void *buf, __u32 size_of_buf",
-        &[Mem(Uninit), Size], Ret::Integer, TRACE.and(CGROUP_SOCKET).and(CGROUP_SYSTEM).plus(&[StructOps]), Kernel(4, 2)),
+        &[Mem(Uninit), Size], Ret::Integer, ALL, Kernel(4, 2)),
     h(17, "get_cgroup_classid", "__u32", "struct __sk_buff *skb",
-        &[Ctx], Ret::Integer, TC.and(LWT).and(CGROUP_SOCKET).and(CGROUP_SYSTEM).plus(&[SkMsg]), Kernel(4, 3)),
+        &[Ctx], Ret::Integer, ALL, Kernel(4, 3)),
     h(18, "skb_vlan_push", "long", "struct __sk_buff *skb, __be16 vlan_proto, __u16 vlan_tci",
         &[Ctx, Any, Any], Ret::Integer, TC, Kernel(4, 3)),
     h(19, "skb_vlan_pop", "long", "struct __sk_buff *skb",
@@ -75,7 +76,7 @@ pub static HELPERS: &[Helper] = &[
     h(21, "skb_set_tunnel_key", "long", "struct __sk_buff *skb, struct bpf_tunnel_key *key, __u32 size, __u64 flags",
         &[Ctx, Mem(Read), Size, Any], Ret::Integer, TC.plus(&[LwtXmit]), Kernel(4, 3)),
     h(22, "perf_event_read", "__u64", "void *map, __u64 flags",
-        &[Map, Any], Ret::Integer, TRACE, Kernel(4, 3)).gpl(),
+        &[Map, Any], Ret::Integer, ALL, Kernel(4, 3)).gpl(),
     h(23, "redirect", "long", "__u32 ifindex, __u64 flags",
         &[Any, Any], Ret::Integer, TC.plus(&[Xdp, LwtXmit]), Kernel(4, 4)),
     h(24, "get_route_realm", "__u32", "struct __sk_buff *skb",
@@ -105,11 +106,11 @@ pub static HELPERS: &[Helper] = &[
     h(36, "probe_write_user", "long", "void *dst, const void *src, __u32 len",
         &[Any, Mem(Read), Size], Ret::Integer, TRACE, Kernel(4, 8)).gpl(),
     h(37, "current_task_under_cgroup", "long", "void *map, __u32 index",
-        &[Map, Any], Ret::Integer, TRACE.and(CGROUP_SOCKET).and(CGROUP_SYSTEM), Kernel(4, 9)),
+        &[Map, Any], Ret::Integer, ALL, Kernel(4, 9)),
     h(38, "skb_change_tail", "long", "struct __sk_buff *skb, __u32 len, __u64 flags",
         &[Ctx, Any, Any], Ret::Integer, TC.plus(&[LwtXmit, SkSkb]), Kernel(4, 9)),
     h(39, "skb_pull_data", "long", "struct __sk_buff *skb, __u32 len",
-        &[Ctx, Any], Ret::Integer, TC.plus(&[LwtIn, LwtOut, LwtXmit, SkSkb]), Kernel(4, 9)),
+        &[Ctx, Any], Ret::Integer, TC.plus(&[LwtIn, LwtOut, LwtXmit, LwtSeg6local, SkSkb]), Kernel(4, 9)),
     h(40, "csum_update", "__s64", "struct __sk_buff *skb, __wsum csum",
         &[Ctx, Any], Ret::Integer, TC.plus(&[LwtXmit]), Kernel(4, 9)),
     h(41, "set_hash_invalid", "void", "struct __sk_buff *skb",
@@ -129,7 +130,7 @@ pub static HELPERS: &[Helper] = &[
     h(48, "set_hash", "long", "struct __sk_buff *skb, __u32 hash",
         &[Ctx, Any], Ret::Integer, TC, Kernel(4, 13)),
     h(49, "setsockopt", "long", "void *bpf_socket, int level, int optname, void *optval, int optlen",
-        &[Ctx, Any, Any, Mem(Read), Size], Ret::Integer, only(&[SockOps, CgroupSockAddr, StructOps, Lsm, Tracing]), Kernel(4, 13)),
+        &[Ctx, Any, Any, Mem(Read), Size], Ret::Integer, only(&[SockOps, CgroupSockAddr, CgroupSockopt, StructOps, Lsm, Tracing]), Kernel(4, 13)),
     h(50, "skb_adjust_room", "long", "struct __sk_buff *skb, __s32 len_diff, __u32 mode, __u64 flags",
         &[Ctx, Any, Any, Any], Ret::Integer, TC.plus(&[SkSkb]), Kernel(4, 13)),
     h(51, "redirect_map", "long", "void *map, __u64 key, __u64 flags",
@@ -141,11 +142,11 @@ pub static HELPERS: &[Helper] = &[
     h(54, "xdp_adjust_meta", "long", "struct xdp_md *xdp_md, int delta",
         &[Ctx, Any], Ret::Integer, only(&[Xdp]), Kernel(4, 15)),
     h(55, "perf_event_read_value", "long", "void *map, __u64 flags, struct bpf_perf_event_value *buf, __u32 buf_size",
-        &[Map, Any, Mem(Uninit), Size], Ret::Integer, TRACE, Kernel(4, 15)).gpl(),
+        &[Map, Any, Mem(Uninit), Size], Ret::Integer, ALL, Kernel(4, 15)).gpl(),
     h(56, "perf_prog_read_value", "long", "struct bpf_perf_event_data *ctx, struct bpf_perf_event_value *buf, __u32 buf_size",
         &[Ctx, Mem(Uninit), Size], Ret::Integer, only(&[PerfEvent]), Kernel(4, 15)).gpl(),
     h(57, "getsockopt", "long", "void *bpf_socket, int level, int optname, void *optval, int optlen",
-        &[Ctx, Any, Any, Mem(Uninit), Size], Ret::Integer, only(&[SockOps, CgroupSockAddr, StructOps, Lsm, Tracing]), Kernel(4, 15)),
+        &[Ctx, Any, Any, Mem(Uninit), Size], Ret::Integer, only(&[SockOps, CgroupSockAddr, CgroupSockopt, StructOps, Lsm, Tracing]), Kernel(4, 15)),
     h(58, "override_return", "long", "struct pt_regs *regs, __u64 rc",
         &[Ctx, Any], Ret::Integer, only(&[Kprobe]), Kernel(4, 16)).gpl(),
     h(59, "sock_ops_cb_flags_set", "long", "struct bpf_sock_ops *bpf_sock, int argval",
@@ -245,11 +246,11 @@ pub static HELPERS: &[Helper] = &[
     h(106, "strtoul", "long", "const char *buf, unsigned long buf_len, __u64 flags, unsigned long *res",
         &[Mem(Read), Size, Any, Fixed(Uninit, 8)], Ret::Integer, ALL, Kernel(5, 2)),
     h(107, "sk_storage_get", "void *", "void *map, void *sk, void *value, __u64 flags",
-        &[Map, BtfSock, MapValueOrNull, Any], Ret::MapValueOrNull, TRAMPOLINES.and(TC).and(CGROUP_SOCKET).plus(&[CgroupSkb, SockOps, SkMsg, StructOps, Syscall]), Kernel(5, 2)),
+        &[Map, BtfSock, MapValueOrNull, Any], Ret::MapValueOrNull, TRAMPOLINES.and(TC).and(CGROUP_SOCKET).plus(&[CgroupSkb, SockOps, SkMsg, StructOps]), Kernel(5, 2)),
     h(108, "sk_storage_delete", "long", "void *map, void *sk",
-        &[Map, BtfSock], Ret::Integer, TRAMPOLINES.and(TC).plus(&[CgroupSkb, SockOps, SkMsg, CgroupSockAddr, CgroupSockopt, StructOps, Syscall]), Kernel(5, 2)),
+        &[Map, BtfSock], Ret::Integer, TRAMPOLINES.and(TC).plus(&[CgroupSkb, SockOps, SkMsg, CgroupSockAddr, CgroupSockopt, StructOps]), Kernel(5, 2)),
     h(109, "send_signal", "long", "__u32 sig",
-        &[Any], Ret::Integer, TRACE, Kernel(5, 3)),
+        &[Any], Ret::Integer, ALL, Kernel(5, 3)),
     h(110, "tcp_gen_syncookie", "__s64", "void *sk, void *iph, __u32 iph_len, struct tcphdr *th, __u32 th_len",
         &[BtfSock, Mem(Read), Size, Mem(Read), Size], Ret::Integer, TC.plus(&[Xdp]), Kernel(5, 4)).gpl().pkt(),
     h(111, "skb_output", "long", "void *ctx, void *map, __u64 flags, void *data, __u64 size",
@@ -265,7 +266,7 @@ pub static HELPERS: &[Helper] = &[
     h(116, "tcp_send_ack", "long", "void *tp, __u32 rcv_nxt",
         &[Btf("tcp_sock"), Any], Ret::Integer, only(&[StructOps]), Kernel(5, 6)),
     h(117, "send_signal_thread", "long", "__u32 sig",
-        &[Any], Ret::Integer, TRACE, Kernel(5, 6)),
+        &[Any], Ret::Integer, ALL, Kernel(5, 6)),
     h(118, "jiffies64", "__u64", "void",
         &[], Ret::Integer, ALL, Kernel(5, 6)),
     h(119, "read_branch_records", "long", "struct bpf_perf_event_data *ctx, void *buf, __u32 size, __u64 flags",
@@ -275,7 +276,7 @@ pub static HELPERS: &[Helper] = &[
     h(121, "xdp_output", "long", "void *ctx, void *map, __u64 flags, void *data, __u64 size",
         &[Btf("xdp_buff"), Map, Any, Mem(Read), SizeOrZero], Ret::Integer, TRAMPOLINES.plus(&[Syscall]), Kernel(5, 7)).gpl(),
     h(122, "get_netns_cookie", "__u64", "void *ctx",
-        &[CtxOrNull], Ret::Integer, CGROUP_SOCKET.plus(&[SockOps, SkMsg]), Kernel(5, 7)),
+        &[CtxOrNull], Ret::Integer, CGROUP_SOCKET.and(TC).plus(&[SocketFilter, CgroupSkb, SockOps, SkMsg]), Kernel(5, 7)),
     h(123, "get_current_ancestor_cgroup_id", "__u64", "int ancestor_level",
         &[Any], Ret::Integer, ALL, Kernel(5, 7)),
     h(124, "sk_assign", "long", "void *ctx, void *sk, __u64 flags",
@@ -283,9 +284,9 @@ pub static HELPERS: &[Helper] = &[
     h(125, "ktime_get_boot_ns", "__u64", "void",
         &[], Ret::Integer, ALL, Kernel(5, 8)),
     h(126, "seq_printf", "long", "struct seq_file *m, const char *fmt, __u32 fmt_size, const void *data, __u32 data_len",
-        &[Btf("seq_file"), Mem(Read), Size, MemOrNull(Read), SizeOrZero], Ret::Integer, TRAMPOLINES, Kernel(5, 8)).gpl(),
+        &[Btf("seq_file"), Mem(Read), Size, MemOrNull(Read), SizeOrZero], Ret::Integer, only(&[Tracing]), Kernel(5, 8)).gpl(),
     h(127, "seq_write", "long", "struct seq_file *m, const void *data, __u32 len",
-        &[Btf("seq_file"), Mem(Read), SizeOrZero], Ret::Integer, TRAMPOLINES, Kernel(5, 8)).gpl(),
+        &[Btf("seq_file"), Mem(Read), SizeOrZero], Ret::Integer, only(&[Tracing]), Kernel(5, 8)).gpl(),
     h(128, "sk_cgroup_id", "__u64", "void *sk",
         &[BtfSock], Ret::Integer, only(&[CgroupSkb]), Kernel(5, 8)),
     h(129, "sk_ancestor_cgroup_id", "__u64", "void *sk, int ancestor_level",
@@ -313,7 +314,7 @@ pub static HELPERS: &[Helper] = &[
     h(140, "skc_to_udp6_sock", "struct udp6_sock *", "void *sk",
         &[BtfSock], Ret::BtfOrNull("udp6_sock"), TRAMPOLINES.and(TC).and(LWT).plus(&[SocketFilter, Xdp, CgroupSkb, SockOps, SkSkb, SkMsg, CgroupSockAddr, FlowDissector, SkLookup, Syscall]), Kernel(5, 9)),
     h(141, "get_task_stack", "long", "struct task_struct *task, void *buf, __u32 size, __u64 flags",
-        &[Btf("task_struct"), Mem(Uninit), SizeOrZero, Any], Ret::Integer, TRACE, Kernel(5, 9)),
+        &[Btf("task_struct"), Mem(Uninit), SizeOrZero, Any], Ret::Integer, ALL, Kernel(5, 9)),
     h(142, "load_hdr_opt", "long", "struct bpf_sock_ops *skops, void *searchby_res, __u32 len, __u64 flags",
         &[Ctx, Mem(Write), Size, Any], Ret::Integer, only(&[SockOps]), Kernel(5, 10)),
     h(143, "store_hdr_opt", "long", "struct bpf_sock_ops *skops, const void *from, __u32 len, __u64 flags",
@@ -327,11 +328,11 @@ pub static HELPERS: &[Helper] = &[
     h(147, "d_path", "long", "struct path *path, char *buf, __u32 sz",
         &[Btf("path"), Mem(ReadWrite), SizeOrZero], Ret::Integer, TRAMPOLINES.plus(&[Syscall]), Kernel(5, 10)),
     h(148, "copy_from_user", "long", "void *dst, __u32 size, const void *user_ptr",
-        &[Mem(Uninit), SizeOrZero, Any], Ret::Integer, TRACE, Kernel(5, 10)).sleeps(),
+        &[Mem(Uninit), SizeOrZero, Any], Ret::Integer, ALL, Kernel(5, 10)).sleeps(),
     h(149, "snprintf_btf", "long", "char *str, __u32 str_size, struct btf_ptr *ptr, __u32 btf_ptr_size, __u64 flags",
         &[Mem(ReadWrite), Size, Mem(Read), Size, Any], Ret::Integer, ALL, Kernel(5, 10)),
     h(150, "seq_printf_btf", "long", "struct seq_file *m, struct btf_ptr *ptr, __u32 ptr_size, __u64 flags",
-        &[Btf("seq_file"), Mem(Read), SizeOrZero, Any], Ret::Integer, TRAMPOLINES, Kernel(5, 10)).gpl(),
+        &[Btf("seq_file"), Mem(Read), SizeOrZero, Any], Ret::Integer, only(&[Tracing]), Kernel(5, 10)).gpl(),
     h(151, "skb_cgroup_classid", "__u64", "struct __sk_buff *skb",
         &[Ctx], Ret::Integer, TC, Kernel(5, 10)),
     h(152, "redirect_neigh", "long", "__u32 ifindex, struct bpf_redir_neigh *params, int plen, __u64 flags",
@@ -343,9 +344,9 @@ pub static HELPERS: &[Helper] = &[
     h(155, "redirect_peer", "long", "__u32 ifindex, __u64 flags",
         &[Any, Any], Ret::Integer, TC, Kernel(5, 10)),
     h(156, "task_storage_get", "void *", "void *map, struct task_struct *task, void *value, __u64 flags",
-        &[Map, BtfOrNull("task_struct"), MapValueOrNull, Any], Ret::MapValueOrNull, TRACE, Kernel(5, 11)),
+        &[Map, BtfOrNull("task_struct"), MapValueOrNull, Any], Ret::MapValueOrNull, ALL, Kernel(5, 11)),
     h(157, "task_storage_delete", "long", "void *map, struct task_struct *task",
-        &[Map, BtfOrNull("task_struct")], Ret::Integer, TRACE, Kernel(5, 11)),
+        &[Map, BtfOrNull("task_struct")], Ret::Integer, ALL, Kernel(5, 11)),
     h(158, "get_current_task_btf", "struct task_struct *", "void",
         &[], Ret::Btf("task_struct"), ALL, Kernel(5, 11)).gpl(),
     h(159, "bprm_opts_set", "long", "struct linux_binprm *bprm, __u64 flags",
@@ -383,7 +384,7 @@ pub static HELPERS: &[Helper] = &[
     h(175, "task_pt_regs", "long", "struct task_struct *task",
         &[Btf("task_struct")], Ret::Btf("pt_regs"), ALL, Kernel(5, 15)).gpl(),
     h(176, "get_branch_snapshot", "long", "void *entries, __u32 size, __u64 flags",
-        &[Mem(Uninit), SizeOrZero], Ret::Integer, TRACE, Kernel(5, 16)).gpl(),
+        &[Mem(Uninit), SizeOrZero], Ret::Integer, ALL, Kernel(5, 16)).gpl(),
     h(177, "trace_vprintk", "long", "const char *fmt, __u32 fmt_size, const void *data, __u32 data_len",
         &[Mem(Read), Size, MemOrNull(Read), SizeOrZero], Ret::Integer, ALL, Kernel(5, 16)).gpl(),
     h(178, "skc_to_unix_sock", "struct unix_sock *", "void *sk",
@@ -391,7 +392,7 @@ pub static HELPERS: &[Helper] = &[
     h(179, "kallsyms_lookup_name", "long", "const char *name, int name_sz, int flags, __u64 *res",
         &[Mem(ReadWrite), SizeOrZero, Any, Fixed(Uninit, 8)], Ret::Integer, only(&[Syscall]), Kernel(5, 16)),
     h(180, "find_vma", "long", "struct task_struct *task, __u64 addr, void *callback_fn, void *callback_ctx, __u64 flags",
-        &[Btf("task_struct"), Any, Callback, StackOrNull, Any], Ret::Integer, TRACE, Kernel(5, 17)),
+        &[Btf("task_struct"), Any, Callback, StackOrNull, Any], Ret::Integer, ALL, Kernel(5, 17)),
     h(181, "loop", "long", "__u32 nr_loops, void *callback_fn, void *callback_ctx, __u64 flags",
         &[Scalar, Callback, StackOrNull, Any], Ret::Integer, ALL, Kernel(5, 17)),
     h(182, "strncmp", "long", "const char *s1, __u32 s1_sz, const char *s2",
@@ -403,9 +404,9 @@ pub static HELPERS: &[Helper] = &[
     h(185, "get_func_arg_cnt", "long", "void *ctx",
         &[Ctx], Ret::Integer, TRAMPOLINES, Kernel(5, 17)),
     h(186, "get_retval", "int", "void",
-        &[], Ret::Integer, CGROUP_SOCKET.plus(&[Lsm]), Kernel(5, 18)),
+        &[], Ret::Integer, CGROUP_SOCKET.and(CGROUP_SYSTEM).plus(&[Lsm]), Kernel(5, 18)),
     h(187, "set_retval", "int", "int retval",
-        &[Any], Ret::Integer, CGROUP_SOCKET.plus(&[Lsm]), Kernel(5, 18)),
+        &[Any], Ret::Integer, CGROUP_SOCKET.and(CGROUP_SYSTEM).plus(&[Lsm]), Kernel(5, 18)),
     h(188, "xdp_get_buff_len", "__u64", "struct xdp_md *xdp_md",
         &[Ctx], Ret::Integer, TRAMPOLINES.plus(&[Xdp, Syscall]), Kernel(5, 18)),
     h(189, "xdp_load_bytes", "long", "struct xdp_md *xdp_md, __u32 offset, void *buf, __u32 len",
@@ -413,7 +414,7 @@ pub static HELPERS: &[Helper] = &[
     h(190, "xdp_store_bytes", "long", "struct xdp_md *xdp_md, __u32 offset, void *buf, __u32 len",
         &[Ctx, Any, Mem(Read), Size], Ret::Integer, only(&[Xdp]), Kernel(5, 18)),
     h(191, "copy_from_user_task", "long", "void *dst, __u32 size, const void *user_ptr, struct task_struct *tsk, __u64 flags",
-        &[Mem(Uninit), SizeOrZero, Any, Btf("task_struct"), Any], Ret::Integer, TRACE, Kernel(5, 18)).gpl().sleeps(),
+        &[Mem(Uninit), SizeOrZero, Any, Btf("task_struct"), Any], Ret::Integer, ALL, Kernel(5, 18)).gpl().sleeps(),
     h(192, "skb_set_tstamp", "long", "struct __sk_buff *skb, __u64 tstamp, __u32 tstamp_type",
         &[Ctx, Any, Any], Ret::Integer, TC, Kernel(5, 18)),
     h(193, "ima_file_hash", "long", "struct file *file, void *dst, __u32 size",

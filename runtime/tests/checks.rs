@@ -47,6 +47,10 @@ const ASSEMBLED: &[Assembled] = &[
         "V0304", "R2 type=scalar expected=func"),
     ("tc", &[], "r1 = r10; r1 += -8; *(u64 *)(r10 - 8) = 0; r2 = 8; r3 = r1; call 182; r0 = 0; exit",
         "V0304", "R3 type=fp expected=map_value"),
+    ("tc", &["map_ringbuf"], "r1 = map[idx:0]; r2 = -1; r3 = 0; call 131; if r0 == 0 goto out; r1 = r0; r2 = 0; call 132
+        out: r0 = 0; exit", "", ""),
+    ("tc", &["map_ringbuf"], "call 5; r1 = map[idx:0]; r2 = r0; r3 = 0; call 131; if r0 == 0 goto out; r1 = r0; r2 = 0
+        call 132; out: r0 = 0; exit", "V0304", "R2 is not a known constant'"),
     ("tc", &["map_ringbuf"], "r1 = map[idx:0]; r2 = 8; r3 = 0; call 131; r1 = r0; r2 = 0; call 132; r0 = 0; exit",
         "V0108", "the pointer to a ring buffer record may be null here"),
 ];
@@ -72,6 +76,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define TYPE(t) __builtin_btf_type_id(*(typeof(t) *)0, 0)
 #define NEW(t) ((t *)bpf_obj_new_impl(TYPE(t), 0))
 #define TAG(t) __attribute__((btf_type_tag(t)))
+#define UNTRUSTED __attribute__((btf_decl_tag("arg:untrusted")))
 struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); } ring SEC(".maps");
 extern void bpf_throw(__u64 cookie) __ksym;
 extern void *bpf_obj_new_impl(__u64 type, void *meta) __ksym;
@@ -161,8 +166,57 @@ const IN_C: &[InC] = &[
         r#"struct nothing_here { int a; };
         GLOBAL int g(struct nothing_here *p __attribute__((btf_decl_tag("arg:trusted")))) { OPAQUE; return 0; }
         SEC("tc") int f(struct __sk_buff *skb) { return g(0); }"#,
-        "V0901",
-        "at 0: a trusted parameter without the kernel's BTF is not supported by this verifier yet",
+        "V0308",
+        "arg#0 reference type('STRUCT nothing_here') has no matches",
+    ),
+    (
+        r#"GLOBAL int g(void *p __attribute__((btf_decl_tag("arg:odd")))) { OPAQUE; return 0; }
+        SEC("tc") int f(struct __sk_buff *skb) { return g(skb); }"#,
+        "V0308",
+        "arg#0 has unsupported set of tags",
+    ),
+    (
+        r#"GLOBAL int g(int *p __attribute__((btf_decl_tag("arg:nullable")))) { OPAQUE; return p ? *p : 0; }
+        SEC("tc") int f(struct __sk_buff *skb) { return g(0); }"#,
+        "V0308",
+        "arg#0 has invalid combination of tags",
+    ),
+    (
+        r#"__attribute__((visibility("hidden"))) GLOBAL int g(int *p) { OPAQUE; return *p; }
+        SEC("tc") int f(struct __sk_buff *skb) { int n = skb->len; return g(&n); }"#,
+        "",
+        "",
+    ),
+    (
+        r#"GLOBAL int g(int n __attribute__((btf_decl_tag("arg:nonnull")))) { OPAQUE; return n; }
+        SEC("tc") int f(struct __sk_buff *skb) { return g(0); }"#,
+        "V0308",
+        "arg#0 has pointer tag, but is not a pointer type",
+    ),
+    (
+        r#"struct task_struct { int pid; } __attribute__((preserve_access_index));
+        GLOBAL int g(int *p UNTRUSTED, struct task_struct *task UNTRUSTED) { OPAQUE; return p[-7] + task->pid; }
+        SEC("tc") int f(struct __sk_buff *skb) { return g((int *)3, (void *)skb); }"#,
+        "",
+        "",
+    ),
+    (
+        r#"GLOBAL int g(int *p UNTRUSTED) { OPAQUE; *p = 0; return 0; }
+        SEC("tc") int f(struct __sk_buff *skb) { return g((int *)3); }"#,
+        "V0107",
+        "R1 cannot write into rdonly_untrusted_mem",
+    ),
+    (
+        r#"GLOBAL int g(char *p UNTRUSTED) { OPAQUE; return bpf_strncmp(p, 1, "a"); }
+        SEC("tc") int f(struct __sk_buff *skb) { return g((char *)3); }"#,
+        "V0304",
+        "argument 1 of `bpf_strncmp` must be a pointer to memory, not memory that may not be there",
+    ),
+    (r#"SEC("tc") int f(struct __sk_buff *skb) { return *(int *)bpf_rdonly_cast(skb, 0); }"#, "", ""),
+    (
+        r#"SEC("tc") int f(struct __sk_buff *skb) { return *(int *)bpf_rdonly_cast(skb, TYPE(int)); }"#,
+        "V0304",
+        "kfunc bpf_rdonly_cast type ID argument must be of a struct or void",
     ),
     (
         r#"static int each(__u32 i, void *p) { return 0; }

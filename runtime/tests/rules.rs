@@ -49,10 +49,11 @@ const ASSEMBLED: &[Assembled] = &[
     ("tc", &[], "call 195896080; exit", "V0602"),
     ("tp_btf/task_newtask", &[], "r6 = r1; r1 = *(u64 *)(r1 + 0); r2 = 0; r3 = 0; r4 = r10; r4 += -4; r5 = 4; call 49
         r0 = 0; exit", "V0302"),
-    ("xdp", &[], "r6 = r1; r0 = *(u8 *)skb[0]; r0 = 2; exit", "V0901"),
+    ("xdp", &[], "r6 = r1; r0 = *(u8 *)skb[0]; r0 = 2; exit", "V0326"),
+    ("tc", &[], "r1 = 0; if r1 == 0 goto out; callx r1; out: r0 = 0; exit", "V0327"),
     ("tc", &[], "r6 = 1; r0 = *(u8 *)skb[0]; r0 = 0; exit", "V0109"),
     ("tc", &[], "r1 = 3; r2 = subprog[f]; r3 = 0; r4 = 0; call 181; r0 = 0; exit
-        f: r6 = r1; r0 = *(u8 *)skb[0]; r0 = 0; exit", "V0901"),
+        f: r6 = r1; r0 = *(u8 *)skb[0]; r0 = 0; exit", "V0326"),
     ("tc", &["map_ringbuf"], "r1 = 3; r2 = subprog[f]; r3 = 0; r4 = 0; call 181; r0 = 0; exit
         f: r1 = map[idx:0]; r2 = 8; r3 = 0; call 131; r0 = 0; exit", "V0402"),
     ("tc", &[], "call pc+1; exit; call pc+1; exit; call pc+1; exit; call pc+1; exit; call pc+1; exit; call pc+1; exit
@@ -162,7 +163,7 @@ const IN_C: &[(&str, &str)] = &[
     (
         r#"GLOBAL int g(void *p __attribute__((btf_decl_tag("arg:odd")))) { OPAQUE; return 0; }
         SEC("tc") int f(struct __sk_buff *skb) { return g(skb); }"#,
-        "V0901",
+        "V0308",
     ),
     (
         r#"GLOBAL int g(int n) { OPAQUE; return n; }
@@ -233,7 +234,7 @@ const IN_C: &[(&str, &str)] = &[
     ),
     (
         r#"SEC("tc") int f(struct __sk_buff *skb) { return *(int *)bpf_rdonly_cast(skb, TYPE(int)); }"#,
-        "V0901",
+        "V0304",
     ),
     (
         r#"SEC("tp_btf/task_newtask") int f(void *ctx)

@@ -208,6 +208,8 @@ features! {
     ResilientSpinLock, 6 . 15; // pages: pull request of 6.15
     /// Loops with a hidden limit of time.
     TimedMayGoto, 6 . 15; // pages: pull request of 6.15
+    /// Memory that may not be there can be read, with no bounds: `arg:untrusted`, `bpf_rdonly_cast` to `void`.
+    ProbedMemory, 6 . 17; // not checked: not in 6.12, is in 6.18
     /// What is known of a number is known of its negative.
     NegatedNumbers, 6 . 17; // not checked: not in 6.12, is in 6.18
     /// Where only a wrong guess of the processor leads is fenced off instead of refused.

@@ -1,8 +1,8 @@
 //! Completes an object's BTF with what only ELF knows.
 //!
-//! Compilers leave the sizes of data sections and the offsets of global variables at zero. In: the
-//! bytes of `.BTF`. Out: the same bytes with those fields filled in from section headers and
-//! symbols. Records that do not parse are left alone; the reader proper will complain about them.
+//! Compilers leave the sizes of data sections and the offsets of global variables at zero, and call
+//! functions global that nobody outside sees. In: the bytes of `.BTF`. Out: the same bytes with those
+//! fields filled in from section headers and symbols, and hidden functions static (as libbpf has them). Records that do not parse are left alone; the reader proper will complain about them.
 
 use alloc::vec::Vec;
 
@@ -102,6 +102,11 @@ fn collect(object: &Object, bytes: &[u8], patches: &mut Vec<(usize, u32)>) -> Op
         at = at.checked_add(record.len)?;
         records.push(record);
     }
+    for record in records.iter().filter(|record| record.kind == Some(Kind::Func)) {
+        if is_hidden(object, raw.name(record)?) {
+            patches.push((record.at + 4, raw.word(record.at + 4)? & !0xffff));
+        }
+    }
     for record in records.iter().filter(|record| record.kind == Some(Kind::Datasec)) {
         let name = raw.name(record)?;
         let found = object.sections.iter().enumerate().find(|(_, section)| section.name == name);
@@ -127,6 +132,11 @@ fn collect(object: &Object, bytes: &[u8], patches: &mut Vec<(usize, u32)>) -> Op
         }
     }
     Some(())
+}
+
+fn is_hidden(object: &Object, name: &str) -> bool {
+    let mut functions = object.symbols.iter().filter(|symbol| symbol.kind == SymbolKind::Function);
+    functions.any(|symbol| symbol.hidden && symbol.name == name)
 }
 
 fn offset_of(object: &Object, index: usize, section: &Section, name: &str) -> Option<u32> {

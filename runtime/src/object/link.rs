@@ -13,7 +13,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use skep_stdlib::btf::ext::{Ext, LineInfo};
-use skep_stdlib::btf::{Btf, BtfError, Kind, StrOff, Type, TypeId};
+use skep_stdlib::btf::{Btf, BtfError, Kind, Linkage, StrOff, Type, TypeId};
 use skep_stdlib::features::Kernel;
 use skep_stdlib::isa::{CallTarget, Imm64, Insn};
 use skep_stdlib::programs::sections;
@@ -264,7 +264,7 @@ impl Linker<'_> {
                 start,
                 end: code.len(),
                 btf_func: self.btf_func(body),
-                global: body.bind != Bind::Local,
+                global: self.is_global(body),
                 origin: (self.section_name(body).to_string(), body.start),
             });
             self.lines_of(body, start, &mut lines);
@@ -307,6 +307,15 @@ impl Linker<'_> {
 
     fn section_name(&self, body: &Body) -> &str {
         self.object.sections.get(body.section).map_or("", |section| &section.name)
+    }
+
+    /// Is it verified apart? That the types say, if there are any.
+    fn is_global(&self, body: &Body) -> bool {
+        let ty = self.info.btf.as_deref().zip(self.btf_func(body)).and_then(|(btf, id)| btf.ty(id));
+        match ty {
+            Some(Type::Func { linkage, .. }) => linkage == Linkage::Global,
+            _ => body.bind != Bind::Local,
+        }
     }
 
     fn btf_func(&self, body: &Body) -> Option<TypeId> {

@@ -115,8 +115,9 @@ impl Walk<'_> {
             | PtrKind::Remote { .. }
             | PtrKind::Dynptr(_)
             | PtrKind::Func(_) => return Err(Cause::Opaque { access, log: String::new() }),
+            PtrKind::Probed if access.write => return Err(Cause::ReadOnly { access, limit: 0 }),
             // An access to an address that is not there does nothing.
-            PtrKind::Arena => {}
+            PtrKind::Arena | PtrKind::Probed => {}
         }
         Ok(())
     }
@@ -180,7 +181,8 @@ pub fn may_be_atomic(pointer: &Pointer, access: &Access, both: bool) -> Check {
         | PtrKind::PacketMeta(_)
         | PtrKind::PacketEnd
         | PtrKind::Socket(_)
-        | PtrKind::FlowKeys => true,
+        | PtrKind::FlowKeys
+        | PtrKind::Probed => true,
         PtrKind::Object { .. } | PtrKind::Btf { .. } => both,
         PtrKind::Stack(_)
         | PtrKind::Map(_)

@@ -103,12 +103,18 @@ impl Walk<'_> {
                 };
                 self.check_size(state, &callee, number, access, arg == Arg::SizeOrZero, call)
             }
-            Arg::AllocSize => match reg.value().and_then(|value| u32::try_from(value).ok()) {
+            Arg::AllocSize => match reg.value() {
                 Some(size) => {
-                    call.alloc = Some(size);
+                    // Only 32 bits count: of more, the ring buffer gives nothing.
+                    call.alloc = Some(size as u32);
                     Ok(())
                 }
-                None => Err(wrong("a constant")),
+                None => Err(match reg {
+                    Reg::Scalar(_) => {
+                        wrong("a constant").logged(alloc::format!("R{number} is not a known constant'"))
+                    }
+                    _ => wrong("a constant"),
+                }),
             },
             Arg::RingbufMem => {
                 call.release = Some(

@@ -139,6 +139,7 @@ impl Walk<'_> {
             | PtrKind::Btf { trust: Trust::Rcu | Trust::Plain | Trust::Untrusted, .. }
             | PtrKind::Object { hold: Hold::Borrowed | Hold::Rcu | Hold::Untrusted, .. }
             | PtrKind::FlowKeys
+            | PtrKind::Probed
             | PtrKind::Iter { .. }
             | PtrKind::Irq { .. }
             | PtrKind::Remote { .. }

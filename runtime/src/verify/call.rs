@@ -57,6 +57,8 @@ const MOVES_PACKET: &[&str] = &[
 
 /// What a program is of that is attached elsewhere than a helper needs.
 pub const OTHER_HOOK: &str = "another hook";
+/// The same, where the kind of hook tells.
+const OTHER_KIND: &str = "a hook of another kind";
 /// The same where an exception is handled.
 pub const IN_HANDLER: &str = "handler of exceptions";
 
@@ -265,7 +267,8 @@ impl Walk<'_> {
     }
 
     fn check_allowed(&self, helper: &'static Helper) -> Check {
-        if !helper.programs.contains(self.cx.prog_type) {
+        let kernel = self.cx.target.kernel;
+        if !helper.programs_on(kernel).contains(self.cx.prog_type) {
             let program = self.cx.prog_type.info().name;
             return Err(Cause::HelperNotAllowed { helper: helper.name, program });
         }
@@ -277,6 +280,10 @@ impl Walk<'_> {
         {
             let program = self.cx.prog_type.info().name;
             return Err(Cause::HelperNotAllowed { helper: helper.name, program });
+        }
+        let attach = self.cx.section.section.attach;
+        if !helper.is_at(self.cx.prog_type, attach, kernel) {
+            return Err(Cause::HelperNotAllowed { helper: helper.name, program: OTHER_KIND });
         }
         if !hook::may_call(&self.cx, helper.name) {
             return Err(Cause::HelperNotAllowed { helper: helper.name, program: OTHER_HOOK });
@@ -376,12 +383,16 @@ impl Walk<'_> {
         let allowed =
             matches!(self.cx.prog_type, ProgType::SocketFilter | ProgType::SchedCls | ProgType::SchedAct);
         if !allowed {
-            let what = "a load from the packet in a program of this type".into();
-            return Err(Cause::Unsupported { what });
+            return Err(Cause::PacketLoad {
+                why: "a program of this type cannot load from the packet by this instruction",
+                log: "BPF_LD_[ABS|IND] instructions not allowed for this program type",
+            });
         }
         if state.frames.iter().any(|frame| frame.callback.is_some()) {
-            let what = "a load from the packet in a function that a helper calls".into();
-            return Err(Cause::Unsupported { what });
+            return Err(Cause::PacketLoad {
+                why: "a function that a helper calls cannot load from the packet by this instruction",
+                log: "cannot use BPF_LD_[ABS|IND] within callback",
+            });
         }
         held::check_nothing(state, Leaving::PacketLoad)?;
         match read(state, R::R6)? {

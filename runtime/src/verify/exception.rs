@@ -23,7 +23,10 @@ pub const CALLED: &str = "what handles exceptions cannot be called";
 
 /// The first slot of the function that handles the program's exceptions, if it names one.
 pub fn handler(cx: &Context<'_>) -> Check<Option<u32>> {
-    let refused = |function: &str, why| Cause::Prototype { function: function.to_string(), why };
+    let refused = |function: &str, why| {
+        let log = kernel_words(function, why).unwrap_or_default();
+        Cause::Prototype { function: function.to_string(), why, log }
+    };
     let name = match cx.program.handlers.as_slice() {
         [] => return Ok(None),
         [name] => name,
@@ -80,7 +83,7 @@ impl Walk<'_> {
 }
 
 /// The kernel's words for a handler that it does not take.
-pub fn kernel_words(function: &str, why: &str) -> Option<String> {
+fn kernel_words(function: &str, why: &str) -> Option<String> {
     Some(match why {
         SEVERAL => "multiple exception callback tags for main subprog".into(),
         STATIC => alloc::format!("exception callback '{function}' must have global linkage"),

@@ -48,6 +48,7 @@ pub(super) fn is_own(kind: PtrKind) -> bool {
         | PtrKind::Ringbuf(_) => true,
         // The kernel's memory, or maybe the kernel's.
         PtrKind::Mem { .. }
+        | PtrKind::Probed
         | PtrKind::Btf { .. }
         | PtrKind::Remote { .. }
         | PtrKind::Object { .. }

@@ -4,7 +4,8 @@
 //! may be null unless a tag says otherwise); a call is checked against the same prototype, and
 //! nothing is known of its result but that it is a number (kernel `btf_prepare_func_args`).
 
-use alloc::string::ToString;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use skep_stdlib::btf::{self, Btf, Kind, TypeId};
@@ -26,9 +27,6 @@ use super::state::{Frame, Role, State};
 use super::walk::{Check, Walk};
 use crate::object::Function;
 
-/// Why a prototype is refused.
-pub const NOT_A_NUMBER: &str = "its result is not a number";
-
 /// What a parameter may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Param {
@@ -47,86 +45,117 @@ pub enum Param {
     Dynptr,
     /// An address of the arena, or a number.
     Arena,
-    /// A trusted pointer to the kernel structure with this type.
+    /// A pointer to the kernel structure with this type.
     Kernel {
         /// Its type in the kernel's BTF.
         ty: u32,
         /// It may be null.
         nullable: bool,
+        /// Whether it is sure to be there; if not, anything may be handed over.
+        trust: Trust,
     },
-}
-
-/// Tags of one parameter.
-#[derive(Default)]
-struct Tags {
-    ctx: bool,
-    nonnull: bool,
-    nullable: bool,
-    trusted: bool,
-    arena: bool,
-    /// One that is not modelled.
-    other: bool,
+    /// An address from which may be read, whatever it is.
+    Probed,
 }
 
 impl Context<'_> {
     /// The parameters of a global function, which must return a number.
     pub fn parameters(&self, function: &Function) -> Check<Vec<Param>> {
-        let refused = |why: &'static str| Cause::Prototype { function: function.name.clone(), why };
+        let name = &function.name;
+        let refused = |why, log: &str| refused(name, why, log.to_string());
+        let no_type = || refused("it has no type", "Global functions need valid BTF");
         let found = self.image.btf.as_deref().zip(function.btf_func);
-        let (btf, id) = found.ok_or_else(|| refused("it has no type"))?;
+        let (btf, id) = found.ok_or_else(no_type)?;
         let proto = btf.target(id).and_then(|proto| btf.ty(proto));
-        let Some(btf::Type::FuncProto { ret, params }) = proto else { return Err(refused("it has no type")) };
+        let Some(btf::Type::FuncProto { ret, params }) = proto else { return Err(no_type()) };
         if !is_number(btf, ret) {
-            return Err(refused(NOT_A_NUMBER));
+            let log = format!("Global function {name}() doesn't return scalar. Only those are supported.");
+            return Err(refused("its result is not a number", &log));
         }
         if params.len() > 5 {
-            return Err(refused("it has more than 5 parameters"));
+            let log = format!("Global function {name}() with {} > 5 args. Buggy compiler.", params.len());
+            return Err(refused("it has more than 5 parameters", &log));
         }
         let param = |(index, param): (usize, &btf::Param<'_>)| {
-            self.parameter(btf, param.ty, &tags(btf, id, index as u32)).map_err(|why| match why {
-                Ok(why) => refused(why),
-                Err(what) => Cause::Unsupported { what: what.to_string() },
-            })
+            self.parameter(btf, name, index, param.ty, &tags(btf, id, index as u32))
         };
         params.iter().enumerate().map(param).collect()
     }
 
-    /// A parameter of this type. The error is why the kernel refuses it, or what we do not model.
-    fn parameter(
-        &self,
-        btf: &Btf,
-        ty: TypeId,
-        tags: &Tags,
-    ) -> Result<Param, Result<&'static str, &'static str>> {
-        if tags.other {
-            return Err(Err("a parameter with this tag"));
+    /// A parameter of this type with these tags.
+    fn parameter(&self, btf: &Btf, name: &str, index: usize, ty: TypeId, tags: &[&str]) -> Check<Param> {
+        let refused = |why, log: &str| refused(name, why, format!("arg#{index} {log}"));
+        let has = |tag: &str| tags.contains(&tag);
+        let alone = |tag: &str| tags.iter().all(|other| *other == tag);
+        let mixed =
+            || refused("the tags of a parameter contradict each other", "has invalid combination of tags");
+        let probes = self.target.has(Feature::ProbedMemory);
+        if tags.iter().any(|tag| !TAGS.contains(tag) || (*tag == "untrusted" && !probes)) {
+            return Err(refused(
+                "a parameter has a tag that the kernel does not know",
+                "has unsupported set of tags",
+            ));
         }
-        if is_number(btf, ty) {
-            return Ok(Param::Number);
+        let pointer = btf.resolve(ty).filter(|&ty| btf.kind(ty) == Some(Kind::Ptr));
+        let Some(target) = pointer.and_then(|ty| btf.target(ty)) else {
+            let log = "has pointer tag, but is not a pointer type";
+            return match (tags, is_number(btf, ty)) {
+                ([], true) => Ok(Param::Number),
+                ([], false) => {
+                    Err(refused("a parameter is neither a number nor a pointer", "is not supported yet."))
+                }
+                _ => Err(refused("a parameter that is no pointer has a tag of pointers", log)),
+            };
+        };
+        let resolved = btf.resolve(target);
+        if has("ctx") || self.is_context(btf, target) {
+            return match alone("ctx") {
+                true => Ok(Param::Ctx),
+                false => Err(mixed()),
+            };
         }
-        let target =
-            btf.resolve(ty).filter(|&ty| btf.kind(ty) == Some(Kind::Ptr)).and_then(|ty| btf.target(ty));
-        let target = target.ok_or(Ok("a parameter is neither a number nor a pointer"))?;
-        if tags.arena {
-            return Ok(Param::Arena);
+        let structure = resolved.map_or("", |ty| btf.name(ty));
+        if structure == "bpf_dynptr" {
+            return if tags.is_empty() { Ok(Param::Dynptr) } else { Err(mixed()) };
         }
-        if tags.ctx || self.is_context(btf, target) {
-            return Ok(Param::Ctx);
+        let kernel = || {
+            let name = btf::essential_name(structure);
+            let kernel = self.btf.ok_or_else(|| Cause::Unsupported {
+                what: "a parameter of the kernel's types without its BTF".to_string(),
+            })?;
+            kernel.find(name, Kind::Struct).map(|ty| ty.0).ok_or_else(|| {
+                let log = format!("reference type('STRUCT {structure}') has no matches");
+                refused("the kernel has no structure of the name of a parameter's", &log)
+            })
+        };
+        if has("trusted") {
+            let kernel =
+                || Ok(Param::Kernel { ty: kernel()?, nullable: has("nullable"), trust: Trust::Trusted });
+            return if has("nonnull") { Err(mixed()) } else { kernel() };
         }
-        let resolved = btf.resolve(target).ok_or(Ok("a parameter's type is incomplete"))?;
-        let name = btf.name(resolved);
-        if name == "bpf_dynptr" {
-            return Ok(Param::Dynptr);
+        if has("untrusted") {
+            let is_plain =
+                resolved.is_none_or(|ty| matches!(btf.kind(ty), Some(Kind::Void)) || is_number(btf, ty));
+            return match (alone("untrusted"), is_plain) {
+                (false, _) => Err(mixed()),
+                (true, true) => Ok(Param::Probed),
+                (true, false) => {
+                    Ok(Param::Kernel { ty: kernel()?, nullable: false, trust: Trust::Untrusted })
+                }
+            };
         }
-        if tags.trusted {
-            let name = btf::essential_name(name);
-            let kernel = self.btf.and_then(|kernel| kernel.find(name, Kind::Struct));
-            let ty = kernel.ok_or(Err("a trusted parameter without the kernel's BTF"))?;
-            return Ok(Param::Kernel { ty: ty.0, nullable: tags.nullable });
+        if has("arena") {
+            return if alone("arena") { Ok(Param::Arena) } else { Err(mixed()) };
         }
-        match btf.size_of(resolved).and_then(|size| u32::try_from(size).ok()) {
-            Some(size) => Ok(Param::Memory { size, nullable: !tags.nonnull }),
-            None => Err(Ok("the size of what a parameter points to is not known")),
+        if has("nullable") {
+            return Err(mixed());
+        }
+        match resolved.and_then(|ty| btf.size_of(ty)).and_then(|size| u32::try_from(size).ok()) {
+            Some(size) => Ok(Param::Memory { size, nullable: !has("nonnull") }),
+            None => Err(refused(
+                "the size of what a parameter points to is not known",
+                &format!("reference type('FWD {structure}') size cannot be determined: -22"),
+            )),
         }
     }
 
@@ -149,24 +178,22 @@ impl Context<'_> {
     }
 }
 
+/// What may be said of a parameter, behind `arg:`.
+const TAGS: &[&str] = &["ctx", "nonnull", "nullable", "trusted", "untrusted", "arena"];
+
 /// The `arg:` tags of a function's parameter.
-fn tags(btf: &Btf, function: TypeId, index: u32) -> Tags {
-    let mut tags = Tags::default();
-    for id in btf.ids().filter(|&id| btf.kind(id) == Some(Kind::DeclTag)) {
-        let Some(btf::Type::DeclTag { name, ty, component }) = btf.ty(id) else { continue };
-        let Some(tag) = name.strip_prefix("arg:") else { continue };
-        if ty == function && component == Some(index) {
-            match tag {
-                "ctx" => tags.ctx = true,
-                "nonnull" => tags.nonnull = true,
-                "nullable" => tags.nullable = true,
-                "trusted" => tags.trusted = true,
-                "arena" => tags.arena = true,
-                _ => tags.other = true,
-            }
+fn tags(btf: &Btf, function: TypeId, index: u32) -> Vec<&str> {
+    let tag = |id| match btf.ty(id) {
+        Some(btf::Type::DeclTag { name, ty, component }) if ty == function && component == Some(index) => {
+            name.strip_prefix("arg:")
         }
-    }
-    tags
+        _ => None,
+    };
+    btf.ids().filter(|&id| btf.kind(id) == Some(Kind::DeclTag)).filter_map(tag).collect()
+}
+
+fn refused(function: &str, why: &'static str, log: String) -> Cause {
+    Cause::Prototype { function: function.to_string(), why, log }
 }
 
 fn is_number(btf: &Btf, ty: TypeId) -> bool {
@@ -191,9 +218,8 @@ impl Walk<'_> {
                 Param::Dynptr => self.const_dynptr(function.start),
                 Param::Arena => Reg::pointer(PtrKind::Arena, function.start),
                 Param::Memory { size, nullable } => pointer(PtrKind::Mem { size, writable: true }, nullable),
-                Param::Kernel { ty, nullable } => {
-                    pointer(PtrKind::Btf { ty, trust: Trust::Trusted }, nullable)
-                }
+                Param::Kernel { ty, nullable, trust } => pointer(PtrKind::Btf { ty, trust }, nullable),
+                Param::Probed => Reg::pointer(PtrKind::Probed, function.start),
             };
         }
         let sleepable = self.cx.program.sleepable;
@@ -270,6 +296,7 @@ impl Walk<'_> {
                     .wrong(number, "the program's context, unmodified", &reg)
                     .logged(alloc::format!("arg#{} expects pointer to ctx", number - 1))),
             },
+            Param::Probed | Param::Kernel { trust: Trust::Untrusted, .. } => Ok(()),
             Param::Dynptr => self.dynptr(state, callee, number).map(|_| ()),
             Param::Arena => match reg {
                 Reg::Scalar(_) | Reg::Pointer(Pointer { kind: PtrKind::Arena, .. }) => Ok(()),
@@ -295,7 +322,7 @@ impl Walk<'_> {
                 }
                 checked
             }
-            Param::Kernel { ty, nullable: may_be_null } => match reg {
+            Param::Kernel { ty, nullable: may_be_null, .. } => match reg {
                 Reg::Pointer(p)
                     if p.kind == (PtrKind::Btf { ty, trust: Trust::Trusted })
                         && p.off == 0

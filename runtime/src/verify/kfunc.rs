@@ -9,6 +9,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use skep_stdlib::btf::{self, Btf, Kind, TypeId};
+use skep_stdlib::features::Feature;
 use skep_stdlib::kfuncs::{Flags, Kfunc};
 use skep_stdlib::programs::{AttachType, ProgType};
 
@@ -243,11 +244,19 @@ impl<'a> Walk<'a> {
             "bpf_rdonly_cast" => {
                 let ty = TypeId(call.constant.unwrap_or(0));
                 return match btf.kind(ty) {
-                    Some(Kind::Struct | Kind::Union) => {
+                    Some(Kind::Struct) => {
                         let kind = PtrKind::Btf { ty: ty.0, trust: Trust::Untrusted };
                         Ok(Reg::pointer(kind, slot))
                     }
-                    _ => Err(unsupported()),
+                    Some(Kind::Void) if self.cx.target.has(Feature::ProbedMemory) => {
+                        Ok(Reg::pointer(PtrKind::Probed, slot))
+                    }
+                    _ => {
+                        let log = "kfunc bpf_rdonly_cast type ID argument must be of a struct or void";
+                        let reg = state.frame().regs[2];
+                        let wanted = "the number of a structure's type, or 0";
+                        Err(Callee::Function(row.name).wrong(2, wanted, &reg).logged(log))
+                    }
                 };
             }
             "bpf_cast_to_kern_ctx" => {

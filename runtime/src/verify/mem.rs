@@ -84,6 +84,7 @@ impl Walk<'_> {
             PtrKind::Packet(_)
             | PtrKind::PacketMeta(_)
             | PtrKind::Mem { .. }
+            | PtrKind::Probed
             | PtrKind::Ringbuf(_)
             | PtrKind::PacketEnd
             | PtrKind::FlowKeys

@@ -128,6 +128,7 @@ fn check_kind(p: &Pointer, n: &Num, op: AluOp, dst: R) -> Check {
         | PtrKind::Packet(_)
         | PtrKind::PacketMeta(_)
         | PtrKind::Mem { .. }
+        | PtrKind::Probed
         | PtrKind::Ringbuf(_)
         | PtrKind::Object { .. }
         | PtrKind::Btf { .. } => {}

@@ -106,6 +106,8 @@ pub enum PtrKind {
         /// May be written.
         writable: bool,
     },
+    /// Memory that may not be there: a read gives 0 then.
+    Probed,
     /// A record of a ring buffer of this many bytes.
     Ringbuf(u32),
     /// A kernel structure by its type in the target's BTF.
@@ -292,7 +294,9 @@ impl PtrKind {
     pub const fn way(self) -> Way {
         match self {
             PtrKind::Ctx => Way::Context,
-            PtrKind::Btf { .. } | PtrKind::Object { .. } | PtrKind::Remote { .. } => Way::Kernel,
+            PtrKind::Btf { .. } | PtrKind::Object { .. } | PtrKind::Remote { .. } | PtrKind::Probed => {
+                Way::Kernel
+            }
             PtrKind::Socket(sock) => Way::Socket(sock),
             PtrKind::Stack(_)
             | PtrKind::Map(_)
@@ -322,6 +326,7 @@ impl PtrKind {
             PtrKind::PacketMeta(_) => "pkt_meta",
             PtrKind::PacketEnd => "pkt_end",
             PtrKind::Mem { .. } => "mem",
+            PtrKind::Probed => "rdonly_untrusted_mem",
             PtrKind::Ringbuf(_) => "ringbuf_mem",
             PtrKind::Btf { .. } | PtrKind::Object { .. } | PtrKind::Remote { .. } => "ptr_",
             PtrKind::Func(_) => "func",
@@ -348,6 +353,7 @@ impl PtrKind {
             PtrKind::PacketMeta(_) => "the packet's metadata",
             PtrKind::PacketEnd => "the end of the packet",
             PtrKind::Mem { .. } => "a block of memory",
+            PtrKind::Probed => "memory that may not be there",
             PtrKind::Ringbuf(_) => "a ring buffer record",
             PtrKind::Btf { .. } => "a kernel structure",
             PtrKind::Object { .. } => "an allocated object",

@@ -158,6 +158,7 @@ impl Walk<'_> {
             | PtrKind::PacketEnd
             | PtrKind::Socket(_)
             | PtrKind::FlowKeys
+            | PtrKind::Probed
             | PtrKind::Btf { .. }
             | PtrKind::Object { .. }
             | PtrKind::Iter { .. }

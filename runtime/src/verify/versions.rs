@@ -39,6 +39,9 @@ pub fn check(cx: &Context<'_>) -> Result<(), (u32, Cause)> {
         {
             return Err((slot, too_new(what.into(), feature.since())));
         }
+        if let Insn::Call(CallTarget::Reg(_)) = insn {
+            return Err((slot, Cause::IndirectCall {}));
+        }
         // Also where it is never reached.
         if let Insn::Call(CallTarget::Kfunc { id, module }) = insn
             && (*id, *module) != (0, 0)

@@ -333,9 +333,7 @@ impl<'a> Walk<'a> {
             Insn::Call(CallTarget::Local(off)) => return self.enter(state, slot, target(slot, off)),
             Insn::Call(CallTarget::Helper(id)) => return self.call_helper(state, slot, id),
             Insn::Call(CallTarget::Kfunc { id, .. }) => return self.call_kfunc(state, slot, id),
-            Insn::Call(CallTarget::Reg(_)) => {
-                return Err(Cause::Unsupported { what: "a call through a register".into() });
-            }
+            Insn::Call(CallTarget::Reg(_)) => return Err(Cause::IndirectCall {}),
             Insn::Exit => return self.exit(state),
         }
         Ok(Next::To(after))

@@ -171,13 +171,9 @@ impl Cause {
                     false => format!("program must be sleepable to call sleepable kfunc {callee}"),
                 })
             }
-            Cause::Prototype { function, why } => one(match *why {
-                super::super::global::NOT_A_NUMBER => {
-                    format!("Global function {function}() doesn't return scalar. Only those are supported.")
-                }
-                why => super::super::exception::kernel_words(function, why)
-                    .unwrap_or_else(|| format!("in {function}(): {why}")),
-            }),
+            Cause::Prototype { log, .. } => one(log.clone()),
+            Cause::PacketLoad { log, .. } => one((*log).into()),
+            Cause::IndirectCall {} => one("unknown opcode 8d".into()),
             Cause::EndsEarly { what, .. } => one(match *what {
                 super::super::versions::TAIL_CALL => {
                     "tail_call is only allowed in functions that return 'int'.".into()

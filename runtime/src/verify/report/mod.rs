@@ -199,7 +199,8 @@ causes! {
     "V0307" "helper that the target kernel does not have"
     HelperTooNew { helper: &'static str, since: String }
     "V0308" "global function whose prototype the kernel does not take"
-    Prototype { function: String, why: &'static str }
+    /// `log` is what the kernel says.
+    Prototype { function: String, why: &'static str, log: String }
     "V0309" "kernel function that this program type may not call"
     KfuncNotAllowed { function: &'static str, program: &'static str }
     "V0310" "kernel function that the target kernel does not have"
@@ -238,6 +239,11 @@ causes! {
     Deadlock { taken: u32 }
     "V0325" "address of a function that is not static"
     NotStatic { function: String }
+    "V0326" "packet loaded by an instruction that this program may not use"
+    /// `log` is what the kernel says.
+    PacketLoad { why: &'static str, log: &'static str }
+    "V0327" "call through a register"
+    IndirectCall { }
     "V0401" "return value out of range"
     /// `when` the register `reg` was asked for it.
     ReturnRange { min: i32, max: i32, low: i64, high: i64, when: &'static str, reg: u8 }

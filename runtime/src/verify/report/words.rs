@@ -42,7 +42,7 @@ impl Cause {
                 format!("{} of a field of type `{field}`, which only helpers may touch", access.verb())
             }
             Cause::WriteOnly { access, .. } => format!("read of {}, which is write-only", access.kind.noun()),
-            Cause::Prototype { function, why } => {
+            Cause::Prototype { function, why, .. } => {
                 format!("the global function `{function}` cannot be verified on its own: {why}")
             }
             Cause::KfuncNotAllowed { function, program } => {
@@ -50,7 +50,8 @@ impl Cause {
             }
             Cause::KfuncTooNew { function, since } => format!("`{function}` exists since Linux {since}"),
             Cause::TooNew { what, since } => format!("{what} exists since Linux {since}"),
-            Cause::Arena { why, .. } => (*why).into(),
+            Cause::Arena { why, .. } | Cause::PacketLoad { why, .. } => (*why).into(),
+            Cause::IndirectCall {} => "a function is called whose address is in a register".into(),
             Cause::Hook { what, .. } => what.clone(),
             Cause::EndsEarly { function, what } => {
                 format!("`{function}` may end at {what}, so it must return an integer")
@@ -214,7 +215,7 @@ impl Cause {
                 let last = value_size.saturating_sub(1);
                 return Some(format!("bound the offset: the last byte of the value is at {last}"));
             }
-            Cause::HelperNotAllowed { helper, .. } => return callers(helper),
+            Cause::HelperNotAllowed { helper, program } => return callers(helper, program),
             Cause::PacketBounds { .. } => {
                 "compare this very pointer plus the size with `data_end` before the access"
             }
@@ -254,16 +255,21 @@ impl Cause {
             Cause::SpecialField { .. } => "copy the other members one by one, not the whole structure",
             Cause::Locked { .. } => "move the call in front of `bpf_spin_lock` or behind `bpf_spin_unlock`",
             Cause::NotStatic { .. } => "declare the function `static`",
+            Cause::PacketLoad { .. } => "copy from the packet, or compare a pointer into it with its end",
+            Cause::IndirectCall {} => "choose between calls of the functions themselves",
             _ => return None,
         };
         Some(fixed.into())
     }
 }
 
-/// Who may call the helper?
-fn callers(helper: &str) -> Option<String> {
+/// Who may call the helper, if not such a program?
+fn callers(helper: &str, refused: &str) -> Option<String> {
     let row = Helper::from_name(helper)?;
     let may = PROGRAMS.iter().filter(|program| row.programs.contains(program.ty));
+    if may.clone().any(|program| program.name == refused) {
+        return Some("programs of this type may call it on newer kernels".into());
+    }
     let types: Vec<&str> = may.map(|program| program.name).take(CALLERS).collect();
     (!types.is_empty()).then(|| format!("programs of these types may call it: {}", types.join(", ")))
 }

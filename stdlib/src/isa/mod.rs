@@ -509,6 +509,7 @@ impl Insn {
     }
 
     /// Slots from the next instruction to where a jump leads; none for what is not a jump.
+    #[inline]
     pub fn jump(&self) -> Option<i32> {
         match *self {
             Insn::Jump { off, .. } => Some(off),

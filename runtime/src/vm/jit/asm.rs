@@ -156,7 +156,10 @@ const UNBOUND: u32 = u32::MAX;
 /// The code so far.
 #[derive(Default)]
 pub struct Asm {
+    /// Code, and room behind it.
     bytes: Vec<u8>,
+    /// Bytes of code.
+    len: usize,
     /// Offset by label.
     labels: Vec<u32>,
     /// Labels in the order of their places.
@@ -182,113 +185,128 @@ impl Assembled {
 impl Asm {
     /// With room for the code of so many BPF instructions.
     pub fn for_insns(count: usize) -> Asm {
-        Asm { bytes: Vec::with_capacity(count * 8), labels: Vec::with_capacity(count), ..Asm::default() }
+        Asm { bytes: vec![0; count * 6 + 1024], labels: Vec::with_capacity(count), ..Asm::default() }
     }
 
     /// A new label.
     pub fn label(&mut self) -> Label {
-        self.labels.push(UNBOUND);
-        Label(self.labels.len() as u32 - 1)
+        self.label_row(1).at(0)
     }
 
     /// As many new labels, in a row.
-    pub fn label_row(&mut self, count: usize) -> Vec<Label> {
-        (0..count).map(|_| self.label()).collect()
+    pub fn label_row(&mut self, count: usize) -> LabelRow {
+        let first = self.labels.len();
+        self.labels.resize(first + count, UNBOUND);
+        LabelRow { first: first as u32, count: count as u32 }
     }
 
     /// Lets the label stand for the place reached.
     pub fn bind(&mut self, label: Label) {
-        let here = self.bytes.len() as u32;
+        let here = self.len as u32;
         if let Some(place) = self.labels.get_mut(label.0 as usize) {
             *place = here;
             self.bound.push(label);
         }
     }
 
-    fn byte(&mut self, byte: u8) {
-        self.bytes.push(byte);
+    /// Appends the lowest bytes of a word, at most eight.
+    #[inline(always)]
+    fn put(&mut self, word: u64, count: usize) {
+        match self.bytes.get_mut(self.len..).and_then(|room| room.first_chunk_mut()) {
+            Some(place) => *place = word.to_le_bytes(),
+            None => self.put_at_end(word),
+        }
+        self.len += count;
     }
 
-    /// One instruction with a ModRM byte. `opcode` is of map 0F if `escape`.
-    fn modrm(&mut self, form: Form, reg: u8, rm: Rm, imm: &[u8]) {
-        // At most 15 bytes: a number is filled faster than a list.
-        let (mut out, mut n) = (0u128, 0);
-        let mut put = |byte: u8| {
-            out |= u128::from(byte) << (8 * n);
-            n += 1;
-        };
-        if let Some(prefix) = form.prefix {
-            put(prefix);
-        }
-        if form.half {
-            put(0x66);
-        }
-        let (index_high, base_high) = match rm {
-            Rm::Reg(rm) => (0, rm.high()),
-            Rm::Base(base, _) => (0, base.high()),
-            Rm::Index(base, index, _, _) => (index.high(), base.high()),
-            Rm::Data(_) => (0, 0),
-        };
-        let rex = u8::from(form.wide) << 3 | (reg >> 3) << 2 | index_high << 1 | base_high;
-        let byte_rm = matches!(rm, Rm::Reg(rm) if form.byte_rm && rm.0 >= 4);
-        if rex != 0 || (form.byte_reg && reg >= 4) || byte_rm {
-            put(0x40 | rex);
-        }
-        if form.escape {
-            put(0x0f);
-        }
-        put(form.opcode);
-        let reg = (reg & 7) << 3;
+    #[cold]
+    fn put_at_end(&mut self, word: u64) {
+        self.bytes.truncate(self.len);
+        self.bytes.extend_from_slice(&word.to_le_bytes());
+        self.bytes.resize(self.len * 2 + 64, 0);
+    }
+
+    fn byte(&mut self, byte: u8) {
+        self.put(byte.into(), 1);
+    }
+
+    /// One instruction with a ModRM byte.
+    #[inline(always)]
+    fn modrm(&mut self, form: Form, reg: u8, rm: Rm, imm: Imm) {
         match rm {
-            Rm::Reg(rm) => put(0xc0 | reg | rm.low()),
-            Rm::Base(base, disp) if base.low() == 4 => {
-                put(mode(base, disp) | reg | 4);
-                put(0x24);
-                displacement(&mut put, base, disp);
-            }
-            Rm::Base(base, disp) => {
-                put(mode(base, disp) | reg | base.low());
-                displacement(&mut put, base, disp);
-            }
+            Rm::Reg(rm) => self.of_registers(form, reg, rm),
+            Rm::Base(..) | Rm::Index(..) | Rm::Data(_) => self.of_memory(form, reg, rm, imm.len),
+        }
+        if imm.len != 0 {
+            self.put(imm.value.into(), imm.len);
+        }
+    }
+
+    /// One between two registers, without its immediate.
+    #[inline(always)]
+    fn of_registers(&mut self, form: Form, reg: u8, rm: Gpr) {
+        let is_byte = (form.byte_reg && reg >= 4) || (form.byte_rm && rm.0 >= 4);
+        let (head, len) = form.head(reg, 0, rm.high(), is_byte);
+        let modrm = 0xc0 | (reg & 7) << 3 | rm.low();
+        self.put(head | u64::from(modrm) << (8 * len), len + 1);
+    }
+
+    /// One with an operand in memory, without its immediate of so many bytes.
+    fn of_memory(&mut self, form: Form, reg: u8, rm: Rm, imm: usize) {
+        match rm {
             Rm::Index(base, index, shift, disp) => {
-                put(mode(base, disp) | reg | 4);
-                put(shift << 6 | index.low() << 3 | base.low());
-                displacement(&mut put, base, disp);
+                let second = shift << 6 | index.low() << 3 | base.low();
+                self.of_address(form, reg, base, index.high(), (4, second, 1), disp);
             }
-            Rm::Data(_) => {
-                put(reg | 5);
-                (0..4).for_each(|_| put(0));
+            // The stack pointer as a base is told by a second byte.
+            Rm::Base(base, disp) => {
+                let is_two = base.low() == 4;
+                self.of_address(form, reg, base, 0, (base.low(), 0x24, usize::from(is_two)), disp);
             }
+            Rm::Data(offset) => {
+                let (head, len) = form.head(reg, 0, 0, form.byte_reg && reg >= 4);
+                self.put(head | u64::from((reg & 7) << 3 | 5) << (8 * len), len + 1);
+                self.data.push(DataRef { at: self.len as u32, after: imm as u32, offset });
+                self.put(0, 4);
+            }
+            Rm::Reg(rm) => self.of_registers(form, reg, rm),
         }
-        imm.iter().for_each(|&byte| put(byte));
-        let end = self.bytes.len() + n;
-        if let Rm::Data(offset) = rm {
-            let after = imm.len() as u32;
-            self.data.push(DataRef { at: end as u32 - after - 4, after, offset });
-        }
-        self.bytes.extend_from_slice(&out.to_le_bytes());
-        self.bytes.truncate(end);
+    }
+
+    /// One with memory at a register's address. `low` is the lower part of the ModRM byte, a second byte,
+    /// and how many of those there are.
+    #[inline(always)]
+    fn of_address(&mut self, form: Form, reg: u8, base: Gpr, index: u8, low: (u8, u8, usize), disp: i32) {
+        let (head, len) = form.head(reg, index, base.high(), form.byte_reg && reg >= 4);
+        // `rbp` and `r13` as a base always have a displacement.
+        let is_needed = u8::from(disp != 0 || base.needs_displacement());
+        let is_long = u8::from(i8::try_from(disp).is_err());
+        let (first, second, seconds) = low;
+        let modrm = u64::from(is_needed << is_long << 6 | (reg & 7) << 3 | first) | u64::from(second) << 8;
+        // Where the second byte is not wanted, the displacement or the next instruction is put over it.
+        self.put(head | modrm << (8 * len), len + 1 + seconds);
+        self.put(u64::from(disp as u32), usize::from(is_needed + 3 * is_long));
     }
 
     /// `dst = src`, the upper half of a narrow result being zero.
     pub fn mov(&mut self, wide: bool, dst: Gpr, src: Gpr) {
-        self.modrm(Form::new(0x89).wide(wide), src.0, Rm::Reg(dst), &[]);
+        self.modrm(Form::new(0x89).wide(wide), src.0, Rm::Reg(dst), Imm::NONE);
     }
 
     /// `dst = value`, by the shortest instruction that does not touch flags.
     pub fn mov_imm(&mut self, dst: Gpr, value: u64) {
+        let opcode = u64::from(0xb8 | dst.low());
         if let Ok(value) = u32::try_from(value) {
-            if dst.high() == 1 {
-                self.byte(0x41);
+            let word = opcode | u64::from(value) << 8;
+            match dst.high() {
+                0 => self.put(word, 5),
+                _ => self.put(word << 8 | 0x41, 6),
             }
-            self.byte(0xb8 | dst.low());
-            self.bytes.extend_from_slice(&value.to_le_bytes());
         } else if let Ok(value) = i32::try_from(value as i64) {
-            self.modrm(Form::new(0xc7).wide(true), 0, Rm::Reg(dst), &value.to_le_bytes());
+            self.modrm(Form::new(0xc7).wide(true), 0, Rm::Reg(dst), Imm::word(value));
         } else {
-            self.byte(0x48 | dst.high());
-            self.byte(0xb8 | dst.low());
-            self.bytes.extend_from_slice(&value.to_le_bytes());
+            self.put(opcode << 8 | u64::from(0x48 | dst.high()), 2);
+            self.put(value, 8);
         }
     }
 
@@ -299,49 +317,48 @@ impl Asm {
 
     /// `dst op= src`
     pub fn op(&mut self, wide: bool, op: Op, dst: Gpr, src: Gpr) {
-        self.modrm(Form::new((op as u8) << 3 | 1).wide(wide), src.0, Rm::Reg(dst), &[]);
+        self.modrm(Form::new((op as u8) << 3 | 1).wide(wide), src.0, Rm::Reg(dst), Imm::NONE);
     }
 
     /// `dst op= imm`, of a register or of memory.
     pub fn op_imm(&mut self, wide: bool, op: Op, dst: Rm, imm: i32) {
-        match i8::try_from(imm) {
-            Ok(imm) => self.modrm(Form::new(0x83).wide(wide), op as u8, dst, &imm.to_le_bytes()),
-            Err(_) => self.modrm(Form::new(0x81).wide(wide), op as u8, dst, &imm.to_le_bytes()),
-        }
+        let short = u8::from(i8::try_from(imm).is_ok());
+        let imm = Imm { value: imm as u32, len: usize::from(4 - 3 * short) };
+        self.modrm(Form::new(0x81 | short << 1).wide(wide), op as u8, dst, imm);
     }
 
     /// Compares a register with memory.
     pub fn cmp_mem(&mut self, wide: bool, reg: Gpr, mem: Rm) {
-        self.modrm(Form::new(0x3b).wide(wide), reg.0, mem, &[]);
+        self.modrm(Form::new(0x3b).wide(wide), reg.0, mem, Imm::NONE);
     }
 
     /// Sets flags by `a & b`.
     pub fn test(&mut self, wide: bool, a: Gpr, b: Gpr) {
-        self.modrm(Form::new(0x85).wide(wide), b.0, Rm::Reg(a), &[]);
+        self.modrm(Form::new(0x85).wide(wide), b.0, Rm::Reg(a), Imm::NONE);
     }
 
     /// Sets flags by `a & imm`.
     pub fn test_imm(&mut self, wide: bool, a: Gpr, imm: i32) {
         // Upper bits that are zero in the immediate need not be looked at.
-        self.modrm(Form::new(0xf7).wide(wide && imm < 0), 0, Rm::Reg(a), &imm.to_le_bytes());
+        self.modrm(Form::new(0xf7).wide(wide && imm < 0), 0, Rm::Reg(a), Imm::word(imm));
     }
 
     /// `dst *= src`
     pub fn imul(&mut self, wide: bool, dst: Gpr, src: Gpr) {
-        self.modrm(Form::new(0xaf).escape().wide(wide), dst.0, Rm::Reg(src), &[]);
+        self.modrm(Form::new(0xaf).escape().wide(wide), dst.0, Rm::Reg(src), Imm::NONE);
     }
 
     /// `dst = src * imm`
     pub fn imul_imm(&mut self, wide: bool, dst: Gpr, src: Gpr, imm: i32) {
         match i8::try_from(imm) {
-            Ok(imm) => self.modrm(Form::new(0x6b).wide(wide), dst.0, Rm::Reg(src), &imm.to_le_bytes()),
-            Err(_) => self.modrm(Form::new(0x69).wide(wide), dst.0, Rm::Reg(src), &imm.to_le_bytes()),
+            Ok(imm) => self.modrm(Form::new(0x6b).wide(wide), dst.0, Rm::Reg(src), Imm::byte(imm as u8)),
+            Err(_) => self.modrm(Form::new(0x69).wide(wide), dst.0, Rm::Reg(src), Imm::word(imm)),
         }
     }
 
     /// An operation of one operand; multiplication and division work on `rdx:rax`.
     pub fn unary(&mut self, wide: bool, op: Unary, reg: Gpr) {
-        self.modrm(Form::new(0xf7).wide(wide), op as u8, Rm::Reg(reg), &[]);
+        self.modrm(Form::new(0xf7).wide(wide), op as u8, Rm::Reg(reg), Imm::NONE);
     }
 
     /// Sign of `rax` into `rdx`.
@@ -355,19 +372,19 @@ impl Asm {
     /// Shifts by a constant.
     pub fn shift_imm(&mut self, wide: bool, shift: Shift, dst: Gpr, count: u8) {
         match count {
-            1 => self.modrm(Form::new(0xd1).wide(wide), shift as u8, Rm::Reg(dst), &[]),
-            _ => self.modrm(Form::new(0xc1).wide(wide), shift as u8, Rm::Reg(dst), &[count]),
+            1 => self.modrm(Form::new(0xd1).wide(wide), shift as u8, Rm::Reg(dst), Imm::NONE),
+            _ => self.modrm(Form::new(0xc1).wide(wide), shift as u8, Rm::Reg(dst), Imm::byte(count)),
         }
     }
 
     /// Shifts by the low bits of `cl`.
     pub fn shift_cl(&mut self, wide: bool, shift: Shift, dst: Gpr) {
-        self.modrm(Form::new(0xd3).wide(wide), shift as u8, Rm::Reg(dst), &[]);
+        self.modrm(Form::new(0xd3).wide(wide), shift as u8, Rm::Reg(dst), Imm::NONE);
     }
 
     /// Rotates the lower 16 bits by 8.
     pub fn swap16(&mut self, dst: Gpr) {
-        self.modrm(Form { half: true, ..Form::new(0xc1) }, Shift::Rol as u8, Rm::Reg(dst), &[8]);
+        self.modrm(Form::new(0xc1).half(), Shift::Rol as u8, Rm::Reg(dst), Imm::byte(8));
     }
 
     /// `dst = src shift count` by any count register, without flags: the processor must have BMI2.
@@ -390,79 +407,80 @@ impl Asm {
 
     #[allow(clippy::too_many_arguments)]
     fn vex(&mut self, map: u8, prefix: u8, wide: bool, second: u8, opcode: u8, dst: Gpr, src: Gpr) {
-        self.byte(0xc4);
-        self.byte((dst.high() ^ 1) << 7 | 1 << 6 | (src.high() ^ 1) << 5 | map);
-        self.byte(u8::from(wide) << 7 | (!second & 15) << 3 | prefix);
-        self.byte(opcode);
-        self.byte(0xc0 | dst.low() << 3 | src.low());
+        let registers = (dst.high() ^ 1) << 7 | 1 << 6 | (src.high() ^ 1) << 5 | map;
+        let more = u8::from(wide) << 7 | (!second & 15) << 3 | prefix;
+        let word = [0xc4, registers, more, opcode, 0xc0 | dst.low() << 3 | src.low(), 0, 0, 0];
+        self.put(u64::from_le_bytes(word), 5);
     }
 
     /// `dst = address`
     pub fn lea(&mut self, wide: bool, dst: Gpr, address: Rm) {
-        self.modrm(Form::new(0x8d).wide(wide), dst.0, address, &[]);
+        self.modrm(Form::new(0x8d).wide(wide), dst.0, address, Imm::NONE);
     }
 
     /// Loads so many bytes; all of the register is written.
     pub fn load(&mut self, bytes: u32, signed: bool, dst: Gpr, from: Rm) {
-        let form = match (bytes, signed) {
-            (1, false) => Form::new(0xb6).escape(),
-            (2, false) => Form::new(0xb7).escape(),
-            (4, false) => Form::new(0x8b),
-            (1, true) => Form::new(0xbe).escape().wide(true),
-            (2, true) => Form::new(0xbf).escape().wide(true),
-            (4, true) => Form::new(0x63).wide(true),
-            _ => Form::new(0x8b).wide(true),
-        };
-        self.modrm(Form { byte_rm: bytes == 1, ..form }, dst.0, from, &[]);
+        const FORMS: [Form; 8] = [
+            Form { byte_rm: true, ..Form::new(0xb6).escape() },
+            Form::new(0xb7).escape(),
+            Form::new(0x8b),
+            Form::new(0x8b).wide(true),
+            Form { byte_rm: true, ..Form::new(0xbe).escape().wide(true) },
+            Form::new(0xbf).escape().wide(true),
+            Form::new(0x63).wide(true),
+            Form::new(0x8b).wide(true),
+        ];
+        let form = FORMS[(bytes.trailing_zeros() & 3 | u32::from(signed) << 2) as usize];
+        self.modrm(form, dst.0, from, Imm::NONE);
     }
 
     /// As [`Asm::load`] with a sign, but to 32 bits: the upper half becomes zero.
     pub fn load_signed_narrow(&mut self, bytes: u32, dst: Gpr, from: Rm) {
         let opcode = if bytes == 1 { 0xbe } else { 0xbf };
-        self.modrm(Form { byte_rm: bytes == 1, ..Form::new(opcode).escape() }, dst.0, from, &[]);
+        self.modrm(Form { byte_rm: bytes == 1, ..Form::new(opcode).escape() }, dst.0, from, Imm::NONE);
     }
 
     /// Stores so many bytes of a register.
     pub fn store(&mut self, bytes: u32, to: Rm, src: Gpr) {
-        let form = match bytes {
-            1 => Form { byte_reg: true, ..Form::new(0x88) },
-            2 => Form { half: true, ..Form::new(0x89) },
-            4 => Form::new(0x89),
-            _ => Form::new(0x89).wide(true),
-        };
-        self.modrm(form, src.0, to, &[]);
+        const FORMS: [Form; 4] = [
+            Form { byte_reg: true, ..Form::new(0x88) },
+            Form::new(0x89).half(),
+            Form::new(0x89),
+            Form::new(0x89).wide(true),
+        ];
+        let form = FORMS[(bytes.trailing_zeros() & 3) as usize];
+        self.modrm(form, src.0, to, Imm::NONE);
     }
 
     /// Stores so many bytes of a constant, of eight the sign-extended one.
     pub fn store_imm(&mut self, bytes: u32, to: Rm, imm: i32) {
-        let all = imm.to_le_bytes();
-        let (form, len) = match bytes {
-            1 => (Form::new(0xc6), 1),
-            2 => (Form { half: true, ..Form::new(0xc7) }, 2),
-            4 => (Form::new(0xc7), 4),
-            _ => (Form::new(0xc7).wide(true), 4),
+        let (form, imm) = match bytes {
+            1 => (Form::new(0xc6), Imm::byte(imm as u8)),
+            2 => (Form::new(0xc7).half(), Imm { value: imm as u32, len: 2 }),
+            4 => (Form::new(0xc7), Imm::word(imm)),
+            _ => (Form::new(0xc7).wide(true), Imm::word(imm)),
         };
-        self.modrm(form, 0, to, all.get(..len).unwrap_or(&all));
+        self.modrm(form, 0, to, imm);
     }
 
     /// `lock` `*mem op= src`
     pub fn lock_op(&mut self, wide: bool, op: Op, mem: Rm, src: Gpr) {
-        self.modrm(Form::new((op as u8) << 3 | 1).wide(wide).lock(), src.0, mem, &[]);
+        self.modrm(Form::new((op as u8) << 3 | 1).wide(wide).lock(), src.0, mem, Imm::NONE);
     }
 
     /// Adds `src` to memory; `src` becomes what was there.
     pub fn lock_xadd(&mut self, wide: bool, mem: Rm, src: Gpr) {
-        self.modrm(Form::new(0xc1).escape().wide(wide).lock(), src.0, mem, &[]);
+        self.modrm(Form::new(0xc1).escape().wide(wide).lock(), src.0, mem, Imm::NONE);
     }
 
     /// Exchanges `src` and memory.
     pub fn xchg(&mut self, wide: bool, mem: Rm, src: Gpr) {
-        self.modrm(Form::new(0x87).wide(wide), src.0, mem, &[]);
+        self.modrm(Form::new(0x87).wide(wide), src.0, mem, Imm::NONE);
     }
 
     /// Puts `src` into memory if that equals `rax`; `rax` becomes what was there.
     pub fn lock_cmpxchg(&mut self, wide: bool, mem: Rm, src: Gpr) {
-        self.modrm(Form::new(0xb1).escape().wide(wide).lock(), src.0, mem, &[]);
+        self.modrm(Form::new(0xb1).escape().wide(wide).lock(), src.0, mem, Imm::NONE);
     }
 
     /// Reverses the bytes of 32 or 64 bits.
@@ -493,22 +511,22 @@ impl Asm {
 
     /// Pushes a word of memory.
     pub fn push_mem(&mut self, mem: Rm) {
-        self.modrm(Form::new(0xff), 6, mem, &[]);
+        self.modrm(Form::new(0xff), 6, mem, Imm::NONE);
     }
 
     /// Pops a word of memory.
     pub fn pop_mem(&mut self, mem: Rm) {
-        self.modrm(Form::new(0x8f), 0, mem, &[]);
+        self.modrm(Form::new(0x8f), 0, mem, Imm::NONE);
     }
 
     /// Calls the function whose address is there.
     pub fn call_rm(&mut self, to: Rm) {
-        self.modrm(Form::new(0xff), 2, to, &[]);
+        self.modrm(Form::new(0xff), 2, to, Imm::NONE);
     }
 
     /// Jumps to the address in a register.
     pub fn jump_reg(&mut self, to: Gpr) {
-        self.modrm(Form::new(0xff), 4, Rm::Reg(to), &[]);
+        self.modrm(Form::new(0xff), 4, Rm::Reg(to), Imm::NONE);
     }
 
     /// Returns.
@@ -518,34 +536,34 @@ impl Asm {
 
     /// Jumps to a label.
     pub fn jump(&mut self, to: Label) {
-        self.transfer(JumpKind::Jump, &[0xe9], to);
+        self.transfer(JumpKind::Jump, 0xe9, to);
     }
 
     /// Jumps to a label if the condition holds.
     pub fn jump_if(&mut self, cc: Cc, to: Label) {
-        self.transfer(JumpKind::If(cc), &[0x0f, 0x80 | cc as u8], to);
+        self.transfer(JumpKind::If(cc), 0x800f | (cc as u64) << 8, to);
     }
 
     /// Calls a label.
     pub fn call(&mut self, to: Label) {
-        self.transfer(JumpKind::Call, &[0xe8], to);
+        self.transfer(JumpKind::Call, 0xe8, to);
     }
 
-    fn transfer(&mut self, kind: JumpKind, opcode: &[u8], to: Label) {
-        self.jumps.push(Jump { at: self.bytes.len() as u32, kind, to });
-        self.bytes.extend_from_slice(opcode);
-        self.bytes.extend_from_slice(&[0; 4]);
+    fn transfer(&mut self, kind: JumpKind, opcode: u64, to: Label) {
+        self.jumps.push(Jump { at: self.len as u32, kind, to });
+        self.put(opcode, kind.long() as usize);
     }
 
     /// Shortens jumps and fills in distances. The data of `data_size` bytes lies directly in front
     /// of the code.
     pub fn finish(mut self, data_size: u32) -> Assembled {
+        self.bytes.truncate(self.len);
         let Cuts { is_short, at, total } = self.cuts();
-        let mut labels = vec![UNBOUND; self.labels.len()];
+        let mut labels = core::mem::take(&mut self.labels);
         let mut cut = Shrunk::new(&at);
         for label in &self.bound {
-            let old = self.labels[label.0 as usize];
-            labels[label.0 as usize] = old - cut.before(old);
+            let place = &mut labels[label.0 as usize];
+            *place -= cut.before(*place);
         }
         let mut bytes = Vec::with_capacity(self.bytes.len() - total as usize);
         let mut copied = 0;
@@ -621,14 +639,34 @@ impl<'c> Shrunk<'c> {
     }
 }
 
+/// An immediate operand: its lowest bytes, so many.
+#[derive(Clone, Copy)]
+struct Imm {
+    value: u32,
+    len: usize,
+}
+
+impl Imm {
+    const NONE: Imm = Imm { value: 0, len: 0 };
+
+    const fn byte(value: u8) -> Imm {
+        Imm { value: value as u32, len: 1 }
+    }
+
+    const fn word(value: i32) -> Imm {
+        Imm { value: value as u32, len: 4 }
+    }
+}
+
 /// The fixed part of an instruction.
 #[derive(Clone, Copy)]
 struct Form {
-    opcode: u8,
-    escape: bool,
+    /// The opcode's bytes, and their number.
+    opcode: u16,
+    len: u8,
     wide: bool,
-    half: bool,
-    prefix: Option<u8>,
+    /// A byte in front of everything; 0 for none.
+    prefix: u8,
     /// The register operand is a byte.
     byte_reg: bool,
     /// The other operand is, if it is a register.
@@ -637,44 +675,51 @@ struct Form {
 
 impl Form {
     const fn new(opcode: u8) -> Form {
-        Form {
-            opcode,
-            escape: false,
-            wide: false,
-            half: false,
-            prefix: None,
-            byte_reg: false,
-            byte_rm: false,
-        }
+        Form { opcode: opcode as u16, len: 1, wide: false, prefix: 0, byte_reg: false, byte_rm: false }
     }
 
     const fn wide(self, wide: bool) -> Form {
         Form { wide, ..self }
     }
 
+    /// The opcode is of map 0F.
     const fn escape(self) -> Form {
-        Form { escape: true, ..self }
+        Form { opcode: self.opcode << 8 | 0x0f, len: 2, ..self }
     }
 
     const fn lock(self) -> Form {
-        Form { prefix: Some(0xf0), ..self }
+        Form { prefix: 0xf0, ..self }
+    }
+
+    /// Works on 16 bits.
+    const fn half(self) -> Form {
+        Form { prefix: 0x66, ..self }
+    }
+
+    /// The bytes up to the opcode, and their number; `reg`, `index` and `base` count by their upper bit.
+    /// There is no branch in it, for nobody could predict it.
+    #[inline(always)]
+    fn head(self, reg: u8, index: u8, base: u8, is_byte: bool) -> (u64, usize) {
+        let rex = u8::from(self.wide) << 3 | (reg >> 3) << 2 | index << 1 | base;
+        let (has_rex, has_prefix) = (usize::from(rex != 0 || is_byte), usize::from(self.prefix != 0));
+        let rex = if has_rex != 0 { 0x40 | rex } else { 0 };
+        let head = u64::from(self.opcode) << (8 * has_rex) | u64::from(rex);
+        let head = head << (8 * has_prefix) | u64::from(self.prefix);
+        (head, usize::from(self.len) + has_rex + has_prefix)
     }
 }
 
-/// The mode bits for a displacement; `rbp` and `r13` as a base always have one.
-fn mode(base: Gpr, disp: i32) -> u8 {
-    match i8::try_from(disp) {
-        Ok(0) if !base.needs_displacement() => 0x00,
-        Ok(_) => 0x40,
-        Err(_) => 0x80,
-    }
+/// Labels that were made at once.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct LabelRow {
+    first: u32,
+    count: u32,
 }
 
-fn displacement(put: &mut impl FnMut(u8), base: Gpr, disp: i32) {
-    match mode(base, disp) {
-        0x00 => {}
-        0x40 => put(disp as u8),
-        _ => disp.to_le_bytes().into_iter().for_each(put),
+impl LabelRow {
+    /// One of them; of those past the end, the last.
+    pub fn at(self, index: usize) -> Label {
+        Label(self.first + (index as u32).min(self.count.saturating_sub(1)))
     }
 }
 

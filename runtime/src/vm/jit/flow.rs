@@ -5,7 +5,6 @@
 //! function other than by a call or a return, which only unverified programs do, all functions
 //! get the same frame, so that it does not matter whose end is reached.
 
-use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -41,43 +40,115 @@ pub struct Flow {
     pub is_leader: Vec<bool>,
 }
 
+/// A call of a function of the program.
+#[derive(Clone, Copy)]
+struct Call {
+    /// Index of the function that calls.
+    caller: usize,
+    /// First slot of the one that is called.
+    callee: u32,
+}
+
+/// What one look at all instructions finds.
+struct Found {
+    functions: Vec<Function>,
+    is_leader: Vec<bool>,
+    calls: Vec<Call>,
+    /// First slots of functions that are called or taken the address of.
+    starts: Vec<u32>,
+    /// May control leave a function other than by a call or a return?
+    leaves: bool,
+}
+
 impl Flow {
     /// Looks at all instructions.
     pub fn of(program: &Program) -> Flow {
-        let len = program.code.len();
-        let mut is_leader = vec![false; len as usize];
-        let mut entries: BTreeSet<u32> = program.functions.iter().map(|function| function.start).collect();
-        entries.insert(0);
-        for (slot, insn) in program.code.iter() {
-            if let Some(target) = jump_target(slot, insn)
-                && let Some(leader) = is_leader.get_mut(target as usize)
-            {
-                *leader = true;
-            }
-            entries.extend(called(slot, insn).filter(|&slot| program.code.at(slot).is_some()));
+        let mut starts: Vec<u32> = program.functions.iter().map(|function| function.start).collect();
+        starts.push(0);
+        let mut found = Found::between(program, &mut starts);
+        // Who made the program has mostly said where its functions are.
+        if found.starts.iter().any(|start| starts.binary_search(start).is_err()) {
+            starts.append(&mut found.starts);
+            found = Found::between(program, &mut starts);
         }
-        let starts: Vec<u32> = entries.into_iter().filter(|&start| start < len.max(1)).collect();
-        let ends = starts.iter().skip(1).copied().chain([len]);
-        let mut functions: Vec<Function> =
-            starts.iter().zip(ends).map(|(&start, end)| function(program, start, end)).collect();
-        if functions.iter().any(|function| leaves(program, function)) {
+        let Found { mut functions, is_leader, calls, leaves, .. } = found;
+        if leaves {
             let saves = functions.iter().fold(0, |saves, function| saves | function.saves);
             let counts = functions.iter().any(|function| function.counts);
             for function in &mut functions {
                 *function = Function { saves, counts, calls: true, frame: true, ..*function };
             }
         }
-        find_frames(program, &mut functions);
+        find_frames(&mut functions, &calls);
         Flow { functions, is_leader }
-    }
-
-    /// The function that begins at `slot`.
-    pub fn at(&self, slot: u32) -> Option<usize> {
-        self.functions.binary_search_by_key(&slot, |function| function.start).ok()
     }
 }
 
+impl Found {
+    /// Takes the code from each of these slots to the next as a function.
+    fn between(program: &Program, starts: &mut Vec<u32>) -> Found {
+        let len = program.code.len();
+        starts.sort_unstable();
+        starts.dedup();
+        starts.retain(|&start| start < len.max(1));
+        let mut found = Found {
+            functions: Vec::with_capacity(starts.len()),
+            is_leader: vec![false; len as usize],
+            calls: Vec::new(),
+            starts: Vec::new(),
+            leaves: false,
+        };
+        let ends = starts.iter().skip(1).copied().chain([len]);
+        for (&start, end) in starts.iter().zip(ends) {
+            let function = found.look(program, start, end);
+            found.functions.push(function);
+        }
+        found
+    }
+
+    /// Looks at one function.
+    fn look(&mut self, program: &Program, start: u32, end: u32) -> Function {
+        let mut function = Function { start, end, ..Function::default() };
+        let (mut reads, mut writes, mut ends) = (0, 0, false);
+        for (slot, insn) in body(program, start, end) {
+            let effects = Effects::of(insn);
+            (reads, writes) = (reads | effects.reads, writes | effects.writes);
+            ends = false;
+            if !effects.moves_control {
+                continue;
+            }
+            ends = matches!(insn, Insn::Exit | Insn::Jump { .. });
+            if let Some(target) = jump_target(slot, insn) {
+                if let Some(leader) = self.is_leader.get_mut(target as usize) {
+                    *leader = true;
+                }
+                self.leaves |= !(start..end).contains(&target);
+                function.counts |= matches!(insn, Insn::MayGoto { .. });
+                continue;
+            }
+            let called = called(slot, insn).filter(|&slot| program.code.at(slot).is_some());
+            self.starts.extend(called);
+            if let Insn::Call(target) = insn {
+                function.calls = true;
+                // A helper may call back, in the next frame; a function's needs are looked at by itself.
+                function.frame |= !matches!(target, CallTarget::Local(_));
+                self.calls.extend(called.map(|callee| Call { caller: self.functions.len(), callee }));
+            }
+        }
+        function.saves = (writes >> Reg::R6.number() & 15) as u8;
+        function.frame |= reads & bit(Reg::FP) != 0;
+        self.leaves |= !ends;
+        function
+    }
+}
+
+/// Index of the function that begins at `slot`.
+pub fn at(functions: &[Function], slot: u32) -> Option<usize> {
+    functions.binary_search_by_key(&slot, |function| function.start).ok()
+}
+
 /// Where a jump leads; past the end of the program if nowhere.
+#[inline]
 pub fn jump_target(slot: u32, insn: &Insn) -> Option<u32> {
     insn.jump().map(|off| relative(slot, off))
 }
@@ -96,109 +167,94 @@ fn called(slot: u32, insn: &Insn) -> Option<u32> {
     }
 }
 
-/// The register that an instruction writes besides `r0` to `r5` at calls.
-pub fn written(insn: &Insn) -> Option<Reg> {
-    match *insn {
-        Insn::Alu { dst, .. }
-        | Insn::Mov { dst, .. }
-        | Insn::MovSx { dst, .. }
-        | Insn::Neg { dst, .. }
-        | Insn::Swap { dst, .. }
-        | Insn::LoadImm64 { dst, .. }
-        | Insn::Load { dst, .. }
-        | Insn::LoadAcquire { dst, .. }
-        | Insn::AddrSpaceCast { dst, .. } => Some(dst),
-        Insn::Atomic { op, src, .. } => match op {
-            AtomicOp::Add { fetch }
-            | AtomicOp::Or { fetch }
-            | AtomicOp::And { fetch }
-            | AtomicOp::Xor { fetch } => fetch.then_some(src),
-            AtomicOp::Xchg => Some(src),
-            AtomicOp::CmpXchg => Some(Reg::R0),
-        },
-        Insn::LoadAbs { .. } | Insn::LoadInd { .. } | Insn::Call(_) => Some(Reg::R0),
-        Insn::Store { .. }
-        | Insn::StoreRelease { .. }
-        | Insn::Jump { .. }
-        | Insn::Branch { .. }
-        | Insn::MayGoto { .. }
-        | Insn::Exit => None,
+/// Registers as bits.
+pub type Registers = u16;
+
+/// The bit of a register.
+pub const fn bit(reg: Reg) -> Registers {
+    1 << reg.number()
+}
+
+fn operand(operand: Operand) -> Registers {
+    match operand {
+        Operand::Reg(reg) => bit(reg),
+        Operand::Imm(_) => 0,
     }
 }
 
-/// Does the instruction read the frame pointer?
-fn uses_frame(insn: &Insn) -> bool {
-    let operand = |operand: Operand| operand == Operand::Reg(Reg::FP);
-    match *insn {
-        Insn::Alu { dst, src, .. } | Insn::Branch { dst, src, .. } => dst == Reg::FP || operand(src),
-        Insn::Mov { src, .. } => operand(src),
-        Insn::MovSx { src, .. } | Insn::LoadInd { src, .. } | Insn::AddrSpaceCast { src, .. } => {
-            src == Reg::FP
+/// The registers that an instruction reads and those it writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Effects {
+    /// Those read; not what calls take.
+    pub reads: Registers,
+    /// Those written; not `r1` to `r5` at calls.
+    pub writes: Registers,
+    /// Does it name an instruction or a function, or end one?
+    pub moves_control: bool,
+}
+
+impl Effects {
+    /// Those of an instruction.
+    #[inline(always)]
+    pub fn of(insn: &Insn) -> Effects {
+        let effects = |reads, writes| Effects { reads, writes, moves_control: false };
+        let moves = |reads, writes| Effects { reads, writes, moves_control: true };
+        match *insn {
+            Insn::Alu { dst, src, .. } => effects(bit(dst) | operand(src), bit(dst)),
+            Insn::Mov { dst, src, .. } => effects(operand(src), bit(dst)),
+            Insn::Neg { dst, .. } | Insn::Swap { dst, .. } => effects(bit(dst), bit(dst)),
+            Insn::MovSx { dst, src, .. } | Insn::AddrSpaceCast { dst, src, .. } => {
+                effects(bit(src), bit(dst))
+            }
+            Insn::LoadImm64 { dst, .. } => moves(0, bit(dst)),
+            Insn::Load { dst, base, .. } | Insn::LoadAcquire { dst, base, .. } => {
+                effects(bit(base), bit(dst))
+            }
+            Insn::Store { base, src, .. } => effects(bit(base) | operand(src), 0),
+            Insn::StoreRelease { base, src, .. } => effects(bit(base) | bit(src), 0),
+            Insn::Atomic { op, base, src, .. } => match op {
+                AtomicOp::Add { fetch }
+                | AtomicOp::Or { fetch }
+                | AtomicOp::And { fetch }
+                | AtomicOp::Xor { fetch } => effects(bit(base) | bit(src), if fetch { bit(src) } else { 0 }),
+                AtomicOp::Xchg => effects(bit(base) | bit(src), bit(src)),
+                AtomicOp::CmpXchg => effects(bit(base) | bit(src) | bit(Reg::R0), bit(Reg::R0)),
+            },
+            Insn::LoadAbs { .. } => effects(0, bit(Reg::R0)),
+            Insn::LoadInd { src, .. } => effects(bit(src), bit(Reg::R0)),
+            Insn::Call(CallTarget::Reg(reg)) => moves(bit(reg), bit(Reg::R0)),
+            Insn::Call(_) => moves(0, bit(Reg::R0)),
+            Insn::Branch { dst, src, .. } => moves(bit(dst) | operand(src), 0),
+            Insn::Jump { .. } | Insn::MayGoto { .. } => moves(0, 0),
+            Insn::Exit => moves(bit(Reg::R0), 0),
         }
-        Insn::Neg { dst, .. } | Insn::Swap { dst, .. } => dst == Reg::FP,
-        Insn::Load { base, .. } | Insn::LoadAcquire { base, .. } => base == Reg::FP,
-        Insn::Store { base, src, .. } => base == Reg::FP || operand(src),
-        Insn::Atomic { base, src, .. } | Insn::StoreRelease { base, src, .. } => {
-            base == Reg::FP || src == Reg::FP
-        }
-        // A helper may call back, in the next frame; a function's needs are looked at by itself.
-        Insn::Call(target) => !matches!(target, CallTarget::Local(_)),
-        Insn::LoadImm64 { .. }
-        | Insn::LoadAbs { .. }
-        | Insn::Jump { .. }
-        | Insn::MayGoto { .. }
-        | Insn::Exit => false,
+    }
+
+    /// Does the instruction write the frame pointer? Only unverified programs do.
+    pub fn moves_frame(self) -> bool {
+        self.writes & bit(Reg::FP) != 0
     }
 }
 
 /// The instructions of a function with their slots.
 pub fn body(program: &Program, start: u32, end: u32) -> impl Iterator<Item = (u32, &Insn)> {
-    (start..end).filter_map(move |slot| Some((slot, program.code.at(slot)?)))
-}
-
-fn function(program: &Program, start: u32, end: u32) -> Function {
-    let mut found = Function { start, end, saves: 0, calls: false, counts: false, frame: false };
-    for (_, insn) in body(program, start, end) {
-        if let Some(number @ 6..=9) = written(insn).map(Reg::number) {
-            found.saves |= 1 << (number - 6);
-        }
-        found.calls |= matches!(insn, Insn::Call(_));
-        found.counts |= matches!(insn, Insn::MayGoto { .. });
-        found.frame |= uses_frame(insn);
-    }
-    found
-}
-
-/// May control leave the function by a jump or past its end?
-fn leaves(program: &Program, function: &Function) -> bool {
-    let Function { start, end, .. } = *function;
-    let mut last = None;
-    for (slot, insn) in body(program, start, end) {
-        if jump_target(slot, insn).is_some_and(|target| !(start..end).contains(&target)) {
-            return true;
-        }
-        last = Some(insn);
-    }
-    !last.is_some_and(|insn| matches!(insn, Insn::Exit | Insn::Jump { .. }))
+    let slots = program.code.slots();
+    let slots = slots.get(start as usize..slots.len().min(end as usize)).unwrap_or_default();
+    (start..).zip(slots).filter_map(|(slot, insn)| Some((slot, insn.as_ref()?)))
 }
 
 /// A function whose callees need their stack needs its own frame pointer kept.
-fn find_frames(program: &Program, functions: &mut [Function]) {
+fn find_frames(functions: &mut [Function], calls: &[Call]) {
     for _ in 0..MAX_ROUNDS {
         let mut changed = false;
         // Callees mostly follow their callers.
-        for index in (0..functions.len()).rev() {
-            let Some(&Function { start, end, frame: false, .. }) = functions.get(index) else { continue };
-            let callee_needs = body(program, start, end).any(|(slot, insn)| {
-                let callee = match insn {
-                    Insn::Call(CallTarget::Local(off)) => relative(slot, *off),
-                    _ => return false,
-                };
-                let at = functions.binary_search_by_key(&callee, |function| function.start);
-                at.map_or(true, |at| functions.get(at).is_none_or(|function| function.frame))
-            });
-            if callee_needs && let Some(function) = functions.get_mut(index) {
-                function.frame = true;
+        for call in calls.iter().rev() {
+            let callee_needs =
+                at(functions, call.callee).and_then(|at| functions.get(at)).is_none_or(|callee| callee.frame);
+            if let Some(caller) =
+                functions.get_mut(call.caller).filter(|caller| callee_needs && !caller.frame)
+            {
+                caller.frame = true;
                 changed = true;
             }
         }

@@ -8,12 +8,26 @@ use crate::vm::jit::asm::{Cc, Gpr, Label, Op, Rm, Shift, Unary};
 impl Translator<'_> {
     pub(super) fn alu(&mut self, width: Width, op: AluOp, dst: Reg, src: Operand) {
         let (wide, to) = (width == Width::W64, gpr(dst));
+        let simple = match op {
+            AluOp::Add => Op::Add,
+            AluOp::Sub => Op::Sub,
+            AluOp::Or => Op::Or,
+            AluOp::And => Op::And,
+            // Not looked at for the others.
+            AluOp::Xor
+            | AluOp::Mul
+            | AluOp::Div
+            | AluOp::Lsh
+            | AluOp::Rsh
+            | AluOp::Mod
+            | AluOp::Arsh
+            | AluOp::Sdiv
+            | AluOp::Smod => Op::Xor,
+        };
         match (op, src) {
-            (AluOp::Add, src) => self.simple(wide, Op::Add, to, src),
-            (AluOp::Sub, src) => self.simple(wide, Op::Sub, to, src),
-            (AluOp::Or, src) => self.simple(wide, Op::Or, to, src),
-            (AluOp::And, src) => self.simple(wide, Op::And, to, src),
-            (AluOp::Xor, src) => self.simple(wide, Op::Xor, to, src),
+            (AluOp::Add | AluOp::Sub | AluOp::Or | AluOp::And | AluOp::Xor, src) => {
+                self.simple(wide, simple, to, src);
+            }
             (AluOp::Mul, Operand::Reg(src)) => self.asm.imul(wide, to, gpr(src)),
             (AluOp::Mul, Operand::Imm(imm)) => self.asm.imul_imm(wide, to, to, imm),
             (AluOp::Lsh, src) => self.shift(wide, Shift::Shl, to, src),
@@ -75,7 +89,7 @@ impl Translator<'_> {
             Operand::Imm(0) => self.asm.zero(to),
             Operand::Imm(imm) if wide => self.asm.mov_imm(to, i64::from(imm) as u64),
             Operand::Imm(imm) => self.asm.mov_imm(to, u64::from(imm as u32)),
-            Operand::Reg(src) if src == dst && (wide || self.is_narrow(dst)) => {}
+            Operand::Reg(src) if src == dst && (wide || self.narrow.has(dst)) => {}
             Operand::Reg(src) => self.asm.mov(wide, to, gpr(src)),
         }
     }

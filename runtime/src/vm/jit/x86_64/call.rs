@@ -1,18 +1,15 @@
 //! Calls, and the stubs through which programs and host enter each other.
 
-use skep_stdlib::isa::{Reg, Size};
+use skep_stdlib::isa::Reg;
 
 use super::{ARENA, Cold, Translator, gpr};
-use crate::maps::index::MULTIPLIER;
-use crate::maps::{ArrayLayout, IndexLayout};
-use crate::object::CORE_POISON;
+use crate::object::{CORE_POISON, Program};
 use crate::vm::FaultKind;
 use crate::vm::interp::{FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES};
 use crate::vm::jit::What;
-use crate::vm::jit::asm::{Cc, Gpr, Op, Rm, Shift};
+use crate::vm::jit::asm::{Cc, Gpr, Op, Rm};
 use crate::vm::jit::exec::field;
 use crate::vm::jit::flow;
-use crate::vm::memory::BASE;
 
 /// Number of the helper that looks an element up.
 const MAP_LOOKUP: i32 = 1;
@@ -129,83 +126,19 @@ impl Translator<'_> {
         self.asm.call(stub);
     }
 
-    pub(super) fn call_helper(&mut self, slot: u32, id: i32) {
+    pub(super) fn call_helper(&mut self, program: &Program, slot: u32, id: i32) {
         let what = match id {
             CORE_POISON => What::Fault(FaultKind::CorePoison),
             id => self.source.helpers.get(id).map_or_else(What::Fault, What::Helper),
         };
-        let map = self.map.filter(|&map| id == MAP_LOOKUP && self.source.maps.holds_values(map));
-        let array = map.and_then(|map| self.source.maps.array_layout(map));
-        let site = self.site(slot, map.map_or(what, What::Lookup));
-        if let Some(array) = array {
-            return self.look_up(site, array);
+        if id == MAP_LOOKUP {
+            return self.look_up(program, slot, what);
         }
-        // What others have written into an index would keep its code from ending.
-        let index = map.and_then(|map| self.source.maps.index_layout(map));
-        if let Some(index) = index.filter(|_| self.is_proven()) {
-            return self.look_up_index(site, index);
-        }
+        let site = self.site(slot, what);
         self.call_site(site, id == TAIL_CALL);
         if id == TAIL_CALL {
             self.check_tail();
         }
-    }
-
-    /// The address of an array's element, without a call, unless the key lies outside of the arena.
-    fn look_up(&mut self, site: u32, array: ArrayLayout) {
-        let (outside, absent, back) = (self.asm.label(), self.asm.label(), self.asm.label());
-        let asm = &mut self.asm;
-        asm.lea(true, Gpr::R11, Rm::Base(Gpr::RSI, -(BASE as i32)));
-        asm.cmp_mem(true, Gpr::R11, Rm::Data(field::limit(Size::W)));
-        asm.jump_if(Cc::Above, outside);
-        asm.load(4, false, Gpr::RAX, Rm::Index(ARENA, Gpr::RSI, 0, 0));
-        asm.op_imm(false, Op::Cmp, Rm::Reg(Gpr::RAX), array.count as i32);
-        asm.jump_if(Cc::AboveEqual, absent);
-        match array.stride {
-            stride if stride.is_power_of_two() => {
-                asm.shift_imm(true, Shift::Shl, Gpr::RAX, stride.trailing_zeros() as u8);
-            }
-            stride => asm.imul_imm(true, Gpr::RAX, Gpr::RAX, stride as i32),
-        }
-        asm.op_imm(true, Op::Add, Rm::Reg(Gpr::RAX), array.start as i32);
-        asm.bind(back);
-        self.cold.push((absent, Cold::Absent { back }));
-        self.cold.push((outside, Cold::Helper { site, back }));
-    }
-
-    /// The address of a value by a key of 4 or 8 bytes, from the map's index. The argument registers
-    /// are free: what is proven does not read them after a call.
-    fn look_up_index(&mut self, site: u32, index: IndexLayout) {
-        let (key, row, offset) = (Gpr::RDX, Gpr::R11, Gpr::R10);
-        let size = if index.key_size == 4 { Size::W } else { Size::DW };
-        let (outside, back) = (self.asm.label(), self.asm.label());
-        let (again, other) = (self.asm.label(), self.asm.label());
-        let place = |displacement: u64| Rm::Index(ARENA, offset, 0, (index.start + displacement) as i32);
-        let asm = &mut self.asm;
-        asm.lea(true, Gpr::R11, Rm::Base(Gpr::RSI, -(BASE as i32)));
-        asm.cmp_mem(true, Gpr::R11, Rm::Data(field::limit(size)));
-        asm.jump_if(Cc::Above, outside);
-        asm.load(size.bytes(), false, key, Rm::Index(ARENA, Gpr::RSI, 0, 0));
-        asm.mov_imm(row, MULTIPLIER);
-        asm.imul(true, row, key);
-        asm.shift_imm(true, Shift::Shr, row, (64 - index.bits) as u8);
-        asm.bind(again);
-        asm.mov(true, offset, row);
-        asm.shift_imm(true, Shift::Shl, offset, 4);
-        asm.load(4, false, Gpr::RAX, place(8));
-        asm.cmp_mem(true, key, place(0));
-        asm.jump_if(Cc::NotEqual, other);
-        // 0 was never used, 1 was removed.
-        asm.op_imm(false, Op::Cmp, Rm::Reg(Gpr::RAX), 1);
-        asm.jump_if(Cc::Above, back);
-        asm.bind(other);
-        asm.test(false, Gpr::RAX, Gpr::RAX);
-        asm.jump_if(Cc::Equal, back);
-        asm.op_imm(false, Op::Add, Rm::Reg(row), 1);
-        asm.op_imm(false, Op::And, Rm::Reg(row), (1 << index.bits) - 1);
-        asm.jump(again);
-        asm.bind(back);
-        self.cold.push((outside, Cold::Helper { site, back }));
     }
 
     pub(super) fn call_kfunc(&mut self, slot: u32, id: i32) {
@@ -231,13 +164,13 @@ impl Translator<'_> {
 
     pub(super) fn call_local(&mut self, slot: u32, off: i32) {
         let target = flow::relative(slot, off);
-        let Some(at) = self.flows[self.index].at(target) else {
+        let Some(at) = flow::at(&self.functions[self.index], target) else {
             let target = i64::from(slot) + 1 + i64::from(off);
             let stop = self.stop(slot, FaultKind::NoInstruction { target });
             return self.asm.jump(stop);
         };
-        let frame = self.flows[self.index].functions[at].frame || !self.is_proven();
-        let entry = self.entries[self.index][at];
+        let frame = self.functions[self.index][at].frame || !self.is_proven();
+        let entry = self.entries[self.index].at(at);
         if frame {
             self.next_frame(slot);
         }

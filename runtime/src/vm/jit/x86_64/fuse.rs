@@ -9,10 +9,8 @@ use skep_stdlib::isa::{AluOp, Insn, Operand, Reg, Width};
 use super::{Translator, gpr};
 use crate::object::Program;
 use crate::vm::jit::asm::{Gpr, Rm, Shift};
-use crate::vm::jit::flow;
+use crate::vm::jit::flow::{self, Effects, bit};
 
-/// Most instructions of a sequence.
-const LONGEST: usize = 4;
 /// Instructions that are looked through for the next use of a register.
 const HORIZON: usize = 24;
 
@@ -26,50 +24,41 @@ struct Shifted {
 }
 
 impl Translator<'_> {
-    /// Translates a sequence, if one begins here.
-    pub(super) fn fused(&mut self, program: &Program, slot: u32) -> Option<u32> {
-        let first = program.code.at(slot)?;
-        let begins = matches!(
-            first,
-            Insn::Mov { src: Operand::Reg(_), .. } | Insn::Alu { op: AluOp::Lsh, src: Operand::Imm(_), .. }
-        );
-        if !begins {
-            return None;
+    /// Translates a sequence, if one begins with the move or shift at `slot`.
+    #[inline]
+    pub(super) fn fused(&mut self, program: &Program, slot: u32, first: &Insn) -> Option<u32> {
+        // The second instruction mostly says that it is none.
+        let Insn::Alu { op, .. } = *program.code.at(slot + 1)? else { return None };
+        match op {
+            AluOp::Add | AluOp::Sub => self.pair(program, slot, first),
+            AluOp::Lsh | AluOp::Rsh | AluOp::Arsh => match shifted(first) {
+                Some(left) => self.extension(program, slot, left),
+                None => self.rotation(program, slot, first),
+            },
+            AluOp::Mul
+            | AluOp::Div
+            | AluOp::Or
+            | AluOp::And
+            | AluOp::Mod
+            | AluOp::Xor
+            | AluOp::Sdiv
+            | AluOp::Smod => None,
         }
-        let mut insns = [*first; LONGEST];
-        let insns = self.window(program, slot, &mut insns);
-        if insns.iter().any(|insn| flow::written(insn) == Some(Reg::FP)) {
-            return None;
-        }
-        let after = slot + insns.len() as u32;
-        let used = self.rotation(program, insns, after).or_else(|| self.pair(insns))?;
-        insns.iter().take(used).for_each(|insn| self.note(insn));
-        Some(slot + used as u32)
     }
 
-    /// The instructions from `slot` on that control can only reach from each other; each takes one slot.
-    fn window<'w>(&self, program: &Program, slot: u32, insns: &'w mut [Insn; LONGEST]) -> &'w [Insn] {
-        let mut count = 0;
-        for ((at, &insn), place) in flow::body(program, slot, self.function.end).zip(insns.iter_mut()) {
-            let is_entered = at != slot && self.flows[self.index].is_leader[at as usize];
-            if is_entered || !matches!(insn, Insn::Alu { .. } | Insn::Mov { .. }) {
-                break;
-            }
-            *place = insn;
-            count += 1;
-        }
-        insns.get(..count).unwrap_or_default()
+    /// The instruction at `slot`, if control only comes there from the one before.
+    #[inline]
+    fn after(&self, program: &'_ Program, slot: u32) -> Option<Insn> {
+        let is_inside = slot < self.function.end && !self.is_leader[slot as usize];
+        program.code.at(slot).copied().filter(|_| is_inside)
     }
 
-    /// Two instructions that are one.
-    fn pair(&mut self, insns: &[Insn]) -> Option<usize> {
-        let (&first, &second) = (insns.first()?, insns.get(1)?);
-        if let (Some(left), Some(right)) = (shifted(first), shifted(second)) {
-            return self.extension(left, right);
-        }
-        let Insn::Mov { width, dst, src: Operand::Reg(src) } = first else { return None };
+    /// A move and an addition that are one.
+    fn pair(&mut self, program: &Program, slot: u32, first: &Insn) -> Option<u32> {
+        let Insn::Mov { width, dst, src: Operand::Reg(src) } = *first else { return None };
+        let second = self.after(program, slot + 1)?;
         let Insn::Alu { width: same, op, dst: again, src: operand } = second else { return None };
-        if width != same || dst != again || dst == src {
+        if width != same || dst != again || dst == src || dst == Reg::FP {
             return None;
         }
         let place = if let (AluOp::Add, Operand::Imm(imm)) = (op, operand) {
@@ -82,13 +71,16 @@ impl Translator<'_> {
             return None;
         };
         self.asm.lea(width == Width::W64, gpr(dst), place);
-        Some(2)
+        self.narrow.moved(width, dst, Operand::Reg(src));
+        self.narrow.computed(width, op, dst, operand);
+        Some(slot + 2)
     }
 
     /// Two shifts that cut a register to its lower bits, with or without a sign.
-    fn extension(&mut self, left: Shifted, right: Shifted) -> Option<usize> {
+    fn extension(&mut self, program: &Program, slot: u32, left: Shifted) -> Option<u32> {
+        let right = shifted(&self.after(program, slot + 1)?)?;
         let is_cut = left.op == AluOp::Lsh && left.width == Width::W64 && right.width == Width::W64;
-        if !is_cut || left.reg != right.reg || left.count != right.count {
+        if !is_cut || left.reg != right.reg || left.count != right.count || left.reg == Reg::FP {
             return None;
         }
         let reg = gpr(left.reg);
@@ -104,23 +96,27 @@ impl Translator<'_> {
             return None;
         } else if bytes < 4 {
             self.asm.load(bytes, false, reg, Rm::Reg(reg));
-        } else if !self.is_narrow(left.reg) {
+        } else if !self.narrow.has(left.reg) {
             self.asm.mov(false, reg, reg);
         }
-        Some(2)
+        self.narrow.write(left.reg, right.op == AluOp::Rsh);
+        Some(slot + 2)
     }
 
     /// `t = x; t <<= a; x >>= b; t |= x`, in its variants: a rotation.
-    fn rotation(&mut self, program: &Program, insns: &[Insn], after: u32) -> Option<usize> {
-        let [first, second, third, fourth] = *insns else { return None };
-        let Insn::Mov { width, dst: t, src: Operand::Reg(x) } = first else { return None };
-        let (one, two) = (shifted(second)?, shifted(third)?);
+    fn rotation(&mut self, program: &Program, slot: u32, first: &Insn) -> Option<u32> {
+        let Insn::Mov { width, dst: t, src: Operand::Reg(x) } = *first else { return None };
+        let one = shifted(&self.after(program, slot + 1)?)?;
+        let two = shifted(&self.after(program, slot + 2)?)?;
+        let fourth = self.after(program, slot + 3)?;
         let Insn::Alu { width: joined, op: AluOp::Or, dst, src: Operand::Reg(src) } = fourth else {
             return None;
         };
         let (of_t, of_x) = if one.reg == t { (one, two) } else { (two, one) };
         let opposite = matches!((of_t.op, of_x.op), (AluOp::Lsh, AluOp::Rsh) | (AluOp::Rsh, AluOp::Lsh));
         let is_rotation = t != x
+            && t != Reg::FP
+            && x != Reg::FP
             && of_t.reg == t
             && of_x.reg == x
             && opposite
@@ -130,61 +126,44 @@ impl Translator<'_> {
         if !is_rotation || !ends_right {
             return None;
         }
-        let wide = width == Width::W64;
+        let (wide, after) = (width == Width::W64, slot + 4);
         let left = if of_t.op == AluOp::Lsh { of_t.count } else { of_x.count };
         if dst == x {
-            if self.is_dead(program, after, t) {
-                self.asm.shift_imm(wide, Shift::Rol, gpr(x), left);
-                return Some(4);
+            if !self.is_dead(program, after, t) {
+                return None;
             }
-            return None;
-        }
-        let right = width.bits() as u8 - left;
-        if self.source.features.bmi2 {
-            self.asm.rotate_bmi2(wide, gpr(t), gpr(x), right);
+            self.asm.shift_imm(wide, Shift::Rol, gpr(x), left);
         } else {
-            self.asm.mov(wide, gpr(t), gpr(x));
-            self.asm.shift_imm(wide, Shift::Rol, gpr(t), left);
+            let right = width.bits() as u8 - left;
+            if self.source.features.bmi2 {
+                self.asm.rotate_bmi2(wide, gpr(t), gpr(x), right);
+            } else {
+                self.asm.mov(wide, gpr(t), gpr(x));
+                self.asm.shift_imm(wide, Shift::Rol, gpr(t), left);
+            }
+            if !self.is_dead(program, after, x) {
+                let shift = if of_x.op == AluOp::Lsh { Shift::Shl } else { Shift::Shr };
+                self.asm.shift_imm(wide, shift, gpr(x), of_x.count);
+            }
         }
-        if !self.is_dead(program, after, x) {
-            let shift = if of_x.op == AluOp::Lsh { Shift::Shl } else { Shift::Shr };
-            self.asm.shift_imm(wide, shift, gpr(x), of_x.count);
-        }
-        Some(4)
+        self.narrow.write(t, !wide);
+        self.narrow.write(x, !wide);
+        Some(after)
     }
 
     /// Is the register written before it is read, whatever happens next? Says no when in doubt.
     fn is_dead(&self, program: &Program, slot: u32, reg: Reg) -> bool {
         for (at, insn) in flow::body(program, slot, self.function.end).take(HORIZON) {
-            if self.flows[self.index].is_leader[at as usize] {
-                return false;
-            }
-            match *insn {
-                Insn::Alu { dst, src, .. } => {
-                    if dst == reg || src == Operand::Reg(reg) {
-                        return false;
-                    }
-                }
-                Insn::Mov { src, .. } => {
-                    if src == Operand::Reg(reg) {
-                        return false;
-                    }
-                }
-                Insn::Load { base, .. } => {
-                    if base == reg {
-                        return false;
-                    }
-                }
-                Insn::Store { base, src, .. } => {
-                    if base == reg || src == Operand::Reg(reg) {
-                        return false;
-                    }
-                }
-                Insn::LoadImm64 { .. } => {}
-                Insn::Neg { .. }
-                | Insn::Swap { .. }
+            let goes_on = match insn {
+                Insn::Alu { .. }
+                | Insn::Mov { .. }
                 | Insn::MovSx { .. }
-                | Insn::Atomic { .. }
+                | Insn::Neg { .. }
+                | Insn::Swap { .. }
+                | Insn::Load { .. }
+                | Insn::Store { .. }
+                | Insn::LoadImm64 { .. } => true,
+                Insn::Atomic { .. }
                 | Insn::LoadAcquire { .. }
                 | Insn::StoreRelease { .. }
                 | Insn::LoadAbs { .. }
@@ -194,9 +173,13 @@ impl Translator<'_> {
                 | Insn::Branch { .. }
                 | Insn::MayGoto { .. }
                 | Insn::Call(_)
-                | Insn::Exit => return false,
+                | Insn::Exit => false,
+            };
+            let Effects { reads, writes, .. } = Effects::of(insn);
+            if !goes_on || self.is_leader[at as usize] || reads & bit(reg) != 0 {
+                return false;
             }
-            if flow::written(insn) == Some(reg) {
+            if writes & bit(reg) != 0 {
                 return true;
             }
         }
@@ -215,8 +198,8 @@ fn sum(a: Gpr, b: Gpr) -> Option<Rm> {
 }
 
 /// A shift by a constant that is neither 0 nor too large.
-fn shifted(insn: Insn) -> Option<Shifted> {
-    let Insn::Alu { width, op, dst, src: Operand::Imm(imm) } = insn else { return None };
+fn shifted(insn: &Insn) -> Option<Shifted> {
+    let Insn::Alu { width, op, dst, src: Operand::Imm(imm) } = *insn else { return None };
     let is_shift = matches!(op, AluOp::Lsh | AluOp::Rsh | AluOp::Arsh);
     let count = u8::try_from(imm).ok().filter(|&count| count != 0 && u32::from(count) < width.bits())?;
     is_shift.then_some(Shifted { width, op, reg: dst, count })

@@ -2,6 +2,7 @@
 
 use skep_stdlib::isa::{AtomicOp, Operand, Reg, Size};
 
+use super::narrow::Narrow;
 use super::{ARENA, Cold, Translator, gpr};
 use crate::vm::interp::FRAME_SIZE;
 use crate::vm::jit::What;
@@ -13,6 +14,7 @@ impl Translator<'_> {
     /// Where the bytes of an access are. What is not known to lie in the arena is compared with its
     /// end, and the label for what is outside returned; the address, relative to the arena's start,
     /// is then in `r11`.
+    #[inline(always)]
     fn place(&mut self, slot: u32, size: Size, base: Reg, off: i16) -> (Rm, Option<Label>) {
         let in_frame = base == Reg::FP
             && i64::from(off) >= -(FRAME_SIZE as i64)
@@ -20,6 +22,10 @@ impl Translator<'_> {
         if in_frame || self.fact(slot).own {
             return (Rm::Index(ARENA, gpr(base), 0, i32::from(off)), None);
         }
+        self.compared(size, base, off)
+    }
+
+    fn compared(&mut self, size: Size, base: Reg, off: i16) -> (Rm, Option<Label>) {
         let outside = self.asm.label();
         self.asm.lea(true, Gpr::R11, Rm::Base(gpr(base), i32::from(off) - BASE as i32));
         self.asm.cmp_mem(true, Gpr::R11, Rm::Data(field::limit(size)));
@@ -140,5 +146,6 @@ impl Translator<'_> {
         let site = self.site(slot, What::LoadPacket { size });
         self.call_slow(site);
         self.asm.mov(true, Gpr::RAX, Gpr::R11);
+        self.narrow = Narrow::default();
     }
 }

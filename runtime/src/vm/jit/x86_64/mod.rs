@@ -17,36 +17,35 @@
 mod alu;
 mod call;
 mod fuse;
+mod lookup;
 mod memory;
+mod narrow;
 
 use alloc::vec::Vec;
 
 use skep_stdlib::isa::{AluOp, CallTarget, Imm64, Insn, Operand, Reg, Size, Width};
 
-use super::asm::{Asm, Assembled, Cc, Gpr, Label, Op, Rm};
+use super::asm::{Asm, Assembled, Cc, Gpr, Label, LabelRow, Op, Rm};
 use super::exec::field;
-use super::flow::{self, Flow, Function};
+use super::flow::{self, Effects, Flow, Function};
 use super::{Site, Source, What};
 use crate::object::Program;
-use crate::verify::Fact;
+use crate::verify::{Fact, Facts};
 use crate::vm::FaultKind;
 use crate::vm::env::{func_address, map_address};
+use narrow::Narrow;
 
 /// The register that a BPF register lives in.
 const fn gpr(reg: Reg) -> Gpr {
-    match reg.number() {
-        0 => Gpr::RAX,
-        1 => Gpr::RDI,
-        2 => Gpr::RSI,
-        3 => Gpr::RDX,
-        4 => Gpr::RCX,
-        5 => Gpr::R8,
-        6 => Gpr::RBX,
-        7 => Gpr::R13,
-        8 => Gpr::R14,
-        9 => Gpr::R15,
-        _ => Gpr::RBP,
-    }
+    const HOMES: [Gpr; 16] = {
+        let mut homes = [Gpr::RBP; 16];
+        let args = [Gpr::RAX, Gpr::RDI, Gpr::RSI, Gpr::RDX, Gpr::RCX, Gpr::R8];
+        (homes[0], homes[1], homes[2]) = (args[0], args[1], args[2]);
+        (homes[3], homes[4], homes[5]) = (args[3], args[4], args[5]);
+        (homes[6], homes[7], homes[8], homes[9]) = (SAVED[0], SAVED[1], SAVED[2], SAVED[3]);
+        homes
+    };
+    HOMES[reg.index() & 15]
 }
 
 /// The registers that functions save, as [`Function::saves`] counts them.
@@ -114,18 +113,21 @@ struct Translator<'a> {
     stubs: Stubs,
     sites: Vec<Site>,
     /// Function entries of all programs.
-    entries: Vec<Vec<Label>>,
-    flows: Vec<Flow>,
+    entries: Vec<LabelRow>,
+    /// Their functions.
+    functions: Vec<Vec<Function>>,
     /// Index of the program being translated.
     index: usize,
+    /// What was proven of it.
+    facts: Option<&'a Facts>,
     /// Places of its instructions.
-    labels: Vec<Label>,
+    labels: LabelRow,
+    /// By slot: may control come here other than from the instruction before?
+    is_leader: Vec<bool>,
     function: Function,
     cold: Vec<(Label, Cold)>,
-    /// Registers whose upper half is known to be zero, as bits.
-    narrow: u16,
-    /// The map that `r1` is known to point to.
-    map: Option<u32>,
+    /// Registers whose upper half is known to be zero.
+    narrow: Narrow,
 }
 
 /// Translates all programs of an image.
@@ -140,21 +142,20 @@ pub fn translate(source: &Source<'_>) -> Translation {
         unwind: asm.label(),
     };
     let programs = &source.image.programs;
-    let flows: Vec<Flow> = programs.iter().map(Flow::of).collect();
-    let entries = flows.iter().map(|flow| asm.label_row(flow.functions.len())).collect();
     let mut translator = Translator {
         asm,
         source,
         stubs,
         sites: Vec::new(),
-        entries,
-        flows,
+        entries: Vec::new(),
+        functions: Vec::new(),
         index: 0,
-        labels: Vec::new(),
+        facts: None,
+        labels: LabelRow::default(),
+        is_leader: Vec::new(),
         function: Function::default(),
         cold: Vec::new(),
-        narrow: 0,
-        map: None,
+        narrow: Narrow::default(),
     };
     translator.emit_stubs();
     for (index, program) in programs.iter().enumerate() {
@@ -165,13 +166,13 @@ pub fn translate(source: &Source<'_>) -> Translation {
 
 impl Translator<'_> {
     fn finish(self) -> Translation {
-        let Translator { asm, sites, entries, flows, .. } = self;
+        let Translator { asm, sites, entries, functions, .. } = self;
         let code: Assembled = asm.finish(super::exec::DATA_SIZE);
-        let places = |(flow, labels): (&Flow, &Vec<Label>)| {
-            let starts = flow.functions.iter().map(|function| function.start);
-            starts.zip(labels.iter().map(|&label| code.offset(label))).collect()
+        let places = |(functions, labels): (&Vec<Function>, &LabelRow)| {
+            let place = |(at, function): (usize, &Function)| (function.start, code.offset(labels.at(at)));
+            functions.iter().enumerate().map(place).collect()
         };
-        let entries = flows.iter().zip(&entries).map(places).collect();
+        let entries = functions.iter().zip(&entries).map(places).collect();
         Translation { code: code.bytes, sites, entries }
     }
 
@@ -182,7 +183,7 @@ impl Translator<'_> {
 
     /// What the verifier found out about an instruction.
     fn fact(&self, slot: u32) -> Fact {
-        self.source.facts.and_then(|facts| facts.get(self.index)).map_or(Fact::default(), |f| f.at(slot))
+        self.facts.map_or(Fact::default(), |facts| facts.at(slot))
     }
 
     fn site(&mut self, slot: u32, what: What) -> u32 {
@@ -204,13 +205,18 @@ impl Translator<'_> {
     }
 
     fn program(&mut self, index: usize, program: &Program) {
-        self.index = index;
+        let Flow { functions, is_leader } = Flow::of(program);
+        (self.index, self.is_leader) = (index, is_leader);
+        self.facts = self.source.facts.and_then(|facts| facts.get(index));
         self.labels = self.asm.label_row(program.code.len() as usize);
-        for at in 0..self.flows[index].functions.len() {
-            let function = self.flows[index].functions[at];
+        let entries = self.asm.label_row(functions.len());
+        self.entries.push(entries);
+        self.functions.push(functions);
+        for at in 0..self.functions[index].len() {
+            let function = self.functions[index][at];
             // Only a proof bounds recursion that takes no frames.
             self.function = Function { frame: function.frame || !self.is_proven(), ..function };
-            self.asm.bind(self.entries[index][at]);
+            self.asm.bind(entries.at(at));
             self.function(program);
         }
     }
@@ -221,25 +227,17 @@ impl Translator<'_> {
         let mut falls = true;
         let mut next = start;
         while let Some(insn) = program.code.at(next).filter(|_| next < end) {
-            let slot = next;
-            if slot == start || self.flows[self.index].is_leader[slot as usize] {
-                self.bind_slot(slot);
-                (self.narrow, self.map) = (0, None);
+            if next == start || self.is_leader[next as usize] {
+                self.asm.bind(self.labels.at(next as usize));
+                self.narrow = Narrow::default();
             }
-            if let Some(after) = self.fused(program, slot) {
-                (falls, next) = (true, after);
-                continue;
-            }
-            self.instruction(slot, insn);
-            self.note(insn);
-            falls = !matches!(insn, Insn::Exit | Insn::Jump { .. });
-            next += insn.slots() as u32;
+            (next, falls) = self.instruction(program, next, insn);
         }
         let last = next;
         if falls {
             let target = i64::from(last);
             match program.code.at(last) {
-                Some(_) => self.asm.jump(self.labels[last as usize]),
+                Some(_) => self.asm.jump(self.labels.at(last as usize)),
                 None => {
                     let stop =
                         self.stop(start.max(last.saturating_sub(1)), FaultKind::NoInstruction { target });
@@ -248,13 +246,6 @@ impl Translator<'_> {
             }
         }
         self.emit_cold();
-    }
-
-    /// Lets jumps to the instruction at `slot` lead here.
-    fn bind_slot(&mut self, slot: u32) {
-        if let Some(&label) = self.labels.get(slot as usize) {
-            self.asm.bind(label);
-        }
     }
 
     /// Saves what the function changes. Calls find the stack aligned.
@@ -306,41 +297,93 @@ impl Translator<'_> {
     fn target(&mut self, slot: u32, off: i32) -> Label {
         let target = flow::relative(slot, off);
         match self.source.image.programs[self.index].code.at(target) {
-            Some(_) => self.labels[target as usize],
+            Some(_) => self.labels.at(target as usize),
             None => {
                 self.stop(slot, FaultKind::NoInstruction { target: i64::from(slot) + 1 + i64::from(off) })
             }
         }
     }
 
-    fn instruction(&mut self, slot: u32, insn: &Insn) {
-        if !self.is_proven() {
-            if flow::written(insn) == Some(Reg::FP) {
-                let stop = self.stop(slot, FaultKind::FramePointer);
-                return self.asm.jump(stop);
-            }
-            if let Some(target) = flow::jump_target(slot, insn).filter(|&target| target <= slot) {
-                self.charge(slot, slot - target + 1);
-            }
+    /// What only programs need of which nothing is proven. Says whether the instruction ends them.
+    fn guard(&mut self, slot: u32, insn: &Insn) -> bool {
+        if Effects::of(insn).moves_frame() {
+            let stop = self.stop(slot, FaultKind::FramePointer);
+            self.asm.jump(stop);
+            return true;
+        }
+        if let Some(target) = flow::jump_target(slot, insn).filter(|&target| target <= slot) {
+            self.charge(slot, slot - target + 1);
+        }
+        false
+    }
+
+    /// Translates an instruction, or some at once. Returns the slot after it, and whether control may
+    /// go on there.
+    #[inline]
+    fn instruction(&mut self, program: &Program, slot: u32, insn: &Insn) -> (u32, bool) {
+        if !self.is_proven() && self.guard(slot, insn) {
+            return (slot + insn.slots() as u32, true);
         }
         match *insn {
-            Insn::Alu { width, op, dst, src } => self.alu(width, op, dst, src),
-            Insn::Mov { width, dst, src } => self.mov(width, dst, src),
-            Insn::MovSx { width, bits, dst, src } => self.mov_sign_extended(width, bits, dst, src),
-            Insn::Neg { width, dst } => self.neg(width, dst),
-            Insn::Swap { kind, bits, dst } => self.swap(kind, bits, dst),
-            Insn::LoadImm64 { dst, value } => self.wide_immediate(slot, dst, value),
-            Insn::Load { size, signed, dst, base, off } => self.load(slot, size, signed, dst, base, off),
+            Insn::Alu { width, op, dst, src } => {
+                if op == AluOp::Lsh
+                    && let Some(after) = self.fused(program, slot, insn)
+                {
+                    return (after, true);
+                }
+                self.alu(width, op, dst, src);
+                self.narrow.computed(width, op, dst, src);
+            }
+            Insn::Mov { width, dst, src } => {
+                if let Operand::Reg(_) = src
+                    && let Some(after) = self.fused(program, slot, insn)
+                {
+                    return (after, true);
+                }
+                self.mov(width, dst, src);
+                self.narrow.moved(width, dst, src);
+            }
+            Insn::MovSx { width, bits, dst, src } => {
+                self.mov_sign_extended(width, bits, dst, src);
+                self.narrow.write(dst, width == Width::W32);
+            }
+            Insn::Neg { width, dst } => {
+                self.neg(width, dst);
+                self.narrow.write(dst, width == Width::W32);
+            }
+            Insn::Swap { kind, bits, dst } => {
+                self.swap(kind, bits, dst);
+                self.narrow.write(dst, bits < 64);
+            }
+            Insn::LoadImm64 { dst, value } => {
+                self.wide_immediate(slot, dst, value);
+                self.narrow.loaded(dst, value);
+                return (slot + 2, true);
+            }
+            Insn::Load { size, signed, dst, base, off } => {
+                self.load(slot, size, signed, dst, base, off);
+                self.narrow.write(dst, !signed && size != Size::DW);
+            }
             Insn::Store { size, base, off, src } => self.store(slot, size, base, off, src),
-            Insn::Atomic { size, op, base, off, src } => self.atomic(slot, size, op, base, off, src),
-            Insn::LoadAcquire { size, dst, base, off } => self.load_acquire(slot, size, dst, base, off),
+            Insn::Atomic { size, op, base, off, src } => {
+                self.atomic(slot, size, op, base, off, src);
+                self.narrow.accessed(size, Effects::of(insn).writes);
+            }
+            Insn::LoadAcquire { size, dst, base, off } => {
+                self.load_acquire(slot, size, dst, base, off);
+                self.narrow.write(dst, size != Size::DW);
+            }
             Insn::StoreRelease { size, base, off, src } => self.store_release(slot, size, base, off, src),
             Insn::LoadAbs { size, imm } => self.load_packet(slot, size, None, imm),
             Insn::LoadInd { size, src, imm } => self.load_packet(slot, size, Some(src), imm),
-            Insn::AddrSpaceCast { dst, src, .. } => self.mov(Width::W64, dst, Operand::Reg(src)),
+            Insn::AddrSpaceCast { dst, src, .. } => {
+                self.mov(Width::W64, dst, Operand::Reg(src));
+                self.narrow.moved(Width::W64, dst, Operand::Reg(src));
+            }
             Insn::Jump { off, .. } => {
                 let to = self.target(slot, off);
                 self.asm.jump(to);
+                return (slot + 1, false);
             }
             Insn::Branch { width, cond, dst, src, off } => {
                 let to = self.target(slot, off.into());
@@ -351,15 +394,22 @@ impl Translator<'_> {
                 self.asm.op_imm(true, Op::Sub, Rm::Base(Gpr::RSP, 0), 1);
                 self.asm.jump_if(Cc::Sign, to);
             }
-            Insn::Call(CallTarget::Helper(id)) => self.call_helper(slot, id),
-            Insn::Call(CallTarget::Kfunc { id, .. }) => self.call_kfunc(slot, id),
-            Insn::Call(CallTarget::Local(off)) => self.call_local(slot, off),
-            Insn::Call(CallTarget::Reg(reg)) => self.call_register(slot, reg),
+            Insn::Call(target) => {
+                match target {
+                    CallTarget::Helper(id) => self.call_helper(program, slot, id),
+                    CallTarget::Kfunc { id, .. } => self.call_kfunc(slot, id),
+                    CallTarget::Local(off) => self.call_local(slot, off),
+                    CallTarget::Reg(reg) => self.call_register(slot, reg),
+                }
+                self.narrow = Narrow::default();
+            }
             Insn::Exit => {
                 self.epilogue();
                 self.asm.ret();
+                return (slot + 1, false);
             }
         }
+        (slot + 1, true)
     }
 
     fn wide_immediate(&mut self, slot: u32, dst: Reg, value: Imm64) {
@@ -385,64 +435,6 @@ impl Translator<'_> {
         };
         let stop = self.stop(slot, stop);
         self.asm.jump(stop);
-    }
-
-    fn is_narrow(&self, reg: Reg) -> bool {
-        self.narrow >> reg.number() & 1 != 0
-    }
-
-    /// Keeps account of upper halves that are zero, and of the map in `r1`.
-    fn note(&mut self, insn: &Insn) {
-        match (insn, flow::written(insn)) {
-            (Insn::LoadImm64 { dst: Reg::R1, value: Imm64::MapIdx(index) }, _) => {
-                self.map = u32::try_from(*index).ok()
-            }
-            (Insn::Call(_), _) | (_, Some(Reg::R1)) => self.map = None,
-            (_, _) => {}
-        }
-        let is_narrow = self.makes_narrow(insn);
-        if matches!(insn, Insn::Call(_) | Insn::LoadAbs { .. } | Insn::LoadInd { .. }) {
-            self.narrow = 0;
-        } else if let Some(reg) = flow::written(insn) {
-            self.narrow &= !(1 << reg.number());
-            self.narrow |= u16::from(is_narrow) << reg.number();
-        }
-    }
-
-    /// Is the upper half of what the instruction writes zero?
-    fn makes_narrow(&self, insn: &Insn) -> bool {
-        match *insn {
-            Insn::Alu { width, op, src, .. } => {
-                let by = |cuts: AluOp, low: i32| op == cuts && matches!(src, Operand::Imm(imm) if imm >= low);
-                width == Width::W32 || by(AluOp::And, 0) || (by(AluOp::Rsh, 32) && !by(AluOp::Rsh, 64))
-            }
-            Insn::Mov { width: Width::W32, .. } => true,
-            Insn::Mov { src: Operand::Imm(imm), .. } => imm >= 0,
-            Insn::Mov { src: Operand::Reg(src), .. } => self.is_narrow(src),
-            Insn::MovSx { width, .. } | Insn::Neg { width, .. } => width == Width::W32,
-            Insn::Swap { bits, .. } => bits < 64,
-            Insn::LoadImm64 { value, .. } => match value {
-                Imm64::Const(value) => u32::try_from(value).is_ok(),
-                Imm64::MapIdxValue { .. } => true,
-                Imm64::MapFd(_)
-                | Imm64::MapValue { .. }
-                | Imm64::BtfId { .. }
-                | Imm64::Func(_)
-                | Imm64::MapIdx(_) => false,
-            },
-            Insn::Load { size, signed, .. } => !signed && size != Size::DW,
-            Insn::LoadAcquire { size, .. } | Insn::Atomic { size, .. } => size != Size::DW,
-            Insn::AddrSpaceCast { src, .. } => self.is_narrow(src),
-            Insn::Store { .. }
-            | Insn::StoreRelease { .. }
-            | Insn::LoadAbs { .. }
-            | Insn::LoadInd { .. }
-            | Insn::Jump { .. }
-            | Insn::Branch { .. }
-            | Insn::MayGoto { .. }
-            | Insn::Call(_)
-            | Insn::Exit => false,
-        }
     }
 
     /// The code that rare cases jump to.

@@ -98,6 +98,11 @@ const fn small(bits: u64) -> u64 {
     bits % 12
 }
 
+/// Keys that all want the last row of our index of values: its multiplier undone.
+fn last_row(bits: u64) -> u64 {
+    (15 << 60 | bits % 12).wrapping_mul(0xf1de_83e1_9937_733d)
+}
+
 /// Prefix and address; some prefixes are too long.
 fn network(bits: u64) -> u64 {
     let prefix = bits % 35;
@@ -109,6 +114,11 @@ const KINDS: &[Kind] = &[
     Kind { name: "array", defines: &["TYPE=2", "ENTRIES=8", "FLAGS=0", "KEY=__u32"], key: small },
     Kind { name: "percpu_array", defines: &["TYPE=6", "ENTRIES=8", "FLAGS=0", "KEY=__u32"], key: small },
     Kind { name: "hash", defines: &["TYPE=1", "ENTRIES=8", "FLAGS=0", "KEY=__u64"], key: small },
+    Kind {
+        name: "hash_of_one_row",
+        defines: &["TYPE=1", "ENTRIES=8", "FLAGS=0", "KEY=__u64"],
+        key: last_row,
+    },
     Kind { name: "hash_on_demand", defines: &["TYPE=1", "ENTRIES=8", "FLAGS=1", "KEY=__u32"], key: small },
     Kind { name: "percpu_hash", defines: &["TYPE=5", "ENTRIES=8", "FLAGS=0", "KEY=__u64"], key: small },
     // Which element goes when it is full is the kernel's guess; here it never is.

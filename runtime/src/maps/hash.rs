@@ -95,16 +95,7 @@ impl Hash {
 
     fn index(&mut self, memory: &mut Memory, key: &[u8], slot: u32) -> Result<(), Errno> {
         let address = self.address(slot, 0).ok_or(Errno::ENOMEM)?;
-        let Some(index) = &mut self.index else { return Ok(()) };
-        if !index.is_crowded() {
-            return index.insert(memory, key, address);
-        }
-        index.clear(memory);
-        for slot in self.table.live() {
-            let address = self.values.address(slot).ok_or(Errno::ENOMEM)?;
-            index.insert(memory, self.table.key(slot), address)?;
-        }
-        Ok(())
+        self.index.as_ref().map_or(Ok(()), |index| index.insert(memory, key, address))
     }
 }
 
@@ -140,7 +131,7 @@ impl Map for Hash {
 
     fn delete(&mut self, memory: &mut Memory, key: &[u8]) -> Result<(), Errno> {
         self.table.remove(key).ok_or(Errno::ENOENT)?;
-        if let Some(index) = &mut self.index {
+        if let Some(index) = &self.index {
             index.remove(memory, key);
         }
         Ok(())

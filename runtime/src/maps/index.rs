@@ -1,16 +1,16 @@
 //! Addresses of values by short keys, in memory where compiled programs find them without a call.
 //!
-//! Open addressing: a row has the key and the address of its value, 0 where there was never one and
-//! [`REMOVED`] where there was; a key is in its own row or in one behind, with no empty row between.
+//! Open addressing: a row has a key and the address of its value, or is empty and all zeros; a key is in
+//! its own row or in one behind, with no empty row between. Whoever finds the key looked for also knows
+//! the address, for what an empty row has is the answer for a key that is not there.
 //! Rows belong to no element, so programs cannot reach them; only proven programs' code reads them.
 
 use super::Errno;
 use crate::vm::{Layout, Memory};
 
-/// Bytes of a row.
-const ROW: u64 = 16;
-/// In place of an address: there was an element.
-const REMOVED: u32 = 1;
+/// Bytes of a row, as a power of two.
+pub(crate) const ROW_BITS: u32 = 4;
+const ROW: u64 = 1 << ROW_BITS;
 /// Maps with more elements have no index: it is as large when they are empty.
 const MAX_ENTRIES: u32 = 1 << 16;
 /// The upper bits of the product with a key are the number of its row.
@@ -18,8 +18,6 @@ pub(crate) const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
 pub(super) struct Index {
     layout: IndexLayout,
-    /// Rows that are not empty.
-    used: u32,
 }
 
 /// Where an index is.
@@ -44,11 +42,11 @@ impl Index {
         if !matches!(key_size, 4 | 8) || max_entries > MAX_ENTRIES {
             return None;
         }
-        // At least half of the rows stay empty, or were removed.
+        // At least half of the rows stay empty.
         let count = (max_entries * 2).next_power_of_two().max(16);
         let layout = Layout { count, elem: 0, stride: ROW as u32 };
         let start = memory.alloc(layout, false).ok()?;
-        Some(Index { layout: IndexLayout { start, bits: count.trailing_zeros(), key_size }, used: 0 })
+        Some(Index { layout: IndexLayout { start, bits: count.trailing_zeros(), key_size } })
     }
 
     pub fn layout(&self) -> IndexLayout {
@@ -59,9 +57,13 @@ impl Index {
         1 << self.layout.bits
     }
 
-    /// Numbers of the rows that a key may be in, in their order.
-    fn rows(&self, key: u64) -> impl Iterator<Item = u32> + use<> {
-        let first = (key.wrapping_mul(MULTIPLIER) >> (64 - self.layout.bits)) as u32;
+    /// Number of a key's own row.
+    fn home(&self, key: u64) -> u32 {
+        (key.wrapping_mul(MULTIPLIER) >> (64 - self.layout.bits)) as u32
+    }
+
+    /// Numbers of all rows from one on, in the order in which keys look for a place.
+    fn rows_from(&self, first: u32) -> impl Iterator<Item = u32> + use<> {
         let mask = self.count() - 1;
         (0..=mask).map(move |distance| first.wrapping_add(distance) & mask)
     }
@@ -80,59 +82,49 @@ impl Index {
         Some(())
     }
 
-    /// Are so many rows in use that look-ups become long?
-    pub fn is_crowded(&self) -> bool {
-        self.used > self.count() / 8 * 7
-    }
-
-    /// Forgets everything.
-    pub fn clear(&mut self, memory: &mut Memory) {
-        let len = u64::from(self.count()) * ROW;
-        if let Some(bytes) = memory.hidden_mut(self.layout.start, len) {
-            bytes.fill(0);
-        }
-        self.used = 0;
-    }
-
     /// Adds a key that is not there.
-    pub fn insert(&mut self, memory: &mut Memory, key: &[u8], address: u64) -> Result<(), Errno> {
+    pub fn insert(&self, memory: &mut Memory, key: &[u8], address: u64) -> Result<(), Errno> {
         let key = number(key);
-        let free = self.rows(key).find_map(|row| {
-            let (_, known) = self.get(memory, row)?;
-            (known <= REMOVED).then_some((row, known))
-        });
-        let (row, known) = free.ok_or(Errno::ENOMEM)?;
-        self.used += u32::from(known == 0);
-        self.set(memory, row, key, address as u32).ok_or(Errno::EFAULT)
+        let mut rows = self.rows_from(self.home(key));
+        let row = rows.find(|&row| self.get(memory, row).is_some_and(|(_, known)| known == 0));
+        self.set(memory, row.ok_or(Errno::ENOMEM)?, key, address as u32).ok_or(Errno::EFAULT)
     }
 
-    /// The address for a key: what compiled programs do.
-    #[cfg(test)]
-    pub fn find(&self, memory: &Memory, key: &[u8]) -> Option<u64> {
-        let key = number(key);
-        for row in self.rows(key) {
+    /// The row that a key is in.
+    fn find_row(&self, memory: &Memory, key: u64) -> Option<u32> {
+        for row in self.rows_from(self.home(key)) {
             match self.get(memory, row)? {
                 (_, 0) => return None,
-                (known, address) if known == key && address > REMOVED => return Some(u64::from(address)),
+                (known, _) if known == key => return Some(row),
                 _ => {}
             }
         }
         None
     }
 
-    /// Takes a key out.
-    pub fn remove(&mut self, memory: &mut Memory, key: &[u8]) {
-        let key = number(key);
-        for row in self.rows(key) {
-            match self.get(memory, row) {
-                None | Some((_, 0)) => return,
-                Some((known, address)) if known == key && address > REMOVED => {
-                    // Its place stays taken; there is nothing to say if it could not be.
-                    let _ = self.set(memory, row, key, REMOVED);
-                    return;
-                }
-                Some(_) => {}
+    /// The address for a key: what compiled programs do.
+    #[cfg(test)]
+    pub fn find(&self, memory: &Memory, key: &[u8]) -> Option<u64> {
+        let row = self.find_row(memory, number(key))?;
+        self.get(memory, row).map(|(_, address)| u64::from(address))
+    }
+
+    /// Takes a key out. Those behind that could not have their own row move up, so that no row that was
+    /// given free makes look-ups longer.
+    pub fn remove(&self, memory: &mut Memory, key: &[u8]) {
+        let Some(mut free) = self.find_row(memory, number(key)) else { return };
+        let mask = self.count() - 1;
+        let distance = |from: u32, to: u32| to.wrapping_sub(from) & mask;
+        for row in self.rows_from(free).skip(1) {
+            let Some((key, address)) = self.get(memory, row).filter(|&(_, address)| address != 0) else {
+                break;
+            };
+            if distance(self.home(key), row) >= distance(free, row) {
+                // Where one row can be read another can be written.
+                let _ = self.set(memory, free, key, address);
+                free = row;
             }
         }
+        let _ = self.set(memory, free, 0, 0);
     }
 }

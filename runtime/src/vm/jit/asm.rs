@@ -8,6 +8,8 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::form::{Form, Imm};
+
 /// A register of the processor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Gpr(u8);
@@ -418,14 +420,22 @@ impl Asm {
         self.modrm(Form::new(0x8d).wide(wide), dst.0, address, Imm::NONE);
     }
 
+    /// `dst = (src << shift) + disp`, with a shift of at most 3.
+    pub fn scale(&mut self, dst: Gpr, src: Gpr, shift: u8, disp: i32) {
+        let (head, len) = Form::new(0x8d).wide(true).head(dst.0, src.high(), 0, false);
+        let second = u64::from(shift << 6 | src.low() << 3 | 5) << 8;
+        self.put(head | (second | u64::from(dst.low() << 3 | 4)) << (8 * len), len + 2);
+        self.put(u64::from(disp as u32), 4);
+    }
+
     /// Loads so many bytes; all of the register is written.
     pub fn load(&mut self, bytes: u32, signed: bool, dst: Gpr, from: Rm) {
         const FORMS: [Form; 8] = [
-            Form { byte_rm: true, ..Form::new(0xb6).escape() },
+            Form::new(0xb6).escape().byte_rm(true),
             Form::new(0xb7).escape(),
             Form::new(0x8b),
             Form::new(0x8b).wide(true),
-            Form { byte_rm: true, ..Form::new(0xbe).escape().wide(true) },
+            Form::new(0xbe).escape().wide(true).byte_rm(true),
             Form::new(0xbf).escape().wide(true),
             Form::new(0x63).wide(true),
             Form::new(0x8b).wide(true),
@@ -437,17 +447,13 @@ impl Asm {
     /// As [`Asm::load`] with a sign, but to 32 bits: the upper half becomes zero.
     pub fn load_signed_narrow(&mut self, bytes: u32, dst: Gpr, from: Rm) {
         let opcode = if bytes == 1 { 0xbe } else { 0xbf };
-        self.modrm(Form { byte_rm: bytes == 1, ..Form::new(opcode).escape() }, dst.0, from, Imm::NONE);
+        self.modrm(Form::new(opcode).escape().byte_rm(bytes == 1), dst.0, from, Imm::NONE);
     }
 
     /// Stores so many bytes of a register.
     pub fn store(&mut self, bytes: u32, to: Rm, src: Gpr) {
-        const FORMS: [Form; 4] = [
-            Form { byte_reg: true, ..Form::new(0x88) },
-            Form::new(0x89).half(),
-            Form::new(0x89),
-            Form::new(0x89).wide(true),
-        ];
+        const FORMS: [Form; 4] =
+            [Form::new(0x88).byte_reg(), Form::new(0x89).half(), Form::new(0x89), Form::new(0x89).wide(true)];
         let form = FORMS[(bytes.trailing_zeros() & 3) as usize];
         self.modrm(form, src.0, to, Imm::NONE);
     }
@@ -639,76 +645,6 @@ impl<'c> Shrunk<'c> {
     }
 }
 
-/// An immediate operand: its lowest bytes, so many.
-#[derive(Clone, Copy)]
-struct Imm {
-    value: u32,
-    len: usize,
-}
-
-impl Imm {
-    const NONE: Imm = Imm { value: 0, len: 0 };
-
-    const fn byte(value: u8) -> Imm {
-        Imm { value: value as u32, len: 1 }
-    }
-
-    const fn word(value: i32) -> Imm {
-        Imm { value: value as u32, len: 4 }
-    }
-}
-
-/// The fixed part of an instruction.
-#[derive(Clone, Copy)]
-struct Form {
-    /// The opcode's bytes, and their number.
-    opcode: u16,
-    len: u8,
-    wide: bool,
-    /// A byte in front of everything; 0 for none.
-    prefix: u8,
-    /// The register operand is a byte.
-    byte_reg: bool,
-    /// The other operand is, if it is a register.
-    byte_rm: bool,
-}
-
-impl Form {
-    const fn new(opcode: u8) -> Form {
-        Form { opcode: opcode as u16, len: 1, wide: false, prefix: 0, byte_reg: false, byte_rm: false }
-    }
-
-    const fn wide(self, wide: bool) -> Form {
-        Form { wide, ..self }
-    }
-
-    /// The opcode is of map 0F.
-    const fn escape(self) -> Form {
-        Form { opcode: self.opcode << 8 | 0x0f, len: 2, ..self }
-    }
-
-    const fn lock(self) -> Form {
-        Form { prefix: 0xf0, ..self }
-    }
-
-    /// Works on 16 bits.
-    const fn half(self) -> Form {
-        Form { prefix: 0x66, ..self }
-    }
-
-    /// The bytes up to the opcode, and their number; `reg`, `index` and `base` count by their upper bit.
-    /// There is no branch in it, for nobody could predict it.
-    #[inline(always)]
-    fn head(self, reg: u8, index: u8, base: u8, is_byte: bool) -> (u64, usize) {
-        let rex = u8::from(self.wide) << 3 | (reg >> 3) << 2 | index << 1 | base;
-        let (has_rex, has_prefix) = (usize::from(rex != 0 || is_byte), usize::from(self.prefix != 0));
-        let rex = if has_rex != 0 { 0x40 | rex } else { 0 };
-        let head = u64::from(self.opcode) << (8 * has_rex) | u64::from(rex);
-        let head = head << (8 * has_prefix) | u64::from(self.prefix);
-        (head, usize::from(self.len) + has_rex + has_prefix)
-    }
-}
-
 /// Labels that were made at once.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct LabelRow {
@@ -744,6 +680,8 @@ mod tests {
         let far = bytes(|a| a.mov_imm(G::R9, 0x1122_3344_5566_7788));
         assert_eq!(far, [0x49, 0xb9, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11]);
         assert_eq!(bytes(|a| a.op_imm(true, Op::Add, Rm::Reg(G::RBP), 8)), [0x48, 0x83, 0xc5, 8]);
+        let scaled = bytes(|a| a.scale(G::R9, G::R10, 3, 0x1234));
+        assert_eq!(scaled, [0x4e, 0x8d, 0x0c, 0xd5, 0x34, 0x12, 0, 0]);
         let load = bytes(|a| a.load(1, false, G::RAX, Rm::Index(G::R12, G::RBP, 0, -8)));
         assert_eq!(load, [0x41, 0x0f, 0xb6, 0x44, 0x2c, 0xf8]);
         let store = bytes(|a| a.store(1, Rm::Index(G::R12, G::RDI, 0, 0), G::RSI));

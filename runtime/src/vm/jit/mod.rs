@@ -5,7 +5,7 @@
 //! translated to plain loads and stores; what was not, with a comparison in front of each and
 //! under a budget, so that no program whatsoever reaches memory of the host.
 //!
-//! - [`asm`]: machine instructions and jumps. - [`flow`]: functions, jump targets.
+//! - [`asm`], [`form`]: machine instructions and jumps. - [`flow`]: functions, jump targets.
 //! - [`x86_64`]: the templates. - [`exec`]: memory for code, the way in and out; all unsafe code.
 //!
 //! Code and state are of one VM: addresses of maps and of the stack are constants in the code. The
@@ -14,6 +14,7 @@
 mod asm;
 mod exec;
 mod flow;
+mod form;
 mod x86_64;
 
 use alloc::vec::Vec;

@@ -1,7 +1,8 @@
 //! Calls, and the stubs through which programs and host enter each other.
 
-use skep_stdlib::isa::Reg;
+use skep_stdlib::isa::{Insn, Reg};
 
+use super::lookup::MAP_LOOKUP;
 use super::{ARENA, Cold, Translator, gpr};
 use crate::object::{CORE_POISON, Program};
 use crate::vm::FaultKind;
@@ -9,12 +10,13 @@ use crate::vm::interp::{FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES};
 use crate::vm::jit::What;
 use crate::vm::jit::asm::{Cc, Gpr, Op, Rm};
 use crate::vm::jit::exec::field;
-use crate::vm::jit::flow;
+use crate::vm::jit::flow::{self, Function};
 
-/// Number of the helper that looks an element up.
-const MAP_LOOKUP: i32 = 1;
 /// Number of the helper that continues as another program.
 const TAIL_CALL: i32 = 12;
+
+/// Most slots of a function whose instructions take the place of its calls.
+const SMALL: u32 = 12;
 
 /// The registers that a call may change, apart from scratch ones.
 const CHANGED: [Gpr; 6] = [Gpr::RAX, Gpr::RDI, Gpr::RSI, Gpr::RDX, Gpr::RCX, Gpr::R8];
@@ -126,7 +128,8 @@ impl Translator<'_> {
         self.asm.call(stub);
     }
 
-    pub(super) fn call_helper(&mut self, program: &Program, slot: u32, id: i32) {
+    /// Returns the slot after what was translated.
+    pub(super) fn call_helper(&mut self, program: &Program, slot: u32, id: i32) -> u32 {
         let what = match id {
             CORE_POISON => What::Fault(FaultKind::CorePoison),
             id => self.source.helpers.get(id).map_or_else(What::Fault, What::Helper),
@@ -139,6 +142,7 @@ impl Translator<'_> {
         if id == TAIL_CALL {
             self.check_tail();
         }
+        slot + 1
     }
 
     pub(super) fn call_kfunc(&mut self, slot: u32, id: i32) {
@@ -162,14 +166,18 @@ impl Translator<'_> {
         self.asm.jump_reg(Gpr::R11);
     }
 
-    pub(super) fn call_local(&mut self, slot: u32, off: i32) {
+    pub(super) fn call_local(&mut self, program: &Program, slot: u32, off: i32) {
         let target = flow::relative(slot, off);
         let Some(at) = flow::at(&self.functions[self.index], target) else {
             let target = i64::from(slot) + 1 + i64::from(off);
             let stop = self.stop(slot, FaultKind::NoInstruction { target });
             return self.asm.jump(stop);
         };
-        let frame = self.functions[self.index][at].frame || !self.is_proven();
+        let callee = self.functions[self.index][at];
+        if self.is_proven() && self.is_small(program, callee) {
+            return self.in_place(program, callee);
+        }
+        let frame = callee.frame || !self.is_proven();
         let entry = self.entries[self.index].at(at);
         if frame {
             self.next_frame(slot);
@@ -178,6 +186,28 @@ impl Translator<'_> {
         if frame {
             self.asm.op_imm(true, Op::Sub, Rm::Reg(Gpr::RBP), FRAME_STRIDE as i32);
         }
+    }
+
+    /// Is the function straight, small and without a frame or saved registers?
+    fn is_small(&self, program: &Program, callee: Function) -> bool {
+        let Function { start, end, saves, calls, counts, frame } = callee;
+        let is_straight = |slot: u32, insn: &Insn| {
+            !self.is_leader[slot as usize]
+                && flow::jump_target(slot, insn).is_none()
+                && matches!(insn, Insn::Exit) == (slot + 1 == end)
+        };
+        let is_leaf = saves == 0 && !calls && !counts && !frame && end - start <= SMALL;
+        is_leaf && flow::body(program, start, end).all(|(slot, insn)| is_straight(slot, insn))
+    }
+
+    /// The callee's instructions in place of its call: what they do to registers is what the call does.
+    fn in_place(&mut self, program: &Program, callee: Function) {
+        let caller = core::mem::replace(&mut self.function, callee);
+        let mut next = callee.start;
+        while let Some(insn) = program.code.at(next).filter(|_| next + 1 < callee.end) {
+            (next, _) = self.instruction(program, next, insn);
+        }
+        self.function = caller;
     }
 
     /// Moves the frame pointer to the callee's frame.

@@ -61,6 +61,9 @@ impl Translator<'_> {
         if width != same || dst != again || dst == src || dst == Reg::FP {
             return None;
         }
+        if dst == Reg::R2 && self.is_spared_key(program, slot + 2) {
+            return Some(slot + 2);
+        }
         let place = if let (AluOp::Add, Operand::Imm(imm)) = (op, operand) {
             Rm::Base(gpr(src), imm)
         } else if let (AluOp::Sub, Operand::Imm(imm)) = (op, operand) {

@@ -2,12 +2,13 @@
 //!
 //! In: the call's slot; the instructions in front of it say which map and, mostly, where in the frame
 //! the key is. Out: code that leaves the value's address in `r0`, or 0. What is outside of the arena, and
-//! what has no layout, is left to the host.
+//! what has no layout, is left to the host. Where nobody but the host needs the pointer to the map it is
+//! not loaded.
 
-use skep_stdlib::isa::{AluOp, Imm64, Insn, Operand, Reg, Size, Width};
+use skep_stdlib::isa::{AluOp, CallTarget, Cond, Imm64, Insn, Operand, Reg, Size, Width};
 
 use super::{ARENA, Cold, Translator};
-use crate::maps::index::MULTIPLIER;
+use crate::maps::index::{MULTIPLIER, ROW_BITS};
 use crate::maps::{ArrayLayout, IndexLayout};
 use crate::object::Program;
 use crate::vm::interp::FRAME_SIZE;
@@ -17,6 +18,8 @@ use crate::vm::jit::exec::field;
 use crate::vm::jit::flow::{Effects, bit};
 use crate::vm::memory::BASE;
 
+/// Number of the helper that looks an element up.
+pub(super) const MAP_LOOKUP: i32 = 1;
 /// Instructions that are looked back at for the arguments.
 const HORIZON: usize = 16;
 
@@ -73,27 +76,57 @@ impl Translator<'_> {
         arguments
     }
 
-    pub(super) fn look_up(&mut self, program: &Program, slot: u32, what: What) {
+    /// Is the pointer to a map that is loaded into `r1` at `slot` only for a look-up that does without?
+    pub(super) fn is_spared(&self, program: &Program, slot: u32) -> bool {
+        let call = slot + 2;
+        let is_lookup = matches!(program.code.at(call), Some(Insn::Call(CallTarget::Helper(MAP_LOOKUP))));
+        // What is proven does not read `r1` after the call.
+        if !is_lookup || !self.is_proven() || self.is_leader[call as usize] || call >= self.function.end {
+            return false;
+        }
+        let Arguments { map, key } = self.arguments(program, call);
+        map.is_some_and(|map| {
+            match (self.source.maps.array_layout(map), self.source.maps.index_layout(map)) {
+                (Some(_), _) => in_frame(Size::W, key).is_some(),
+                (None, Some(index)) => in_frame(index.key(), key).is_some(),
+                (None, None) => false,
+            }
+        })
+    }
+
+    /// Is what is in `r2` at `slot` only for a look-up that follows and knows it? Then nothing else is read
+    /// there before it is written again.
+    pub(super) fn is_spared_key(&self, program: &Program, slot: u32) -> bool {
+        let is_map = |insn: &Insn| matches!(insn, Insn::LoadImm64 { dst: Reg::R1, value: Imm64::MapIdx(_) });
+        program.code.at(slot).is_some_and(is_map)
+            && !self.is_leader[slot as usize]
+            && self.is_spared(program, slot)
+    }
+
+    /// Translates the call at `slot`, and what follows if that looks whether there was a value. Returns
+    /// the slot after it.
+    pub(super) fn look_up(&mut self, program: &Program, slot: u32, what: What) -> u32 {
         let arguments = self.arguments(program, slot);
         let map = arguments.map.filter(|&map| self.source.maps.holds_values(map));
         let array = map.and_then(|map| self.source.maps.array_layout(map));
         let site = self.site(slot, map.map_or(what, What::Lookup));
         if let Some(array) = array {
-            return self.look_up_array(site, array, arguments.key);
+            return self.look_up_array(program, site, array, arguments.key);
         }
         // What others have written into an index would keep its code from ending.
         let index = map.and_then(|map| self.source.maps.index_layout(map));
-        if let Some(index) = index.filter(|_| self.is_proven()) {
-            return self.look_up_index(site, index, arguments.key);
+        match index.filter(|_| self.is_proven()) {
+            Some(index) => self.look_up_index(site, index, arguments.key),
+            None => self.call_site(site, false),
         }
-        self.call_site(site, false);
+        slot + 1
     }
 
     /// Where the key is. One that is not known to be in the frame is compared with the arena's end, and
     /// the host told by the label where it is outside.
     fn key(&mut self, size: Size, key: Option<i32>) -> (Rm, Option<Label>) {
-        if let Some(key) = key.filter(|&key| key >= -(FRAME_SIZE as i32) && key <= -(size.bytes() as i32)) {
-            return (Rm::Index(ARENA, Gpr::RBP, 0, key), None);
+        if let Some(place) = in_frame(size, key) {
+            return (place, None);
         }
         let outside = self.asm.label();
         self.asm.lea(true, Gpr::R11, Rm::Base(Gpr::RSI, -(BASE as i32)));
@@ -102,56 +135,98 @@ impl Translator<'_> {
         (Rm::Index(ARENA, Gpr::RSI, 0, 0), Some(outside))
     }
 
+    /// The branch behind the call of a site, if it asks whether there is a value: where it leads when
+    /// there is none, else where it leads when there is one.
+    fn asked(&mut self, program: &Program, site: u32) -> Option<Result<Label, Label>> {
+        let slot = self.sites[site as usize].slot + 1;
+        let Insn::Branch { width: Width::W64, cond, dst: Reg::R0, src: Operand::Imm(0), off } =
+            *program.code.at(slot).filter(|_| slot < self.function.end)?
+        else {
+            return None;
+        };
+        if self.is_leader[slot as usize] || !self.is_proven() {
+            return None;
+        }
+        if !matches!(cond, Cond::Eq | Cond::Ne) {
+            return None;
+        }
+        let to = self.target(slot, off.into());
+        Some(if cond == Cond::Eq { Ok(to) } else { Err(to) })
+    }
+
     /// The address of an array's element, without a call, unless the key lies outside of the arena.
-    fn look_up_array(&mut self, site: u32, array: ArrayLayout, key: Option<i32>) {
+    /// Returns the slot after what was translated.
+    fn look_up_array(&mut self, program: &Program, site: u32, array: ArrayLayout, key: Option<i32>) -> u32 {
         let (key, outside) = self.key(Size::W, key);
+        let asked = if outside.is_none() { self.asked(program, site) } else { None };
         let (absent, back) = (self.asm.label(), self.asm.label());
-        let asm = &mut self.asm;
+        let (asm, start) = (&mut self.asm, array.start as i32);
         asm.load(4, false, Gpr::RAX, key);
         asm.op_imm(false, Op::Cmp, Rm::Reg(Gpr::RAX), array.count as i32);
         asm.jump_if(Cc::AboveEqual, absent);
-        match array.stride {
-            stride if stride.is_power_of_two() => {
-                asm.shift_imm(true, Shift::Shl, Gpr::RAX, stride.trailing_zeros() as u8);
+        match (array.stride.is_power_of_two(), array.stride.trailing_zeros() as u8) {
+            (true, shift @ 0..=3) => asm.scale(Gpr::RAX, Gpr::RAX, shift, start),
+            (true, shift) => {
+                asm.shift_imm(true, Shift::Shl, Gpr::RAX, shift);
+                asm.op_imm(true, Op::Add, Rm::Reg(Gpr::RAX), start);
             }
-            stride => asm.imul_imm(true, Gpr::RAX, Gpr::RAX, stride as i32),
+            (false, _) => {
+                asm.imul_imm(true, Gpr::RAX, Gpr::RAX, array.stride as i32);
+                asm.op_imm(true, Op::Add, Rm::Reg(Gpr::RAX), start);
+            }
         }
-        asm.op_imm(true, Op::Add, Rm::Reg(Gpr::RAX), array.start as i32);
+        if let Some(Err(present)) = asked {
+            asm.jump(present);
+        }
         asm.bind(back);
-        self.cold.push((absent, Cold::Absent { back }));
+        let after_absent = asked.and_then(Result::ok).unwrap_or(back);
+        self.cold.push((absent, Cold::Absent { back: after_absent }));
         self.cold.extend(outside.map(|outside| (outside, Cold::Helper { site, back })));
+        self.sites[site as usize].slot + if asked.is_some() { 2 } else { 1 }
     }
 
     /// The address of a value by a key of 4 or 8 bytes, from the map's index. The argument registers
     /// are free: what is proven does not read them after a call.
     fn look_up_index(&mut self, site: u32, index: IndexLayout, key: Option<i32>) {
-        let size = if index.key_size == 4 { Size::W } else { Size::DW };
-        let (from, outside) = self.key(size, key);
-        let (key, row, offset) = (Gpr::RDX, Gpr::R11, Gpr::R10);
-        let back = self.asm.label();
-        let (again, other) = (self.asm.label(), self.asm.label());
-        let place = |displacement: u64| Rm::Index(ARENA, offset, 0, (index.start + displacement) as i32);
+        let (from, outside) = self.key(index.key(), key);
+        let (key, row) = (Gpr::RDX, Gpr::R11);
+        let (again, other, back) = (self.asm.label(), self.asm.label(), self.asm.label());
+        let rows = (((1u32 << index.bits) - 1) << ROW_BITS) as i32;
+        let place = |displacement: u64| Rm::Index(ARENA, row, 0, (index.start + displacement) as i32);
         let asm = &mut self.asm;
-        asm.load(size.bytes(), false, key, from);
+        asm.load(index.key_size, false, key, from);
         asm.mov_imm(row, MULTIPLIER);
         asm.imul(true, row, key);
-        asm.shift_imm(true, Shift::Shr, row, (64 - index.bits) as u8);
+        asm.shift_imm(true, Shift::Shr, row, (64 - index.bits - ROW_BITS) as u8);
+        asm.op_imm(false, Op::And, Rm::Reg(row), rows);
         asm.bind(again);
-        asm.mov(true, offset, row);
-        asm.shift_imm(true, Shift::Shl, offset, 4);
         asm.load(4, false, Gpr::RAX, place(8));
         asm.cmp_mem(true, key, place(0));
         asm.jump_if(Cc::NotEqual, other);
-        // 0 was never used, 1 was removed.
-        asm.op_imm(false, Op::Cmp, Rm::Reg(Gpr::RAX), 1);
-        asm.jump_if(Cc::Above, back);
-        asm.bind(other);
-        asm.test(false, Gpr::RAX, Gpr::RAX);
-        asm.jump_if(Cc::Equal, back);
-        asm.op_imm(false, Op::Add, Rm::Reg(row), 1);
-        asm.op_imm(false, Op::And, Rm::Reg(row), (1 << index.bits) - 1);
-        asm.jump(again);
         asm.bind(back);
+        self.cold.push((other, Cold::NextRow { rows, again, back }));
         self.cold.extend(outside.map(|outside| (outside, Cold::Helper { site, back })));
+    }
+
+    /// Goes on with the next row, if this one, whose address is in `r0`, was not empty.
+    pub(super) fn next_row(&mut self, rows: i32, again: Label, back: Label) {
+        self.asm.test(false, Gpr::RAX, Gpr::RAX);
+        self.asm.jump_if(Cc::Equal, back);
+        self.asm.op_imm(false, Op::Add, Rm::Reg(Gpr::R11), 1 << ROW_BITS);
+        self.asm.op_imm(false, Op::And, Rm::Reg(Gpr::R11), rows);
+        self.asm.jump(again);
+    }
+}
+
+/// Where a key of this size is that has this distance from the frame pointer, if that is in the frame.
+fn in_frame(size: Size, key: Option<i32>) -> Option<Rm> {
+    let key = key.filter(|&key| key >= -(FRAME_SIZE as i32) && key <= -(size.bytes() as i32))?;
+    Some(Rm::Index(ARENA, Gpr::RBP, 0, key))
+}
+
+impl IndexLayout {
+    /// The size of keys.
+    fn key(&self) -> Size {
+        if self.key_size == 4 { Size::W } else { Size::DW }
     }
 }

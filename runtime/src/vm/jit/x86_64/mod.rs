@@ -102,6 +102,8 @@ enum Cold {
     Tail,
     /// No element has this key.
     Absent { back: Label },
+    /// Another key has its row.
+    NextRow { rows: i32, again: Label, back: Label },
     /// A call of a helper: through a register that holds its number, or where the template cannot.
     Helper { site: u32, back: Label },
 }
@@ -356,7 +358,11 @@ impl Translator<'_> {
                 self.narrow.write(dst, bits < 64);
             }
             Insn::LoadImm64 { dst, value } => {
-                self.wide_immediate(slot, dst, value);
+                let is_spared =
+                    dst == Reg::R1 && matches!(value, Imm64::MapIdx(_)) && self.is_spared(program, slot);
+                if !is_spared {
+                    self.wide_immediate(slot, dst, value);
+                }
                 self.narrow.loaded(dst, value);
                 return (slot + 2, true);
             }
@@ -395,13 +401,15 @@ impl Translator<'_> {
                 self.asm.jump_if(Cc::Sign, to);
             }
             Insn::Call(target) => {
+                let mut after = slot + 1;
                 match target {
-                    CallTarget::Helper(id) => self.call_helper(program, slot, id),
+                    CallTarget::Helper(id) => after = self.call_helper(program, slot, id),
                     CallTarget::Kfunc { id, .. } => self.call_kfunc(slot, id),
-                    CallTarget::Local(off) => self.call_local(slot, off),
+                    CallTarget::Local(off) => self.call_local(program, slot, off),
                     CallTarget::Reg(reg) => self.call_register(slot, reg),
                 }
                 self.narrow = Narrow::default();
+                return (after, true);
             }
             Insn::Exit => {
                 self.epilogue();
@@ -470,6 +478,7 @@ impl Translator<'_> {
                     self.asm.zero(Gpr::RAX);
                     self.asm.jump(back);
                 }
+                Cold::NextRow { rows, again, back } => self.next_row(rows, again, back),
                 Cold::Tail => self.continue_as_other(),
                 Cold::Helper { site, back } => {
                     self.call_site(site, true);

@@ -1,0 +1,57 @@
+//! Other runtimes from the registry, for the benchmarks to compare ours with.
+//!
+//! In: a program as bytes, whose `r1` is the address of a buffer. Out: what it returns and how long it or
+//! its translation took by the caller's clock. Nothing of ours is needed for that, and only benchmarks see it.
+//!
+//! # Safety
+//!
+//! rbpf's compiled code checks no access. [`Rbpf::compiled`] is for programs of our own that stay inside
+//! of the buffer, whatever it contains, on the stack of 512 bytes, and end.
+#![allow(unsafe_code)]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rbpf::EbpfVmRaw;
+
+/// The time, in nanoseconds.
+pub type Clock = fn() -> f64;
+
+/// A program for rbpf.
+pub struct Rbpf {
+    code: Vec<u8>,
+}
+
+impl Rbpf {
+    /// One that rbpf takes and can compile. It gives up by a panic where its code outgrows its estimate.
+    pub fn new(code: Vec<u8>) -> Option<Rbpf> {
+        let rbpf = Rbpf { code };
+        let compiles = catch_unwind(AssertUnwindSafe(|| rbpf.vm().map(|_| ()))).ok().flatten();
+        compiles.map(|()| rbpf)
+    }
+
+    fn vm(&self) -> Option<EbpfVmRaw<'_>> {
+        let mut vm = EbpfVmRaw::new(Some(&self.code)).ok()?;
+        vm.jit_compile().ok()?;
+        Some(vm)
+    }
+
+    /// What the program returns from its last run of so many, and how long all took.
+    pub fn compiled(&self, buffer: &mut [u8], repeat: u32, now: Clock) -> Option<(u64, f64)> {
+        let vm = self.vm()?;
+        let (before, mut last) = (now(), 0);
+        for _ in 0..repeat {
+            // SAFETY: the program is one of ours, which the caller vouches for: see above.
+            last = unsafe { vm.execute_program_jit(buffer) }.ok()?;
+        }
+        Some((last, now() - before))
+    }
+
+    /// How long it takes to make a machine with compiled code.
+    pub fn translation(&self, now: Clock) -> Option<f64> {
+        let before = now();
+        let vm = self.vm()?;
+        let time = now() - before;
+        drop(vm);
+        Some(time)
+    }
+}

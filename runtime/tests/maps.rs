@@ -100,7 +100,7 @@ const fn small(bits: u64) -> u64 {
 
 /// Keys that all want the last row of our index of values: its multiplier undone.
 fn last_row(bits: u64) -> u64 {
-    (15 << 60 | bits % 12).wrapping_mul(0xf1de_83e1_9937_733d)
+    ((15 << 60) | (bits % 12)).wrapping_mul(0xf1de_83e1_9937_733d)
 }
 
 /// Prefix and address; some prefixes are too long.

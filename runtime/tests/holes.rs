@@ -271,6 +271,15 @@ const CASES: &[Case] = &[
         false,
     ),
     (
+        "null as an argument is compared with what is not null",
+        false,
+        "call 7; if r0 > 5 goto other
+         r3 = 0; goto +0; goto +0; r8 = 1; r8 = 2; r8 = 3; r8 = 4; r8 = 5; r8 = 6; goto on
+         other: r3 = 8; goto +0; goto +0; r8 = 1; r8 = 2; r8 = 3; r8 = 4; r8 = 5; r8 = 6
+         on: r1 = 1; r2 = subprog[+5]; r4 = 0; call 181; r0 = 0; exit; r0 = 0; exit",
+        false,
+    ),
+    (
         "a number that is too large may be added to a pointer that is not used",
         false,
         "r2 = *(u32 *)(r1 + 76); r3 = *(u32 *)(r1 + 80); r4 = *(u32 *)(r1 + 0); r4 += r2; if r4 > r3 goto +0; r0 = 0; exit",
@@ -309,6 +318,7 @@ const CASES: &[Case] = &[
 const OPEN_IN_KERNELS: &[&str] = &[
     "a tail call leaves the function with any result",
     "a helper that calls back does not end the loop around it",
+    "null as an argument is compared with what is not null",
 ];
 
 #[test]

@@ -9,6 +9,8 @@ const HEAD: &str = r#"
 #include <bpf/bpf_helpers.h>
 #define SEEN __attribute__((preserve_access_index))
 struct task_struct { int pid; } SEEN;
+struct tcp_sock { int state; } SEEN;
+struct bpf_iter_num { __u64 opaque[1]; } __attribute__((aligned(8)));
 struct bpf_list_head { __u64 opaque[2]; } __attribute__((aligned(8)));
 struct bpf_list_node { __u64 opaque[3]; } __attribute__((aligned(8)));
 struct bpf_rb_root { __u64 opaque[2]; } __attribute__((aligned(8)));
@@ -24,6 +26,9 @@ struct bpf_rb_node *bpf_rbtree_right(struct bpf_rb_root *root, struct bpf_rb_nod
 struct bpf_rb_node *bpf_rbtree_remove(struct bpf_rb_root *root, struct bpf_rb_node *node) __ksym;
 struct task_struct *bpf_task_from_vpid(int vpid) __ksym;
 void bpf_task_release(struct task_struct *task) __ksym;
+int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __ksym;
+int *bpf_iter_num_next(struct bpf_iter_num *it) __ksym;
+void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym;
 int bpf_strcmp(const char *one, const char *two) __ksym;
 int bpf_strcasecmp(const char *one, const char *two) __ksym;
 int bpf_strchr(const char *text, char c) __ksym;
@@ -78,6 +83,14 @@ const CASES: &[(&str, &str, Option<&str>)] = &[
     ("what was found is taken out", r#"TREE; SEC("tc") int f(void *ctx) { bpf_spin_lock(&lock);
         struct bpf_rb_node *p = bpf_rbtree_root(&root); if (p) p = bpf_rbtree_remove(&root, p);
         bpf_spin_unlock(&lock); if (p) bpf_obj_drop_impl(p, 0); return 0; }"#, None),
+    ("an element of an iterator", r#"SEC("tc") int f(void *ctx) { struct bpf_iter_num it; int *v, n; bpf_iter_num_new(&it, 0, 3);
+        v = bpf_iter_num_next(&it); n = v ? *v : 0; bpf_iter_num_destroy(&it); return n; }"#, None),
+    ("an element of an iterator that is gone", r#"SEC("tc") int f(void *ctx) { struct bpf_iter_num it; int *v;
+        bpf_iter_num_new(&it, 0, 3); v = bpf_iter_num_next(&it); bpf_iter_num_destroy(&it); return v ? *v : 0; }"#,
+        Some("V0109")),
+    ("what a helper found may be handed on as if it were sure to stay", r#"__weak __noinline int g(struct tcp_sock *p __attribute__((btf_decl_tag("arg:trusted")))) { return p != 0; }
+        SEC("tc") int f(struct __sk_buff *skb) { struct tcp_sock *t = skb->sk ? bpf_skc_to_tcp_sock(skb->sk) : 0;
+        return t ? g(t) : 0; }"#, None),
 ];
 
 #[test]

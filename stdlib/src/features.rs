@@ -222,6 +222,10 @@ features! {
     SwappedNumbers, 6 . 18; // in 7.0, and in the stable kernels 6.18: measured on 6.18.44
     /// A number is known if its bits and its range leave only one.
     OnlyNumbers, 6 . 18; // in 7.0, and in the stable kernels 6.18: measured on 6.18.44
+    /// Of the copies of what is compared only those become known better that are read later.
+    LinksOfLiveNumbers, 6 . 18; // not checked: not in 6.12, measured on 6.18.44
+    /// The verifier's log does not say which registers were read and written.
+    LogsWithoutLiveness, 6 . 18; // not checked: not in 6.12, measured on 6.18.44
     /// Callbacks in the context of a task (`bpf_task_work_schedule_signal`).
     TaskWork, 6 . 18; // kernel: not in 6.12, is in 6.18; between them not checked
 }

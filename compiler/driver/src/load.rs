@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use skep_compiler::Compiled;
 use skep_runtime::object::{Image, LinkOptions, LoadError, Object};
-use skep_runtime::verify::{self, Verified};
+use skep_runtime::verify::log::{Level, log};
+use skep_runtime::verify::{self, Report, Verified};
 use skep_stdlib::btf::Btf;
 use skep_stdlib::capabilities::Capabilities;
 use skep_stdlib::features::{Kernel, Target};
@@ -29,15 +30,27 @@ pub struct VerifyArgs {
     /// BTF of that kernel: a file, `host` for the running kernel's, or `none`
     #[arg(long, value_name = "FILE", default_value = HOST)]
     pub btf: String,
-    /// Say why in the kernel's words too
-    #[arg(long)]
-    pub kernel_log: bool,
+    /// Say it in the kernel's words, too: why a program is refused, its log of the path that fails, or that of
+    /// all paths (`log_level` 1 and 2 of `bpf(2)`)
+    #[arg(long, value_enum, value_name = "PART", num_args = 0..=1, require_equals = true, default_missing_value = "why")]
+    pub kernel_log: Option<KernelLog>,
     /// Every access must be aligned, as on machines that cannot do without
     #[arg(long)]
     pub strict_alignment: bool,
     /// For a user without capabilities, where the kernel lets such load programs
     #[arg(long)]
     pub unprivileged: bool,
+}
+
+/// What is said in the kernel's words.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KernelLog {
+    /// Why a program is refused
+    Why,
+    /// The log of the path that fails
+    Path,
+    /// The log of all paths
+    All,
 }
 
 /// What `--unprivileged` takes for granted.
@@ -48,7 +61,7 @@ note: this is for a user without CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, on a ke
 impl Default for VerifyArgs {
     fn default() -> VerifyArgs {
         let (kernel, btf) = (Kernel::LATEST, HOST.into());
-        VerifyArgs { kernel, btf, kernel_log: false, strict_alignment: false, unprivileged: false }
+        VerifyArgs { kernel, btf, kernel_log: None, strict_alignment: false, unprivileged: false }
     }
 }
 
@@ -144,11 +157,32 @@ pub fn verify(
             None => rejection::render_object(report, &image, style),
         };
         write!(io.err, "{text}")?;
-        if args.kernel_log {
-            writeln!(io.err, "the kernel's words:\n{}", rejection::kernel_log(report, &image))?;
-        }
+        say_kernel_log(&image, report.program, Some(report), args, io)?;
     }
     Err(Error::FINDINGS)
+}
+
+/// Says of a program, which has this verdict, what the kernel's log would, as far as that was asked for.
+pub fn say_kernel_log(
+    image: &Image,
+    index: usize,
+    report: Option<&Report>,
+    args: &VerifyArgs,
+    io: &mut Io<'_>,
+) -> Result {
+    let level = match args.kernel_log {
+        None => return Ok(()),
+        Some(KernelLog::Why) => {
+            if let Some(report) = report {
+                writeln!(io.err, "the kernel's words:\n{}", rejection::kernel_log(report, image))?;
+            }
+            return Ok(());
+        }
+        Some(KernelLog::Path) => Level::Failure,
+        Some(KernelLog::All) => Level::All,
+    };
+    let (_, log) = log(image, index, &args.options(io)?, level);
+    Ok(writeln!(io.err, "the kernel's log:\n{log}")?)
 }
 
 /// The names of all programs, for messages.

@@ -180,6 +180,10 @@ impl Walk<'_> {
                 return Err(Cause::PointerLeak { reg: src.number(), log });
             }
         };
+        if num.value.r64.umax >> (bits - 1) == 0 {
+            // There is no sign: a copy.
+            return self.mov(state, slot, Width::W64, dst, Operand::Reg(src));
+        }
         let mut value = num.value;
         value.sign_extend(bits.into(), width);
         write(state, dst, Reg::scalar(value, slot))

@@ -1,7 +1,9 @@
 //! Arguments of traced functions, hooks, tracepoints and iterators, by the target's types: which are
 //! pointers to kernel structures, and whether those are sure to be there (kernel `btf_ctx_access`).
 
+use alloc::borrow::ToOwned;
 use alloc::format;
+use alloc::string::String;
 
 use skep_stdlib::btf::{self, Btf, Kind, TypeId};
 use skep_stdlib::programs::{AttachType, ProgType};
@@ -29,6 +31,7 @@ pub const BUFFER: u32 = 1 << 29;
 /// The function in whose place a program is called.
 struct Target<'a> {
     btf: &'a Btf,
+    name: String,
     proto: btf::Type<'a>,
     /// Parameters that the program does not see.
     hidden: usize,
@@ -54,7 +57,8 @@ fn interface_member<'a>(btf: &'a Btf, member: &Member) -> Option<Target<'a>> {
     let proto = btf.target(btf.resolve(found.ty)?)?;
     let stub = btf.find(&format!("{structure}__{}", member.name), Kind::Func);
     let stub = stub.and_then(|stub| btf.ty(btf.target(stub)?));
-    Some(Target { btf, proto: btf.ty(btf.resolve(proto)?)?, hidden: 0, stub })
+    let name = member.name.clone();
+    Some(Target { btf, name, proto: btf.ty(btf.resolve(proto)?)?, hidden: 0, stub })
 }
 
 impl<'a> Context<'a> {
@@ -70,11 +74,13 @@ impl<'a> Context<'a> {
             // A tracepoint's probe is a pointer to a function whose first parameter is its own data.
             let ty = btf.find(&format!("btf_trace_{target}"), Kind::Typedef)?;
             let proto = btf.target(btf.resolve(ty)?)?;
-            return Some(Target { btf, proto: btf.ty(proto)?, hidden: 1, stub: None });
+            let name = target.to_owned();
+            return Some(Target { btf, name, proto: btf.ty(proto)?, hidden: 1, stub: None });
         }
         let prefix = PREFIXES.iter().find(|row| attach == Some(row.0)).map_or("", |row| row.1);
-        let func = btf.find(&format!("{prefix}{target}"), Kind::Func)?;
-        Some(Target { btf, proto: btf.ty(btf.target(func)?)?, hidden: 0, stub: None })
+        let name = format!("{prefix}{target}");
+        let func = btf.find(&name, Kind::Func)?;
+        Some(Target { btf, name, proto: btf.ty(btf.target(func)?)?, hidden: 0, stub: None })
     }
 
     /// Is the program called as a function whose result is nothing?
@@ -188,6 +194,11 @@ impl Walk<'_> {
             return Ok(number);
         }
         let pointee = self.cx.promoted(btf, pointee);
+        self.log_line(|| {
+            let kind = if btf.kind(pointee) == Some(Kind::Union) { "UNION" } else { "STRUCT" };
+            let (function, name) = (&target.name, btf.name(pointee));
+            format!("func '{function}' arg{index} has btf_id {} type {kind} '{name}'", pointee.0)
+        });
         let trust = if self.cx.trusts_arguments() { Trust::Trusted } else { Trust::Plain };
         let kind = match members::tag_of(btf, pointed) {
             Tag::User => PtrKind::Remote { ty: pointee.0, percpu: false },

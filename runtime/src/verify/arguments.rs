@@ -77,8 +77,7 @@ impl Walk<'_> {
                     _ => MemAccess::Read,
                 };
                 self.check_memory(state, &callee, number, size, access, call)?;
-                if arg == Arg::MapKey && helper.name == "map_lookup_elem" && self.may_have_every_key(call.map)
-                {
+                if arg == Arg::MapKey && self.may_have_every_key(call.map) {
                     call.key = self.constant_key(state, &reg, size);
                 }
                 Ok(())

@@ -10,6 +10,7 @@ use alloc::boxed::Box;
 use skep_stdlib::features::Feature;
 use skep_stdlib::isa::{AluOp, Cond, Operand, Reg as R, Width};
 
+use super::marks::Place;
 use super::reg::{AT_END, Hold, Num, PAST_END, Pointer, PtrKind, Reg, Step, Trust};
 use super::report::Cause;
 use super::scalar::{self, Scalar};
@@ -34,8 +35,7 @@ impl Walk<'_> {
             self.check_compared(&left, &right, src)?;
         }
         let after = slot + 1;
-        let groups = self.groups(state, &left, &right);
-        self.event = Event::Jump(None, self.trace.add_groups(groups));
+        self.event = Event::Jump(None, 0);
         let decided = match (&left, &right) {
             (Reg::Scalar(a), Reg::Scalar(b)) => scalar::compare(&a.value, &b.value, cond, width),
             (Reg::Pointer(p), Reg::Scalar(n)) | (Reg::Scalar(n), Reg::Pointer(p)) => {
@@ -58,11 +58,13 @@ impl Walk<'_> {
         if !self.cx.leaks() {
             self.check_undecided(&left, &right, cond, width, dst, src)?;
         }
+        let linked = self.linked(state, &left, &right);
         // Like the kernel, first where the condition does not hold; and both, even if what is known of the
         // operands contradicts one.
         let mut other = state.clone();
-        self.assume(&mut other, dst, src, &left, &right, cond, true, width);
-        self.assume(state, dst, src, &left, &right, cond, false, width);
+        self.assume(&mut other, &linked, dst, src, &left, &right, cond, true, width);
+        self.assume(state, &linked, dst, src, &left, &right, cond, false, width);
+        self.event = Event::Jump(None, self.trace.add_group(linked));
         Ok(Next::Both(after, target, Box::new(other)))
     }
 
@@ -155,6 +157,7 @@ impl Walk<'_> {
     fn assume(
         &mut self,
         state: &mut State,
+        linked: &[Place],
         dst: R,
         src: Operand,
         left: &Reg,
@@ -172,9 +175,9 @@ impl Walk<'_> {
                 scalar::refine(&mut x, &mut y, cond, taken, width);
                 self.reconcile(&mut x);
                 self.reconcile(&mut y);
-                self.narrow(state, dst, a, x);
+                self.narrow(state, linked, dst, a, x);
                 if let Operand::Reg(reg) = src {
-                    self.narrow(state, reg, b, y);
+                    self.narrow(state, linked, reg, b, y);
                 }
             }
             (Reg::Pointer(p), Reg::Scalar(_)) => {
@@ -186,7 +189,7 @@ impl Walk<'_> {
                     _ => return,
                 };
                 if p.nullable && is_zero && width == Width::W64 {
-                    resolve_null(state, p, is_null);
+                    self.resolve_null(state, p, is_null);
                 }
             }
             (Reg::Pointer(a), Reg::Pointer(b)) if width == Width::W64 => {
@@ -196,37 +199,54 @@ impl Walk<'_> {
                 let kernel = |p: &Pointer| matches!(p.kind, PtrKind::Btf { .. });
                 if equal && a.nullable != b.nullable && !kernel(a) && !kernel(b) {
                     // The one that may be null equals one that is not.
-                    resolve_null(state, if a.nullable { a } else { b }, false);
+                    not_null(state, if a.nullable { a } else { b });
                 }
             }
             _ => {}
         }
     }
 
-    /// Gives a number and all its copies a narrower value, and those that are a constant more or less theirs.
-    fn narrow(&self, state: &mut State, reg: R, old: &Num, value: Scalar) {
+    /// Gives a number and its copies a narrower value, and those that are a constant more or less theirs.
+    fn narrow(&self, state: &mut State, linked: &[Place], reg: R, old: &Num, value: Scalar) {
         if let Reg::Scalar(num) = &mut state.frame_mut().regs[reg.index()] {
             num.value = value;
         }
-        if old.link.id != 0 {
-            state.for_each_reg(|other| {
-                if let Reg::Scalar(num) = other
-                    && num.link.id == old.link.id
-                {
-                    let width = match (num.link.step, old.link.step) {
-                        // What is so in one width says nothing of the other.
-                        (Step::Wide, Step::Narrow) | (Step::Narrow, Step::Wide) => return,
-                        (Step::Narrow, _) | (_, Step::Narrow) => Width::W32,
-                        (Step::Copy | Step::Wide, Step::Copy | Step::Wide) => Width::W64,
-                    };
-                    num.value = value;
-                    let more = i64::from(num.link.delta) - i64::from(old.link.delta);
-                    if more != 0 {
-                        num.value.alu(AluOp::Add, &Scalar::constant(more as u64), width);
-                        self.reconcile(&mut num.value);
-                    }
+        for &place in linked {
+            let Some(Reg::Scalar(num)) = state.at_mut(place) else { continue };
+            if num.link.id != old.link.id {
+                continue;
+            }
+            let width = match (num.link.step, old.link.step) {
+                // What is so in one width says nothing of the other.
+                (Step::Wide, Step::Narrow) | (Step::Narrow, Step::Wide) => continue,
+                (Step::Narrow, _) | (_, Step::Narrow) => Width::W32,
+                (Step::Copy | Step::Wide, Step::Copy | Step::Wide) => Width::W64,
+            };
+            num.value = value;
+            let more = i64::from(num.link.delta) - i64::from(old.link.delta);
+            if more != 0 {
+                num.value.alu(AluOp::Add, &Scalar::constant(more as u64), width);
+                self.reconcile(&mut num.value);
+            }
+        }
+    }
+
+    /// A nullable pointer and all its copies become null or valid. What it refers to is not held when
+    /// it is null.
+    fn resolve_null(&mut self, state: &mut State, pointer: &Pointer, is_null: bool) {
+        let id = self.valid(*pointer).id;
+        state.for_each_reg(|reg| {
+            let Reg::Pointer(other) = reg else { return };
+            if is_copy(other, pointer) {
+                match is_null {
+                    true => *reg = Reg::constant(0, other.slot),
+                    false => (other.nullable, other.id) = (false, id),
                 }
-            });
+            }
+        });
+        // Another view of a referenced object may be null while the object is held.
+        if is_null && pointer.reference == pointer.id {
+            state.references.retain(|reference| reference.id != pointer.reference);
         }
     }
 
@@ -312,20 +332,15 @@ fn prove_packet(state: &mut State, pointer: &Pointer, strict: bool) {
     });
 }
 
-/// A nullable pointer and all its copies become null or valid. What it refers to is not held when
-/// it is null.
-fn resolve_null(state: &mut State, pointer: &Pointer, is_null: bool) {
-    state.for_each_reg(|reg| {
-        let Reg::Pointer(other) = reg else { return };
-        if other.nullable && other.id == pointer.id && other.kind == pointer.kind {
-            match is_null {
-                true => *reg = Reg::constant(0, other.slot),
-                false => other.nullable = false,
-            }
-        }
+/// A nullable pointer and all its copies are valid.
+fn not_null(state: &mut State, pointer: &Pointer) {
+    state.for_each_reg(|reg| match reg {
+        Reg::Pointer(other) if is_copy(other, pointer) => other.nullable = false,
+        _ => {}
     });
-    // Another view of a referenced object may be null while the object is held.
-    if is_null && pointer.reference == pointer.id {
-        state.references.retain(|reference| reference.id != pointer.reference);
-    }
+}
+
+/// Are both the same pointer that may be null?
+fn is_copy(other: &Pointer, pointer: &Pointer) -> bool {
+    other.nullable && other.id == pointer.id && other.kind == pointer.kind
 }

@@ -20,7 +20,6 @@ use super::region::Callee;
 use super::report::terms::log_type;
 use super::report::{Cause, Leaving};
 use super::scalar::Scalar;
-use super::stack;
 use super::state::State;
 use super::walk::{Check, Next, Walk, read};
 use crate::object::CORE_POISON;
@@ -183,8 +182,8 @@ impl Walk<'_> {
         }
         for &(depth, start, end) in &call.fills {
             self.note_store(state, slot, (depth, start, end), false);
-            stack::fill(state, depth, start, end);
         }
+        self.fill(state, &call);
         if let Some(reference) = call.release {
             self.release(state, slot, reference);
         }
@@ -348,9 +347,9 @@ impl Walk<'_> {
             Ret::Btf("task_struct") => {
                 Reg::pointer(PtrKind::Btf { ty: self.cx.task_type(), trust: Trust::Trusted }, slot)
             }
-            Ret::Btf(name) => Reg::pointer(self.kernel_structure(name)?, slot),
+            Ret::Btf(name) => Reg::pointer(self.kernel_structure(name, Trust::Plain)?, slot),
             Ret::BtfOrNull(name) => {
-                let kind = self.kernel_structure(name)?;
+                let kind = self.kernel_structure(name, Trust::Plain)?;
                 self.object_or_null(state, slot, helper, call, kind)
             }
             Ret::DynptrMemOrNull => match &call.dynptr {

@@ -11,7 +11,7 @@ use skep_stdlib::helpers::Helper;
 use skep_stdlib::isa::{CallTarget, Insn, Reg as R};
 
 use super::call::Call;
-use super::reg::{Pointer, PtrKind, Reg};
+use super::reg::{Pointer, PtrKind, Reg, Trust};
 use super::report::{Cause, Leaving};
 use super::state::{Frame, MAX_FRAMES, State};
 use super::trace::Event;
@@ -78,10 +78,16 @@ impl Walk<'_> {
         }
         let after = Next::To(slot + 1);
         if matches!(row.hands, Hands::Round) {
+            if state.frame().regs[4].value() == Some(0) {
+                // The kernel puts the loop in place of the call if that is always so.
+                self.need(state, R::R4);
+            }
             // The number of rounds bounds how often the function is entered.
             self.need(state, R::R1);
             let most = state.frame().regs[1].as_scalar().map_or(u64::MAX, |num| num.value.r64.umax);
             if u64::from(state.frame().rounds) >= most {
+                let depth = state.frames.len() - 1;
+                self.log_all(|_| alloc::format!("frame{depth} bpf_loop iteration limit reached"));
                 state.frame_mut().rounds = 0;
                 state.clobber(Reg::unknown(slot));
                 return Ok(after);
@@ -103,11 +109,12 @@ impl Walk<'_> {
             }
             Hands::Record => frame.regs[1] = self.const_dynptr(slot),
             Hands::Area => {
-                frame.regs[1] = Reg::pointer(self.kernel_structure("task_struct")?, slot);
-                frame.regs[2] = Reg::pointer(self.kernel_structure("vm_area_struct")?, slot);
+                frame.regs[1] = Reg::pointer(self.kernel_structure("task_struct", Trust::Plain)?, slot);
+                frame.regs[2] = Reg::pointer(self.kernel_structure("vm_area_struct", Trust::Plain)?, slot);
             }
         }
         entered.frames.push(frame);
+        self.log_frame();
         self.depths.entry(start).or_default();
         self.event = Event::Callback;
         state.frame_mut().rounds = 0;
@@ -145,6 +152,7 @@ impl Walk<'_> {
             state.comparing = state.comparing.saturating_sub(1);
         }
         self.event = Event::Callback;
+        self.log_returned(state, call);
         self.widen(state, call, 0);
         Ok(Next::To(call))
     }

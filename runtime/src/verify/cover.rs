@@ -104,6 +104,19 @@ impl State {
             })
     }
 
+    /// Where both have a number and it is not exactly the same (kernel `regs_exact`).
+    pub fn other_numbers(&self, new: &State) -> Vec<Place> {
+        let (mut ids, mut places) = (Ids::default(), Vec::new());
+        new.each_place(|place, reg| {
+            if let (Reg::Scalar(_), Some(old @ Reg::Scalar(_))) = (reg, self.at(place))
+                && !ids.reg_equals(old, reg)
+            {
+                places.push(place);
+            }
+        });
+        places
+    }
+
     fn same_shape(&self, new: &State) -> bool {
         self.frames.len() == new.frames.len()
             // What is safe where no run comes may not be where one does.

@@ -5,7 +5,7 @@ use skep_stdlib::contexts::{self, Yield};
 use skep_stdlib::programs::{Context as CtxKind, ProgType};
 
 use super::args::RAW_ARGS_SIZE;
-use super::reg::{Pointer, PtrKind, Reg, Sock};
+use super::reg::{Pointer, PtrKind, Reg, Sock, Trust};
 use super::report::terms;
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
@@ -89,7 +89,7 @@ impl Walk<'_> {
             Yield::SocketOrNull => Reg::or_null(PtrKind::Socket(Sock::Full), self.fresh_id(), 0, slot),
             Yield::SockCommonOrNull => Reg::or_null(PtrKind::Socket(Sock::Common), self.fresh_id(), 0, slot),
             Yield::FlowKeys => Reg::pointer(PtrKind::FlowKeys, slot),
-            Yield::Btf(name) => Reg::pointer(self.kernel_structure(name)?, slot),
+            Yield::Btf(name) => Reg::pointer(self.kernel_structure(name, Trust::Trusted)?, slot),
         })
     }
 }

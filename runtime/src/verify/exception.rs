@@ -74,7 +74,6 @@ impl Walk<'_> {
                 super::held::check_nothing(state, Leaving::Throw)?;
             }
             _ => {
-                self.need(state, R::R1);
                 self.check_end(state, &cookie, Leaving::Throw)?;
             }
         }

@@ -85,7 +85,7 @@ impl Walk<'_> {
                     }
                     (_, trust) => PtrKind::Btf { ty: target.0, trust },
                 };
-                let id = self.fresh_id();
+                let id = if followed.nullable { self.fresh_id() } else { 0 };
                 Ok(match Reg::or_null(kind, id, 0, slot) {
                     Reg::Pointer(p) => Reg::Pointer(Pointer { nullable: followed.nullable, ..p }),
                     other => other,

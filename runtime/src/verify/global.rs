@@ -22,7 +22,6 @@ use super::region::{Callee, reg_of};
 use super::report::Cause;
 use super::report::terms::{self, log_type};
 use super::scalar::Scalar;
-use super::stack;
 use super::state::{Frame, Role, State};
 use super::walk::{Check, Walk};
 use crate::object::Function;
@@ -253,9 +252,11 @@ impl Walk<'_> {
                 }
             })?;
         }
-        for &(depth, start, end) in &call.fills {
-            stack::fill(state, depth, start, end);
-        }
+        self.fill(state, &call);
+        self.log_line(|| {
+            let index = self.cx.program.functions.iter().position(|other| other.start == function.start);
+            alloc::format!("Func#{} ('{}') is global and assumed valid.", index.unwrap_or(0), function.name)
+        });
         self.globals.insert(function.start);
         self.depths.entry(function.start).or_default();
         let moves = |call: CallTarget| helper_of(call).is_some_and(moves_packet);
@@ -323,8 +324,9 @@ impl Walk<'_> {
                 checked
             }
             Param::Kernel { ty, nullable: may_be_null, .. } => match reg {
+                // Of which the callee believes more than the kernel asks of the caller.
                 Reg::Pointer(p)
-                    if p.kind == (PtrKind::Btf { ty, trust: Trust::Trusted })
+                    if matches!(p.kind, PtrKind::Btf { ty: own, trust } if own == ty && trust != Trust::Untrusted)
                         && p.off == 0
                         && (may_be_null || !p.nullable) =>
                 {

@@ -213,13 +213,13 @@ impl Walk<'_> {
         }
         let mut entered = state.clone();
         entered.frame_mut().rounds += 1;
+        self.log_frame();
         let mut frame = Frame::new(state.frames.len() as u32, start, Some(slot));
         frame.callback = Some(state.references.len());
         for number in [1, 2] {
             let kind = PtrKind::Object { ty: root.ty.0, hold: Hold::Borrowed, percpu: false };
             if let Reg::Pointer(p) = Reg::pointer(kind, slot) {
-                let id = self.fresh_id();
-                frame.regs[number] = Reg::Pointer(Pointer { off: root.node as i32, id, ..p });
+                frame.regs[number] = Reg::Pointer(Pointer { off: root.node as i32, ..p });
             }
         }
         entered.frames.push(frame);

@@ -67,10 +67,12 @@ impl Walk<'_> {
     /// The running path reads what is there.
     pub(super) fn read_home(&mut self, home: Home) {
         self.read_stack(home.depth, home.start, home.start + home.size);
+        self.log_stack(home.start, home.start + home.size);
     }
 
     /// The running path overwrites all of it.
     pub(super) fn wrote_home(&mut self, home: Home) {
         home.offsets().for_each(|offset| self.wrote_slot(home.depth, offset));
+        self.log_stack(home.start, home.start + home.size);
     }
 }

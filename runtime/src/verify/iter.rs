@@ -47,7 +47,7 @@ impl Walk<'_> {
         })?;
         if row.flags.has(Flags::ITER_DESTROY) {
             home.clear(state);
-            state.references.retain(|held| held.id != pointer.reference);
+            self.release(state, slot, pointer.reference);
             state.clobber(Reg::Uninit);
             return Ok(after);
         }
@@ -62,6 +62,10 @@ impl Walk<'_> {
         // The newest state kept here is the one before this very call.
         self.widen(&mut more, slot, 1);
         more.clobber(match element {
+            // What lies in the iterator is gone with that.
+            Reg::Pointer(p) if matches!(p.kind, PtrKind::Mem { .. }) => {
+                Reg::Pointer(Pointer { nullable: false, reference: pointer.reference, ..p })
+            }
             Reg::Pointer(p) => Reg::Pointer(Pointer { nullable: false, ..p }),
             other => other,
         });
@@ -82,6 +86,7 @@ impl Walk<'_> {
                 .logged(log));
         }
         self.destroy_dynptrs(state, slot, home.depth, home.start, home.start + home.size)?;
+        self.wrote_home(home);
         let id = self.fresh_id();
         state.references.push(Reference { id, slot });
         let kind = PtrKind::Iter { ty, active: true, depth: 0 };

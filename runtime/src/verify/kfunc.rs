@@ -23,7 +23,6 @@ use super::params::explain_null;
 use super::reg::{Pointer, PtrKind, Reg, Trust};
 use super::region::Callee;
 use super::report::Cause;
-use super::stack;
 use super::state::{Reference, State};
 use super::walk::{Check, Next, Walk};
 
@@ -108,9 +107,7 @@ impl<'a> Walk<'a> {
             self.check_parameter_of_kernel(state, proto, slot, index, &mut call)
                 .map_err(|cause| explain_null(state, proto, index, cause))?;
         }
-        for &(depth, start, end) in &call.fills {
-            stack::fill(state, depth, start, end);
-        }
+        self.fill(state, &call);
         if let Some(start) = call.callback {
             match later::setter(proto.row.name) {
                 Some(setter) => self.call_later(state, setter, start, &call)?,
@@ -265,7 +262,7 @@ impl<'a> Walk<'a> {
                     ProgType::FlowDissector => DISSECTOR_CONTEXT,
                     _ => row.ok_or_else(unsupported)?.1,
                 };
-                let kind = self.kernel_structure(name)?;
+                let kind = self.kernel_structure(name, Trust::Trusted)?;
                 return Ok(Reg::pointer(kind, slot));
             }
             _ => {}
@@ -295,7 +292,7 @@ impl<'a> Walk<'a> {
         let reference = if held { id } else { 0 };
         Ok(match Reg::or_null(kind, id, reference, slot) {
             Reg::Pointer(p) if !row.flags.has(Flags::RET_NULL) => {
-                Reg::Pointer(Pointer { nullable: false, ..p })
+                Reg::Pointer(Pointer { nullable: false, id: 0, ..p })
             }
             reg => reg,
         })

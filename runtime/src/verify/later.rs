@@ -108,6 +108,7 @@ impl Walk<'_> {
         };
         self.later.insert(start);
         self.depths.entry(start).or_default();
+        self.log_frame();
         let mut frame = Frame::new(0, start, None);
         frame.entries = state.frame().entries + 1;
         let owner = self.fresh_id();

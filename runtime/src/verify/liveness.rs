@@ -40,12 +40,13 @@ pub struct Liveness {
 impl Liveness {
     /// Computes all of it.
     ///
-    /// `bound` tells what bounds the rounds of calls of the kernel function with this id, `sets`
-    /// whether that is given a function which is called later.
+    /// Of the kernel function with this id, `bound` tells what bounds the rounds of its calls, `sets`
+    /// whether it is given a function which is called later, `params` how many parameters it has.
     pub fn of(
         program: &Program,
         bound: impl Fn(i32) -> Option<Bound>,
         sets: impl Fn(i32) -> bool,
+        params: impl Fn(i32) -> Option<usize>,
     ) -> Liveness {
         let code = &program.code;
         let count = code.len() as usize;
@@ -112,11 +113,15 @@ impl Liveness {
                 let out = successors(slot, insn)
                     .fold(0, |out, next| out | live.get(next as usize).copied().unwrap_or(0));
                 let (mut reads, writes) = effects(insn);
-                if let Insn::Call(CallTarget::Local(distance)) = insn {
-                    let callee = usize::try_from(i64::from(slot) + 1 + i64::from(*distance));
-                    // A global function wants its arguments, whether or not it looks at them.
-                    let own = callee.ok().filter(|&at| !program.is_global(at as u32));
-                    reads = own.and_then(|at| live.get(at)).map_or(ARGS, |live| live & ARGS);
+                match insn {
+                    Insn::Call(CallTarget::Local(distance)) => {
+                        let callee = usize::try_from(i64::from(slot) + 1 + i64::from(*distance));
+                        // A global function wants its arguments, whether or not it looks at them.
+                        let own = callee.ok().filter(|&at| !program.is_global(at as u32));
+                        reads = own.and_then(|at| live.get(at)).map_or(ARGS, |live| live & ARGS);
+                    }
+                    Insn::Call(CallTarget::Kfunc { id, .. }) => reads = params(*id).map_or(ARGS, first_args),
+                    _ => {}
                 }
                 let new = (out & !writes) | reads;
                 changed |= new != live[slot as usize];
@@ -183,11 +188,16 @@ const ARGS: u16 = 0b11_1110;
 /// The arguments that a helper takes.
 fn helper_args(id: i32) -> u16 {
     let helper = u32::try_from(id).ok().and_then(Helper::from_id);
-    helper.map_or(ARGS, |helper| (1 << (helper.args.len() + 1)) - 2)
+    helper.map_or(ARGS, |helper| first_args(helper.args.len()))
+}
+
+/// The registers of so many arguments.
+fn first_args(count: usize) -> u16 {
+    ((1 << (count + 1)) - 2) & ARGS
 }
 
 /// Registers read and written; what a function of the program reads is not looked up here.
-fn effects(insn: &Insn) -> (u16, u16) {
+pub fn effects(insn: &Insn) -> (u16, u16) {
     const CLOBBERED: u16 = 0b11_1111;
     match insn {
         // Subtracting a register from itself still reads it.

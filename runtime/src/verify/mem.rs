@@ -10,6 +10,7 @@ use skep_stdlib::capabilities::Capability;
 use skep_stdlib::isa::{AtomicOp, Operand, Reg as R, Size, Width};
 
 use super::access::{access, may_be_atomic};
+use super::call::Call;
 use super::reg::{Link, Num, Pointer, PtrKind, Reg, Step};
 use super::report::{Access, Cause};
 use super::scalar::Scalar;
@@ -141,6 +142,13 @@ impl Walk<'_> {
     }
 
     #[allow(clippy::too_many_arguments)]
+    /// What a callee writes to the stack.
+    pub(super) fn fill(&mut self, state: &mut State, call: &Call) {
+        for &(depth, start, end) in &call.fills {
+            stack::fill(state, depth, start, end);
+        }
+    }
+
     fn store_stack(
         &mut self,
         state: &mut State,
@@ -183,6 +191,8 @@ impl Walk<'_> {
         if let (Reg::Scalar(num), Operand::Reg(reg)) = (value, src)
             && trust.numbers
             && trust.parts
+            && exact
+            && start.rem_euclid(8) == 0
             && (num.link.id == 0 || num.link.step != Step::Copy)
             && num.value.value().is_none()
             && (access.size == 8 || num.value.r64.umax >> (8 * access.size) == 0)
@@ -231,7 +241,8 @@ impl Walk<'_> {
         match pointer.kind {
             PtrKind::Stack(depth) => {
                 self.event = Event::Stack(stack::place(depth, access.min as i32));
-                stack::store(state, depth, &access, Reg::unknown(slot), self.cx.trust())?;
+                let (start, end) = stack::bounds(&access)?;
+                stack::fill(state, depth, start, end);
             }
             _ => self.check_access(&pointer, &access)?,
         }

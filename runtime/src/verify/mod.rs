@@ -31,6 +31,7 @@
 //! | `versions`, `hook` | what an older kernel does not know, where a program may be attached |
 //! | `users`, `guesses` | what a user without capabilities may not do, where processors guess wrong |
 //! | `report` | the rules, their wordings |
+//! | `log` | the walk as the kernel's log shows it |
 //!
 //! What is not modelled is refused by a rule of its own (`V0901`), never let through.
 
@@ -64,6 +65,7 @@ mod kptr;
 mod later;
 mod liveness;
 mod lock;
+pub mod log;
 mod marks;
 mod mem;
 mod members;
@@ -97,7 +99,6 @@ use alloc::vec::Vec;
 use skep_stdlib::btf::{Btf, Kind};
 use skep_stdlib::capabilities::{Capabilities, Capability};
 use skep_stdlib::features::{Feature, Target};
-use skep_stdlib::isa::Reg as R;
 use skep_stdlib::programs::sections::{self, Match};
 use skep_stdlib::programs::{Context as CtxKind, ProgType};
 
@@ -160,6 +161,9 @@ pub struct Options {
     /// Must every access be aligned, as on machines that cannot do without
     /// (`BPF_F_STRICT_ALIGNMENT`)?
     pub aligned: bool,
+    /// Is a state kept wherever one may be, so that fewer paths are walked twice and more states are
+    /// compared (`BPF_F_TEST_STATE_FREQ`)?
+    pub eager: bool,
     /// What the user may do who loads the programs. Without `CAP_BPF` the verdict is that for a user
     /// where `kernel.unprivileged_bpf_disabled` is 0, who makes the maps too, on a machine whose
     /// processors guess (no `mitigations=off`).
@@ -173,6 +177,7 @@ impl Default for Options {
             btf: None,
             limit: 1_000_000,
             aligned: false,
+            eager: false,
             user: Capabilities::ALL,
         }
     }
@@ -262,6 +267,7 @@ fn begin<'a>(image: &'a Image, index: usize, options: &'a Options) -> Result<Wal
         btf: options.btf.as_deref(),
         limit: options.limit,
         aligned: options.aligned,
+        eager: options.eager,
         user: options.user,
     };
     users::check(&cx)?;
@@ -294,6 +300,8 @@ pub struct Context<'a> {
     pub limit: u32,
     /// Must every access be aligned?
     pub aligned: bool,
+    /// Is a state kept wherever one may be?
+    pub eager: bool,
     /// What the user may do.
     pub user: Capabilities,
 }
@@ -385,9 +393,7 @@ impl Walk<'_> {
             Reg::Scalar(num) => num.value,
         };
         let Some((min, max)) = range else { return Ok(()) };
-        if state.frames.len() == 1 {
-            self.need(state, R::R0);
-        }
+        self.need(state, region::reg_of(reg));
         // A hook's result is an `int`; of all others the whole register counts.
         let hook = self.cx.prog_type == ProgType::Lsm && ends_program;
         let range = if hook { value.r32 } else { value.r64 };

@@ -12,6 +12,7 @@ use skep_stdlib::helpers::{Arg, Helper};
 use skep_stdlib::maps::MapType;
 
 use super::call::Call;
+use super::fields::Field;
 use super::members;
 use super::reg::{Hold, Pointer, PtrKind, Reg, Sock, Trust};
 use super::report::{Access, Cause};
@@ -155,9 +156,19 @@ impl Walk<'_> {
             _ => inside,
         };
         match Reg::or_null(kind, id, reference, slot) {
-            Reg::Pointer(p) => Reg::Pointer(Pointer { owner, nullable: !is_there, ..p }),
+            Reg::Pointer(p) => {
+                let pointer = Pointer { owner, ..p };
+                Reg::Pointer(if is_there { self.valid(pointer) } else { pointer })
+            }
             other => other,
         }
+    }
+
+    /// A pointer that is not null: only the lock behind it still needs to be told from others.
+    pub(super) fn valid(&mut self, pointer: Pointer) -> Pointer {
+        let locks = [Field::SpinLock, Field::ResilientLock];
+        let has_lock = self.fields_behind(&pointer).iter().any(|field| locks.contains(&field.field));
+        Pointer { nullable: false, id: if has_lock { pointer.id } else { 0 }, ..pointer }
     }
 
     /// Does an array have every key below its size, as far as the target's kernel knows?
@@ -254,11 +265,11 @@ impl Walk<'_> {
     }
 
     /// A pointer to the kernel structure with this name.
-    pub(super) fn kernel_structure(&self, name: &str) -> Check<PtrKind> {
+    pub(super) fn kernel_structure(&self, name: &str, trust: Trust) -> Check<PtrKind> {
         let what = || alloc::format!("`struct {name}` without the kernel's BTF");
         let ty = self.cx.btf.and_then(|btf| btf.find(name, Kind::Struct));
         let ty = ty.ok_or_else(|| Cause::Unsupported { what: what() })?;
-        Ok(PtrKind::Btf { ty: ty.0, trust: Trust::Trusted })
+        Ok(PtrKind::Btf { ty: ty.0, trust })
     }
 }
 

@@ -180,7 +180,8 @@ impl Walk<'_> {
         let id = self.fresh_id();
         state.references.push(Reference { id, slot });
         match Reg::or_null(kind, id, id, slot) {
-            Reg::Pointer(p) => Reg::Pointer(Pointer { off, nullable, ..p }),
+            Reg::Pointer(p) if nullable => Reg::Pointer(Pointer { off, ..p }),
+            Reg::Pointer(p) => Reg::Pointer(self.valid(Pointer { off, ..p })),
             other => other,
         }
     }

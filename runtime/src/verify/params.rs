@@ -191,6 +191,10 @@ impl Walk<'_> {
         if constant || param.name.contains("__sz") {
             self.need(state, reg_of(number));
         }
+        if param.name.contains("__sz") {
+            // The kernel looks at the memory twice: as what is read, and as what is written.
+            self.need(state, reg_of(number));
+        }
         if constant {
             call.constant = num.value.value().and_then(|value| u32::try_from(value).ok());
         }

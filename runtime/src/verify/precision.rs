@@ -9,16 +9,22 @@
 //! Invariant: wherever a verdict, or the value of an abstract result other than by arithmetic and
 //! copying, depends on what is known of a number, `need` was called for it.
 
+use alloc::vec::Vec;
+
+use skep_stdlib::features::Feature;
 use skep_stdlib::isa::{AtomicOp, CallTarget, Insn, Operand, Reg as R};
 
 use super::callback::pointer_registers;
 use super::marks::{Marks, Place};
-use super::reg::Reg;
+use super::reg::{Link, Reg};
 use super::region::reg_of;
 use super::stack;
-use super::state::State;
-use super::trace::{Event, Groups, Node};
+use super::state::{Byte, StackSlot, State};
+use super::trace::{Event, Node};
 use super::walk::Walk;
+
+/// Most places that a comparison narrows (kernel `LINKED_REGS_MAX`).
+const MOST_LINKED: usize = 6;
 
 impl Walk<'_> {
     /// The value in a register of the running frame matters.
@@ -49,21 +55,29 @@ impl Walk<'_> {
     /// Marks what `wanted` was computed from in all kept states of the path; `depth` is that of
     /// the running frame.
     pub(super) fn trace_back(&mut self, mut wanted: Marks, mut depth: usize) {
-        if self.at.parent.is_none() {
+        if self.at.parent.is_none() && self.log.is_none() {
             return;
         }
         let mut at = self.at.tip;
+        if !wanted.is_empty() {
+            self.log_search(depth);
+        }
         while !wanted.is_empty()
             && let Some(node) = self.trace.node(at)
         {
             match node.event {
-                Event::Kept(index) => self.store.demand(index, &mut wanted),
+                Event::Kept(index) => {
+                    self.store.demand(index, &mut wanted);
+                    self.log_kept(index, &node, &wanted, depth);
+                }
                 Event::Left => {
+                    self.log_wanted(&node, &wanted, depth);
                     // The result is a new number.
                     Frame { wanted: &mut wanted, depth }.leave(&mut depth);
                     Frame { wanted: &mut wanted, depth }.clobber();
                 }
                 Event::Plain | Event::Stack(_) | Event::Jump(..) | Event::Callback => {
+                    self.log_wanted(&node, &wanted, depth);
                     if let Some(insn) = self.cx.program.code.at(node.slot) {
                         self.undo(insn, &node, &mut wanted, &mut depth);
                     }
@@ -130,18 +144,17 @@ impl Walk<'_> {
             }
             Insn::LoadAbs { .. } | Insn::LoadInd { .. } => set.clobber(),
             Insn::Branch { dst, src, .. } => {
-                if let Event::Jump(_, groups) = node.event {
-                    for group in self.trace.groups(groups) {
-                        if group.iter().any(|&place| set.wanted.contains(place)) {
-                            group.iter().for_each(|&place| set.wanted.insert(place));
-                        }
-                    }
-                }
+                let group = match node.event {
+                    Event::Jump(_, group) => self.trace.group(group),
+                    _ => &[],
+                };
+                set.add_group(group);
                 if let Operand::Reg(src) = src
                     && (set.has(dst) || set.has(src))
                 {
                     set.add(dst);
                     set.add(src);
+                    set.add_group(group);
                 }
             }
             Insn::Call(CallTarget::Local(off)) => {
@@ -165,23 +178,39 @@ impl Walk<'_> {
         }
     }
 
-    /// All places with the number of this id, besides which a comparison narrows none.
-    pub(super) fn copies(&self, state: &State, id: u32) -> alloc::vec::Vec<Place> {
-        let mut places = alloc::vec::Vec::new();
-        if id != 0 {
-            state.each_place(|place, reg| {
-                if matches!(reg, Reg::Scalar(num) if num.link.id == id) {
-                    places.push(place);
+    /// The places with copies of both operands of the running comparison, besides which that narrows none.
+    ///
+    /// There are only so many of them: the others are copies no longer (kernel `collect_linked_regs`).
+    pub(super) fn linked(&self, state: &mut State, left: &Reg, right: &Reg) -> Vec<Place> {
+        let id = |reg: &Reg| reg.as_scalar().map_or(0, |num| num.link.id);
+        let all = !self.cx.target.has(Feature::LinksOfLiveNumbers);
+        let (mut places, mut others) = (Vec::new(), Vec::new());
+        for id in [id(right), id(left)].into_iter().filter(|&id| id != 0) {
+            let mut now = self.now;
+            for depth in (0..state.frames.len() as u8).rev() {
+                let frame = &state.frames[usize::from(depth)];
+                let live = if all { u16::MAX } else { self.live.at(now) };
+                now = frame.call.unwrap_or(now);
+                let is_copy = |reg: &Reg| matches!(reg, Reg::Scalar(num) if num.link.id == id);
+                let regs = (0..10)
+                    .zip(&frame.regs)
+                    .filter(|&(number, reg)| is_copy(reg) && live & (1 << number) != 0);
+                let regs = regs.map(|(number, _)| Place::Reg(depth, number));
+                let is_spilled =
+                    |stored: &StackSlot| stored.bytes.contains(&Byte::Spilled) && is_copy(&stored.spilled);
+                let slots = (0..).zip(&frame.stack).filter(|(_, stored)| is_spilled(stored));
+                for place in regs.chain(slots.map(|(index, _)| Place::Slot(depth, index))) {
+                    let list = if places.len() < MOST_LINKED { &mut places } else { &mut others };
+                    list.push(place);
                 }
-            });
+            }
+        }
+        for place in others {
+            if let Some(Reg::Scalar(num)) = state.at_mut(place) {
+                num.link = Link::NONE;
+            }
         }
         places
-    }
-
-    /// The copies of both operands of a comparison, for the trace.
-    pub(super) fn groups(&self, state: &State, left: &Reg, right: &Reg) -> Groups {
-        let id = |reg: &Reg| reg.as_scalar().map_or(0, |num| num.link.id);
-        [self.copies(state, id(left)), self.copies(state, id(right))]
     }
 }
 
@@ -200,6 +229,13 @@ impl Frame<'_> {
         // Only numbers are wanted, the frame pointer is none.
         if reg != R::FP {
             self.wanted.insert(Place::Reg(self.depth as u8, reg.number()));
+        }
+    }
+
+    /// If one of these is wanted, all are.
+    fn add_group(&mut self, group: &[Place]) {
+        if group.iter().any(|&place| self.wanted.contains(place)) {
+            group.iter().for_each(|&place| self.wanted.insert(place));
         }
     }
 

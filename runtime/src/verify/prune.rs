@@ -41,7 +41,7 @@ const CROWD: usize = 64;
 
 /// A state kept for pruning.
 pub struct Kept {
-    state: State,
+    pub(super) state: State,
     /// The instruction before which it was kept.
     slot: u32,
     /// It is no longer compared with.
@@ -49,11 +49,13 @@ pub struct Kept {
     /// The kept state before it.
     parent: Option<u32>,
     /// Stack slots written between the parent and this state.
-    written: [u64; MAX_FRAMES],
+    pub(super) written: [u64; MAX_FRAMES],
+    /// The same of registers, for the log.
+    pub(super) assigned: [u16; MAX_FRAMES],
     /// Stack slots read after it, before they were written.
     reads: Marks,
     /// Places whose number mattered after it.
-    precise: Marks,
+    pub(super) precise: Marks,
     /// The visit of the loop it is in.
     visit: Option<u32>,
     /// All is known of it, and the rest is gone.
@@ -83,6 +85,11 @@ impl Store {
     /// For a program of this many slots.
     pub fn new(slots: u32) -> Store {
         Store { by_slot: alloc::vec![Vec::new(); slots as usize], ..Store::default() }
+    }
+
+    /// The kept state with this index.
+    pub fn kept(&self, index: u32) -> &Kept {
+        &self.kept[index as usize]
     }
 
     /// One more path below `kept`.
@@ -203,7 +210,7 @@ impl Walk<'_> {
     pub(super) fn prune(&mut self, state: &State, slot: u32) -> Check<bool> {
         let jumps = self.store.jumps - self.store.last.0;
         let insns = self.stats.insns - self.store.last.1;
-        let always = self.at.history > KEEP_ALWAYS;
+        let always = self.cx.eager || self.at.history > KEEP_ALWAYS;
         let bound = self.live.bound(slot);
         let rounds = bound.is_some();
         let mut keep = always || rounds || (jumps >= KEEP_AFTER.0 && insns >= KEEP_AFTER.1);
@@ -284,6 +291,7 @@ impl Walk<'_> {
             dropped: false,
             parent: self.at.parent,
             written: self.at.written,
+            assigned: self.at.assigned,
             reads: Marks::default(),
             precise: Marks::default(),
             visit,
@@ -300,6 +308,7 @@ impl Walk<'_> {
         self.stats.states += 1;
         self.at.parent = Some(index);
         self.at.written = [0; MAX_FRAMES];
+        self.at.assigned = [0; MAX_FRAMES];
         self.at.history = 0;
         self.at.tip = self.trace.push(self.at.tip, slot, Event::Kept(index));
     }
@@ -352,6 +361,7 @@ impl Walk<'_> {
                 self.read_slot(depth as u8, index);
             }
         }
+        self.log_inherited(&wanted, frames);
         self.trace_back(wanted, frames - 1);
     }
 

@@ -196,10 +196,10 @@ impl Walk<'_> {
         call: &mut Call,
     ) -> Check {
         let (start, end) = stack::bounds(access)?;
+        self.touch_stack(state, depth, start);
         if access.size == 0 {
             return Ok(());
         }
-        self.touch_stack(state, depth, start);
         let frame = &state.frames[depth as usize];
         let exact = access.min == access.max;
         match wanted {
@@ -210,6 +210,7 @@ impl Walk<'_> {
                     return Err(stack::leak(access, stack::CORRUPTS));
                 }
                 call.fills.push((depth, start, end));
+                self.log_stack(start, end);
             }
             MemAccess::Read | MemAccess::ReadWrite | MemAccess::Write | MemAccess::Uninit => {
                 self.read_stack(depth, start, end);

@@ -6,12 +6,9 @@
 //! matter so far are forgotten, so that this happens soon (kernel `widen_imprecise_scalars`).
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
-use super::marks::Place;
 use super::reg::{PtrKind, Reg};
-use super::scalar::Scalar;
-use super::state::{Byte, State};
+use super::state::State;
 use super::walk::{Check, Next, Walk};
 
 /// What bounds the rounds of the loop that an instruction is the head of.
@@ -70,25 +67,11 @@ impl Walk<'_> {
     /// Forgets the numbers that changed since the last round and did not matter.
     pub(super) fn widen(&mut self, state: &mut State, slot: u32, newer: usize) {
         let Some((before, precise)) = self.store.last_round(slot, state, newer) else { return };
-        let mut changed = Vec::new();
-        state.each_place(|place, reg| {
-            if let (Reg::Scalar(new), Some(Reg::Scalar(old))) = (reg, before.at(place))
-                && !precise.contains(place)
-                && new.value != old.value
+        for place in before.other_numbers(state) {
+            if !precise.contains(place)
+                && let Some(reg) = state.at_mut(place)
             {
-                changed.push(place);
-            }
-        });
-        for place in changed {
-            match place {
-                Place::Reg(depth, number) => {
-                    state.frames[usize::from(depth)].regs[usize::from(number)] = Reg::unknown(slot);
-                }
-                Place::Slot(depth, index) => {
-                    let stored = &mut state.frames[usize::from(depth)].stack[usize::from(index)];
-                    let width = stored.bytes.iter().filter(|&&byte| byte == Byte::Spilled).count();
-                    stored.spilled = Reg::scalar(Scalar::of_bytes(width as u32), slot);
-                }
+                *reg = Reg::unknown(slot);
             }
         }
     }

@@ -50,7 +50,10 @@ pub fn load(state: &State, slot: u32, depth: u32, access: &Access, trust: Trust)
     if bytes.iter().all(|&byte| byte == Byte::Spilled) {
         let width = stored.bytes.iter().filter(|&&byte| byte == Byte::Spilled).count();
         return match stored.spilled {
-            value if first == 0 && width == access.size as usize => Ok((value, true)),
+            Reg::Scalar(num) if first == 0 && width == access.size as usize => {
+                Ok((Reg::Scalar(part(&num, first, access.size, num.slot)), true))
+            }
+            Reg::Pointer(_) if access.size == 8 => Ok((stored.spilled, true)),
             Reg::Scalar(_) if !trust.parts => Ok((Reg::scalar(Scalar::of_bytes(access.size), slot), false)),
             Reg::Scalar(num) => Ok((Reg::Scalar(part(&num, first, access.size, slot)), true)),
             _ => Err(leak(access, "invalid size of register fill")),
@@ -66,7 +69,8 @@ pub fn load(state: &State, slot: u32, depth: u32, access: &Access, trust: Trust)
     Ok((Reg::scalar(Scalar::of_bytes(access.size), slot), false))
 }
 
-/// What is known of some bytes of a spilled number.
+/// What is known of some bytes of a spilled number: of it all is known, even if but its lower bytes were
+/// stored.
 fn part(num: &Num, first: usize, size: u32, slot: u32) -> Num {
     let mut value = num.value;
     let zero = value.value() == Some(0);
@@ -74,9 +78,9 @@ fn part(num: &Num, first: usize, size: u32, slot: u32) -> Num {
         value = Scalar::of_bytes(size);
     }
     // All of it: still a copy.
-    let fits = first == 0 && value.r64.umax >> (8 * size) == 0;
+    let is_copy = first == 0 && fits(num, size as usize);
     value.truncate(size);
-    Num { value, link: if fits { num.link } else { Link::NONE }, slot }
+    Num { value, link: if is_copy { num.link } else { Link::NONE }, slot }
 }
 
 /// Stores a value.
@@ -87,7 +91,7 @@ pub fn store(state: &mut State, depth: u32, access: &Access, value: Reg, trust: 
         if !trust.leaks && (matches!(value, Reg::Pointer(_)) || spilled_pointer(frame, start, end)) {
             return Err(leak(access, "spilled ptr in range of var-offset stack write"));
         }
-        smear(frame, start, end, value.value() == Some(0));
+        smear(frame, start, end, value.value() == Some(0), trust);
         return Ok(());
     }
     let size = access.size as usize;
@@ -112,7 +116,9 @@ pub fn store(state: &mut State, depth: u32, access: &Access, value: Reg, trust: 
             forget_number(target);
             target.bytes[..size].fill(Byte::Spilled);
             target.spilled = match value {
-                Reg::Scalar(num) if size < 8 => Reg::Scalar(narrowed(num, size, trust)),
+                Reg::Scalar(num) if size < 8 && !(trust.parts && fits(&num, size)) => {
+                    Reg::Scalar(Num { link: Link::NONE, ..num })
+                }
                 value => value,
             };
             Ok(())
@@ -126,11 +132,9 @@ pub fn store(state: &mut State, depth: u32, access: &Access, value: Reg, trust: 
     }
 }
 
-fn narrowed(num: Num, size: usize, trust: Trust) -> Num {
-    let mut value = num.value;
-    value.truncate(size as u32);
-    let link = if value == num.value && trust.parts { num.link } else { Link::NONE };
-    Num { value, link, slot: num.slot }
+/// Are the upper bytes of a number zero, but for so many?
+fn fits(num: &Num, size: usize) -> bool {
+    size == 8 || num.value.r64.umax >> (8 * size) == 0
 }
 
 /// A slot that is written in part: if a register is spilled there, all that remains is that bytes were
@@ -146,7 +150,7 @@ fn demote(target: &mut StackSlot) {
 }
 
 /// A store to one of several places: every byte there may be the old or the new one.
-fn smear(frame: &mut Frame, start: i32, end: i32, zero: bool) {
+fn smear(frame: &mut Frame, start: i32, end: i32, zero: bool, trust: Trust) {
     for offset in start..end {
         let target = frame.slot_mut(offset);
         let is_spilled = target.bytes[byte_index(offset)] == Byte::Spilled;
@@ -157,10 +161,10 @@ fn smear(frame: &mut Frame, start: i32, end: i32, zero: bool) {
         demote(target);
         let byte = &mut target.bytes[byte_index(offset)];
         *byte = match *byte {
-            // Not written for sure: it stays unreadable.
-            Byte::Invalid => Byte::Invalid,
+            // Not written for sure: it stays unreadable to those who may not read what was not.
+            Byte::Invalid if !trust.uninit => Byte::Invalid,
             Byte::Zero if zero => Byte::Zero,
-            Byte::Misc | Byte::Zero | Byte::Spilled | Byte::Held | Byte::Dynptr => Byte::Misc,
+            Byte::Invalid | Byte::Misc | Byte::Zero | Byte::Spilled | Byte::Held | Byte::Dynptr => Byte::Misc,
         };
     }
 }

@@ -178,6 +178,19 @@ impl State {
         }
     }
 
+    /// The same, to change it.
+    pub fn at_mut(&mut self, place: Place) -> Option<&mut Reg> {
+        match place {
+            Place::Reg(depth, number) => {
+                self.frames.get_mut(usize::from(depth))?.regs.get_mut(usize::from(number))
+            }
+            Place::Slot(depth, index) => {
+                let stored = self.frames.get_mut(usize::from(depth))?.stack.get_mut(usize::from(index))?;
+                stored.bytes.contains(&Byte::Spilled).then_some(&mut stored.spilled)
+            }
+        }
+    }
+
     /// Calls `f` with every register and every spilled register, and where it is.
     pub fn each_place(&self, mut f: impl FnMut(Place, &Reg)) {
         for (depth, frame) in (0..).zip(&self.frames) {

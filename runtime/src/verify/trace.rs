@@ -19,7 +19,7 @@ pub enum Event {
     Plain,
     /// The stack slot was loaded from or stored to.
     Stack(Place),
-    /// A conditional jump went this way, unless there was no choice; numbers in the groups with
+    /// A conditional jump went this way, unless there was no choice; numbers in the group with
     /// this index were narrowed together, if it is not 0.
     Jump(Option<bool>, u32),
     /// A helper calls a function of the program, or that returns to the helper.
@@ -48,14 +48,11 @@ pub struct Node {
     pub event: Event,
 }
 
-/// Numbers that are copies of one another, for each operand of a comparison.
-pub type Groups = [Vec<Place>; 2];
-
 /// The tree.
 #[derive(Default)]
 pub struct Trace {
     nodes: Vec<Node>,
-    groups: Vec<Groups>,
+    groups: Vec<Vec<Place>>,
 }
 
 impl Trace {
@@ -70,30 +67,37 @@ impl Trace {
         self.nodes.get(index as usize).copied()
     }
 
-    /// Stores groups for an [`Event::Jump`]; 0 if they say nothing.
-    pub fn add_groups(&mut self, groups: Groups) -> u32 {
-        if groups.iter().all(|group| group.len() < 2) {
+    /// The nodes from this one back to the program's entry.
+    pub fn back(&self, mut at: u32) -> impl Iterator<Item = Node> {
+        core::iter::from_fn(move || {
+            let node = self.node(at)?;
+            at = node.prev;
+            Some(node)
+        })
+    }
+
+    /// Stores the copies of what was compared for an [`Event::Jump`]; 0 if there are none.
+    pub fn add_group(&mut self, group: Vec<Place>) -> u32 {
+        if group.len() < 2 {
             return 0;
         }
-        self.groups.push(groups);
+        self.groups.push(group);
         self.groups.len() as u32
     }
 
-    /// The groups with this index.
-    pub fn groups(&self, index: u32) -> &[Vec<Place>] {
-        let groups = (index as usize).checked_sub(1).and_then(|index| self.groups.get(index));
-        groups.map_or(&[], |groups| groups)
+    /// The group with this index.
+    pub fn group(&self, index: u32) -> &[Place] {
+        let group = (index as usize).checked_sub(1).and_then(|index| self.groups.get(index));
+        group.map_or(&[], |group| group)
     }
 
     /// The choices that led to a node, first to last.
-    pub fn jumps(&self, mut at: u32) -> Vec<Step> {
-        let mut steps = Vec::new();
-        while let Some(node) = self.node(at) {
-            if let Event::Jump(Some(taken), _) = node.event {
-                steps.push(Step { slot: node.slot, taken });
-            }
-            at = node.prev;
-        }
+    pub fn jumps(&self, at: u32) -> Vec<Step> {
+        let step = |node: Node| match node.event {
+            Event::Jump(Some(taken), _) => Some(Step { slot: node.slot, taken }),
+            _ => None,
+        };
+        let mut steps: Vec<Step> = self.back(at).filter_map(step).collect();
         steps.reverse();
         steps
     }

@@ -11,7 +11,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use skep_stdlib::btf::TypeId;
+use skep_stdlib::btf::{self, Kind, TypeId};
 use skep_stdlib::features::Feature;
 use skep_stdlib::isa::{CallTarget, Insn, Operand, Reg as R};
 use skep_stdlib::kfuncs::{Flags, Kfunc};
@@ -23,6 +23,7 @@ use super::guesses::Guesses;
 use super::held;
 use super::later;
 use super::liveness::Liveness;
+use super::log::Log;
 use super::prune::Store;
 use super::reg::{Pointer, PtrKind, Reg, Way};
 use super::report::{Cause, Leaving, Report};
@@ -67,12 +68,15 @@ pub struct At {
     pub parent: Option<u32>,
     /// Stack slots of each frame that were written since then.
     pub written: [u64; MAX_FRAMES],
+    /// Registers of each frame that were, if a log is kept.
+    pub assigned: [u16; MAX_FRAMES],
     /// Entries of the kernel's history of jumps since then.
     pub history: u32,
 }
 
 /// Where every path begins.
-const START: At = At { tip: trace::NONE, parent: None, written: [0; MAX_FRAMES], history: 0 };
+const START: At =
+    At { tip: trace::NONE, parent: None, written: [0; MAX_FRAMES], assigned: [0; MAX_FRAMES], history: 0 };
 
 /// Most paths that wait to be walked (kernel `BPF_COMPLEXITY_LIMIT_JMP_SEQ`).
 const MOST_PATHS: usize = 8192;
@@ -82,6 +86,8 @@ struct Path {
     state: State,
     slot: u32,
     at: At,
+    /// Where it left another, and how long the log was then; none where a function begins.
+    from: Option<(u32, usize)>,
 }
 
 /// Walks one program.
@@ -92,6 +98,12 @@ pub struct Walk<'a> {
     pub stats: Stats,
     /// Where the running path is.
     pub at: At,
+    /// The running instruction.
+    pub now: u32,
+    /// Where the paths began that are being walked.
+    pub start: u32,
+    /// What is logged, if anything.
+    pub log: Option<Box<Log>>,
     /// What was executed.
     pub trace: Trace,
     /// What is known of the paths of wrong guesses.
@@ -129,6 +141,9 @@ impl<'a> Walk<'a> {
             cx,
             stats: Stats::default(),
             at: START,
+            now: 0,
+            start: 0,
+            log: None,
             trace: Trace::default(),
             guesses: Guesses::default(),
             store: Store::new(cx.program.code.len()),
@@ -141,7 +156,7 @@ impl<'a> Walk<'a> {
             later: BTreeSet::new(),
             fields: BTreeMap::new(),
             object_fields: BTreeMap::new(),
-            live: Liveness::of(cx.program, |id| bound(&cx, id), |id| sets(&cx, id)),
+            live: Liveness::of(cx.program, |id| bound(&cx, id), |id| sets(&cx, id), |id| params(&cx, id)),
             paths: Vec::new(),
             next_id: 0,
         }
@@ -189,7 +204,10 @@ impl<'a> Walk<'a> {
             self.at = START;
             let function = self.cx.program.function_at(start);
             match function.map(|function| self.global_state(function)) {
-                Some(Ok(state)) => self.walk(state, start)?,
+                Some(Ok(state)) => {
+                    self.walk(state, start)?;
+                    self.log_function_is_safe(start);
+                }
                 Some(Err(cause)) => return Err(self.report(start, cause)),
                 None => {}
             }
@@ -204,9 +222,14 @@ impl<'a> Walk<'a> {
 
     /// Walks all paths from this state.
     fn walk(&mut self, state: State, slot: u32) -> Result<(), Box<Report>> {
-        self.paths.push(Path { state, slot, at: START });
+        self.start = slot;
+        self.log_start(slot);
+        self.paths.push(Path { state, slot, at: START, from: None });
         while let Some(mut path) = self.paths.pop() {
             self.at = path.at;
+            if let Some((from, len)) = path.from {
+                self.log_resumed(from, len);
+            }
             if let Err(cause) = self.follow(&mut path) {
                 let report = self.report(path.slot, cause);
                 return Err(Box::new(Report { guessed: path.state.guessed, ..*report }));
@@ -232,10 +255,14 @@ impl<'a> Walk<'a> {
                 *visits += 1;
             }
             let (slot, target) = (path.slot, i64::from(path.slot));
+            self.now = slot;
             let insn = *self.cx.program.code.at(slot).ok_or(Cause::BadJump { target })?;
             if self.live.is_compared(slot) && self.prune(&path.state, slot)? {
+                self.log_safe(slot, path.state.guessed);
                 return Ok(());
             }
+            self.log_before(&path.state, slot, &insn);
+            let depth = path.state.frames.len() - 1;
             self.event = Event::Plain;
             self.store.jumps += u32::from(is_jump(&insn));
             let guessed = path.state.guessed;
@@ -250,6 +277,7 @@ impl<'a> Walk<'a> {
             if guessed && self.is_fenced_after(slot) {
                 return Ok(());
             }
+            self.log_after(&path.state, slot, &insn, depth);
             self.at.history += u32::from(self.live.is_reached(slot) || self.event.is_in_history());
             match next {
                 Next::To(next) => path.slot = next,
@@ -275,7 +303,8 @@ impl<'a> Walk<'a> {
 
     /// A path that is walked when those after it are done.
     pub(super) fn later_path(&mut self, state: State, slot: u32, at: At) -> Check {
-        self.paths.push(Path { state, slot, at });
+        let from = Some((self.now, self.log_len()));
+        self.paths.push(Path { state, slot, at, from });
         self.store.open(at.parent);
         match self.paths.len() <= MOST_PATHS {
             true => Ok(()),
@@ -361,6 +390,9 @@ impl<'a> Walk<'a> {
     /// Returns from a function, or ends the program.
     fn exit(&mut self, state: &mut State) -> Check<Next> {
         let result = state.frame().regs[0];
+        if state.frames.len() > 1 {
+            self.log_return(state);
+        }
         let Some(call) = state.frame().call else {
             self.check_end(state, &result, Leaving::End)?;
             return Ok(Next::Ended);
@@ -378,6 +410,7 @@ impl<'a> Walk<'a> {
         state.frames.pop();
         let caller = state.frame_mut();
         caller.regs[0] = result;
+        self.log_returned(state, call + 1);
         Ok(Next::To(call + 1))
     }
 
@@ -445,6 +478,16 @@ fn bound(cx: &Context<'_>, id: i32) -> Option<Bound> {
 /// Is the kernel function with this id given a function that is called later?
 fn sets(cx: &Context<'_>, id: i32) -> bool {
     cx.image.kfuncs.get(&id).is_some_and(|name| later::setter(name).is_some())
+}
+
+/// How many parameters has the kernel function with this id?
+fn params(cx: &Context<'_>, id: i32) -> Option<usize> {
+    let btf = cx.btf?;
+    let proto = btf.target(btf.find(cx.image.kfuncs.get(&id)?, Kind::Func)?)?;
+    match btf.ty(proto)? {
+        btf::Type::FuncProto { params, .. } => Some(params.len()),
+        _ => None,
+    }
 }
 
 /// Does the kernel count it as a jump?

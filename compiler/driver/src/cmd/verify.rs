@@ -77,10 +77,8 @@ fn verify(args: &Args, path: &str, io: &mut Io<'_>) -> Result {
         if let (Some(report), false) = (&verdict.report, args.csv) {
             let style = Style { short: false, color: io.color };
             write!(io.err, "{}", rejection::render_object(report, &image, style))?;
-            if args.verify.kernel_log {
-                writeln!(io.err, "the kernel's words:\n{}", rejection::kernel_log(report, &image))?;
-            }
         }
+        load::say_kernel_log(&image, index, verdict.report.as_ref(), &args.verify, io)?;
         verdicts.push((program, verdict));
     }
     match &args.prog {

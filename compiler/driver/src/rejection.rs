@@ -13,6 +13,7 @@ use codespan_reporting::files::{Error as FilesError, Files};
 use codespan_reporting::term::{self, termcolor};
 use skep_compiler::Compiled;
 use skep_runtime::object::{Image, Line, Program};
+use skep_runtime::verify::log::instruction;
 use skep_runtime::verify::reg::PtrKind;
 use skep_runtime::verify::{Cause, Loss, Note, RULES, Report, loses};
 use skep_stdlib::btf::Type;
@@ -279,7 +280,7 @@ pub fn kernel_log(report: &Report, image: &Image) -> String {
     if let Some(line) = program.line_at(report.slot) {
         let _ = writeln!(text, "; {}", line.text.trim());
     }
-    let _ = writeln!(text, "{}: {}", report.slot, insn(program, report.slot));
+    let _ = writeln!(text, "{}", instruction(image, report.program, report.slot));
     for line in report.cause.kernel_log() {
         let _ = writeln!(text, "{line}");
     }

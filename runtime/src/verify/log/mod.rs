@@ -72,6 +72,13 @@ pub fn log(image: &Image, index: usize, options: &Options, level: Level) -> (Res
     (result, text)
 }
 
+/// The line of the instruction at `slot` of the program with this index; empty if there is none.
+pub fn instruction(image: &Image, index: usize, slot: u32) -> String {
+    let Some(program) = image.programs.get(index) else { return String::new() };
+    let shown = program.code.at(slot).map(|insn| Shown { image, program, slot, insn });
+    shown.map_or_else(String::new, |shown| format!("{slot}: {shown}"))
+}
+
 /// What was logged, and what the next line depends on.
 pub struct Log {
     level: Level,

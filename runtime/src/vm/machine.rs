@@ -50,7 +50,16 @@ impl Vm {
     /// Fails where machine code cannot be made: see [`Vm::can_compile`].
     pub fn compiled(verified: Verified, host: Box<dyn Host>) -> Result<Vm, LoadError> {
         let mut vm = Vm::plain(verified, host)?;
-        vm.compile()?;
+        vm.compile(None)?;
+        Ok(vm)
+    }
+
+    /// As [`Vm::compiled`], with constant blinding: no constant that the programs' author has chosen is in
+    /// the machine code, where a jump that went wrong could execute it. The masks follow from `seed`, which
+    /// nobody must be able to guess. Constants cost three machine instructions instead of one or none.
+    pub fn blinded(verified: Verified, host: Box<dyn Host>, seed: u64) -> Result<Vm, LoadError> {
+        let mut vm = Vm::plain(verified, host)?;
+        vm.compile(Some(seed))?;
         Ok(vm)
     }
 
@@ -66,7 +75,8 @@ impl Vm {
         for image in [Some(unchecked()), proven].into_iter().flatten() {
             all.push(Vm::new(image.clone(), host())?);
             if Vm::can_compile() {
-                all.push(Vm::compiled(image, host())?);
+                all.push(Vm::compiled(image.clone(), host())?);
+                all.push(Vm::blinded(image, host(), 1)?);
             }
         }
         Ok(all)
@@ -78,7 +88,7 @@ impl Vm {
     }
 
     #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
-    fn compile(&mut self) -> Result<(), LoadError> {
+    fn compile(&mut self, seed: Option<u64>) -> Result<(), LoadError> {
         use super::jit::{Jit, Source};
         let source = Source {
             image: self.verified.image(),
@@ -87,6 +97,7 @@ impl Vm {
             maps: &self.env.maps,
             stack: self.env.stack,
             features: Jit::features(),
+            seed,
         };
         self.jit = Some(Jit::new(&source).ok_or_else(no_memory)?);
         self.decoded = Vec::new();
@@ -94,7 +105,7 @@ impl Vm {
     }
 
     #[cfg(not(all(feature = "jit", target_os = "linux", target_arch = "x86_64")))]
-    fn compile(&mut self) -> Result<(), LoadError> {
+    fn compile(&mut self, _seed: Option<u64>) -> Result<(), LoadError> {
         Err(LoadError::unsupported(Place::File(0), "compiling programs for this machine"))
     }
 
@@ -243,8 +254,13 @@ impl Vm {
 impl Engine for Vm {
     fn name(&self) -> &'static str {
         #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
-        if self.jit.is_some() {
-            return if self.verified.is_proven() { "jit" } else { "jit without proof" };
+        if let Some(jit) = &self.jit {
+            return match (self.verified.is_proven(), jit.is_blinded()) {
+                (true, false) => "jit",
+                (true, true) => "blinded jit",
+                (false, false) => "jit without proof",
+                (false, true) => "blinded jit without proof",
+            };
         }
         match self.decoded.first().is_some_and(Decoded::is_fast) {
             true if self.verified.is_proven() => "interp",

@@ -29,7 +29,7 @@ use core::ptr::{NonNull, null_mut};
 
 use skep_stdlib::isa::Size;
 
-use super::x86_64::{Features, translate};
+use super::x86_64::{Features, Translation, translate};
 use super::{Entries, Site, Source, What, entry, extend};
 use crate::helpers::{Caller, Cx, HelperTable, Stop, timer};
 use crate::vm::interp::{self, FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES, MAX_TAIL_CALLS};
@@ -151,6 +151,7 @@ pub struct Jit {
     mapping: Mapping,
     sites: Vec<Site>,
     entries: Entries,
+    is_blinded: bool,
 }
 
 impl Jit {
@@ -178,7 +179,13 @@ impl Jit {
         };
         // SAFETY: the mapping begins with a writable page, which is aligned and larger than a state.
         unsafe { mapping.state().write(state) };
-        Some(Jit { mapping, sites: translation.sites, entries: translation.entries })
+        let Translation { sites, entries, .. } = translation;
+        Some(Jit { mapping, sites, entries, is_blinded: source.seed.is_some() })
+    }
+
+    /// Are the programs' constants masked in the code?
+    pub fn is_blinded(&self) -> bool {
+        self.is_blinded
     }
 
     /// Runs a program from its beginning. Only what was not proven is held to the budget exactly;

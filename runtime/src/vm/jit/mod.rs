@@ -46,6 +46,8 @@ pub struct Source<'a> {
     pub stack: u64,
     /// What the processor can do.
     pub features: Features,
+    /// Where to take masks for constants from, if they must not be in the code.
+    pub seed: Option<u64>,
 }
 
 /// A place in the code that needs the host.

@@ -29,6 +29,10 @@ impl Translator<'_> {
                 self.simple(wide, simple, to, src);
             }
             (AluOp::Mul, Operand::Reg(src)) => self.asm.imul(wide, to, gpr(src)),
+            (AluOp::Mul, Operand::Imm(imm)) if self.is_blind() => {
+                let factor = self.blinded(imm);
+                self.asm.imul(wide, to, factor);
+            }
             (AluOp::Mul, Operand::Imm(imm)) => self.asm.imul_imm(wide, to, to, imm),
             (AluOp::Lsh, src) => self.shift(wide, Shift::Shl, to, src),
             (AluOp::Rsh, src) => self.shift(wide, Shift::Shr, to, src),
@@ -43,6 +47,10 @@ impl Translator<'_> {
     fn simple(&mut self, wide: bool, op: Op, dst: Gpr, src: Operand) {
         match src {
             Operand::Reg(src) => self.asm.op(wide, op, dst, gpr(src)),
+            Operand::Imm(imm) if self.is_blind() => {
+                let src = self.blinded(imm);
+                self.asm.op(wide, op, dst, src);
+            }
             Operand::Imm(imm) => {
                 // The upper half of the result is zero with or without a wide operation.
                 let wide = wide && !(op == Op::And && imm >= 0);
@@ -87,8 +95,8 @@ impl Translator<'_> {
         let (wide, to) = (width == Width::W64, gpr(dst));
         match src {
             Operand::Imm(0) => self.asm.zero(to),
-            Operand::Imm(imm) if wide => self.asm.mov_imm(to, i64::from(imm) as u64),
-            Operand::Imm(imm) => self.asm.mov_imm(to, u64::from(imm as u32)),
+            Operand::Imm(imm) if wide => self.constant(to, i64::from(imm) as u64),
+            Operand::Imm(imm) => self.constant(to, u64::from(imm as u32)),
             Operand::Reg(src) if src == dst && (wide || self.narrow.has(dst)) => {}
             Operand::Reg(src) => self.asm.mov(wide, to, gpr(src)),
         }
@@ -129,9 +137,17 @@ impl Translator<'_> {
         let (wide, a) = (width == Width::W64, gpr(dst));
         match (cond, src) {
             (Cond::Set, Operand::Reg(src)) => self.asm.test(wide, a, gpr(src)),
-            (Cond::Set, Operand::Imm(imm)) => self.asm.test_imm(wide, a, imm),
             (_, Operand::Reg(src)) => self.asm.op(wide, Op::Cmp, a, gpr(src)),
+            (Cond::Set, Operand::Imm(imm)) if self.is_blind() => {
+                let src = self.blinded(imm);
+                self.asm.test(wide, a, src);
+            }
+            (Cond::Set, Operand::Imm(imm)) => self.asm.test_imm(wide, a, imm),
             (_, Operand::Imm(0)) => self.asm.test(wide, a, a),
+            (_, Operand::Imm(imm)) if self.is_blind() => {
+                let src = self.blinded(imm);
+                self.asm.op(wide, Op::Cmp, a, src);
+            }
             (_, Operand::Imm(imm)) => self.asm.op_imm(wide, Op::Cmp, Rm::Reg(a), imm),
         }
         self.asm.jump_if(condition(cond), to);
@@ -213,8 +229,8 @@ impl Translator<'_> {
             -1 if signed && remainder => self.asm.zero(dst),
             -1 if signed => self.asm.unary(wide, Unary::Neg, dst),
             _ if !signed && unsigned.is_power_of_two() && remainder => match i32::try_from(unsigned - 1) {
-                Ok(mask) => self.asm.op_imm(false, Op::And, Rm::Reg(dst), mask),
-                Err(_) => self.divide_by_loaded(division, dst, unsigned),
+                Ok(mask) if !self.is_blind() => self.asm.op_imm(false, Op::And, Rm::Reg(dst), mask),
+                Ok(_) | Err(_) => self.divide_by_loaded(division, dst, unsigned),
             },
             1 if remainder => self.asm.zero(dst),
             1 => self.keep(width, dst),
@@ -226,7 +242,7 @@ impl Translator<'_> {
     }
 
     fn divide_by_loaded(&mut self, division: Division, dst: Gpr, divisor: u64) {
-        self.asm.mov_imm(Gpr::R9, divisor);
+        self.constant(Gpr::R9, divisor);
         self.divide_by_register(division, dst, Gpr::R9);
     }
 

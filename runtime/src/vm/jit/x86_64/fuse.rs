@@ -64,6 +64,9 @@ impl Translator<'_> {
         if dst == Reg::R2 && self.is_spared_key(program, slot + 2) {
             return Some(slot + 2);
         }
+        if self.is_blind() && matches!(operand, Operand::Imm(_)) {
+            return None;
+        }
         let place = if let (AluOp::Add, Operand::Imm(imm)) = (op, operand) {
             Rm::Base(gpr(src), imm)
         } else if let (AluOp::Sub, Operand::Imm(imm)) = (op, operand) {

@@ -48,6 +48,10 @@ impl Translator<'_> {
         let (to, outside) = self.place(slot, size, base, off);
         match src {
             Operand::Reg(src) => self.asm.store(size.bytes(), to, gpr(src)),
+            Operand::Imm(imm) if self.is_blind() => {
+                self.constant(Gpr::R10, i64::from(imm) as u64);
+                self.asm.store(size.bytes(), to, Gpr::R10);
+            }
             Operand::Imm(imm) => self.asm.store_imm(size.bytes(), to, imm),
         }
         if let Some(outside) = outside {
@@ -140,8 +144,12 @@ impl Translator<'_> {
     pub(super) fn load_packet(&mut self, slot: u32, size: Size, src: Option<Reg>, imm: i32) {
         match src {
             // The sum is cut to 32 bits.
+            Some(src) if self.is_blind() => {
+                self.constant(Gpr::R11, i64::from(imm) as u64);
+                self.asm.op(false, Op::Add, Gpr::R11, gpr(src));
+            }
             Some(src) => self.asm.lea(false, Gpr::R11, Rm::Base(gpr(src), imm)),
-            None => self.asm.mov_imm(Gpr::R11, i64::from(imm) as u64),
+            None => self.constant(Gpr::R11, i64::from(imm) as u64),
         }
         let site = self.site(slot, What::LoadPacket { size });
         self.call_slow(site);

@@ -15,6 +15,7 @@
 //! - Every path out of a template is the next one, a label of the same program, or a stub.
 
 mod alu;
+mod blind;
 mod call;
 mod fuse;
 mod lookup;
@@ -33,6 +34,7 @@ use crate::object::Program;
 use crate::verify::{Fact, Facts};
 use crate::vm::FaultKind;
 use crate::vm::env::{func_address, map_address};
+use blind::Masks;
 use narrow::Narrow;
 
 /// The register that a BPF register lives in.
@@ -130,6 +132,7 @@ struct Translator<'a> {
     cold: Vec<(Label, Cold)>,
     /// Registers whose upper half is known to be zero.
     narrow: Narrow,
+    masks: Masks,
 }
 
 /// Translates all programs of an image.
@@ -158,6 +161,7 @@ pub fn translate(source: &Source<'_>) -> Translation {
         function: Function::default(),
         cold: Vec::new(),
         narrow: Narrow::default(),
+        masks: Masks::new(source.seed),
     };
     translator.emit_stubs();
     for (index, program) in programs.iter().enumerate() {
@@ -424,10 +428,10 @@ impl Translator<'_> {
         let to = gpr(dst);
         let unsupported = |what: &str| FaultKind::Unsupported(what.into());
         let stop = match value {
-            Imm64::Const(value) => return self.asm.mov_imm(to, value),
+            Imm64::Const(value) => return self.constant(to, value),
             Imm64::MapIdx(index) => return self.asm.mov_imm(to, map_address(index as u32)),
             Imm64::MapIdxValue { index, offset } => match self.source.maps.value_address(index as u32) {
-                Some(address) => return self.asm.mov_imm(to, address + u64::from(offset)),
+                Some(address) => return self.constant(to, address + u64::from(offset)),
                 None => unsupported("value address of a map that is not an array"),
             },
             Imm64::Func(off) => {
@@ -462,7 +466,7 @@ impl Translator<'_> {
                 Cold::Store { site, src, back } => {
                     match src {
                         Operand::Reg(src) => self.asm.mov(true, Gpr::R10, gpr(src)),
-                        Operand::Imm(imm) => self.asm.mov_imm(Gpr::R10, i64::from(imm) as u64),
+                        Operand::Imm(imm) => self.constant(Gpr::R10, i64::from(imm) as u64),
                     }
                     self.call_slow(site);
                     self.asm.jump(back);

@@ -215,6 +215,37 @@ SEC("xdp") int prog_two(struct xdp_md *ctx) { hops++; bpf_tail_call(ctx, &jumps,
     assert_eq!(outcomes[0].map("second").unwrap().entries[0].1, [3, 0, 0, 0]);
 }
 
+/// A program that takes the place of a function returns to that function's caller, who finds its registers.
+#[test]
+fn tail_calls_from_functions() {
+    let source = r#"
+int other(struct xdp_md *ctx);
+struct { __uint(type, BPF_MAP_TYPE_PROG_ARRAY); __uint(max_entries, 2); __uint(key_size, 4); __array(values, int(struct xdp_md *)); }
+    jumps SEC(".maps") = { .values = { [1] = &other } };
+int one = 1, rounds;
+static __attribute__((noinline)) int leave(struct xdp_md *ctx, int where) {
+    int kept = one + where;
+    bpf_tail_call(ctx, &jumps, where);
+    return kept;
+}
+SEC("xdp") int prog(struct xdp_md *ctx) {
+    int a = one + 10, b = a * 3, c = b ^ 77;
+    int stays = leave(ctx, 0), goes = leave(ctx, 1);
+    return a + 2 * b + 3 * c + 1000 * stays + 10000 * goes + 100000 * leave(ctx, 1);
+}
+SEC("xdp") int other(struct xdp_md *ctx) {
+    int a = one + 2, b = a * 5, c = b ^ 3, d = c + one;
+    for (int i = 0; i < 3; i++) {
+        a += bpf_get_smp_processor_id() & 0; b += a; c ^= b; d += c;
+        bpf_get_smp_processor_id();
+    }
+    if (rounds++ == 1) bpf_tail_call(ctx, &jumps, 1);
+    return (a + b + c + d) & 7;
+}
+"#;
+    same_as_kernel("tail_calls_from_functions", source, &packets()[..2]);
+}
+
 #[test]
 fn text_helpers() {
     let source = r#"

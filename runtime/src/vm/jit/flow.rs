@@ -30,6 +30,8 @@ pub struct Function {
     pub counts: bool,
     /// Whether it, or what it calls, uses its stack.
     pub frame: bool,
+    /// Whether only the host enters it, which has saved its registers.
+    pub is_outermost: bool,
 }
 
 /// The shape of one program.
@@ -68,15 +70,22 @@ impl Flow {
         let mut found = Found::between(program, &mut starts);
         // Who made the program has mostly said where its functions are.
         if found.starts.iter().any(|start| starts.binary_search(start).is_err()) {
-            starts.append(&mut found.starts);
+            starts.extend(&found.starts);
             found = Found::between(program, &mut starts);
         }
-        let Found { mut functions, is_leader, calls, leaves, .. } = found;
+        let Found { mut functions, is_leader, calls, leaves, starts } = found;
+        for function in &mut functions {
+            function.is_outermost = function.start == 0 && !leaves && !starts.contains(&0);
+            if !function.is_outermost {
+                function.look_at_registers(program);
+            }
+        }
         if leaves {
             let saves = functions.iter().fold(0, |saves, function| saves | function.saves);
             let counts = functions.iter().any(|function| function.counts);
             for function in &mut functions {
-                *function = Function { saves, counts, calls: true, frame: true, ..*function };
+                let calls = Function { calls: true, frame: true, is_outermost: false, ..*function };
+                *function = Function { saves, counts, ..calls };
             }
         }
         find_frames(&mut functions, &calls);
@@ -106,15 +115,13 @@ impl Found {
         found
     }
 
-    /// Looks at one function.
+    /// Looks at where one function goes.
     fn look(&mut self, program: &Program, start: u32, end: u32) -> Function {
         let mut function = Function { start, end, ..Function::default() };
-        let (mut reads, mut writes, mut ends) = (0, 0, false);
+        let mut ends = false;
         for (slot, insn) in body(program, start, end) {
-            let effects = Effects::of(insn);
-            (reads, writes) = (reads | effects.reads, writes | effects.writes);
             ends = false;
-            if !effects.moves_control {
+            if !moves_control(insn) {
                 continue;
             }
             ends = matches!(insn, Insn::Exit | Insn::Jump { .. });
@@ -135,10 +142,46 @@ impl Found {
                 self.calls.extend(called.map(|callee| Call { caller: self.functions.len(), callee }));
             }
         }
-        function.saves = (writes >> Reg::R6.number() & 15) as u8;
-        function.frame |= reads & bit(Reg::FP) != 0;
         self.leaves |= !ends;
         function
+    }
+}
+
+impl Function {
+    /// Finds out which registers it must save, and whether it uses its stack.
+    fn look_at_registers(&mut self, program: &Program) {
+        let (mut reads, mut writes) = (0, 0);
+        for (_, insn) in body(program, self.start, self.end) {
+            let effects = Effects::of(insn);
+            (reads, writes) = (reads | effects.reads, writes | effects.writes);
+        }
+        self.saves = (writes >> Reg::R6.number() & 15) as u8;
+        self.frame |= reads & bit(Reg::FP) != 0;
+    }
+}
+
+/// Does the instruction name another instruction or a function, or end one?
+fn moves_control(insn: &Insn) -> bool {
+    match insn {
+        Insn::Jump { .. }
+        | Insn::Branch { .. }
+        | Insn::MayGoto { .. }
+        | Insn::Call(_)
+        | Insn::LoadImm64 { .. }
+        | Insn::Exit => true,
+        Insn::Alu { .. }
+        | Insn::Mov { .. }
+        | Insn::MovSx { .. }
+        | Insn::Neg { .. }
+        | Insn::Swap { .. }
+        | Insn::Load { .. }
+        | Insn::Store { .. }
+        | Insn::Atomic { .. }
+        | Insn::LoadAcquire { .. }
+        | Insn::StoreRelease { .. }
+        | Insn::LoadAbs { .. }
+        | Insn::LoadInd { .. }
+        | Insn::AddrSpaceCast { .. } => false,
     }
 }
 
@@ -189,16 +232,13 @@ pub struct Effects {
     pub reads: Registers,
     /// Those written; not `r1` to `r5` at calls.
     pub writes: Registers,
-    /// Does it name an instruction or a function, or end one?
-    pub moves_control: bool,
 }
 
 impl Effects {
     /// Those of an instruction.
     #[inline(always)]
     pub fn of(insn: &Insn) -> Effects {
-        let effects = |reads, writes| Effects { reads, writes, moves_control: false };
-        let moves = |reads, writes| Effects { reads, writes, moves_control: true };
+        let effects = |reads, writes| Effects { reads, writes };
         match *insn {
             Insn::Alu { dst, src, .. } => effects(bit(dst) | operand(src), bit(dst)),
             Insn::Mov { dst, src, .. } => effects(operand(src), bit(dst)),
@@ -206,7 +246,7 @@ impl Effects {
             Insn::MovSx { dst, src, .. } | Insn::AddrSpaceCast { dst, src, .. } => {
                 effects(bit(src), bit(dst))
             }
-            Insn::LoadImm64 { dst, .. } => moves(0, bit(dst)),
+            Insn::LoadImm64 { dst, .. } => effects(0, bit(dst)),
             Insn::Load { dst, base, .. } | Insn::LoadAcquire { dst, base, .. } => {
                 effects(bit(base), bit(dst))
             }
@@ -222,11 +262,11 @@ impl Effects {
             },
             Insn::LoadAbs { .. } => effects(0, bit(Reg::R0)),
             Insn::LoadInd { src, .. } => effects(bit(src), bit(Reg::R0)),
-            Insn::Call(CallTarget::Reg(reg)) => moves(bit(reg), bit(Reg::R0)),
-            Insn::Call(_) => moves(0, bit(Reg::R0)),
-            Insn::Branch { dst, src, .. } => moves(bit(dst) | operand(src), 0),
-            Insn::Jump { .. } | Insn::MayGoto { .. } => moves(0, 0),
-            Insn::Exit => moves(bit(Reg::R0), 0),
+            Insn::Call(CallTarget::Reg(reg)) => effects(bit(reg), bit(Reg::R0)),
+            Insn::Call(_) => effects(0, bit(Reg::R0)),
+            Insn::Branch { dst, src, .. } => effects(bit(dst) | operand(src), 0),
+            Insn::Jump { .. } | Insn::MayGoto { .. } => effects(0, 0),
+            Insn::Exit => effects(bit(Reg::R0), 0),
         }
     }
 

@@ -3,7 +3,7 @@
 use skep_stdlib::isa::{Insn, Reg};
 
 use super::lookup::MAP_LOOKUP;
-use super::{ARENA, Cold, Translator, gpr};
+use super::{ARENA, Cold, SAVED, Translator, gpr};
 use crate::object::{CORE_POISON, Program};
 use crate::vm::FaultKind;
 use crate::vm::interp::{FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES};
@@ -158,12 +158,21 @@ impl Translator<'_> {
         self.asm.jump_if(Cc::NotEqual, tail);
     }
 
-    /// The other program takes this function's place: its frame, its return address.
+    /// The other program takes this function's place: its frame, its return address. It saves no registers,
+    /// which only the host does not need.
     pub(super) fn continue_as_other(&mut self) {
         self.asm.load(8, false, Gpr::R11, Rm::Data(field::TAIL));
         self.asm.store_imm(8, Rm::Data(field::TAIL), 0);
         self.epilogue();
-        self.asm.jump_reg(Gpr::R11);
+        if self.function.is_outermost {
+            return self.asm.jump_reg(Gpr::R11);
+        }
+        SAVED.into_iter().for_each(|reg| self.asm.push(reg));
+        self.asm.op_imm(true, Op::Sub, Rm::Reg(Gpr::RSP), 8);
+        self.asm.call_rm(Rm::Reg(Gpr::R11));
+        self.asm.op_imm(true, Op::Add, Rm::Reg(Gpr::RSP), 8);
+        SAVED.into_iter().rev().for_each(|reg| self.asm.pop(reg));
+        self.asm.ret();
     }
 
     pub(super) fn call_local(&mut self, program: &Program, slot: u32, off: i32) {
@@ -190,7 +199,7 @@ impl Translator<'_> {
 
     /// Is the function straight, small and without a frame or saved registers?
     fn is_small(&self, program: &Program, callee: Function) -> bool {
-        let Function { start, end, saves, calls, counts, frame } = callee;
+        let Function { start, end, saves, calls, counts, frame, .. } = callee;
         let is_straight = |slot: u32, insn: &Insn| {
             !self.is_leader[slot as usize]
                 && flow::jump_target(slot, insn).is_none()

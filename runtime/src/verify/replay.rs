@@ -57,7 +57,7 @@ pub fn replay(image: &Image, index: usize, options: &Options, run: &[Moment]) ->
         }
         let insn = image.programs[index].code.at(slot);
         let insn = insn.ok_or_else(|| escape(slot, "there is no instruction".into()))?;
-        walk.event = Event::Plain;
+        (walk.event, walk.now) = (Event::Plain, slot);
         let next = match walk.step(&mut state, slot, insn) {
             Ok(next) => next,
             // A path that held nothing in a slot covers one that holds an address there, of which then a

@@ -7,7 +7,8 @@ mod common;
 use skep_runtime::Image;
 use skep_runtime::kernel::Kernel as Running;
 use skep_runtime::object::Code;
-use skep_runtime::verify::{Options, verify_program};
+use skep_runtime::verify::{Cause, Options, verify_program};
+use skep_stdlib::btf::Type;
 use skep_stdlib::features::Kernel;
 use skep_stdlib::helpers::HELPERS;
 use skep_stdlib::isa::{CallTarget, Insn};
@@ -71,6 +72,47 @@ const NOT_ASKED: &[ProgType] = &[
 /// What programs have there by their hook, of which libbpf names none.
 const BY_HOOK: &[&str] = &["bind", "setsockopt", "getsockopt", "get_retval", "set_retval"];
 
+/// Functions that a program may call only if it is bound to a device, that only tests call, or that the kernel refuses by an argument.
+const NOT_CALLED: &[&str] = &[
+    "bpf_fentry_test",
+    "bpf_iter_css_task_",
+    "bpf_modify_return_test",
+    "bpf_kfunc_call_",
+    "bpf_xdp_metadata_rx_",
+];
+
+/// The kernel functions about which we and the kernel differ; none if it loads no such programs.
+fn function_differences(section: &str) -> Option<Vec<String>> {
+    let btf = common::vmlinux()?;
+    let tagged = btf.ids().filter_map(|id| match btf.ty(id) {
+        Some(Type::DeclTag { name: "bpf_kfunc", ty, .. }) => Some((ty, btf.name(ty).to_owned())),
+        _ => None,
+    });
+    let mut differ = Vec::new();
+    for (id, name) in tagged.filter(|row| !NOT_CALLED.iter().any(|prefix| row.1.starts_with(prefix))) {
+        let insns = vec![Insn::Call(CallTarget::Kfunc { id: id.0 as i32, module: 0 }), Insn::Exit];
+        let kfuncs = [(id.0 as i32, name.clone())].into();
+        let bare = Image::bare(section, Code::new(insns)).unwrap();
+        let image = Image { target_btf: common::vmlinux(), kfuncs, ..bare };
+        let log = Running::prepare(&image).unwrap().judge(&image.programs[0], 1).err().map(|error| error.log);
+        if log.as_ref().is_some_and(|log| log.is_empty()) {
+            return None;
+        }
+        let theirs = log.is_some_and(|log| log.contains("is not allowed"));
+        let options = Options { btf: common::vmlinux(), ..Options::default() };
+        let ours = verify_program(&image, 0, &options).0.err().map(|report| report.cause);
+        match &ours {
+            // Where the kernel has no structure for the context, what it gives is of no use.
+            Some(Cause::Unsupported { .. }) if name == "bpf_cast_to_kern_ctx" => {}
+            Some(Cause::Unsupported { what }) => differ.push(format!("{section}: {name}: {what}")),
+            _ if theirs == matches!(ours, Some(Cause::KfuncNotAllowed { .. })) => {}
+            _ if theirs => differ.push(format!("{section}: only we have {name}")),
+            _ => differ.push(format!("{section}: only the kernel has {name}")),
+        }
+    }
+    Some(differ)
+}
+
 #[test]
 fn older_kernels_have_helpers_for_fewer_programs() {
     let Some(oracles) = common::oracles() else { return };
@@ -110,9 +152,9 @@ fn helpers_are_there_where_the_kernel_has_them() {
             None => vec![name.to_owned()],
         };
         for name in names {
-            let found = differences(&name);
-            seen += usize::from(found.is_some());
-            wrong.extend(found.into_iter().flatten());
+            let found = [differences(&name), function_differences(&name)];
+            seen += usize::from(found[0].is_some());
+            wrong.extend(found.into_iter().flatten().flatten());
         }
     }
     assert!(seen > 0, "no programs were judged");

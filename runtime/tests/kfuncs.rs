@@ -41,7 +41,31 @@ int bpf_strspn(const char *text, const char *accept) __ksym;
 int bpf_strcspn(const char *text, const char *reject) __ksym;
 int bpf_strstr(const char *text, const char *part) __ksym;
 int bpf_strnstr(const char *text, const char *part, __u64 count) __ksym;
+struct cgroup;
+struct kmem_cache { const char *name; } SEEN;
+struct bpf_iter_kmem_cache { __u64 opaque[1]; } __attribute__((aligned(8)));
+int bpf_iter_kmem_cache_new(struct bpf_iter_kmem_cache *it) __ksym;
+struct kmem_cache *bpf_iter_kmem_cache_next(struct bpf_iter_kmem_cache *it) __ksym;
+void bpf_iter_kmem_cache_destroy(struct bpf_iter_kmem_cache *it) __ksym;
+struct kmem_cache *bpf_get_kmem_cache(__u64 address) __ksym;
+__u64 *bpf_session_cookie(void) __ksym;
+_Bool bpf_session_is_return(void) __ksym;
+int bpf_stream_vprintk_impl(int stream, const char *format, const void *args, __u32 size, void *aux) __ksym;
+int bpf_xdp_pull_data(struct xdp_md *ctx, __u32 len) __ksym;
+int bpf_dynptr_from_skb_meta(struct __sk_buff *skb, __u64 flags, struct bpf_dynptr *p) __ksym;
+int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags, struct bpf_dynptr *p) __ksym;
+int bpf_dynptr_memset(struct bpf_dynptr *p, __u32 offset, __u32 size, __u8 value) __ksym;
+int bpf_dynptr_copy(struct bpf_dynptr *to, __u32 at, struct bpf_dynptr *from, __u32 off, __u32 size) __ksym;
+int bpf_probe_read_kernel_dynptr(struct bpf_dynptr *p, __u32 off, __u32 size, const void *from) __ksym;
+int bpf_copy_from_user_dynptr(struct bpf_dynptr *p, __u32 off, __u32 size, const void *from) __ksym;
+int bpf_copy_from_user_task_str(void *to, __u32 size, const void *from, struct task_struct *t, __u64 flags) __ksym;
+int bpf_send_signal_task(struct task_struct *task, int signal, int type, __u64 value) __ksym;
+struct cgroup *bpf_cgroup_from_id(__u64 id) __ksym;
+void bpf_cgroup_release(struct cgroup *cgroup) __ksym;
+int bpf_cgroup_read_xattr(struct cgroup *cgroup, const char *name, struct bpf_dynptr *value) __ksym;
 char LICENSE[] SEC("license") = "GPL";
+char value[64];
+#define MEMORY(p) struct bpf_dynptr p; bpf_dynptr_from_mem(value, sizeof(value), 0, &p)
 struct item { struct bpf_list_node node; int n; };
 struct leaf { struct bpf_rb_node node; int n; };
 #define CONTAINS(name, node) __attribute__((btf_decl_tag("contains:" #name ":" #node)))
@@ -91,6 +115,40 @@ const CASES: &[(&str, &str, Option<&str>)] = &[
     ("what a helper found may be handed on as if it were sure to stay", r#"__weak __noinline int g(struct tcp_sock *p __attribute__((btf_decl_tag("arg:trusted")))) { return p != 0; }
         SEC("tc") int f(struct __sk_buff *skb) { struct tcp_sock *t = skb->sk ? bpf_skc_to_tcp_sock(skb->sk) : 0;
         return t ? g(t) : 0; }"#, None),
+    // Of 6.18.
+    ("all caches", r#"SEC("syscall") int f(void *ctx) { struct bpf_iter_kmem_cache it; struct kmem_cache *c; int n = 0;
+        bpf_iter_kmem_cache_new(&it); while ((c = bpf_iter_kmem_cache_next(&it))) n++;
+        bpf_iter_kmem_cache_destroy(&it); return n; }"#, None),
+    ("all caches where nothing may sleep", r#"SEC("tc") int f(void *ctx) { struct bpf_iter_kmem_cache it;
+        bpf_iter_kmem_cache_new(&it); bpf_iter_kmem_cache_destroy(&it); return 0; }"#, Some("V0311")),
+    ("the cache of an address", r#"SEC("tc") int f(void *ctx) { struct kmem_cache *c = bpf_get_kmem_cache(7);
+        return c->name != 0; }"#, None),
+    ("a session", r#"SEC("kprobe.session") int f(void *ctx) { *bpf_session_cookie() = 7; return bpf_session_is_return(); }"#, None),
+    ("a session past its end", r#"SEC("kprobe.session") int f(void *ctx) { bpf_session_cookie()[1] = 7; return 0; }"#,
+        Some("V0105")),
+    ("no session", r#"SEC("kprobe") int f(void *ctx) { return bpf_session_is_return(); }"#, Some("V0309")),
+    ("a stream", r#"SEC("tc") int f(void *ctx) { static const char format[] = "a %d"; __u64 n = 7;
+        return bpf_stream_vprintk_impl(1, format, &n, sizeof(n), 0); }"#, None),
+    ("a stream without a format", r#"SEC("tc") int f(void *ctx) { char format[4] = "a"; __u64 n = 7;
+        return bpf_stream_vprintk_impl(1, format, &n, sizeof(n), 0); }"#, Some("V0304")),
+    ("a packet that is pulled", r#"SEC("xdp") int f(struct xdp_md *ctx) { bpf_xdp_pull_data(ctx, 20);
+        char *p = (char *)(long)ctx->data; return p + 1 > (char *)(long)ctx->data_end ? 1 : *p; }"#, None),
+    ("a packet as it was before", r#"SEC("xdp") int f(struct xdp_md *ctx) { char *p = (char *)(long)ctx->data;
+        if (p + 1 > (char *)(long)ctx->data_end) return 1; bpf_xdp_pull_data(ctx, 20); return *p; }"#, Some("V0109")),
+    ("metadata", r#"SEC("tc") int f(struct __sk_buff *skb) { struct bpf_dynptr p; char b[4];
+        bpf_dynptr_from_skb_meta(skb, 0, &p); return bpf_dynptr_read(b, 4, &p, 0, 0); }"#, None),
+    ("metadata of a socket filter", r#"SEC("socket") int f(struct __sk_buff *skb) { struct bpf_dynptr p;
+        return bpf_dynptr_from_skb_meta(skb, 0, &p); }"#, Some("V0309")),
+    ("memory through a pointer", r#"SEC("tc") int f(struct __sk_buff *skb) { MEMORY(p); MEMORY(q);
+        return bpf_dynptr_memset(&p, 0, 8, 7) + bpf_dynptr_copy(&p, 8, &q, 0, 8)
+        + bpf_probe_read_kernel_dynptr(&p, 0, 8, skb); }"#, None),
+    ("the user's memory where nothing may sleep", r#"SEC("tc") int f(struct __sk_buff *skb) { MEMORY(p);
+        return bpf_copy_from_user_dynptr(&p, 0, 8, 0); }"#, Some("V0311")),
+    ("the user's memory", r#"SEC("syscall") int f(void *ctx) { MEMORY(p); char b[8];
+        struct task_struct *t = bpf_get_current_task_btf(); return bpf_copy_from_user_dynptr(&p, 0, 8, 0)
+        + bpf_copy_from_user_task_str(b, 8, 0, t, 0) + bpf_send_signal_task(t, 9, 0, 0); }"#, None),
+    ("attributes of a group", r#"SEC("syscall") int f(void *ctx) { MEMORY(p); struct cgroup *c = bpf_cgroup_from_id(1);
+        if (!c) return 0; int n = bpf_cgroup_read_xattr(c, "user.a", &p); bpf_cgroup_release(c); return n; }"#, None),
 ];
 
 #[test]

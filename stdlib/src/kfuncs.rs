@@ -67,7 +67,7 @@ pub struct Kfunc {
     pub c_params: &'static str,
     /// What the kernel declares of it.
     pub flags: Flags,
-    /// Which programs may call it.
+    /// Which programs may call it on the newest kernel.
     pub programs: ProgSet,
     /// The first kernel that has it.
     pub since: Kernel,
@@ -79,7 +79,24 @@ impl Kfunc {
         let at = KFUNCS.binary_search_by_key(&name, |row| row.name).ok()?;
         KFUNCS.get(at)
     }
+
+    /// Which programs may call it on this kernel.
+    pub fn programs_on(&self, kernel: Kernel) -> ProgSet {
+        if kernel >= MORE {
+            return self.programs;
+        }
+        match (self.programs == ALL, KEYS.contains(&self.name)) {
+            (true, _) => ALL,
+            (false, true) => TYPED,
+            (false, false) => self.programs.without(&[SockOps]),
+        }
+    }
 }
+
+/// Functions for more types of programs from here on; not in 6.12, measured on 6.18.44.
+const MORE: Kernel = Kernel(6, 18);
+/// Functions that were for tracing.
+const KEYS: &[&str] = &["bpf_key_put", "bpf_lookup_system_key", "bpf_lookup_user_key"];
 
 const fn k(
     name: &'static str,
@@ -113,9 +130,9 @@ const ALL: ProgSet = ProgSet::ALL;
 const TRACE: ProgSet = only(&[Tracing, Tracepoint, PerfEvent, ProgType::Lsm, StructOps, Syscall]);
 /// Programs that trace with types.
 const TYPED: ProgSet = only(&[Tracing, Tracepoint, PerfEvent, ProgType::Lsm]);
-/// Programs of control groups.
+/// Programs of control groups; those that follow connections count among them on newer kernels only.
 const CGROUP: ProgSet =
-    only(&[CgroupSkb, CgroupSock, CgroupDevice, CgroupSockAddr, CgroupSockopt, CgroupSysctl]);
+    only(&[CgroupSkb, CgroupSock, CgroupDevice, CgroupSockAddr, CgroupSockopt, CgroupSysctl, SockOps]);
 /// Programs with references to objects.
 const GENERIC: ProgSet = TRACE.and(CGROUP).plus(&[SchedCls, Xdp]);
 /// Programs with an `__sk_buff` or `struct sk_buff`.
@@ -141,6 +158,7 @@ const PACKETS: ProgSet = only(&[SchedCls, Xdp]);
 /// Every function, by name.
 #[rustfmt::skip]
 pub static KFUNCS: &[Kfunc] = &[
+    k("__bpf_trap", "void", "void", NONE, ALL, Kernel(6, 18)),
     k("bbr_cwnd_event", "void", "struct sock *sk, enum tcp_ca_event event",
         NONE, only(&[StructOps]), Kernel(5, 13)),
     k("bbr_init", "void", "struct sock *sk",
@@ -161,6 +179,8 @@ pub static KFUNCS: &[Kfunc] = &[
         TRUSTED_ARGS.and(SLEEPABLE), ALL, Kernel(6, 9)),
     k("bpf_arena_free_pages", "void", "void *p__map, void *ptr__ign, u32 page_cnt",
         TRUSTED_ARGS.and(SLEEPABLE), ALL, Kernel(6, 9)),
+    k("bpf_arena_reserve_pages", "int", "void *p__map, void *ptr__ign, u32 page_cnt",
+        TRUSTED_ARGS, ALL, Kernel(6, 18)),
     k("bpf_cast_to_kern_ctx", "void *", "void *obj", NONE, ALL, Kernel(6, 2)),
     k("bpf_cgroup_acquire", "struct cgroup *", "struct cgroup *cgrp",
         ACQUIRE.and(RCU).and(RET_NULL), GENERIC, Kernel(6, 2)),
@@ -168,9 +188,21 @@ pub static KFUNCS: &[Kfunc] = &[
         ACQUIRE.and(RCU).and(RET_NULL), GENERIC, Kernel(6, 2)),
     k("bpf_cgroup_from_id", "struct cgroup *", "u64 cgid",
         ACQUIRE.and(RET_NULL), GENERIC, Kernel(6, 4)),
+    k("bpf_cgroup_read_xattr", "int", "struct cgroup *cgroup, const char *name__str, struct bpf_dynptr *value_p",
+        RCU, ALL, Kernel(6, 18)),
     k("bpf_cgroup_release", "void", "struct cgroup *cgrp", RELEASE, GENERIC, Kernel(6, 2)),
+    k("bpf_copy_from_user_dynptr", "int", "struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign",
+        SLEEPABLE, ALL, Kernel(6, 18)),
     k("bpf_copy_from_user_str", "int", "void *dst, u32 dst__sz, const void *unsafe_ptr__ign, u64 flags",
         SLEEPABLE, ALL, Kernel(6, 12)),
+    k("bpf_copy_from_user_str_dynptr", "int", "struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign",
+        SLEEPABLE, ALL, Kernel(6, 18)),
+    k("bpf_copy_from_user_task_dynptr", "int", "struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign, struct task_struct *tsk",
+        SLEEPABLE.and(TRUSTED_ARGS), ALL, Kernel(6, 18)),
+    k("bpf_copy_from_user_task_str", "int", "void *dst, u32 dst__sz, const void *unsafe_ptr__ign, struct task_struct *tsk, u64 flags",
+        SLEEPABLE, ALL, Kernel(6, 18)),
+    k("bpf_copy_from_user_task_str_dynptr", "int", "struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign, struct task_struct *tsk",
+        SLEEPABLE.and(TRUSTED_ARGS), ALL, Kernel(6, 18)),
     k("bpf_cpumask_acquire", "struct bpf_cpumask *", "struct bpf_cpumask *cpumask",
         ACQUIRE.and(TRUSTED_ARGS), TRACE, Kernel(6, 3)),
     k("bpf_cpumask_and", "bool", "struct bpf_cpumask *dst, const struct cpumask *src1, const struct cpumask *src2",
@@ -198,6 +230,8 @@ pub static KFUNCS: &[Kfunc] = &[
         RCU, TRACE, Kernel(6, 3)),
     k("bpf_cpumask_or", "void", "struct bpf_cpumask *dst, const struct cpumask *src1, const struct cpumask *src2",
         RCU, TRACE, Kernel(6, 3)),
+    k("bpf_cpumask_populate", "int", "struct cpumask *cpumask, void *src, size_t src__sz",
+        RCU, TRACE, Kernel(6, 18)),
     k("bpf_cpumask_release", "void", "struct bpf_cpumask *cpumask", RELEASE, TRACE, Kernel(6, 3)),
     k("bpf_cpumask_set_cpu", "void", "u32 cpu, struct bpf_cpumask *cpumask",
         RCU, TRACE, Kernel(6, 3)),
@@ -241,17 +275,28 @@ pub static KFUNCS: &[Kfunc] = &[
         NONE, ALL, Kernel(6, 5)),
     k("bpf_dynptr_clone", "int", "const struct bpf_dynptr *p, struct bpf_dynptr *clone__uninit",
         NONE, ALL, Kernel(6, 5)),
+    k("bpf_dynptr_copy", "int", "struct bpf_dynptr *dst_ptr, u32 dst_off, struct bpf_dynptr *src_ptr, u32 src_off, u32 size",
+        NONE, ALL, Kernel(6, 18)),
     k("bpf_dynptr_from_skb", "int", "struct __sk_buff *s, u64 flags, struct bpf_dynptr *ptr__uninit",
         TRUSTED_ARGS, SKB, Kernel(6, 4)),
+    k("bpf_dynptr_from_skb_meta", "int", "struct __sk_buff *skb_, u64 flags, struct bpf_dynptr *ptr__uninit",
+        TRUSTED_ARGS, only(&[SchedCls, SchedAct]), Kernel(6, 18)),
     k("bpf_dynptr_from_xdp", "int", "struct xdp_md *x, u64 flags, struct bpf_dynptr *ptr__uninit",
         NONE, only(&[Xdp]), Kernel(6, 4)),
     k("bpf_dynptr_is_null", "bool", "const struct bpf_dynptr *p", NONE, ALL, Kernel(6, 5)),
     k("bpf_dynptr_is_rdonly", "bool", "const struct bpf_dynptr *p", NONE, ALL, Kernel(6, 5)),
+    k("bpf_dynptr_memset", "int", "struct bpf_dynptr *p, u32 offset, u32 size, u8 val",
+        NONE, ALL, Kernel(6, 18)),
     k("bpf_dynptr_size", "__u32", "const struct bpf_dynptr *p", NONE, ALL, Kernel(6, 5)),
     k("bpf_dynptr_slice", "void *", "const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk",
         RET_NULL, ALL, Kernel(6, 4)),
     k("bpf_dynptr_slice_rdwr", "void *", "const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk",
         RET_NULL, ALL, Kernel(6, 4)),
+    k("bpf_get_dentry_xattr", "int", "struct dentry *dentry, const char *name__str, struct bpf_dynptr *value_p",
+        SLEEPABLE.and(TRUSTED_ARGS), only(&[ProgType::Lsm]), Kernel(6, 18)),
+    k("bpf_get_file_xattr", "int", "struct file *file, const char *name__str, struct bpf_dynptr *value_p",
+        SLEEPABLE.and(TRUSTED_ARGS), only(&[ProgType::Lsm]), Kernel(6, 18)),
+    k("bpf_get_kmem_cache", "struct kmem_cache *", "u64 addr", NONE, ALL, Kernel(6, 18)),
     k("bpf_get_task_exe_file", "struct file *", "struct task_struct *task",
         ACQUIRE.and(TRUSTED_ARGS).and(RET_NULL), only(&[ProgType::Lsm]), Kernel(6, 12)),
     k("bpf_iter_bits_destroy", "void", "struct bpf_iter_bits *it",
@@ -271,6 +316,18 @@ pub static KFUNCS: &[Kfunc] = &[
         ITER_NEW.and(TRUSTED_ARGS), ALL, Kernel(6, 7)),
     k("bpf_iter_css_task_next", "struct task_struct *", "struct bpf_iter_css_task *it",
         ITER_NEXT.and(RET_NULL), ALL, Kernel(6, 7)),
+    k("bpf_iter_dmabuf_destroy", "void", "struct bpf_iter_dmabuf *it",
+        ITER_DESTROY.and(SLEEPABLE), ALL, Kernel(6, 18)),
+    k("bpf_iter_dmabuf_new", "int", "struct bpf_iter_dmabuf *it",
+        ITER_NEW.and(SLEEPABLE), ALL, Kernel(6, 18)),
+    k("bpf_iter_dmabuf_next", "struct dma_buf *", "struct bpf_iter_dmabuf *it",
+        ITER_NEXT.and(RET_NULL).and(SLEEPABLE), ALL, Kernel(6, 18)),
+    k("bpf_iter_kmem_cache_destroy", "void", "struct bpf_iter_kmem_cache *it",
+        ITER_DESTROY.and(SLEEPABLE), ALL, Kernel(6, 18)),
+    k("bpf_iter_kmem_cache_new", "int", "struct bpf_iter_kmem_cache *it",
+        ITER_NEW.and(SLEEPABLE), ALL, Kernel(6, 18)),
+    k("bpf_iter_kmem_cache_next", "struct kmem_cache *", "struct bpf_iter_kmem_cache *it",
+        ITER_NEXT.and(RET_NULL).and(SLEEPABLE), ALL, Kernel(6, 18)),
     k("bpf_iter_num_destroy", "void", "struct bpf_iter_num *it", ITER_DESTROY, ALL, Kernel(6, 4)),
     k("bpf_iter_num_new", "int", "struct bpf_iter_num *it, int start, int end",
         ITER_NEW, ALL, Kernel(6, 4)),
@@ -287,7 +344,7 @@ pub static KFUNCS: &[Kfunc] = &[
         ITER_NEW.and(RCU), ALL, Kernel(6, 7)),
     k("bpf_iter_task_vma_next", "struct vm_area_struct *", "struct bpf_iter_task_vma *it",
         ITER_NEXT.and(RET_NULL), ALL, Kernel(6, 7)),
-    k("bpf_key_put", "void", "struct bpf_key *bkey", RELEASE, TYPED, Kernel(6, 1)),
+    k("bpf_key_put", "void", "struct bpf_key *bkey", RELEASE, GENERIC, Kernel(6, 1)),
     k("bpf_list_back", "struct bpf_list_node *", "struct bpf_list_head *head", RET_NULL, GENERIC, Kernel(6, 16)),
     k("bpf_list_front", "struct bpf_list_node *", "struct bpf_list_head *head", RET_NULL, GENERIC, Kernel(6, 16)),
     k("bpf_list_pop_back", "struct bpf_list_node *", "struct bpf_list_head *head",
@@ -301,9 +358,9 @@ pub static KFUNCS: &[Kfunc] = &[
     k("bpf_local_irq_restore", "void", "unsigned long *flags__irq_flag", NONE, ALL, Kernel(6, 14)),
     k("bpf_local_irq_save", "void", "unsigned long *flags__irq_flag", NONE, ALL, Kernel(6, 14)),
     k("bpf_lookup_system_key", "struct bpf_key *", "u64 id",
-        ACQUIRE.and(RET_NULL), TYPED, Kernel(6, 1)),
+        ACQUIRE.and(RET_NULL), GENERIC, Kernel(6, 1)),
     k("bpf_lookup_user_key", "struct bpf_key *", "s32 serial, u64 flags",
-        ACQUIRE.and(RET_NULL).and(SLEEPABLE), TYPED, Kernel(6, 1)),
+        ACQUIRE.and(RET_NULL).and(SLEEPABLE), GENERIC, Kernel(6, 1)),
     k("bpf_map_sum_elem_count", "s64", "const struct bpf_map *map",
         TRUSTED_ARGS, ALL, Kernel(6, 6)),
     k("bpf_obj_drop_impl", "void", "void *p__alloc, void *meta__ign",
@@ -318,6 +375,14 @@ pub static KFUNCS: &[Kfunc] = &[
         ACQUIRE.and(RET_NULL), GENERIC, Kernel(6, 7)),
     k("bpf_preempt_disable", "void", "void", NONE, ALL, Kernel(6, 10)),
     k("bpf_preempt_enable", "void", "void", NONE, ALL, Kernel(6, 10)),
+    k("bpf_probe_read_kernel_dynptr", "int", "struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign",
+        NONE, ALL, Kernel(6, 18)),
+    k("bpf_probe_read_kernel_str_dynptr", "int", "struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign",
+        NONE, ALL, Kernel(6, 18)),
+    k("bpf_probe_read_user_dynptr", "int", "struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign",
+        NONE, ALL, Kernel(6, 18)),
+    k("bpf_probe_read_user_str_dynptr", "int", "struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign",
+        NONE, ALL, Kernel(6, 18)),
     k("bpf_put_file", "void", "struct file *file", RELEASE, only(&[ProgType::Lsm]), Kernel(6, 12)),
     k("bpf_rbtree_add_impl", "int", "struct bpf_rb_root *root, struct bpf_rb_node *node, bool (less)(struct bpf_rb_node *a, const struct bpf_rb_node *b), void *meta__ign, u64 off",
         NONE, GENERIC, Kernel(6, 4)),
@@ -335,12 +400,20 @@ pub static KFUNCS: &[Kfunc] = &[
     k("bpf_rdonly_cast", "void *", "const void *obj__ign, u32 btf_id__k", NONE, ALL, Kernel(6, 2)),
     k("bpf_refcount_acquire_impl", "void *", "void *p__refcounted_kptr, void *meta__ign",
         ACQUIRE.and(RET_NULL).and(RCU), GENERIC, Kernel(6, 4)),
+    k("bpf_remove_dentry_xattr", "int", "struct dentry *dentry, const char *name__str",
+        SLEEPABLE.and(TRUSTED_ARGS), only(&[ProgType::Lsm]), Kernel(6, 18)),
     k("bpf_res_spin_lock", "int", "struct bpf_res_spin_lock *lock", NONE, ALL, Kernel(6, 15)),
     k("bpf_res_spin_lock_irqsave", "int", "struct bpf_res_spin_lock *lock, unsigned long *flags__irq_flag",
         NONE, ALL, Kernel(6, 15)),
     k("bpf_res_spin_unlock", "void", "struct bpf_res_spin_lock *lock", NONE, ALL, Kernel(6, 15)),
     k("bpf_res_spin_unlock_irqrestore", "void", "struct bpf_res_spin_lock *lock, unsigned long *flags__irq_flag",
         NONE, ALL, Kernel(6, 15)),
+    k("bpf_send_signal_task", "int", "struct task_struct *task, int sig, enum pid_type type, u64 value",
+        TRUSTED_ARGS, GENERIC, Kernel(6, 18)),
+    k("bpf_session_cookie", "__u64 *", "void", NONE, only(&[Kprobe]), Kernel(6, 10)),
+    k("bpf_session_is_return", "bool", "void", NONE, only(&[Kprobe]), Kernel(6, 10)),
+    k("bpf_set_dentry_xattr", "int", "struct dentry *dentry, const char *name__str, const struct bpf_dynptr *value_p, int flags",
+        SLEEPABLE.and(TRUSTED_ARGS), only(&[ProgType::Lsm]), Kernel(6, 18)),
     k("bpf_sk_assign_tcp_reqsk", "int", "struct __sk_buff *s, struct sock *sk, struct bpf_tcp_req_attrs *attrs, int attrs__sz",
         TRUSTED_ARGS, only(&[SchedCls]), Kernel(6, 9)),
     k("bpf_skb_ct_alloc", "struct nf_conn___init *", "struct __sk_buff *skb_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz",
@@ -348,14 +421,18 @@ pub static KFUNCS: &[Kfunc] = &[
     k("bpf_skb_ct_lookup", "struct nf_conn *", "struct __sk_buff *skb_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz",
         ACQUIRE.and(RET_NULL), PACKETS, Kernel(5, 18)),
     k("bpf_sock_addr_set_sun_path", "int", "struct bpf_sock_addr_kern *sa_kern, const u8 *sun_path, u32 sun_path__sz",
-        NONE, only(&[CgroupSkb, CgroupSock, CgroupDevice, CgroupSockAddr, CgroupSockopt, CgroupSysctl]), Kernel(6, 7)),
+        NONE, CGROUP, Kernel(6, 7)),
     k("bpf_sock_destroy", "int", "struct sock_common *sock",
         TRUSTED_ARGS, only(&[Tracing, Tracepoint, PerfEvent, Lsm]), Kernel(6, 5)),
+    k("bpf_sock_ops_enable_tx_tstamp", "int", "struct bpf_sock_ops_kern *skops, u64 flags",
+        TRUSTED_ARGS, CGROUP, Kernel(6, 18)),
     k("bpf_strcasecmp", "int", "const char *s1__ign, const char *s2__ign", NONE, ALL, Kernel(6, 18)),
     k("bpf_strchr", "int", "const char *s__ign, char c", NONE, ALL, Kernel(6, 17)),
     k("bpf_strchrnul", "int", "const char *s__ign, char c", NONE, ALL, Kernel(6, 17)),
     k("bpf_strcmp", "int", "const char *s1__ign, const char *s2__ign", NONE, ALL, Kernel(6, 17)),
     k("bpf_strcspn", "int", "const char *s__ign, const char *reject__ign", NONE, ALL, Kernel(6, 17)),
+    k("bpf_stream_vprintk_impl", "int", "int stream_id, const char *fmt__str, const void *args, u32 len__sz, void *aux__prog",
+        TRUSTED_ARGS, ALL, Kernel(6, 18)),
     k("bpf_strlen", "int", "const char *s__ign", NONE, ALL, Kernel(6, 17)),
     k("bpf_strnchr", "int", "const char *s__ign, size_t count, char c", NONE, ALL, Kernel(6, 17)),
     k("bpf_strnlen", "int", "const char *s__ign, size_t count", NONE, ALL, Kernel(6, 17)),
@@ -390,6 +467,12 @@ pub static KFUNCS: &[Kfunc] = &[
         ACQUIRE.and(RET_NULL), PACKETS, Kernel(6, 0)),
     k("bpf_xdp_ct_lookup", "struct nf_conn *", "struct xdp_md *xdp_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz",
         ACQUIRE.and(RET_NULL), PACKETS, Kernel(5, 18)),
+    k("bpf_xdp_get_xfrm_state", "struct xfrm_state *", "struct xdp_md *ctx, struct bpf_xfrm_state_opts *opts, u32 opts__sz",
+        ACQUIRE.and(RET_NULL), only(&[Xdp]), Kernel(6, 8)),
+    k("bpf_xdp_pull_data", "int", "struct xdp_md *x, u32 len", NONE, only(&[Xdp]), Kernel(6, 18)),
+    k("bpf_xdp_xfrm_state_release", "void", "struct xfrm_state *x", RELEASE, only(&[Xdp]), Kernel(6, 8)),
+    k("css_rstat_flush", "void", "struct cgroup_subsys_state *css", SLEEPABLE, only(&[Tracing, Tracepoint, PerfEvent, ProgType::Lsm]), Kernel(6, 18)),
+    k("css_rstat_updated", "void", "struct cgroup_subsys_state *css, int cpu", NONE, only(&[Tracing, Tracepoint, PerfEvent, ProgType::Lsm]), Kernel(6, 18)),
     k("cubictcp_acked", "void", "struct sock *sk, const struct ack_sample *sample",
         NONE, only(&[StructOps]), Kernel(5, 13)),
     k("cubictcp_cong_avoid", "void", "struct sock *sk, u32 ack, u32 acked",

@@ -194,7 +194,7 @@ impl Walk<'_> {
     }
 
     /// Is it a string that ends inside a frozen map?
-    fn check_string(&self, reg: &Reg) -> Option<()> {
+    pub(super) fn check_string(&self, reg: &Reg) -> Option<()> {
         let pointer = reg.as_pointer().filter(|p| !p.nullable && p.is_fixed())?;
         let PtrKind::MapValue(map) = pointer.kind else { return None };
         let def = self.cx.map(map).filter(|def| def.is_frozen())?;

@@ -60,6 +60,7 @@ const MAKERS: &[(&str, Behind)] = &[
     ("dynptr_from_mem", Behind::Local),
     ("ringbuf_reserve_dynptr", Behind::Ringbuf),
     ("bpf_dynptr_from_skb", Behind::Skb),
+    ("bpf_dynptr_from_skb_meta", Behind::Skb),
     ("bpf_dynptr_from_xdp", Behind::Xdp),
 ];
 

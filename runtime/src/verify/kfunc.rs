@@ -29,8 +29,26 @@ use super::walk::{Check, Next, Walk};
 /// Functions that give a slice of a dynamic pointer, and whether it may be written.
 const SLICES: &[(&str, bool)] = &[("bpf_dynptr_slice", false), ("bpf_dynptr_slice_rdwr", true)];
 
+/// Functions that write through a dynamic pointer: what is behind it may be in another place then.
+const WRITERS: &[&str] = &[
+    "bpf_copy_from_user_dynptr",
+    "bpf_copy_from_user_str_dynptr",
+    "bpf_copy_from_user_task_dynptr",
+    "bpf_copy_from_user_task_str_dynptr",
+    "bpf_dynptr_copy",
+    "bpf_dynptr_memset",
+    "bpf_probe_read_kernel_dynptr",
+    "bpf_probe_read_kernel_str_dynptr",
+    "bpf_probe_read_user_dynptr",
+    "bpf_probe_read_user_str_dynptr",
+];
+
 /// Functions for programs of one attach type only.
-const ONLY_ATTACHED: &[(&str, AttachType)] = &[("bpf_sock_destroy", AttachType::TraceIter)];
+const ONLY_ATTACHED: &[(&str, AttachType)] = &[
+    ("bpf_sock_destroy", AttachType::TraceIter),
+    ("bpf_session_cookie", AttachType::TraceKprobeSession),
+    ("bpf_session_is_return", AttachType::TraceKprobeSession),
+];
 
 /// What the kernel has in place of the contexts that programs see (include/linux/bpf_types.h).
 const KERNEL_CONTEXTS: &[(&str, &str)] = &[
@@ -154,6 +172,11 @@ impl<'a> Walk<'a> {
             self.release(state, slot, call.reference);
         }
         let made = result(self, state)?;
+        let writes = call.dynptr.is_some_and(|dynptr| dynptr.behind == dynptr::Behind::Skb)
+            && WRITERS.contains(&proto.row.name);
+        if writes || proto.row.name == "bpf_xdp_pull_data" {
+            self.forget_packet(state, slot);
+        }
         state.clobber(made);
         Ok(Next::To(slot + 1))
     }
@@ -180,7 +203,7 @@ impl<'a> Walk<'a> {
     fn check_callable(&self, state: &State, proto: &Prototype<'_>) -> Check {
         let row = proto.row;
         self.check_unlocked(state, row.name)?;
-        if !row.programs.contains(self.cx.prog_type) {
+        if !row.programs_on(self.cx.target.kernel).contains(self.cx.prog_type) {
             let program = self.cx.prog_type.info().name;
             return Err(Cause::KfuncNotAllowed { function: row.name, program });
         }
@@ -274,12 +297,16 @@ impl<'a> Walk<'a> {
         let held = row.flags.has(Flags::ACQUIRE);
         let kind = match btf.kind(target) {
             Some(Kind::Struct) => {
-                let valid = held || row.flags.has(Flags::ITER_NEXT);
-                PtrKind::Btf { ty: target.0, trust: if valid { Trust::Trusted } else { Trust::Plain } }
+                let trust = match held || row.flags.has(Flags::ITER_NEXT) {
+                    true => Trust::Trusted,
+                    false if row.name == "bpf_get_kmem_cache" => Trust::Untrusted,
+                    false => Trust::Plain,
+                };
+                PtrKind::Btf { ty: target.0, trust }
             }
             Some(Kind::Int | Kind::Enum | Kind::Enum64) => {
                 let size = btf.size_of(target).ok_or_else(unsupported)? as u32;
-                PtrKind::Mem { size, writable: false }
+                PtrKind::Mem { size, writable: row.name == "bpf_session_cookie" }
             }
             // An address of which nothing is known.
             Some(Kind::Void) => return Ok(Reg::unknown(slot)),

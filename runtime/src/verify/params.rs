@@ -76,7 +76,11 @@ impl Walk<'_> {
             return Ok(());
         }
         let sized = proto.params.get(index + 1).is_some_and(|next| next.name.contains("__sz"));
-        if ["__uninit", "__str"].into_iter().any(|suffix| param.name.ends_with(suffix)) {
+        if param.name.ends_with("__str") {
+            let string = self.check_string(&reg);
+            return string.ok_or_else(|| wrong("a constant string in read-only data"));
+        }
+        if param.name.ends_with("__uninit") {
             return Err(proto.unsupported("this parameter"));
         }
         if param.name.ends_with("__map") || name == "bpf_map" {

@@ -84,6 +84,27 @@ fn assembled_programs_are_refused() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// So many paths may wait.
+#[test]
+fn jumps_may_be_too_many() {
+    let text = |count| format!("r0 = *(u32 *)(r1 + 0); {} out: exit", "if r0 == 5 goto out;".repeat(count));
+    assert_eq!(judge("few jumps", &assembled("tc", &[], &text(9000)), "V0603"), None);
+}
+
+/// Kernels that want stack to be written before it is read want all of it where the offset varies.
+#[test]
+fn old_kernels_want_written_stack() {
+    let text = "r0 = *(u32 *)(r1 + 0); r0 &= 8; r2 = r10; r2 += -16; r2 += r0; *(u64 *)(r10 - 16) = 0
+        r0 = *(u8 *)(r2 + 0); exit";
+    let image = assembled("tc", &[], text);
+    let on = |kernel| {
+        let target = Target { kernel, ..Target::default() };
+        let report = verify_program(&image, 0, &Options { target, ..Options::default() }).0.err();
+        report.map_or("", |report| report.cause.rule().code)
+    };
+    assert_eq!((on(Version(5, 15)), on(Version(6, 18))), ("V0104", ""));
+}
+
 /// A kernel before the helper, and a license that is not the helper's.
 #[test]
 fn helpers_have_a_version_and_a_license() {

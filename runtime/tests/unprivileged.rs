@@ -125,6 +125,7 @@ const ASSEMBLED: &[Assembled] = &[
     ("socket", &[], "*(u64 *)(r10 - 8) = r1; r2 = 0; r3 = r10; r3 += -8; r4 = 8; call 26; r0 = 0; exit", "V0206"),
     ("socket", &["map_array_small"], "*(u64 *)(r10 - 8) = r1; *(u64 *)(r10 - 16) = 0; r2 = r10; r2 += -16; r3 = r10
         r3 += -8; r4 = 0; r1 = map[idx:0]; call 2; r0 = 0; exit", "V0206"),
+    ("socket", &[], "*(u64 *)(r10 - 8) = r1; r0 = *(u32 *)(r10 - 8); exit", "V0206"),
     // A number that was stored is any number.
     ("socket", &["map_array_48b"], "r6 = 4; *(u64 *)(r10 - 16) = r6; LOOKUP r6 = *(u64 *)(r10 - 16); r0 += r6
         r0 = *(u8 *)(r0 + 0); out: r0 = 0; exit", "V0203"),
@@ -136,7 +137,10 @@ const ASSEMBLED: &[Assembled] = &[
     ("socket", &["map_array_48b"], "LOOKUP r0 += -1; out: r0 = 0; exit", "V0209"),
     ("socket", &["map_array_48b"], "LOOKUP r6 = *(u8 *)(r0 + 0); r6 += -9; if r6 s> 9 goto out; r0 += 20; r0 += r6
         out: r0 = 0; exit", "V0209"),
+    ("socket", &["map_array_48b"], "LOOKUP r6 = *(u8 *)(r0 + 0); r6 &= 15; r6 += -8; r0 += 20; r0 += r6
+        out: r0 = 0; exit", "V0209"),
     ("socket", &[], "r0 = 4; r1 += r0; r0 = 0; exit", "V0209"),
+    ("socket", &[], "r0 = 8; r2 = r10; r2 += -512; r2 += r0; r0 = 0; exit", "V0209"),
     ("socket", &[], "r0 = *(u32 *)(r1 + 0); r0 &= 4; if r0 == 0 goto small; r0 = 8; goto move; small: r0 = 4
         move: r2 = r10; r2 += -64; r2 += r0; r0 = 0; exit", "V0209"),
     ("socket", &[], "r0 = *(u32 *)(r1 + 0); r6 = 1; if r0 == 0 goto move; r6 = r10; r6 += -64; move: r2 = 8; r6 += r2
@@ -185,6 +189,60 @@ fn barriers_are_put_where_guesses_lead() {
     // The path of the guess ends at the barrier behind the store, before what would be wrong.
     let behind = "r6 = 1; if r6 == 1 goto out; *(u64 *)(r10 - 8) = r1; r0 = r10; out: r0 = 0; exit";
     assert_eq!(rule_on(&[], behind, new), "");
+}
+
+/// Why a pointer may not be moved is said in the kernel's words.
+#[test]
+fn moves_are_refused_for_their_own_reason() {
+    let words = |text| {
+        let image = cases::assembled("socket", &[], text);
+        let report = verify_program(&image, 0, &options(Kernel(6, 12))).0.expect_err("refused");
+        report.cause.kernel_log().remove(0)
+    };
+    let it = "pointer arithmetic with it prohibited for !root";
+    let kind = format!("R1 has pointer with unsupported alu operation, {it}");
+    assert_eq!(words("r0 = 4; r1 += r0; r0 = 0; exit"), kind);
+    let limit = format!("R2 tried to add beyond pointer bounds, {it}");
+    assert_eq!(words("r0 = 8; r2 = r10; r2 += -512; r2 += r0; r0 = 0; exit"), limit);
+}
+
+/// What looks into a kernel structure or an allocated object, and the rule that all users break.
+const LOOKS: &[(&str, &str)] = &[
+    ("return ((struct sk_buff *)bpf_cast_to_kern_ctx(ctx))->len;", ""),
+    ("*(volatile int *)bpf_cast_to_kern_ctx(ctx) = 0; return 0;", "V0107"),
+    (
+        "struct item *p = bpf_obj_new_impl(__builtin_btf_type_id(*(struct item *)0, 0), 0);
+        if (p) { p->n = 7; bpf_obj_drop_impl(p, 0); } return 0;",
+        "",
+    ),
+];
+
+/// What kernel structures and allocated objects hold is for users who may see addresses.
+#[test]
+fn structures_need_a_capability() {
+    for (index, (text, wanted)) in LOOKS.iter().enumerate() {
+        let source = format!(
+            r#"
+            #include <linux/bpf.h>
+            #include <bpf/bpf_helpers.h>
+            void *bpf_cast_to_kern_ctx(void *ctx) __ksym;
+            void *bpf_obj_new_impl(__u64 type, void *meta) __ksym;
+            void bpf_obj_drop_impl(void *object, void *meta) __ksym;
+            struct item {{ int n; }};
+            struct sk_buff {{ unsigned len; }} __attribute__((preserve_access_index));
+            char LICENSE[] SEC("license") = "GPL";
+            SEC("tc") int f(struct __sk_buff *ctx) {{ {text} }}"#
+        );
+        let Some(bytes) = common::clang(&format!("looks-{index}"), &source, &["-mcpu=v3"]) else { return };
+        if common::vmlinux().is_none() {
+            return;
+        }
+        let image = common::link(&bytes);
+        let of = |user| rule(&image, &Options { user, ..options(Kernel(6, 18)) });
+        assert_eq!(of(Capabilities::ALL), *wanted, "{text}");
+        let user = Capabilities::NONE.with(Capability::Bpf).with(Capability::NetAdmin);
+        assert_eq!(of(user), "V0322", "{text}");
+    }
 }
 
 /// A program may have 4096 instructions.

@@ -39,7 +39,7 @@ impl Walk<'_> {
         let decided = match (&left, &right) {
             (Reg::Scalar(a), Reg::Scalar(b)) => scalar::compare(&a.value, &b.value, cond, width),
             (Reg::Pointer(p), Reg::Scalar(n)) | (Reg::Scalar(n), Reg::Pointer(p)) => {
-                self.compare_with_number(p, n, cond, width, dst)?
+                self.compare_with_number(p, n, cond, width)
             }
             (Reg::Pointer(a), Reg::Pointer(b)) if width == Width::W64 => compare_with_end(a, b, cond),
             _ => None,
@@ -106,22 +106,12 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether the comparison of a pointer with a number is decided.
-    fn compare_with_number(
-        &self,
-        p: &Pointer,
-        n: &Num,
-        cond: Cond,
-        width: Width,
-        dst: R,
-    ) -> Check<Option<bool>> {
+    /// Whether the comparison of a pointer with a number is decided. If it is not, who may see addresses may
+    /// still compare.
+    fn compare_with_number(&self, p: &Pointer, n: &Num, cond: Cond, width: Width) -> Option<bool> {
         let is_null_check = n.value.value() == Some(0) && matches!(cond, Cond::Eq | Cond::Ne);
         if !is_null_check || width == Width::W32 {
-            // Nothing is learned; who may see addresses may still compare.
-            return match self.cx.leaks() {
-                true => Ok(None),
-                false => Err(Cause::PointerCompare { reg: dst.number() }),
-            };
+            return None;
         }
         // Of a context, a frame or a packet the kernel does not conclude that it is not null
         // (`reg_not_null`): both sides must be safe.
@@ -149,7 +139,7 @@ impl Walk<'_> {
             | PtrKind::Arena
             | PtrKind::Func(_) => false,
         };
-        Ok(never_null.then_some(cond == Cond::Ne))
+        never_null.then_some(cond == Cond::Ne)
     }
 
     /// Narrows `state` to where the condition is `taken`.

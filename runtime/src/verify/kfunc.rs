@@ -29,6 +29,9 @@ use super::walk::{Check, Next, Walk};
 /// Functions that give a slice of a dynamic pointer, and whether it may be written.
 const SLICES: &[(&str, bool)] = &[("bpf_dynptr_slice", false), ("bpf_dynptr_slice_rdwr", true)];
 
+/// Functions for programs that are bound to a device when they are loaded, as none here is.
+pub const OF_DEVICES: &str = "bpf_xdp_metadata_rx_";
+
 /// Functions that write through a dynamic pointer: what is behind it may be in another place then.
 const WRITERS: &[&str] = &[
     "bpf_copy_from_user_dynptr",
@@ -210,6 +213,10 @@ impl<'a> Walk<'a> {
         let attach = self.cx.section.section.attach;
         if ONLY_ATTACHED.iter().any(|only| only.0 == row.name && attach != Some(only.1)) {
             let program = "another attach type";
+            return Err(Cause::KfuncNotAllowed { function: row.name, program });
+        }
+        if row.name.starts_with(OF_DEVICES) {
+            let program = "bound to no device";
             return Err(Cause::KfuncNotAllowed { function: row.name, program });
         }
         if row.name.starts_with("bpf_iter_css_task_")

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use skep_stdlib::helpers::Helper;
 
 use super::super::call::{IN_HANDLER, OTHER_HOOK};
+use super::super::kfunc::OF_DEVICES;
 use super::super::reg::PtrKind;
 use super::{Access, Cause, Leaving};
 
@@ -108,6 +109,9 @@ impl Cause {
             }
             Cause::HelperGpl { .. } => {
                 one("cannot call GPL-restricted function from non-GPL compatible program".into())
+            }
+            Cause::KfuncNotAllowed { function, .. } if function.starts_with(OF_DEVICES) => {
+                one("metadata kfuncs require device-bound program".into())
             }
             Cause::KfuncNotAllowed { function: "bpf_dynptr_slice_rdwr", .. } => {
                 one("the prog does not allow writes to packet data".into())

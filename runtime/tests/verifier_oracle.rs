@@ -46,8 +46,6 @@ const OLDER: &[Difference] = &[
     TYPES[0],
     ("bounds_mix_sign_unsign.c: bounds checks mixing signed and unsigned, variant 10", ACCEPTED,
         "signed bounds were not derived from unsigned ones across zero"),
-    ("loops1.c: bounded loop, start in the middle", ACCEPTED,
-        "an edge back by falling through was refused before the walk"),
     ("btf_ctx_access.c: btf_ctx_access accept", "V0106", "four bytes of an address were taken for the address"),
     ("d_path.c: d_path accept", "V0106", "the same"),
 ];

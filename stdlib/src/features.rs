@@ -175,6 +175,8 @@ features! {
     CpuV4, 6 . 6; // not checked
     /// Attaching to traffic control by links.
     Tcx, 6 . 6; // not checked
+    /// Loops that lead back by falling through, not by a jump.
+    LoopsWithoutJump, 6 . 7; // not checked: not in 6.1 (measured on 6.1.192), is in 6.12
     /// `bpf_throw`.
     Exceptions, 6 . 7; // timeline: bpf_throw
     /// Values that cannot be null and other argument tags of global functions.

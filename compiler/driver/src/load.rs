@@ -1,5 +1,6 @@
 //! From an object to a verified image: what `build`, `verify` and `run` share.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use skep_compiler::Compiled;
@@ -8,12 +9,14 @@ use skep_runtime::verify::log::{Level, log};
 use skep_runtime::verify::{self, Report, Verified};
 use skep_stdlib::btf::Btf;
 use skep_stdlib::capabilities::Capabilities;
+use skep_stdlib::elf::KCONFIG;
 use skep_stdlib::features::{Kernel, Target};
 use skep_syntax::Session;
 use skep_syntax::diag::Style;
 
 use crate::error::{Error, Result};
 use crate::io::Io;
+use crate::kconfig;
 use crate::rejection;
 
 /// BTF of the running kernel.
@@ -27,7 +30,7 @@ pub struct VerifyArgs {
     /// Version of the kernel that shall run the programs
     #[arg(long, value_name = "X.Y", default_value_t = Kernel::LATEST, value_parser = kernel)]
     pub kernel: Kernel,
-    /// BTF of that kernel: a file, `host` for the running kernel's, or `none`
+    /// BTF of that kernel: a file, `host` for the running kernel's and its configuration, or `none`
     #[arg(long, value_name = "FILE", default_value = HOST)]
     pub btf: String,
     /// Say it in the kernel's words, too: why a program is refused, its log of the path that fails, or that of
@@ -121,7 +124,11 @@ pub fn try_link(
     args: &VerifyArgs,
     io: &mut Io<'_>,
 ) -> Result<std::result::Result<Image, LoadError>> {
-    let options = LinkOptions { target_btf: args.btf(io)?, ..LinkOptions::default() };
+    // Only some ask for it.
+    let asks = bytes.windows(KCONFIG.len()).any(|part| part == KCONFIG.as_bytes());
+    let kconfig = if asks && args.btf == HOST { kconfig::of_host(io) } else { BTreeMap::new() };
+    let options =
+        LinkOptions { kernel: args.kernel, target_btf: args.btf(io)?, kconfig, ..LinkOptions::default() };
     Ok(Object::parse(bytes).and_then(|object| object.link(&options)))
 }
 

@@ -277,3 +277,21 @@ fn a_barrier_that_nobody_needs_is_named_when_asked_for() {
     let cc = ["cc", "-target", "bpf", "-g", "-O2", "-c", "refused.bpf.c", "-o", "x.o", "-Wbpf-barrier"];
     assert_eq!(warned(&cc), silent);
 }
+
+/// What the running kernel was configured as is known of it, as far as it tells.
+#[test]
+fn the_configuration_of_the_running_kernel() {
+    let source = b"#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n\
+        extern _Bool CONFIG_BPF __kconfig; extern int LINUX_KERNEL_VERSION __kconfig;\n\
+        SEC(\"xdp\") int prog(struct xdp_md *ctx)\n\
+        { return CONFIG_BPF && LINUX_KERNEL_VERSION == 0x60100 ? XDP_PASS : XDP_DROP; }\n";
+    let place = Scratch::new(&[("config.bpf.c", source)]);
+    assert_eq!(place.skep(&["build", "--no-verify", "config.bpf.c"]).code, Some(0));
+    let done = place.skep(&["verify", "--btf", "none", "config.bpf.o"]);
+    assert_eq!(done.code, Some(1));
+    assert!(done.err.contains("no value is given for this configuration option"), "{}", done.err);
+    if std::path::Path::new("/proc/config.gz").exists() {
+        let done = place.skep(&["run", "--kernel", "6.1", "--pkt", "00", "config.bpf.o"]);
+        assert!(done.out.contains("prog: XDP_PASS"), "{}{}", done.out, done.err);
+    }
+}

@@ -48,6 +48,7 @@ mod cover;
 mod ctx;
 mod depth;
 mod dynptr;
+mod edges;
 mod exception;
 mod facts;
 mod fields;
@@ -271,6 +272,7 @@ fn begin<'a>(image: &'a Image, index: usize, options: &'a Options) -> Result<Wal
         user: options.user,
     };
     users::check(&cx)?;
+    edges::check(&cx)?;
     hook::check(&cx).map_err(at_start)?;
     versions::check(&cx)?;
     alu::check_addresses(&cx)?;

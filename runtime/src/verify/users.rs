@@ -6,7 +6,6 @@
 
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use skep_stdlib::capabilities::{Capabilities, Capability};
 use skep_stdlib::features::Feature;
@@ -15,7 +14,6 @@ use skep_stdlib::isa::{CallTarget, Imm64, Insn};
 
 use super::Context;
 use super::fields;
-use super::liveness::successors;
 use super::report::Cause;
 use crate::object::MapDef;
 
@@ -103,7 +101,7 @@ pub fn check(cx: &Context<'_>) -> Result<(), (u32, Cause)> {
         let what = format!("a program of more than {MOST} instructions");
         return Err((MOST, Cause::Capability { what, needs: Capability::Bpf.name(), log: String::new() }));
     }
-    check_loops(cx)
+    Ok(())
 }
 
 fn calls() -> (String, String) {
@@ -127,45 +125,4 @@ fn check_map(cx: &Context<'_>, map: &MapDef) -> Result<(), Cause> {
         cx.need(bpf, || of_map("a map with a field that belongs to the kernel"))?;
     }
     map.inner.as_deref().map_or(Ok(()), |inner| check_map(cx, inner))
-}
-
-/// How far the search has come with an instruction.
-#[derive(Clone, Copy, PartialEq)]
-enum Seen {
-    Not,
-    /// What it leads to is being looked at.
-    Open,
-    Done,
-}
-
-/// Does nothing lead back to where it comes from (kernel `push_insn`)?
-fn check_loops(cx: &Context<'_>) -> Result<(), (u32, Cause)> {
-    let code = &cx.program.code;
-    let mut seen = alloc::vec![Seen::Not; code.len() as usize];
-    let next = |slot: u32| -> Vec<u32> {
-        let mut next: Vec<u32> =
-            code.at(slot).map(|insn| successors(slot, insn).collect()).unwrap_or_default();
-        // What follows is looked at first.
-        next.reverse();
-        next
-    };
-    let mut open = alloc::vec![(0, next(0))];
-    seen[0] = Seen::Open;
-    while let Some((slot, left)) = open.last_mut() {
-        let from = *slot;
-        let Some(to) = left.pop() else {
-            seen[from as usize] = Seen::Done;
-            open.pop();
-            continue;
-        };
-        match seen.get(to as usize) {
-            Some(Seen::Open) => return Err((from, Cause::BackEdge { from, to })),
-            Some(Seen::Not) => {
-                seen[to as usize] = Seen::Open;
-                open.push((to, next(to)));
-            }
-            Some(Seen::Done) | None => {}
-        }
-    }
-    Ok(())
 }

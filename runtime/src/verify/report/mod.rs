@@ -269,7 +269,7 @@ causes! {
     "V0506" "too much stack over all nested calls"
     /// Of so many calls.
     StackDepth { bytes: u32, calls: usize }
-    "V0507" "loop in a program of a user without capabilities"
+    "V0507" "loop that is refused whatever it does"
     BackEdge { from: u32, to: u32 }
     "V0601" "program too complex"
     Complexity { limit: u32 }

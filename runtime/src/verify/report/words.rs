@@ -92,7 +92,9 @@ impl Cause {
                 format!("{waiting} jumps on the way here have a side that is not walked yet")
             }
             Cause::TailCallMaps {} => "this tail call has another map on another path".into(),
-            Cause::BackEdge { .. } => "a loop needs `CAP_BPF`, which the user has not".into(),
+            Cause::BackEdge { .. } => {
+                "this leads back, which is refused before anything is known of the loop".into()
+            }
             Cause::ShiftTooFar { amount } => format!("shift by {amount}"),
             Cause::DivisionByZero {} => "division by zero".into(),
             Cause::UnknownHelper { id } => format!("there is no helper number {id}"),
@@ -250,7 +252,9 @@ impl Cause {
                  path, and without negative numbers"
             }
             Cause::TailCallMaps {} => "call through one map, with one index or another",
-            Cause::BackEdge { .. } => "`#pragma unroll` the loop, or load the program with `CAP_BPF`",
+            Cause::BackEdge { .. } => {
+                "`#pragma unroll` the loop, or load the program with `CAP_BPF` on Linux 6.7 or newer"
+            }
             Cause::DivisionByZero {} => "the divisor is the constant 0 here: is the macro that names it set?",
             Cause::SpecialField { .. } => "copy the other members one by one, not the whole structure",
             Cause::Locked { .. } => "move the call in front of `bpf_spin_lock` or behind `bpf_spin_unlock`",

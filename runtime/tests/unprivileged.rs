@@ -195,13 +195,16 @@ fn barriers_are_put_where_guesses_lead() {
 #[test]
 fn moves_are_refused_for_their_own_reason() {
     let words = |text| {
-        let image = cases::assembled("socket", &[], text);
+        let image = cases::assembled("socket", &["map_array_48b"], text);
         let report = verify_program(&image, 0, &options(Kernel(6, 12))).0.expect_err("refused");
         report.cause.kernel_log().remove(0)
     };
     let it = "pointer arithmetic with it prohibited for !root";
     let kind = format!("R1 has pointer with unsupported alu operation, {it}");
     assert_eq!(words("r0 = 4; r1 += r0; r0 = 0; exit"), kind);
+    let bounds = format!("R6 has unknown scalar with mixed signed bounds, {it}");
+    let mixed = "LOOKUP r6 = *(u8 *)(r0 + 0); r6 &= 15; r6 += -8; r0 += 20; r0 += r6; out: r0 = 0; exit";
+    assert_eq!(words(mixed), bounds);
     let limit = format!("R2 tried to add beyond pointer bounds, {it}");
     assert_eq!(words("r0 = 8; r2 = r10; r2 += -512; r2 += r0; r0 = 0; exit"), limit);
 }

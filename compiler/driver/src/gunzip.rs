@@ -64,10 +64,10 @@ impl Codes {
     fn new(lengths: &[usize]) -> Codes {
         let mut counts = [0; LONGEST + 1];
         let mut symbols = Vec::new();
-        for length in 1..=LONGEST {
+        for (length, count) in counts.iter_mut().enumerate().skip(1) {
             let before = symbols.len();
             symbols.extend((0..lengths.len()).filter(|&symbol| lengths[symbol] == length));
-            counts[length] = symbols.len() - before;
+            *count = symbols.len() - before;
         }
         Codes { counts, symbols }
     }

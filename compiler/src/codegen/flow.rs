@@ -63,6 +63,22 @@ impl Flow {
         false
     }
 
+    /// The last block that every path to each of these passes, if it is found in so many steps.
+    pub fn common_dominator(&self, blocks: &[Block], steps: usize) -> Option<Block> {
+        let (&first, others) = blocks.split_first()?;
+        let (mut found, mut left) = (first, steps);
+        for &block in others {
+            let mut other = block;
+            while found != other {
+                left = left.checked_sub(1)?;
+                let later =
+                    if self.position[found]? > self.position[other]? { &mut found } else { &mut other };
+                *later = self.idom[*later]?;
+            }
+        }
+        Some(found)
+    }
+
     /// A block outside of all loops that dominates `block`; the block itself if it is in none.
     pub fn outside_loops(&self, block: Block) -> Block {
         let mut at = block;

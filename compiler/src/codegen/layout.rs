@@ -7,7 +7,7 @@ use skep_stdlib::isa::{Cond, Cpu};
 
 use super::flow::Flow;
 use super::mir::{Block, Func, Inst, Op, Src};
-use super::tails;
+use super::{preset, tails};
 use crate::ir::Arena;
 
 /// Orders the blocks of a function; blocks that cannot be reached are dropped.
@@ -16,6 +16,7 @@ pub fn order(func: &mut Func, cpu: Cpu) {
     func.order = placement(func, cpu);
     tails::merge(func);
     thread_jumps(func);
+    preset::run(func);
     func.order = placement(func, cpu);
     end_early(func);
 }

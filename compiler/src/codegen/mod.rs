@@ -15,6 +15,7 @@ mod frame;
 mod layout;
 pub mod mir;
 mod peephole;
+mod preset;
 mod regs;
 mod relax;
 mod select;

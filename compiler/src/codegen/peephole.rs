@@ -293,33 +293,42 @@ fn skip_known_constants(func: &mut Func) {
     let preds = func.predecessors();
     for index in 0..func.order.len() {
         let block = func.order[index];
-        let Some(&Inst {
-            op: Op::Branch { width: Width::W64, cond, dst, src: Src::Imm(imm), then, els },
-            ..
-        }) = func.blocks[block].insts.last()
-        else {
-            continue;
-        };
-        let target = match cond {
-            Cond::Eq => then,
-            Cond::Ne => els,
-            _ => continue,
-        };
-        let known = Op::MovImm { width: Width::W64, dst, imm };
-        if then == els || func.blocks[target].insts.first().map(|inst| inst.op) != Some(known) {
-            continue;
-        }
-        if imm == 0 && may_be_loaded_pointer(&func.blocks[block].insts, dst) {
-            continue;
-        }
-        if preds[target].len() == 1 {
-            func.blocks[target].insts.remove(0);
-        } else if let [_, Inst { op: Op::Jump { to }, .. }] = *func.blocks[target].insts.as_slice()
-            && let Some(last) = func.blocks[block].insts.last_mut()
-        {
-            last.op.map_successors(|next| if next == target { to } else { next });
+        for target in func.successors(block) {
+            let Some(Op::MovImm { width: Width::W64, dst, imm }) =
+                func.blocks[target].insts.first().map(|inst| inst.op)
+            else {
+                continue;
+            };
+            if !is_known(func, block, target, dst, imm) {
+                continue;
+            }
+            if preds[target].len() == 1 {
+                func.blocks[target].insts.remove(0);
+            } else if let [_, Inst { op: Op::Jump { to }, .. }] = *func.blocks[target].insts.as_slice()
+                && let Some(last) = func.blocks[block].insts.last_mut()
+            {
+                last.op.map_successors(|next| if next == target { to } else { next });
+            }
         }
     }
+}
+
+/// Does the verifier know on the edge between two blocks that a register is this constant?
+pub fn is_known(func: &Func, block: Block, target: Block, reg: Reg, constant: i32) -> bool {
+    let insts = &func.blocks[block].insts;
+    let Some(&Inst {
+        op: Op::Branch { width: Width::W64, cond, dst, src: Src::Imm(imm), then, els }, ..
+    }) = insts.last()
+    else {
+        return false;
+    };
+    let edge = match cond {
+        Cond::Eq => then,
+        Cond::Ne => els,
+        _ => return false,
+    };
+    let same = then != els && edge == target && (dst, imm) == (reg, constant);
+    same && !(imm == 0 && may_be_loaded_pointer(insts, dst))
 }
 
 /// May the register hold a pointer that was loaded from memory? If it points into the kernel, the

@@ -25,7 +25,9 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     edit::rewrite(f, |ed, inst| {
         let InstData::PtrAdd { base, offset } = ed.f.insts[inst] else { return Edit::Keep };
         let wanted = ed.f.result(inst).and_then(|v| accessed.get(v)).copied().unwrap_or(false);
-        if !wanted || ed.f.constant(offset).is_some() {
+        // An access has room for one offset, and that of a field that is relocated cannot go elsewhere.
+        let relocated = matches!(ed.f.def(offset), Some(InstData::Core { .. }));
+        if !wanted || relocated || ed.f.constant(offset).is_some() {
             return Edit::Keep;
         }
         let (base, first) = split_base(ed, base);
@@ -101,5 +103,14 @@ mod tests {
             v8 = load.i32 v7 align 1\n  return v8\n}";
         let out = after_pass("address", text);
         assert!(out.contains("ptr_add v0, v4"), "{out}");
+    }
+
+    #[test]
+    fn fields_that_are_relocated_stay_outside() {
+        let text = "core0 = 0 local 6 \"byte_off a 0:1\"\nfunction @f(ptr) -> i32 {\nblock0(v0: ptr):\n  \
+            v1 = iconst.i64 14\n  v2 = ptr_add v0, v1\n  v3 = core.i64 core0\n  v4 = ptr_add v2, v3\n  \
+            v5 = load.i32 v4 align 1\n  return v5\n}";
+        let out = after_pass("address", text);
+        assert!(out.contains("ptr_add v2, v3"), "{out}");
     }
 }

@@ -33,6 +33,7 @@ mod alias;
 mod arguments;
 pub mod bits;
 mod bytewise;
+mod calls;
 mod cfg;
 mod checks;
 mod clone;
@@ -197,6 +198,7 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "widen", about: "loop counters get 64 bits", run: widen::run, level: 1 },
     Pass { name: "address", about: "constant parts of addresses move outward", run: address::run, level: 1 },
     Pass { name: "range", about: "signed operations become unsigned", run: range::run, level: 1 },
+    Pass { name: "calls", about: "calls on the ways to a join are one", run: calls::run, level: 1 },
     Pass { name: "context", about: "the context is accessed through itself", run: context::run, level: 0 },
     Pass { name: "memops", about: "copies become loads and stores", run: memops::run, level: 0 },
     Pass { name: "bytewise", about: "copies of unknown size become loops", run: bytewise::run, level: 0 },
@@ -252,7 +254,7 @@ pub type Observer<'a> = dyn FnMut(&'static str, &Module, Option<&Function>) + 'a
 const ROUNDS: u32 = 6;
 
 /// Before anything is inlined: locals become values, so that sizes are real and callees constant.
-const EARLY: &[usize] = &rows(["simplify", "sroa", "mem2reg", "simplify", "cfg", "dce"]);
+const EARLY: &[usize] = &rows(["simplify", "sroa", "mem2reg", "simplify", "cfg", "dce", "calls"]);
 
 /// Repeated until nothing changes.
 const SCALAR: &[usize] = &rows([

@@ -192,7 +192,13 @@ impl Ends<'_> {
     }
 
     fn weight(&self, end: &[Inst]) -> usize {
-        end.iter().map(|&inst| cost(&self.f.insts[inst])).sum()
+        end.iter().map(|&inst| cost(&self.f.insts[inst]) + self.addresses(inst)).sum()
+    }
+
+    /// What the addresses of variables among the operands cost.
+    fn addresses(&self, inst: Inst) -> usize {
+        let is_address = |v: &&Value| matches!(self.f.def(**v), Some(InstData::SymbolAddr { .. }));
+        operands(self.f, inst).iter().filter(is_address).count()
     }
 
     /// How long the longest end is that two blocks can share, and where it differs.

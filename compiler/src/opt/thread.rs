@@ -15,8 +15,8 @@
 //! The test of a loop whose first round is certain is passed by on the way in: the loop then tests at
 //! its end, with one jump for each round.
 //! Preserves: what happens on every path. Each loop keeps one entry.
-//! The kernel's verifier still accepts: it would have found the same edge dead. A test of a pointer is
-//! only threaded when all edges decide it, so no path keeps a pointer that is known to be null.
+//! The kernel's verifier still accepts: it would have found the same edge dead. Where not all edges decide, only
+//! constants do: a null pointer goes where null pointers go, and any other pointer is tested as it was.
 //! Cost: linear in the edges, times the size of the copied block, which is bounded.
 
 use std::collections::BTreeMap;
@@ -95,7 +95,7 @@ fn candidate(f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Option<V
         decided = decide(None);
     }
     let partly = decided.len() < edges.len();
-    if decided.is_empty() || (partly && (is_loop || tests_pointer(f, block))) || (is_loop && has_effects) {
+    if decided.is_empty() || (is_loop && (partly || has_effects)) {
         return None;
     }
     if is_loop && !may_rotate(f, flow, loops, block, &decided) {
@@ -121,14 +121,6 @@ fn may_rotate(f: &Function, flow: &Flow, loops: &Loops, header: Block, decided: 
         && loops.contains(index, target)
         && target != header
         && flow.preds[target].len() == 1
-}
-
-/// Does the branch of the block depend on the comparison of a pointer that it is passed?
-fn tests_pointer(f: &Function, block: Block) -> bool {
-    f.blocks[block].insts.iter().any(|&inst| match &f.insts[inst] {
-        InstData::Compare { args, .. } => args.iter().any(|&v| f.ty(v) == Type::Ptr),
-        _ => false,
-    })
 }
 
 /// The number of the jump that the block takes when it is entered this way; without `flow` only what is

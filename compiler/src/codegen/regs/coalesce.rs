@@ -347,9 +347,13 @@ impl Colourer {
         if let Some(colour) = liked.into_iter().next() {
             return Some(colour);
         }
-        (free != 0).then(|| Reg::from_index(free.trailing_zeros() as usize))
+        ORDER.into_iter().find(|&colour| free >> colour & 1 == 1).map(Reg::from_index)
     }
 }
+
+/// Registers as they are given out: what calls destroy first, of these the ones that few calls read. `r0` is kept
+/// for what the function returns, which may be put there early.
+const ORDER: [usize; 10] = [5, 4, 3, 2, 1, 0, 6, 7, 8, 9];
 
 /// The ends of a move after coalescing.
 struct Ends {

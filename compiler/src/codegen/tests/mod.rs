@@ -659,7 +659,7 @@ fn the_checker_finds_wrong_allocations() {
             let mut broken = steps.clone();
             let mut first = true;
             broken[block][index].inst.op.map_regs(|reg, role| {
-                let other = super::mir::Reg::from_index((reg.index() + 1) % 10);
+                let other = super::mir::Reg::from_index((reg.index() + 3) % 10);
                 if role.reads() && std::mem::take(&mut first) { other } else { reg }
             });
             if broken[block][index].inst == steps[block][index].inst {

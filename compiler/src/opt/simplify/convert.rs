@@ -11,7 +11,13 @@ use crate::opt::bits::known;
 use crate::opt::edit::Editor;
 
 /// `op.ty arg`.
-pub fn convert(ed: &mut Editor<'_>, op: ConvertOp, ty: Type, arg: Value) -> Option<Value> {
+pub fn convert(
+    ed: &mut Editor<'_>,
+    op: ConvertOp,
+    ty: Type,
+    arg: Value,
+    single_use: &dyn Fn(Value) -> bool,
+) -> Option<Value> {
     let from = ed.f.ty(arg);
     if from == ty {
         return Some(arg);
@@ -38,6 +44,17 @@ pub fn convert(ed: &mut Editor<'_>, op: ConvertOp, ty: Type, arg: Value) -> Opti
         {
             Some(ed.convert(ConvertOp::Trunc, ty, x))
         }
+        // The upper half of a sum need not be computed, nor extensions before it, if nothing else uses that.
+        (ConvertOp::Trunc, InstData::Binary { op, args })
+            if ty == Type::I32
+                && matches!(op, BinaryOp::Add | BinaryOp::Mul)
+                && single_use(arg)
+                && args.iter().any(|&v| is_extended(ed.f, v, ty))
+                && !args.iter().any(|&v| is_address(ed.f, v)) =>
+        {
+            let args = args.map(|v| ed.convert(ConvertOp::Trunc, ty, v));
+            Some(ed.emit(InstData::Binary { op, args }))
+        }
         (ConvertOp::Zext, InstData::Convert { op: ConvertOp::Zext, arg: source, .. }) => {
             Some(ed.convert(ConvertOp::Zext, ty, source))
         }
@@ -63,6 +80,17 @@ pub fn convert(ed: &mut Editor<'_>, op: ConvertOp, ty: Type, arg: Value) -> Opti
         }
         _ => None,
     }
+}
+
+/// Was the value extended from this type?
+fn is_extended(f: &Function, value: Value, ty: Type) -> bool {
+    matches!(f.def(value), Some(&InstData::Convert { op: ConvertOp::Zext | ConvertOp::Sext, arg, .. })
+        if f.ty(arg) == ty)
+}
+
+/// Is the number an address? The difference of two is known as long as both are whole.
+fn is_address(f: &Function, value: Value) -> bool {
+    matches!(f.def(value), Some(InstData::Convert { op: ConvertOp::PtrToInt, .. }))
 }
 
 /// `zext.ty (trunc.narrow source)` is a mask, unless the mask would not fit an immediate.

@@ -117,7 +117,7 @@ fn value(
     // A value made in this sweep is not in the table of uses: it counts as shared.
     let single = |v: Value| uses.get(v).is_some_and(|&n| n <= 1);
     let special = match data {
-        InstData::Convert { op, ty, arg } => convert::convert(ed, *op, *ty, *arg),
+        InstData::Convert { op, ty, arg } => convert::convert(ed, *op, *ty, *arg, &single),
         InstData::Compare { op, args } => convert::compare(ed, *op, *args, &single),
         InstData::Binary { op, args } => convert::binary(ed, *op, *args),
         InstData::Select { cond, args } => select(ed, ty, *cond, *args),
@@ -184,6 +184,10 @@ fn ptr_add(ed: &mut Editor<'_>, base: Value, offset: Value) -> Option<Value> {
             None => base,
         };
         return Some(ed.offset(base, bytes));
+    }
+    if ed.f.constant(base) == Some(0) && ed.f.constant(offset).is_none() {
+        // `offsetof` is the address of a member of what lies at 0.
+        return Some(ed.convert(ConvertOp::IntToPtr, Type::Ptr, offset));
     }
     let bytes = ed.f.constant(offset)? as i64;
     if bytes == 0 {

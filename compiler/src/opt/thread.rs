@@ -140,7 +140,8 @@ fn target(f: &Function, flow: Option<&Flow>, edge: Edge, call: &BlockCall) -> Op
     for &inst in &data.insts {
         match &f.insts[inst] {
             InstData::Branch { cond, .. } => {
-                return lookup(&known, *cond).map(|bit| usize::from(bit & 1 == 0));
+                let bit = lookup(&known, *cond).map(|bit| bit & 1 == 1);
+                return bit.or_else(|| tested(f, flow?, edge, before(*cond))).map(|bit| usize::from(!bit));
             }
             InstData::Switch { value, cases, .. } => {
                 let bits = lookup(&known, *value)?;
@@ -173,15 +174,33 @@ fn equals(
     if f.ty(value) == Type::Ptr && constant == 0 && never_null(f, value) {
         return Some(false);
     }
-    let flow = flow?;
-    let says = |block: Block, index: usize| {
-        let InstData::Branch { cond, .. } = &f.insts[f.terminator(block)?] else { return None };
-        let Some(InstData::Compare { op: op @ (Compare::Eq | Compare::Ne), args: [a, b] }) = f.def(*cond)
+    on_the_way(f, flow?, (pred, index), &|cond, taken| {
+        let Some(InstData::Compare { op: op @ (Compare::Eq | Compare::Ne), args: [a, b] }) = f.def(cond)
         else {
             return None;
         };
         let same = f.resolve(*a) == f.resolve(value) && f.constant(*b) == Some(constant);
-        same.then_some((index == 0) == (*op == Compare::Eq))
+        same.then_some(taken == (*op == Compare::Eq))
+    })
+}
+
+/// What a condition is on an edge, if a branch on the way there has tested the same one.
+fn tested(f: &Function, flow: &Flow, edge: Edge, condition: Value) -> Option<bool> {
+    let condition = f.resolve(condition);
+    on_the_way(f, flow, edge, &|cond, taken| (f.resolve(cond) == condition).then_some(taken))
+}
+
+/// The first answer of a branch that every way to the edge passes; it is asked with its condition and whether
+/// that held.
+fn on_the_way(
+    f: &Function,
+    flow: &Flow,
+    (pred, index): Edge,
+    ask: &dyn Fn(Value, bool) -> Option<bool>,
+) -> Option<bool> {
+    let says = |block: Block, index: usize| {
+        let InstData::Branch { cond, then, els } = &f.insts[f.terminator(block)?] else { return None };
+        if then.block == els.block { None } else { ask(*cond, index == 0) }
     };
     let into = |block: Block| {
         let [only] = flow.preds[block] else { return None };
@@ -216,13 +235,13 @@ mod tests {
     use crate::opt::testing::after_pass;
 
     #[test]
-    fn a_null_pointer_test_is_not_split() {
+    fn a_null_pointer_goes_where_null_pointers_go() {
         let text = "function @f(ptr, i32) -> i32 {\nblock0(v0: ptr, v1: i32):\n  v2 = iconst.i32 3\n\
             v3 = icmp eq v1, v2\n  v4 = iconst.ptr 0\n  br v3, block1(v0), block1(v4)\n\
             block1(v5: ptr):\n  v6 = iconst.ptr 0\n  v7 = icmp eq v5, v6\n  br v7, block2, block3\n\
             block2:\n  return v1\nblock3:\n  v8 = load.i32 v5 align 1\n  return v8\n}";
         let out = after_pass("thread", text);
-        assert!(out.contains("icmp eq v5"), "{out}");
+        assert!(out.contains("icmp eq v5") && !out.contains("block1(v4)"), "{out}");
     }
 
     #[test]
@@ -238,6 +257,16 @@ mod tests {
         // Where one way does not know, all keep the test.
         let out = after_pass("thread", &text.replace("icmp eq v2, v3\n  br v4", "icmp eq v0, v3\n  br v4"));
         assert_eq!(out.matches("  br ").count(), 3, "{out}");
+    }
+
+    #[test]
+    fn a_condition_is_tested_once() {
+        let text = "function @f(i32, i32, ptr) -> i32 {\nblock0(v0: i32, v1: i32, v2: ptr):\n\
+            v3 = icmp eq v0, v1\n  br v3, block1, block2\n\
+            block1:\n  store.i32 v1, v2 align 4\n  jump block2\n\
+            block2:\n  br v3, block3, block4\nblock3:\n  return v0\nblock4:\n  return v1\n}";
+        let out = after_pass("thread", text);
+        assert_eq!(out.matches("  br ").count(), 1, "{out}");
     }
 
     #[test]

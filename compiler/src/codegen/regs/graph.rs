@@ -157,7 +157,9 @@ impl Graph {
                 let op = step.inst.op;
                 op.for_each_reg(|reg, role| {
                     let index = reg.index();
-                    let again = self.remade[index].map_or(1, |op| size(&op));
+                    // A copy of what is made again becomes the making.
+                    let copied = u64::from(matches!(op, Op::Mov { .. }));
+                    let again = self.remade[index].map_or(1, |made| size(&made) - copied);
                     if role.reads() {
                         self.cost[index] = self.cost[index].saturating_add(weight * again);
                     }

@@ -17,6 +17,7 @@ mod commute;
 mod graph;
 mod late;
 mod live;
+mod share;
 mod spill;
 
 use super::flow::Flow;
@@ -63,6 +64,7 @@ struct Work<'a> {
 /// Brings selected code into the form that is allocated best.
 pub fn prepare(func: &mut Func) {
     let mut work = Work::new(func);
+    share::run(&mut work);
     let live = live::Liveness::new(&work);
     commute::run(&mut work, &live);
     late::run(&mut work, &live);

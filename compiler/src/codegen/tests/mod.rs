@@ -675,6 +675,29 @@ fn the_checker_finds_wrong_allocations() {
 }
 
 #[test]
+fn constants_for_the_end_are_there_before_the_branches() {
+    let text = "function @f(ptr) -> i32 {\nblock0(v0: ptr):\n  v1 = load.i32 v0+8 align 4\n  v2 = iconst.i32 7\n\
+        v3 = icmp eq v1, v2\n  br v3, block1, block3\nblock1:\n  v4 = load.i32 v0+12 align 4\n\
+        v5 = icmp eq v4, v2\n  br v5, block2, block3\nblock2:\n  v6 = iconst.i32 1\n  return v6\n\
+        block3:\n  v7 = iconst.i32 2\n  return v7\n}";
+    let out = asm(text, Cpu::V3);
+    assert_eq!(out.iter().filter(|line| line.as_str() == "exit").count(), 1, "{out:?}");
+    assert_eq!(out.len(), 7, "{out:?}");
+}
+
+#[test]
+fn an_address_for_several_calls_is_made_once() {
+    let call = "  v8 = call helper 1(v1) -> i64\n".to_string();
+    let calls = (0..4).map(|at| call.replace("v8", &format!("v{}", 8 + at))).collect::<String>();
+    let text = format!(
+        "function @f(ptr) -> i64 {{\n  s0 = slot 8 align 8 \"x\"\nblock0(v0: ptr):\n  v1 = slot_addr s0\n\
+        v2 = iconst.i64 0\n  store.i64 v2, v1 align 8\n{calls}  return v11\n}}"
+    );
+    let out = asm(&text, Cpu::V3);
+    assert_eq!(out.iter().filter(|line| line.ends_with(" = r10")).count(), 1, "{out:?}");
+}
+
+#[test]
 fn small_relocations_are_immediates() {
     let text = "core0 = 0 local 8 \"lshift_u64 a\"\nfunction @f(i64) -> i64 {\nblock0(v0: i64):\n\
         v1 = core.i32 core0\n  v2 = zext.i64 v1\n  v3 = shl v0, v2\n  return v3\n}";

@@ -1,5 +1,9 @@
 //@ guarantee = 1
-//@ refused = ["offset_and_length_are_checked_apart -mcpu=v2"]
+//@ refused = [
+//@     "offset_and_length_are_checked_apart -mcpu=v2",
+//@     "two_lengths -mcpu=v2",
+//@     "offset_is_checked_first -mcpu=v2",
+//@ ]
 // What a comparison checked is what is used: clang adds again, or checks one copy and uses another.
 
 SEC("socket") int sum_is_checked_and_used(struct __sk_buff *skb)
@@ -68,4 +72,31 @@ SEC("socket") int part_of_a_word_is_checked(struct __sk_buff *skb)
 		return 0;
 	v->counters[skb->len >> 3]++;
 	return 0;
+}
+
+SEC("socket") int two_lengths(struct __sk_buff *skb)
+{
+	struct value *v = value_at(0);
+	if (!v)
+		return 0;
+	u32 a = skb->len, b = skb->mark;
+	if (a > 100 || b > 100 || !a || !b)
+		return 0;
+	bpf_skb_load_bytes(skb, 0, v->bytes, a);
+	bpf_skb_load_bytes(skb, a, v->bytes + 128, b);
+	v->length = a + b;
+	return 0;
+}
+
+SEC("socket") int offset_is_checked_first(struct __sk_buff *skb)
+{
+	struct value *v = value_at(0);
+	if (!v)
+		return 0;
+	u32 offset = v->length, length = skb->mark;
+	if (length > 64 || offset > 192 || length == 0)
+		return 0;
+	bpf_skb_load_bytes(skb, offset, &v->bytes[offset], length);
+	v->length = offset + length;
+	return offset;
 }

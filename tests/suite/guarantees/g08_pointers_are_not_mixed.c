@@ -1,5 +1,17 @@
 //@ guarantee = 8
-//@ refused = ["socket_or_context"]
+//@ refused = [
+//@     "socket_or_context",
+//@     "family_of_one_of_two",
+//@     "priority_of_one_of_two",
+//@     "tcp_or_not",
+//@     "tcp_or_socket",
+//@     "listener_or_self",
+//@     "ports_of_either",
+//@     "packet_or_context",
+//@     "mark_of_either",
+//@     "window_or_queue",
+//@     "size_of_packet_or_mark",
+//@ ]
 // No bitwise logic on pointers, no selection between pointers of different kinds.
 
 SEC("socket") int both_or_nothing(struct __sk_buff *skb)
@@ -46,4 +58,115 @@ SEC("cgroup/skb") int socket_or_context(struct __sk_buff *skb)
 	struct bpf_sock *full = bpf_sk_fullsock(sk);
 	u32 mark = full ? full->mark : skb->mark;
 	return mark == 3;
+}
+
+SEC("cgroup/skb") int family_of_one_of_two(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	if (!sk)
+		return 1;
+	u32 n = bpf_get_prandom_u32() & 1 ? sk->family : skb->family;
+	return n != 3;
+}
+
+SEC("cgroup/skb") int priority_of_one_of_two(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	if (!sk)
+		return 1;
+	struct bpf_sock *full = bpf_sk_fullsock(sk);
+	u32 p;
+	if (full)
+		p = full->priority;
+	else
+		p = skb->priority;
+	return p < 7;
+}
+
+SEC("cgroup/skb") int tcp_or_not(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	if (!sk)
+		return 1;
+	struct bpf_tcp_sock *tp = bpf_tcp_sock(sk);
+	u32 n = tp ? tp->snd_cwnd : skb->len;
+	return n < 100;
+}
+
+SEC("cgroup/skb") int tcp_or_socket(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	if (!sk)
+		return 1;
+	struct bpf_tcp_sock *tp = bpf_tcp_sock(sk);
+	u32 n = tp ? tp->srtt_us : sk->state;
+	return n < 100;
+}
+
+SEC("cgroup/skb") int listener_or_self(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	if (!sk)
+		return 1;
+	struct bpf_sock *l = bpf_get_listener_sock(sk);
+	u32 state = l ? l->state : sk->state;
+	return state != 10;
+}
+
+SEC("cgroup/skb") int ports_of_either(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	if (!sk)
+		return 1;
+	sk = bpf_sk_fullsock(sk);
+	u32 port;
+	if (sk)
+		port = sk->src_port;
+	else
+		port = skb->local_port;
+	return port != 22;
+}
+
+SEC("tc") int packet_or_context(struct __sk_buff *skb)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	u32 n;
+	if (data + 16 <= end)
+		n = *(u32 *)(data + 8);
+	else
+		n = skb->len;
+	return n & 1;
+}
+
+SEC("cgroup/skb") int mark_of_either(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	if (!sk)
+		return 1;
+	struct bpf_sock *full = bpf_sk_fullsock(sk);
+	u32 sum = 0;
+	if (full)
+		sum += full->mark;
+	else
+		sum += skb->mark;
+	return sum & 1;
+}
+
+SEC("cgroup/skb") int window_or_queue(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	if (!sk)
+		return 1;
+	struct bpf_tcp_sock *tp = bpf_tcp_sock(sk);
+	if (tp)
+		return tp->rcv_nxt & 1;
+	return skb->queue_mapping & 1;
+}
+
+SEC("tc") int size_of_packet_or_mark(struct __sk_buff *skb)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	if (data + 20 <= end)
+		return *(u32 *)(data + 16) & 3;
+	return skb->mark & 3;
 }

@@ -8,6 +8,7 @@
 
 mod common;
 
+use common::selftests::{STRICT_ALIGNMENT, TEST_STATE_FREQ};
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -24,10 +25,6 @@ const STEP: usize = 12;
 
 /// Texts that are found, in tenths of a percent, of refused programs and of all: of every file, of the share.
 const FLOOR: [(usize, usize); 2] = [(970, 970), (970, 960)];
-
-/// Flags of loading (`BPF_F_STRICT_ALIGNMENT`, `BPF_F_TEST_STATE_FREQ`).
-const STRICT_ALIGNMENT: u64 = 1 << 0;
-const TEST_STATE_FREQ: u64 = 1 << 3;
 
 /// Begins the tag of a text; its number follows.
 const TEXT: &str = "comment:test_expect_msg=";

@@ -7,6 +7,7 @@
 
 mod common;
 
+use common::selftests::STRICT_ALIGNMENT;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::agreement::{ACCEPTED, Agreement, Difference};
@@ -34,9 +35,6 @@ const ON_6_12: &[Difference] = &[
 const ON_6_18: &[Difference] = &[
     ("verifier_bpf_fastcall/cumulative_stack_depth", "V0506", "stack of calls that keep registers counts"),
 ];
-
-/// `BPF_F_STRICT_ALIGNMENT`.
-const STRICT_ALIGNMENT: u64 = 1 << 0;
 
 /// What came of it.
 #[derive(Default)]

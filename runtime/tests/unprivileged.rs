@@ -8,6 +8,7 @@
 
 mod common;
 
+use common::selftests::STRICT_ALIGNMENT;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::agreement::{Agreement, Difference};
@@ -272,9 +273,6 @@ fn capabilities_count_one_by_one() {
     assert_eq!(rule(&cases::assembled("tc", &[], "r0 = 0; exit"), &with(bpf)), "V0322");
     assert_eq!(rule(&cases::assembled("tc", &[], "r0 = 0; exit"), &with(bpf.with(Capability::NetAdmin))), "");
 }
-
-/// `BPF_F_STRICT_ALIGNMENT`.
-const STRICT_ALIGNMENT: u64 = 1 << 0;
 
 /// What the selftests expect otherwise.
 const SELFTESTS: &[Difference] = &[];

@@ -1,7 +1,6 @@
 //! Arguments of traced functions, hooks, tracepoints and iterators, by the target's types: which are
 //! pointers to kernel structures, and whether those are sure to be there (kernel `btf_ctx_access`).
 
-use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
 
@@ -31,7 +30,6 @@ pub const BUFFER: u32 = 1 << 29;
 /// The function in whose place a program is called.
 struct Target<'a> {
     btf: &'a Btf,
-    name: String,
     proto: btf::Type<'a>,
     /// Parameters that the program does not see.
     hidden: usize,
@@ -57,11 +55,20 @@ fn interface_member<'a>(btf: &'a Btf, member: &Member) -> Option<Target<'a>> {
     let proto = btf.target(btf.resolve(found.ty)?)?;
     let stub = btf.find(&format!("{structure}__{}", member.name), Kind::Func);
     let stub = stub.and_then(|stub| btf.ty(btf.target(stub)?));
-    let name = member.name.clone();
-    Some(Target { btf, name, proto: btf.ty(btf.resolve(proto)?)?, hidden: 0, stub })
+    Some(Target { btf, proto: btf.ty(btf.resolve(proto)?)?, hidden: 0, stub })
 }
 
 impl<'a> Context<'a> {
+    /// What the kernel calls the function in whose place a program is called.
+    fn target_name(&self) -> String {
+        if let Some(member) = &self.program.implements {
+            return member.name.clone();
+        }
+        let attach = self.section.section.attach;
+        let prefix = PREFIXES.iter().find(|row| attach == Some(row.0)).map_or("", |row| row.1);
+        format!("{prefix}{}", self.section.target.unwrap_or_default())
+    }
+
     /// What a program that is called like a function is called as.
     fn target_function(&self) -> Option<Target<'a>> {
         let btf = self.btf?;
@@ -74,13 +81,10 @@ impl<'a> Context<'a> {
             // A tracepoint's probe is a pointer to a function whose first parameter is its own data.
             let ty = btf.find(&format!("btf_trace_{target}"), Kind::Typedef)?;
             let proto = btf.target(btf.resolve(ty)?)?;
-            let name = target.to_owned();
-            return Some(Target { btf, name, proto: btf.ty(proto)?, hidden: 1, stub: None });
+            return Some(Target { btf, proto: btf.ty(proto)?, hidden: 1, stub: None });
         }
-        let prefix = PREFIXES.iter().find(|row| attach == Some(row.0)).map_or("", |row| row.1);
-        let name = format!("{prefix}{target}");
-        let func = btf.find(&name, Kind::Func)?;
-        Some(Target { btf, name, proto: btf.ty(btf.target(func)?)?, hidden: 0, stub: None })
+        let func = btf.find(&self.target_name(), Kind::Func)?;
+        Some(Target { btf, proto: btf.ty(btf.target(func)?)?, hidden: 0, stub: None })
     }
 
     /// Is the program called as a function whose result is nothing?
@@ -194,9 +198,9 @@ impl Walk<'_> {
             return Ok(number);
         }
         let pointee = self.cx.promoted(btf, pointee);
-        self.log_line(|| {
+        self.log_line(|walk| {
             let kind = if btf.kind(pointee) == Some(Kind::Union) { "UNION" } else { "STRUCT" };
-            let (function, name) = (&target.name, btf.name(pointee));
+            let (function, name) = (walk.cx.target_name(), btf.name(pointee));
             format!("func '{function}' arg{index} has btf_id {} type {kind} '{name}'", pointee.0)
         });
         let trust = if self.cx.trusts_arguments() { Trust::Trusted } else { Trust::Plain };

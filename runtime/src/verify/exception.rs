@@ -64,8 +64,7 @@ impl Walk<'_> {
         let callback = state.frames.iter().find(|frame| frame.callback.is_some());
         let apart = matches!(state.role, Role::Later | Role::Handler).then(|| &state.frames[0]);
         if let Some(frame) = callback.or(apart) {
-            let starts = self.cx.program.functions.iter().map(|function| function.start);
-            let function = starts.filter(|start| *start < frame.start).count() as u32;
+            let function = self.function(frame.start).0 as u32;
             return Err(Cause::ThrowInCallback { slot, function });
         }
         let cookie = read(state, R::R1)?;

@@ -240,12 +240,8 @@ impl Walk<'_> {
         let mut call = Call::default();
         for (param, number) in params.iter().zip(1..) {
             self.check_parameter(state, &callee, *param, number, &mut call).map_err(|cause| {
-                let starts = self.cx.program.functions.iter().filter(|other| other.start < function.start);
-                let caller = alloc::format!(
-                    "Caller passes invalid args into func#{} ('{}')",
-                    starts.count(),
-                    function.name
-                );
+                let (number, name) = self.function(function.start);
+                let caller = alloc::format!("Caller passes invalid args into func#{number} ('{name}')");
                 match cause.kernel_log().first() {
                     Some(first) => cause.logged(alloc::format!("{first}\n{caller}")),
                     None => cause,
@@ -253,9 +249,9 @@ impl Walk<'_> {
             })?;
         }
         self.fill(state, &call);
-        self.log_line(|| {
-            let index = self.cx.program.functions.iter().position(|other| other.start == function.start);
-            alloc::format!("Func#{} ('{}') is global and assumed valid.", index.unwrap_or(0), function.name)
+        self.log_line(|walk| {
+            let (number, name) = walk.function(function.start);
+            alloc::format!("Func#{number} ('{name}') is global and assumed valid.")
         });
         self.globals.insert(function.start);
         self.depths.entry(function.start).or_default();

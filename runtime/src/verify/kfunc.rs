@@ -193,11 +193,8 @@ impl<'a> Walk<'a> {
             .cx
             .btf
             .ok_or_else(|| unsupported("a kernel function without the kernel's BTF".to_string()))?;
-        let proto = btf.find(name, Kind::Func).and_then(|func| btf.target(func)).and_then(|ty| btf.ty(ty));
-        match proto {
-            Some(btf::Type::FuncProto { ret, params }) if params.len() <= 5 => {
-                Ok(Prototype { btf, row, ret, params })
-            }
+        match declared(btf, name) {
+            Some((ret, params)) if params.len() <= 5 => Ok(Prototype { btf, row, ret, params }),
             _ => Err(unsupported(alloc::format!("the prototype of `{name}`"))),
         }
     }
@@ -330,6 +327,14 @@ impl<'a> Walk<'a> {
             }
             reg => reg,
         })
+    }
+}
+
+/// The result and the parameters of the kernel function with this name.
+pub fn declared<'a>(btf: &'a Btf, name: &str) -> Option<(TypeId, Vec<btf::Param<'a>>)> {
+    match btf.ty(btf.target(btf.find(name, Kind::Func)?)?)? {
+        btf::Type::FuncProto { ret, params } => Some((ret, params)),
+        _ => None,
     }
 }
 

@@ -6,6 +6,7 @@
 //! is called later, where calls return to, and where functions start (the kernel's prune points); and which slots are parts of one loop. A
 //! register that is not live cannot make two states different.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use skep_stdlib::helpers::Helper;
@@ -105,6 +106,12 @@ impl Liveness {
             let itself = (loops[slot as usize] == Some(Bound::Callback)).then_some(slot);
             code.at(slot).into_iter().flat_map(move |insn| successors(slot, insn)).chain(itself)
         });
+        let args: BTreeMap<i32, u16> = (code.iter())
+            .filter_map(|(_, insn)| match *insn {
+                Insn::Call(CallTarget::Kfunc { id, .. }) => Some((id, params(id).map_or(ARGS, first_args))),
+                _ => None,
+            })
+            .collect();
         let mut live = alloc::vec![0u16; count];
         loop {
             let mut changed = false;
@@ -120,7 +127,9 @@ impl Liveness {
                         let own = callee.ok().filter(|&at| !program.is_global(at as u32));
                         reads = own.and_then(|at| live.get(at)).map_or(ARGS, |live| live & ARGS);
                     }
-                    Insn::Call(CallTarget::Kfunc { id, .. }) => reads = params(*id).map_or(ARGS, first_args),
+                    Insn::Call(CallTarget::Kfunc { id, .. }) => {
+                        reads = args.get(id).copied().unwrap_or(ARGS);
+                    }
                     _ => {}
                 }
                 let new = (out & !writes) | reads;

@@ -93,6 +93,7 @@ mod visits;
 mod walk;
 mod writable;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -238,10 +239,7 @@ struct Proof {
 fn prove(image: &Image, index: usize, options: &Options) -> Proof {
     let mut walk = match begin(image, index, options) {
         Ok(walk) => walk,
-        Err((slot, cause)) => {
-            let report = Report { program: index, slot, cause, path: Vec::new(), guessed: false };
-            return Proof { result: Err(report), stats: Stats::default(), visits: Vec::new() };
-        }
+        Err(report) => return Proof { result: Err(*report), stats: Stats::default(), visits: Vec::new() },
     };
     let result = walk.run();
     let accesses = walk.ways.iter().map(|(&slot, &(_, own))| (slot, own));
@@ -251,7 +249,11 @@ fn prove(image: &Image, index: usize, options: &Options) -> Proof {
 }
 
 /// Checks what needs no walk, and makes one that has not begun.
-fn begin<'a>(image: &'a Image, index: usize, options: &'a Options) -> Result<Walk<'a>, (u32, Cause)> {
+fn begin<'a>(image: &'a Image, index: usize, options: &'a Options) -> Result<Walk<'a>, Box<Report>> {
+    prepare(image, index, options).map_err(|(slot, cause)| Box::new(Report::at(index, slot, cause)))
+}
+
+fn prepare<'a>(image: &'a Image, index: usize, options: &'a Options) -> Result<Walk<'a>, (u32, Cause)> {
     let program = &image.programs[index];
     let at_start = |cause| (0, cause);
     let section = sections::find(&program.section).ok_or_else(|| {

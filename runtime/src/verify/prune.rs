@@ -388,7 +388,7 @@ impl Walk<'_> {
 }
 
 /// Indices of the stack slots with the bytes from `start` to `end`, all below the frame pointer.
-fn slots_between(start: i32, end: i32) -> impl Iterator<Item = u8> {
+pub fn slots_between(start: i32, end: i32) -> impl Iterator<Item = u8> {
     let first = (-end).div_euclid(8).max(0) as u8;
     let last = ((-start - 1).div_euclid(8)).clamp(-1, 63) as i16;
     (i16::from(first)..=last).map(|index| index as u8)

@@ -45,7 +45,8 @@ impl fmt::Display for Escape {
 /// Compares a run of the program with this index, from its start, with what the verifier knows.
 pub fn replay(image: &Image, index: usize, options: &Options, run: &[Moment]) -> Result<(), Escape> {
     let escape = |slot, what| Escape { slot, what };
-    let mut walk = begin(image, index, options).map_err(|(slot, cause)| escape(slot, cause.message()))?;
+    let mut walk =
+        begin(image, index, options).map_err(|report| escape(report.slot, report.cause.message()))?;
     let (mut state, mut slot) = (walk.entry_state(), 0);
     let context = run.first().map_or(0, |first| first.regs[1]);
     let mut rest = Run { moments: run.iter().peekable(), regs: [0; 11], index, context, ends: [0; 8] };

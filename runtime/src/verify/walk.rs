@@ -11,7 +11,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use skep_stdlib::btf::{self, Kind, TypeId};
+use skep_stdlib::btf::TypeId;
 use skep_stdlib::features::Feature;
 use skep_stdlib::isa::{CallTarget, Insn, Operand, Reg as R};
 use skep_stdlib::kfuncs::{Flags, Kfunc};
@@ -21,6 +21,7 @@ use super::fields::{self, Special};
 use super::graph;
 use super::guesses::Guesses;
 use super::held;
+use super::kfunc;
 use super::later;
 use super::liveness::Liveness;
 use super::log::Log;
@@ -190,9 +191,7 @@ impl<'a> Walk<'a> {
         let later = self.later.iter().copied().collect();
         let depth = super::depth::check(self.cx.program, &self.depths, &later, self.handler);
         self.check_tail_calls().map_err(|(slot, cause)| self.report(slot, cause))?;
-        self.stats.stack = depth.map_err(|(slot, cause)| {
-            Box::new(Report { program: self.cx.index, slot, cause, path: Vec::new(), guessed: false })
-        })?;
+        self.stats.stack = depth.map_err(|(slot, cause)| Box::new(Report::at(self.cx.index, slot, cause)))?;
         Ok(())
     }
 
@@ -432,6 +431,13 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The number and the name of the function that starts here.
+    pub(super) fn function(&self, start: u32) -> (usize, &str) {
+        let mut functions = self.cx.program.functions.iter().enumerate();
+        let found = functions.find(|(_, function)| function.start == start);
+        found.map_or((0, ""), |(index, function)| (index, function.name.as_str()))
+    }
+
     /// The fields of a map's values that may not be touched.
     pub(super) fn special_fields(&mut self, map: u32) -> Rc<[Special]> {
         let cx = &self.cx;
@@ -482,12 +488,7 @@ fn sets(cx: &Context<'_>, id: i32) -> bool {
 
 /// How many parameters has the kernel function with this id?
 fn params(cx: &Context<'_>, id: i32) -> Option<usize> {
-    let btf = cx.btf?;
-    let proto = btf.target(btf.find(cx.image.kfuncs.get(&id)?, Kind::Func)?)?;
-    match btf.ty(proto)? {
-        btf::Type::FuncProto { params, .. } => Some(params.len()),
-        _ => None,
-    }
+    Some(kfunc::declared(cx.btf?, cx.image.kfuncs.get(&id)?)?.1.len())
 }
 
 /// Does the kernel count it as a jump?

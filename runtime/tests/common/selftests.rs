@@ -6,6 +6,12 @@ use std::process::Command;
 
 use super::tools::{self, corpora::Corpus};
 
+/// In the flags with which a selftest wants to be loaded: every access must be aligned
+/// (`BPF_F_STRICT_ALIGNMENT`).
+pub const STRICT_ALIGNMENT: u64 = 1 << 0;
+/// A state is kept wherever one may be (`BPF_F_TEST_STATE_FREQ`).
+pub const TEST_STATE_FREQ: u64 = 1 << 3;
+
 /// The names of the programs' files, in order.
 pub fn names(corpus: &Corpus) -> Vec<String> {
     let stem = |file: &std::path::PathBuf| Some(file.file_stem()?.to_str()?.to_owned());

@@ -17,7 +17,7 @@ mod directives;
 mod encode;
 mod insn;
 pub mod mnemonic;
-mod print;
+pub mod print;
 
 pub use decode::{DecodeError, decode, decode_program};
 pub use encode::{EncodeError, encode, encode_program};

@@ -142,9 +142,11 @@ fn bits(size: Size) -> u32 {
     size.bytes() * 8
 }
 
-struct Name(Width, Reg);
+/// A register as an operand of this width: `r1`, `w1`.
+pub struct Name(Width, Reg);
 
-fn name(width: Width, reg: Reg) -> Name {
+/// The register's name.
+pub fn name(width: Width, reg: Reg) -> Name {
     Name(width, reg)
 }
 
@@ -158,9 +160,11 @@ impl Display for Name {
     }
 }
 
-struct OperandText(Width, Operand);
+/// A second operand of this width: a register or a decimal number.
+pub struct OperandText(Width, Operand);
 
-fn operand(width: Width, operand: Operand) -> OperandText {
+/// The operand's text.
+pub fn operand(width: Width, operand: Operand) -> OperandText {
     OperandText(width, operand)
 }
 

@@ -8,6 +8,7 @@ use core::fmt::{self, Display, Formatter};
 
 use skep_stdlib::ByteOrder;
 use skep_stdlib::helpers::Helper;
+use skep_stdlib::isa::print::{name, operand};
 use skep_stdlib::isa::{self, AtomicOp, CallTarget, Imm64, Insn, Operand, Reg, Size, Width};
 
 use super::super::walk::target;
@@ -30,13 +31,13 @@ impl Display for Shown<'_> {
         write!(f, "({:02x}) ", opcode(self.insn))?;
         match *self.insn {
             Insn::Alu { width, op, dst, src } => {
-                write!(f, "{} {} {}", reg(width, dst), op.symbol(), operand(width, src))
+                write!(f, "{} {} {}", name(width, dst), op.symbol(), operand(width, src))
             }
-            Insn::Mov { width, dst, src } => write!(f, "{} = {}", reg(width, dst), operand(width, src)),
+            Insn::Mov { width, dst, src } => write!(f, "{} = {}", name(width, dst), operand(width, src)),
             Insn::MovSx { width, bits, dst, src } => {
-                write!(f, "{} = (s{bits}){}", reg(width, dst), reg(width, src))
+                write!(f, "{} = (s{bits}){}", name(width, dst), name(width, src))
             }
-            Insn::Neg { width, dst } => write!(f, "{} = -{}", reg(width, dst), reg(width, dst)),
+            Insn::Neg { width, dst } => write!(f, "{} = -{}", name(width, dst), name(width, dst)),
             Insn::Swap { kind, bits, dst } => write!(f, "{dst} = {}{bits} {dst}", kind.symbol()),
             Insn::LoadImm64 { dst, value } => {
                 write!(f, "{dst} = ")?;
@@ -68,9 +69,9 @@ impl Display for Shown<'_> {
             }
             Insn::Jump { off, long } => write!(f, "goto{} pc{off:+}", if long { "l" } else { "" }),
             Insn::Branch { width, cond, dst, src, off } => {
-                write!(f, "if {} {} ", reg(width, dst), cond.symbol())?;
+                write!(f, "if {} {} ", name(width, dst), cond.symbol())?;
                 match src {
-                    Operand::Reg(src) => write!(f, "{}", reg(width, src))?,
+                    Operand::Reg(src) => write!(f, "{}", name(width, src))?,
                     Operand::Imm(imm) => write!(f, "{imm:#x}")?,
                 }
                 write!(f, " goto pc{off:+}")
@@ -152,35 +153,6 @@ struct Place(Size, Reg, i16);
 impl Display for Place {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "(u{} *)({} {:+})", self.0.bytes() * 8, self.1, self.2)
-    }
-}
-
-/// `r1`, or `w1` for its lower half.
-struct Half(Width, Reg);
-
-fn reg(width: Width, reg: Reg) -> Half {
-    Half(width, reg)
-}
-
-impl Display for Half {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let prefix = if self.0 == Width::W32 { 'w' } else { 'r' };
-        write!(f, "{prefix}{}", self.1.number())
-    }
-}
-
-struct Source(Width, Operand);
-
-fn operand(width: Width, operand: Operand) -> Source {
-    Source(width, operand)
-}
-
-impl Display for Source {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self.1 {
-            Operand::Reg(src) => reg(self.0, src).fmt(f),
-            Operand::Imm(imm) => imm.fmt(f),
-        }
     }
 }
 

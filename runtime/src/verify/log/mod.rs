@@ -19,10 +19,12 @@ use skep_stdlib::btf::StrOff;
 use skep_stdlib::features::Feature;
 use skep_stdlib::isa::{CallTarget, Insn};
 
+use super::access::access;
 use super::liveness::effects;
+use super::prune::slots_between;
 use super::reg::PtrKind;
 use super::report::Report;
-use super::state::State;
+use super::state::{STACK_SIZE, State};
 use super::walk::Walk;
 use super::{Options, begin};
 use crate::object::Image;
@@ -48,10 +50,9 @@ const ALIGN: (usize, usize) = (40, 8);
 pub fn log(image: &Image, index: usize, options: &Options, level: Level) -> (Result<(), Report>, String) {
     let mut walk = match begin(image, index, options) {
         Ok(walk) => walk,
-        Err((slot, cause)) => {
-            let words = cause.kernel_log().join("\n") + "\n";
-            let report = Report { program: index, slot, cause, path: Vec::new(), guessed: false };
-            return (Err(report), words);
+        Err(report) => {
+            let words = report.cause.kernel_log().join("\n") + "\n";
+            return (Err(*report), words);
         }
     };
     walk.log = Some(Log::new(level).into());
@@ -140,8 +141,8 @@ impl Walk<'_> {
     }
 
     /// Something is said that is not about one instruction.
-    pub(super) fn log_line(&mut self, line: impl FnOnce() -> String) {
-        self.log(|log, _| log.say(format_args!("{}", line())));
+    pub(super) fn log_line(&mut self, line: impl FnOnce(&Walk<'_>) -> String) {
+        self.log(|log, walk| log.say(format_args!("{}", line(walk))));
     }
 
     /// Logs a line if all is logged.
@@ -187,13 +188,6 @@ impl Walk<'_> {
         });
     }
 
-    /// The number and the name of the function that starts here.
-    pub(super) fn function(&self, start: u32) -> (usize, &str) {
-        let mut functions = self.cx.program.functions.iter().enumerate();
-        let found = functions.find(|(_, function)| function.start == start);
-        found.map_or((0, ""), |(index, function)| (index, function.name.as_str()))
-    }
-
     /// A path that waited is walked: it left the one that was logged, when the log was so long, at `from`.
     pub(super) fn log_resumed(&mut self, from: u32, len: usize) {
         self.log(|log, _| {
@@ -220,8 +214,7 @@ impl Walk<'_> {
         self.log(|log, walk| {
             let depth = state.frames.len() - 1;
             if log.is_new && log.level == Level::All {
-                let mut text = String::new();
-                values::frame(&mut text, &walk.cx, state, depth, &walk.which(TOUCHED, depth));
+                let text = walk.frame(state, depth, TOUCHED);
                 let (from, guess) = (log.previous(), guess(state.guessed));
                 log.say(format_args!("\nfrom {from} to {slot}{guess}:{text}"));
             }
@@ -238,11 +231,7 @@ impl Walk<'_> {
 
     /// The running function returns.
     pub(super) fn log_return(&mut self, state: &State) {
-        self.log(|log, walk| {
-            let depth = state.frames.len() - 1;
-            log.left.clear();
-            values::frame(&mut log.left, &walk.cx, state, depth, &walk.which(TOUCHED, depth));
-        });
+        self.log(|log, walk| log.left = walk.frame(state, state.frames.len() - 1, TOUCHED));
     }
 
     /// It did, and the caller goes on at this slot.
@@ -254,10 +243,8 @@ impl Walk<'_> {
         }
         self.log(|log, walk| {
             let left = core::mem::take(&mut log.left);
-            log.say(format_args!("returning from callee:\n{left}"));
-            let mut text = String::new();
-            values::frame(&mut text, &walk.cx, state, now, &walk.which(TOUCHED, now));
-            log.say(format_args!("to caller at {to}:\n{text}"));
+            let caller = walk.frame(state, now, TOUCHED);
+            log.say(format_args!("returning from callee:\n{left}\nto caller at {to}:\n{caller}"));
         });
     }
 
@@ -282,12 +269,8 @@ impl Walk<'_> {
             match insn {
                 Insn::Branch { .. } => walk.add_values(log, state, slot),
                 Insn::Call(CallTarget::Local(_)) if now > depth => {
-                    let mut text = String::new();
-                    values::frame(&mut text, &walk.cx, state, depth, &walk.which(TOUCHED, depth));
-                    log.say(format_args!("caller:\n{text}"));
-                    text.clear();
-                    values::frame(&mut text, &walk.cx, state, now, &walk.which(TOUCHED, now));
-                    log.say(format_args!("callee:\n{text}"));
+                    let frames = [depth, now].map(|frame| walk.frame(state, frame, TOUCHED));
+                    log.say(format_args!("caller:\n{}\ncallee:\n{}", frames[0], frames[1]));
                     log.touched = TOUCHED;
                 }
                 Insn::Exit if now < depth => log.is_new = true,
@@ -298,8 +281,7 @@ impl Walk<'_> {
 
     /// The running instruction changes the stack from `start` to `end`, or sees that it need not.
     pub(super) fn log_stack(&mut self, start: i32, end: i32) {
-        let index = |offset: i32| (-offset - 1).div_euclid(8);
-        self.log(|log, _| log.touched.1 |= (index(end - 1)..=index(start)).fold(0, |set, at| set | 1 << at));
+        self.log(|log, _| log.touched.1 |= slots_between(start, end).fold(0, |set, at| set | 1 << at));
     }
 
     /// The running instruction makes a frame for a function that is entered later.
@@ -313,9 +295,7 @@ impl Walk<'_> {
         if touched == (0, 0) {
             return;
         }
-        let depth = state.frames.len() - 1;
-        let mut text = String::new();
-        values::frame(&mut text, &self.cx, state, depth, &self.which(touched, depth));
+        let text = self.frame(state, state.frames.len() - 1, touched);
         let (end, width) = log.line;
         match end == log.text.len() {
             true => {
@@ -340,9 +320,9 @@ impl Walk<'_> {
     }
 
     /// These registers and slots of a frame of the running path.
-    fn which(&self, (regs, slots): (u16, u64), depth: usize) -> Which {
+    fn frame(&self, state: &State, depth: usize, (regs, slots): (u16, u64)) -> String {
         let written = self.shown_written((self.at.assigned[depth], self.at.written[depth]));
-        Which { regs, slots, written, precise: (0, 0) }
+        values::frame(&self.cx, state, depth, &Which { regs, slots, written, precise: (0, 0) })
     }
 
     /// Of what was written, what the target's kernel says so of.
@@ -389,24 +369,20 @@ fn guess(guessed: bool) -> &'static str {
 
 /// The stack slots that an instruction accesses: by their index, in whatever frame.
 fn slots_accessed(state: &State, insn: &Insn) -> u64 {
-    let reads = matches!(insn, Insn::Load { .. } | Insn::LoadAcquire { .. });
-    let (base, off) = match *insn {
-        Insn::Load { base, off, .. }
-        | Insn::LoadAcquire { base, off, .. }
-        | Insn::Store { base, off, .. }
-        | Insn::StoreRelease { base, off, .. }
-        | Insn::Atomic { base, off, .. } => (base, i64::from(off)),
+    let (base, off, size, reads) = match *insn {
+        Insn::Load { base, off, size, .. } | Insn::LoadAcquire { base, off, size, .. } => {
+            (base, off, size, true)
+        }
+        Insn::Store { base, off, size, .. }
+        | Insn::StoreRelease { base, off, size, .. }
+        | Insn::Atomic { base, off, size, .. } => (base, off, size, false),
         _ => return 0,
     };
-    let Some(p) = state.frame().regs[base.index()].as_pointer() else { return 0 };
-    let index = |var: i64| (-(off + i64::from(p.off) + var) - 1).div_euclid(8);
-    match p.kind {
-        // Of what is read only the first.
-        PtrKind::Stack(_) if reads => 1 << index(p.var.r64.smin).clamp(0, 63),
-        PtrKind::Stack(_) => {
-            let (first, last) = (index(p.var.r64.smax), index(p.var.r64.smin));
-            (first.max(0)..=last.min(63)).fold(0, |set, at| set | 1 << at)
-        }
-        _ => 0,
-    }
+    let pointer = state.frame().regs[base.index()].as_pointer();
+    let Some(p) = pointer.filter(|p| matches!(p.kind, PtrKind::Stack(_))) else { return 0 };
+    let access = access(p, base, off, size.bytes(), !reads);
+    // Whether it is in the frame is checked later. Of what is read only the first is said.
+    let inside = |offset: i64| offset.clamp(i64::from(-STACK_SIZE), -1) as i32;
+    let last = inside(if reads { access.min } else { access.max });
+    slots_between(inside(access.min), last + 1).fold(0, |set, at| set | 1 << at)
 }

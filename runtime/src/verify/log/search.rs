@@ -50,10 +50,9 @@ impl Walk<'_> {
                 let precise = (kept.precise.regs[frame], kept.precise.slots[frame]);
                 let written = walk.shown_written((kept.assigned[frame], kept.written[frame]));
                 let which = Which { regs: TOUCHED.0, slots: TOUCHED.1, written, precise };
-                let mut state = String::new();
-                if frame < kept.state.frames.len() {
-                    values::frame(&mut state, &walk.cx, &kept.state, frame, &which);
-                }
+                let is_there = frame < kept.state.frames.len();
+                let shown = || values::frame(&walk.cx, &kept.state, frame, &which);
+                let state = if is_there { shown() } else { String::new() };
                 format!("mark_precise: frame{frame}: parent state {}: {state}", places(wanted, frame))
             });
         }

@@ -37,9 +37,10 @@ pub struct Which {
     pub precise: (u16, u64),
 }
 
-/// Appends a frame of a state.
-pub fn frame(out: &mut String, cx: &Context<'_>, state: &State, depth: usize, which: &Which) {
-    let frame = &state.frames[depth];
+/// A frame of a state, each part after a blank.
+pub fn frame(cx: &Context<'_>, state: &State, depth: usize, which: &Which) -> String {
+    let (mut text, frame) = (String::new(), &state.frames[depth]);
+    let out = &mut text;
     if depth > 0 {
         add(out, format_args!(" frame{depth}:"));
     }
@@ -73,6 +74,7 @@ pub fn frame(out: &mut String, cx: &Context<'_>, state: &State, depth: usize, wh
     if depth == 0 && matches!(state.role, Role::Later | Role::InTask) {
         out.push_str(" async_cb");
     }
+    text
 }
 
 /// Writing to a string does not fail.

@@ -38,6 +38,13 @@ pub struct Report {
     pub guessed: bool,
 }
 
+impl Report {
+    /// One that no path led to.
+    pub fn at(program: usize, slot: u32, cause: Cause) -> Report {
+        Report { program, slot, cause, path: Vec::new(), guessed: false }
+    }
+}
+
 /// A conditional jump on the way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Step {

@@ -162,27 +162,7 @@ impl Function {
 
 /// Does the instruction name another instruction or a function, or end one?
 fn moves_control(insn: &Insn) -> bool {
-    match insn {
-        Insn::Jump { .. }
-        | Insn::Branch { .. }
-        | Insn::MayGoto { .. }
-        | Insn::Call(_)
-        | Insn::LoadImm64 { .. }
-        | Insn::Exit => true,
-        Insn::Alu { .. }
-        | Insn::Mov { .. }
-        | Insn::MovSx { .. }
-        | Insn::Neg { .. }
-        | Insn::Swap { .. }
-        | Insn::Load { .. }
-        | Insn::Store { .. }
-        | Insn::Atomic { .. }
-        | Insn::LoadAcquire { .. }
-        | Insn::StoreRelease { .. }
-        | Insn::LoadAbs { .. }
-        | Insn::LoadInd { .. }
-        | Insn::AddrSpaceCast { .. } => false,
-    }
+    insn.jump().is_some() || matches!(insn, Insn::Call(_) | Insn::LoadImm64 { .. } | Insn::Exit)
 }
 
 /// Index of the function that begins at `slot`.

@@ -13,6 +13,7 @@ pub(super) const KFUNCS: &[Entry] = &[
     ("bpf_iter_bits_new", iter_bits_new),
     ("bpf_iter_bits_next", iter_bits_next),
     ("bpf_iter_bits_destroy", iter_bits_destroy),
+    ("bpf_throw", |_, [number, ..]| Err(Stop::Throw(number))),
     ("bpf_rcu_read_lock", |_, _| Ok(0)),
     ("bpf_rcu_read_unlock", |_, _| Ok(0)),
     ("bpf_preempt_disable", |_, _| Ok(0)),

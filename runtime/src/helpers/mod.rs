@@ -78,6 +78,8 @@ pub enum Stop {
     Inner(Fault),
     /// The program continues as another one, with this index.
     TailCall(usize),
+    /// The program ends with an exception: its handler gets the number.
+    Throw(u64),
 }
 
 impl Stop {
@@ -87,6 +89,7 @@ impl Stop {
             Stop::Fault(kind) => Fault { slot: 0, kind },
             Stop::Inner(fault) => fault,
             Stop::TailCall(_) => Fault { slot: 0, kind: FaultKind::Unsupported("tail call".into()) },
+            Stop::Throw(_) => Fault { slot: 0, kind: FaultKind::ThrowInCallback },
         }
     }
 }

@@ -81,6 +81,15 @@ pub struct Program {
     pub lines: Vec<Line>,
 }
 
+impl Program {
+    /// First slot of the function that handles its exceptions, if it names one that may.
+    pub fn handler(&self) -> Option<u32> {
+        let [name] = self.handlers.as_slice() else { return None };
+        let found = self.functions.iter().find(|function| function.name == *name);
+        found.filter(|function| function.global).map(|function| function.start)
+    }
+}
+
 /// A member of one of the kernel's interfaces: of a structure of functions.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {

@@ -20,7 +20,7 @@ use super::recording::{Moment, Recording};
 use super::threaded::{self, Calls, Checked, Proven};
 use super::{Fault, FaultKind};
 use crate::helpers::{Caller, Cx, HelperFn, HelperTable, Stop, timer};
-use crate::object::{CORE_POISON, Code};
+use crate::object::{CORE_POISON, Program};
 
 /// Nested calls that the kernel allows, the entry included.
 pub const MAX_FRAMES: u32 = 8;
@@ -41,6 +41,8 @@ pub struct Decoded {
     steps: Vec<Step>,
     /// Index in `steps` by slot.
     index_of: Vec<u32>,
+    /// First slot of what handles exceptions.
+    handler: Option<u32>,
     fast: Fast,
 }
 
@@ -63,8 +65,9 @@ pub(super) struct Step {
 }
 
 impl Decoded {
-    /// Resolves jump targets of `code`.
-    pub fn new(code: &Code) -> Decoded {
+    /// Resolves jump targets of a program.
+    pub fn new(program: &Program) -> Decoded {
+        let code = &program.code;
         let mut index_of = vec![NOWHERE; code.slots().len()];
         for (index, (slot, _)) in code.iter().enumerate() {
             if let Some(entry) = index_of.get_mut(slot as usize) {
@@ -82,7 +85,7 @@ impl Decoded {
             .iter()
             .map(|(slot, insn)| Step { insn: *insn, slot, target: target_of(slot, insn) })
             .collect();
-        Decoded { steps, index_of, fast: Fast::None }
+        Decoded { steps, index_of, handler: program.handler(), fast: Fast::None }
     }
 
     /// Prepares for fast execution too; `value_of` gives the address of a map's only value. If the
@@ -131,7 +134,8 @@ impl Regs {
     #[inline]
     pub(super) fn frame(&self, program: usize, return_to: usize, may_goto_left: u32) -> Frame {
         let r = &self.0;
-        Frame { program, return_to, saved: [r[6], r[7], r[8], r[9], r[10]], may_goto_left }
+        let saved = [r[6], r[7], r[8], r[9], r[10]];
+        Frame { program, return_to, saved, may_goto_left, to_program: false }
     }
 
     fn args(&self) -> [u64; 5] {
@@ -146,6 +150,8 @@ pub(super) struct Frame {
     pub return_to: usize,
     saved: [u64; 5],
     pub may_goto_left: u32,
+    /// What was called has continued as another program: an exception in that returns here.
+    to_program: bool,
 }
 
 impl Frame {
@@ -237,10 +243,17 @@ impl<'p> Interp<'p> {
 
     /// Runs the entry function.
     pub fn run(&mut self, env: &mut Env, args: [u64; 5]) -> Result<u64, Fault> {
-        self.execute(env, self.program, 0, args)
+        self.execute(env, (self.program, 0), args, true)
     }
 
-    fn execute(&mut self, env: &mut Env, program: usize, entry: u32, args: [u64; 5]) -> Result<u64, Fault> {
+    /// Runs from an instruction of a program on; whether it is the program itself says `may_throw`.
+    fn execute(
+        &mut self,
+        env: &mut Env,
+        (program, entry): (usize, u32),
+        args: [u64; 5],
+        may_throw: bool,
+    ) -> Result<u64, Fault> {
         let outer = self.depth;
         let mut exec = Exec {
             code: self.programs.get(program),
@@ -249,6 +262,7 @@ impl<'p> Interp<'p> {
             regs: Regs([0; 16]),
             frames: Vec::new(),
             may_goto_left: MAY_GOTO_LIMIT,
+            may_throw,
         };
         exec.regs.0[1..6].copy_from_slice(&args);
         let result = self.enter_frame(env).map(|fp| exec.regs.set(Reg::FP, fp));
@@ -292,6 +306,12 @@ impl<'p> Interp<'p> {
                 Err(Stop::Fault(kind)) => return Err(Fault { slot: step.slot, kind }),
                 Err(Stop::Inner(fault)) => return Err(fault),
                 Err(Stop::TailCall(program)) => self.tail_call(exec, program),
+                Err(Stop::Throw(number)) if exec.may_throw => {
+                    if let Some(result) = self.throw(env, exec, number) {
+                        return Ok(result);
+                    }
+                }
+                Err(Stop::Throw(_)) => return Err(Fault { slot: step.slot, kind: FaultKind::ThrowInCallback }),
             }
         }
     }
@@ -489,10 +509,31 @@ impl<'p> Interp<'p> {
     /// Replaces the current function by another program's entry; its frame is kept.
     fn tail_call(&mut self, exec: &mut Exec<'p>, program: usize) {
         self.tail_calls += 1;
+        if let Some(frame) = exec.frames.last_mut() {
+            frame.to_program = true;
+        }
         exec.program = program;
         exec.code = self.programs.get(program);
         exec.pc = 0;
         exec.may_goto_left = MAY_GOTO_LIMIT;
+    }
+
+    /// Leaves all functions of the program that runs and goes on in its handler. Without one the program
+    /// returns the number; gives the result if that ends the run.
+    fn throw(&mut self, env: &Env, exec: &mut Exec<'p>, number: u64) -> Option<u64> {
+        while exec.frames.last().is_some_and(|frame| !frame.to_program) {
+            exec.frames.pop();
+            self.depth -= 1;
+        }
+        let Some((code, handler)) = exec.code.and_then(|code| Some((code, code.handler?))) else {
+            exec.regs.set(Reg::R0, number);
+            return self.exit(exec);
+        };
+        exec.pc = code.index(handler) as usize;
+        exec.regs.set(Reg::R1, number);
+        exec.regs.set(Reg::FP, env.stack + u64::from(self.depth - 1) * FRAME_STRIDE + FRAME_SIZE);
+        exec.may_goto_left = MAY_GOTO_LIMIT;
+        None
     }
 }
 
@@ -504,7 +545,7 @@ impl Caller for Interp<'_> {
         if index == NOWHERE {
             return Err(FaultKind::NoInstruction { target: i64::from(slot) }.into());
         }
-        self.execute(env, program, index, args).map_err(Stop::Inner)
+        self.execute(env, (program, index), args, false).map_err(Stop::Inner)
     }
 
     fn may_tail_call(&self, program: u32) -> bool {
@@ -525,6 +566,8 @@ struct Exec<'p> {
     regs: Regs,
     frames: Vec<Frame>,
     may_goto_left: u32,
+    /// Is it the program itself, not a function that a helper calls?
+    may_throw: bool,
 }
 
 impl Exec<'_> {

@@ -158,7 +158,7 @@ impl Vm {
         let mut maps = MapSet::create(&image.maps, host.cpus(), &mut memory)?;
         fill_slots(image, &mut maps, &mut memory)?;
         let mut decoded: Vec<Decoded> =
-            image.programs.iter().map(|program| Decoded::new(&program.code)).collect();
+            image.programs.iter().map(|program| Decoded::new(program)).collect();
         if fast {
             let value_of = |map| maps.value_address(map);
             decoded.iter_mut().for_each(|program| program.quicken(verified.is_proven(), &value_of));

@@ -215,6 +215,8 @@ pub enum FaultKind {
     HelperNotImplemented(String),
     /// The kernel function exists but is not implemented here.
     KfuncNotImplemented(String),
+    /// Threw an exception in a function that a helper calls.
+    ThrowInCallback,
     /// A helper was given an argument that no verifier would let pass.
     BadArgument {
         /// The helper.
@@ -247,6 +249,7 @@ impl fmt::Display for FaultKind {
             FaultKind::KfuncNotImplemented(name) => {
                 write!(f, "kernel function `{name}` is not implemented here")
             }
+            FaultKind::ThrowInCallback => write!(f, "exception in a function that a helper calls"),
             FaultKind::BadArgument { helper, argument, why } => {
                 write!(f, "argument {argument} of `{helper}` {why}")
             }

@@ -33,6 +33,7 @@ use super::x86_64::{Features, Translation, translate};
 use super::{Entries, Site, Source, What, entry, extend};
 use crate::helpers::{Caller, Cx, HelperTable, Stop, timer};
 use crate::vm::interp::{self, FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES, MAX_TAIL_CALLS};
+use crate::object::Program;
 use crate::vm::memory::BASE;
 use crate::vm::{Env, Fault, FaultKind, Memory, env};
 
@@ -151,6 +152,10 @@ pub struct Jit {
     mapping: Mapping,
     sites: Vec<Site>,
     entries: Entries,
+    /// Place of an instruction that returns.
+    leave: u32,
+    /// Handlers of exceptions, by program; none if no program can throw one.
+    handlers: Option<Vec<Option<u32>>>,
     is_blinded: bool,
 }
 
@@ -179,8 +184,10 @@ impl Jit {
         };
         // SAFETY: the mapping begins with a writable page, which is aligned and larger than a state.
         unsafe { mapping.state().write(state) };
-        let Translation { sites, entries, .. } = translation;
-        Some(Jit { mapping, sites, entries, is_blinded: source.seed.is_some() })
+        let Translation { sites, entries, leave, .. } = translation;
+        let throws = source.image.kfuncs.values().any(|name| name == "bpf_throw");
+        let handlers = throws.then(|| source.image.programs.iter().map(Program::handler).collect());
+        Some(Jit { mapping, sites, entries, leave, handlers, is_blinded: source.seed.is_some() })
     }
 
     /// Are the programs' constants masked in the code?
@@ -201,7 +208,7 @@ impl Jit {
         let nowhere = Fault { slot: 0, kind: FaultKind::NoInstruction { target: 0 } };
         let place = entry(&self.entries, program, 0).ok_or(nowhere)?;
         let frame = env.stack + FRAME_SIZE;
-        self.start(helpers, budget, frame).enter(env, place, args, frame)
+        self.start(helpers, budget, frame).program(env, place, args, frame)
     }
 
     /// Runs the functions of timers that are due, each in the first frame.
@@ -218,7 +225,16 @@ impl Jit {
             (*state).budget = i64::try_from(budget).unwrap_or(i64::MAX);
             (*state).tail = 0;
         }
-        Run { jit: self, helpers, fault: None, tail_calls: 0, frame, number: 0 }
+        Run {
+            jit: self,
+            helpers,
+            fault: None,
+            tail_calls: 0,
+            frame,
+            number: 0,
+            thrown: None,
+            callbacks: 0,
+        }
     }
 }
 
@@ -233,6 +249,10 @@ struct Run<'j> {
     frame: u64,
     /// The number of the helper that is called through a register.
     number: i32,
+    /// The exception that has ended a program, and the program.
+    thrown: Option<(usize, u64)>,
+    /// Functions that helpers are calling.
+    callbacks: u32,
 }
 
 /// Lets the code see where the arena is.
@@ -274,6 +294,29 @@ impl Run<'_> {
             Some(fault) => Err(fault),
             None => Ok(value),
         }
+    }
+
+    /// Enters a program; what it throws ends it and goes to its handler.
+    fn program(&mut self, env: &mut Env, place: u32, args: [u64; 5], frame: u64) -> Result<u64, Fault> {
+        let result = self.enter(env, place, args, frame)?;
+        let Some((program, number)) = self.thrown.take() else { return Ok(result) };
+        let handler = self.jit.handlers.as_ref().and_then(|handlers| *handlers.get(program)?);
+        match handler.and_then(|slot| entry(&self.jit.entries, program, slot)) {
+            Some(place) => self.program(env, place, [number, 0, 0, 0, 0], frame),
+            None => Ok(number),
+        }
+    }
+
+    /// The place to continue at as another program. An exception would end that program only, not what
+    /// called the function it replaces: where there are any it runs here, and what is left is to return.
+    fn tail(&mut self, env: &mut Env, program: usize, context: u64) -> Result<(u32, u64), Fault> {
+        let nowhere = Fault { slot: 0, kind: FaultKind::NoInstruction { target: 0 } };
+        let place = entry(&self.jit.entries, program, 0).ok_or(nowhere)?;
+        if self.jit.handlers.is_none() {
+            return Ok((place, 0));
+        }
+        let value = self.program(env, place, [context, 0, 0, 0, 0], self.frame)?;
+        Ok((self.jit.leave, value))
     }
 
     /// What happens at a site where code calls.
@@ -371,14 +414,22 @@ extern "sysv64" fn helper_entry(r1: u64, r2: u64, r3: u64, r4: u64, r5: u64, sta
         }
         Err(Stop::TailCall(program)) => {
             run.tail_calls += 1;
-            match entry(&jit.entries, program, 0) {
+            match run.tail(env, program, r1) {
                 // SAFETY: as above.
-                Some(place) => unsafe {
+                Ok((place, value)) => unsafe {
                     (*state).tail = jit.mapping.address(place);
-                    Answer::value(0)
+                    Answer::value(value)
                 },
-                None => run.stopped(site.slot, FaultKind::NoInstruction { target: 0 }),
+                Err(fault) => {
+                    run.fault = Some(fault);
+                    Answer::STOP
+                }
             }
+        }
+        Err(Stop::Throw(_)) if run.callbacks != 0 => run.stopped(site.slot, FaultKind::ThrowInCallback),
+        Err(Stop::Throw(number)) => {
+            run.thrown = Some((site.program, number));
+            Answer::STOP
         }
     };
     // SAFETY: as above.
@@ -414,7 +465,9 @@ impl Caller for Run<'_> {
             return Err(Stop::Inner(Fault { slot: 0, kind: FaultKind::CallDepth }));
         }
         let outer = self.frame;
+        self.callbacks += 1;
         let result = self.enter(env, place, args, frame);
+        self.callbacks -= 1;
         self.frame = outer;
         result.map_err(Stop::Inner)
     }

@@ -60,6 +60,7 @@ impl Translator<'_> {
         asm.bind(leave);
         asm.pop_mem(Rm::Data(field::STACK_POINTER));
         HOST_SAVED.into_iter().rev().for_each(|reg| asm.pop(reg));
+        asm.bind(self.stubs.leave);
         asm.ret();
         asm.bind(self.stubs.unwind);
         asm.load(8, false, Gpr::RSP, Rm::Data(field::STACK_POINTER));

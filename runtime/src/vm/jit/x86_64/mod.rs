@@ -70,6 +70,8 @@ pub struct Translation {
     pub sites: Vec<Site>,
     /// For each program the first slots of its functions, with their places in the code.
     pub entries: Vec<Vec<(u32, u32)>>,
+    /// Place of an instruction that returns.
+    pub leave: u32,
 }
 
 /// Code that templates share.
@@ -84,6 +86,8 @@ struct Stubs {
     stop: Label,
     /// Leaves all frames of this entry.
     unwind: Label,
+    /// Returns.
+    leave: Label,
 }
 
 /// A rare case of a template, emitted behind the function.
@@ -145,6 +149,7 @@ pub fn translate(source: &Source<'_>) -> Translation {
         slow: asm.label(),
         stop: asm.label(),
         unwind: asm.label(),
+        leave: asm.label(),
     };
     let programs = &source.image.programs;
     let mut translator = Translator {
@@ -172,14 +177,14 @@ pub fn translate(source: &Source<'_>) -> Translation {
 
 impl Translator<'_> {
     fn finish(self) -> Translation {
-        let Translator { asm, sites, entries, functions, .. } = self;
+        let Translator { asm, sites, entries, functions, stubs, .. } = self;
         let code: Assembled = asm.finish(super::exec::DATA_SIZE);
         let places = |(functions, labels): (&Vec<Function>, &LabelRow)| {
             let place = |(at, function): (usize, &Function)| (function.start, code.offset(labels.at(at)));
             functions.iter().enumerate().map(place).collect()
         };
         let entries = functions.iter().zip(&entries).map(places).collect();
-        Translation { code: code.bytes, sites, entries }
+        Translation { leave: code.offset(stubs.leave), code: code.bytes, sites, entries }
     }
 
     /// Is the program known to be safe?

@@ -1,7 +1,7 @@
 //! Packet captures: classic pcap and pcapng, in and out.
 //!
 //! In: bytes of either format, in either byte order. Out: [`Packet`]s with their times; and bytes
-//! of classic pcap with nanoseconds from packets. A damaged file is an error with the offset of
+//! of either with nanoseconds from packets. A damaged file is an error with the offset of
 //! the damage; packets before it are not lost ([`read`] returns both).
 
 use alloc::vec::Vec;
@@ -243,6 +243,33 @@ pub fn write(capture: &Capture) -> Vec<u8> {
     out
 }
 
+/// Writes pcapng, little-endian: a section of one interface, with nanoseconds.
+pub fn write_ng(capture: &Capture) -> Vec<u8> {
+    let order = ByteOrder::Little;
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    let mut out = Vec::new();
+    let mut block = |kind: u32, body: &[u8]| {
+        let len = 12 + body.len().next_multiple_of(4) as u32;
+        order.put_u32(&mut out, kind);
+        order.put_u32(&mut out, len);
+        out.extend_from_slice(body);
+        out.resize(out.len().next_multiple_of(4), 0);
+        order.put_u32(&mut out, len);
+    };
+    // Version 1.0, length unknown.
+    block(SECTION, &words(&[ORDER_MAGIC, 1, u32::MAX, u32::MAX]));
+    // No limit; one option of one byte, times in 10^-9 seconds; the end of options.
+    block(INTERFACE, &words(&[capture.link_type, 0, u32::from(IF_TSRESOL) | 1 << 16, 9, 0]));
+    for packet in &capture.packets {
+        let (high, low) = ((packet.time_ns >> 32) as u32, packet.time_ns as u32);
+        let len = packet.data.len() as u32;
+        let mut body = words(&[0, high, low, len, packet.wire_len.max(len)]);
+        body.extend_from_slice(&packet.data);
+        block(ENHANCED_PACKET, &body);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,6 +321,8 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         assert_eq!(read(&write(&sample())), (sample(), None));
+        assert_eq!(read(&write_ng(&sample())), (sample(), None));
+        assert!(sample_ng(ByteOrder::Little).starts_with(&write_ng(&sample())));
     }
 
     #[test]

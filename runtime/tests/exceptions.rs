@@ -2,12 +2,12 @@
 
 mod common;
 
-use common::{clang, link, vm_in};
-use skep_runtime::host::Deterministic;
-use skep_runtime::kernel::Kernel;
-use skep_runtime::vm::{Engine, FaultKind, Input, Vm};
+use common::beside::{all_engines, in_kernel};
+use common::{clang, link};
 use skep_runtime::Image;
+use skep_runtime::host::Deterministic;
 use skep_runtime::verify::{Options, verify};
+use skep_runtime::vm::{Engine, FaultKind, Input, Vm};
 
 const HEAD: &str = r#"
 #include <linux/bpf.h>
@@ -21,14 +21,10 @@ __noinline int throws(__u64 number) { bpf_throw(number); return 0; }
 /// `prog` ends with this result in every engine and, where it loads, in the kernel.
 fn ends_with(name: &str, source: &str, expected: u64) {
     let Some(image) = image(name, source) else { return };
-    let mut vm = vm_in(image.clone(), Deterministic::default());
-    let program = vm.program("prog").unwrap();
     let input = Input { data: vec![0; 64], ..Input::default() };
-    assert_eq!(vm.run(program, &input).unwrap().result, Ok(expected), "{name}");
-    match Kernel::load(&image) {
-        Ok(mut kernel) => assert_eq!(kernel.run(program, &input).unwrap().result, Ok(expected), "{name}"),
-        Err(error) if error.errno == 1 && error.log.is_empty() => {}
-        Err(error) => panic!("{name}: {error}"),
+    assert_eq!(all_engines(image.clone(), &input).result, Ok(expected), "{name}");
+    if let Some(outcome) = in_kernel(name, &image, &input) {
+        assert_eq!(outcome.result, Ok(expected), "{name}");
     }
 }
 

@@ -3,40 +3,10 @@
 
 mod common;
 
+use common::beside::{compile, same_as_kernel};
 use common::{clang, link, vm_in};
 use skep_runtime::host::Deterministic;
-use skep_runtime::kernel::Kernel;
-use skep_runtime::vm::{Engine, Input, MapPreset, Outcome};
-
-const HEADERS: &str = r#"
-#include <linux/bpf.h>
-#include <linux/types.h>
-#include <bpf/bpf_helpers.h>
-char LICENSE[] SEC("license") = "GPL";
-"#;
-
-fn compile(name: &str, source: &str) -> Option<skep_runtime::Image> {
-    let headers = if source.contains("vmlinux.h") { "" } else { HEADERS };
-    Some(link(&clang(name, &format!("{headers}{source}"), &["-mcpu=v3"])?))
-}
-
-/// Runs `prog` on a packet in all engines, and in the kernel if it takes the program.
-fn same_as_kernel(name: &str, source: &str, data: Vec<u8>) -> Option<Outcome> {
-    let image = compile(name, source)?;
-    let mut vm = vm_in(image.clone(), Deterministic::default());
-    let program = vm.program("prog").unwrap();
-    let input = Input { data, ..Input::default() };
-    let ours = vm.run(program, &input).unwrap();
-    match Kernel::load(&image) {
-        Ok(mut kernel) => {
-            let theirs = kernel.run(program, &input).unwrap();
-            assert_eq!((&ours.result, &ours.data), (&theirs.result, &theirs.data), "{name}");
-        }
-        Err(error) if error.errno == 1 && error.log.is_empty() => {}
-        Err(error) => panic!("{name}: {error}"),
-    }
-    Some(ours)
-}
+use skep_runtime::vm::{Input, MapPreset};
 
 #[test]
 fn dynamic_pointers() {

@@ -29,6 +29,8 @@ pub fn outcome(image: &Image, program: usize, outcome: &Outcome) -> Value {
         "data": hex(&outcome.data),
         "trace": outcome.trace,
         "events": events,
+        "printed": outcome.printed,
+        "requests": outcome.requests,
         "redirect": redirect,
         "instructions": outcome.insns,
         "maps": maps(image, &outcome.maps),

@@ -63,13 +63,19 @@ pub fn passes(program: &Program, outcome: &Outcome) -> bool {
     }
 }
 
-/// Trace lines and events.
+/// Trace lines, events, what readers get and what the kernel was asked for.
 pub fn effects(outcome: &Outcome, io: &mut Io<'_>) -> Result {
     for line in &outcome.trace {
         writeln!(io.out, "trace: {line}")?;
     }
     for event in &outcome.events {
         writeln!(io.out, "event {}: {}", event.map, hex(&event.data))?;
+    }
+    for line in outcome.printed.lines() {
+        writeln!(io.out, "printed: {line}")?;
+    }
+    for request in &outcome.requests {
+        writeln!(io.out, "request: {request}")?;
     }
     Ok(())
 }

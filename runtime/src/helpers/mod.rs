@@ -14,28 +14,39 @@
 //! - `string`: strings and numbers. - `control`: loops, callbacks, tail calls.
 //! - `storage`: values of kernel objects. - `stack`: call stacks. - `kfuncs`: kernel functions.
 //! - `xdp`, `skb`, `checksum`, `redirect`: packets. - `sock`: sockets. - `dynptr`: dynamic pointers.
-//! - `object`: objects, lists, trees. - `timer`: what runs later. - `misc`: simple answers.
+//! - `object`: objects, lists, trees. - `timer`: what runs later. - `misc`, `absent`: simple answers.
+//! - `header`, `message`, `tcp`, `tunnel`: more of packets. - `sysctl`: kernel parameters.
+//! - `seq`, `show`: text for readers, values by their types. - `request`: what is written down only.
 
+mod absent;
 mod checksum;
 mod control;
 mod dynptr;
 pub mod format;
+mod header;
 mod kfuncs;
 mod map;
+mod message;
 mod misc;
 pub(crate) mod object;
 mod perf;
 mod probe;
 mod redirect;
+mod request;
 mod ringbuf;
+mod seq;
+mod show;
 mod skb;
 mod sock;
 mod stack;
 mod storage;
 mod string;
+mod sysctl;
 mod task;
+mod tcp;
 pub(crate) mod timer;
 mod trace;
+mod tunnel;
 mod xdp;
 
 use alloc::collections::BTreeMap;
@@ -105,7 +116,7 @@ pub(crate) type Entry = (&'static str, HelperFn);
 
 /// Every helper with code, by the name it has without `bpf_`.
 fn implemented() -> impl Iterator<Item = &'static Entry> {
-    let families: [&[Entry]; 18] = [
+    let families: [&[Entry]; 26] = [
         map::HELPERS,
         perf::HELPERS,
         ringbuf::HELPERS,
@@ -124,6 +135,14 @@ fn implemented() -> impl Iterator<Item = &'static Entry> {
         timer::HELPERS,
         sock::HELPERS,
         misc::HELPERS,
+        absent::HELPERS,
+        header::HELPERS,
+        message::HELPERS,
+        request::HELPERS,
+        seq::HELPERS,
+        sysctl::HELPERS,
+        tcp::HELPERS,
+        tunnel::HELPERS,
     ];
     families.into_iter().flatten()
 }

@@ -39,7 +39,7 @@ fn trace_vprintk(cx: &mut Cx<'_>, [fmt, size, data, len, _]: [u64; 5]) -> Result
 }
 
 /// The arguments that a variadic helper gets as an array.
-fn words(cx: &Cx<'_>, data: u64, len: u64) -> Result<Option<Vec<u64>>, Stop> {
+pub(super) fn words(cx: &Cx<'_>, data: u64, len: u64) -> Result<Option<Vec<u64>>, Stop> {
     let len = u64::from(len as u32);
     if len % 8 != 0 || len > MAX_ARGS * 8 || (data == 0 && len != 0) {
         return Ok(None);
@@ -64,7 +64,7 @@ fn print(cx: &mut Cx<'_>, fmt: u64, size: u64, args: &[u64]) -> Result<u64, Stop
 }
 
 /// The bytes before the terminator, which must come last or earlier.
-fn terminated(bytes: &[u8]) -> Option<&[u8]> {
+pub(super) fn terminated(bytes: &[u8]) -> Option<&[u8]> {
     bytes.get(..bytes.iter().position(|&byte| byte == 0)?)
 }
 
@@ -76,12 +76,16 @@ fn snprintf(cx: &mut Cx<'_>, [to, size, fmt, data, len]: [u64; 5]) -> Result<u64
         Ok(text) => text,
         Err(errno) => return Ok(errno.code()),
     };
-    let buffer = cx.bytes_mut(to, u64::from(size as u32))?;
-    if let Some((last, body)) = buffer.split_last_mut() {
-        *last = 0;
-        for (to, &byte) in body.iter_mut().zip(text.iter().chain(core::iter::once(&0))) {
-            *to = byte;
-        }
-    }
+    put_text(cx, to, size, &text)?;
     Ok(text.len() as u64 + 1)
+}
+
+/// As much of a text as fits into `size` bytes, terminated.
+pub(super) fn put_text(cx: &mut Cx<'_>, to: u64, size: u64, text: &[u8]) -> Result<(), Stop> {
+    let buffer = cx.bytes_mut(to, u64::from(size as u32))?;
+    let kept = text.len().min(buffer.len().saturating_sub(1));
+    for (to, &byte) in buffer.iter_mut().zip(text.iter().take(kept).chain(core::iter::once(&0))) {
+        *to = byte;
+    }
+    Ok(())
 }

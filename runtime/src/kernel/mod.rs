@@ -350,6 +350,8 @@ impl Engine for Kernel {
             },
             trace: Vec::new(),
             events: Vec::new(),
+            printed: String::new(),
+            requests: Vec::new(),
             redirect: None,
             maps: if input.list_maps { self.contents() } else { Vec::new() },
             insns: 0,

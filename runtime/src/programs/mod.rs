@@ -67,6 +67,9 @@ pub fn set_field(
 
 /// The packet after a run; for programs without one, the context.
 pub(crate) fn data_after(env: &Env) -> Vec<u8> {
+    if let Some(message) = &env.hook.message {
+        return env.memory.hidden(message.start, message.len()).unwrap_or_default().to_vec();
+    }
     let (start, len) = match env.packet {
         Some(packet) => (packet.data, packet.end - packet.data),
         None => (env.context, u64::from(env.context_len)),

@@ -97,7 +97,11 @@ pub(super) fn context(env: &mut Env, name: &str, ty: ProgType, input: &Input) ->
             }
         }
     }
+    env.context_info = Some(info);
     for (field, value) in &input.fields {
+        if env.hook.take(ty, field, value)? {
+            continue;
+        }
         set(&mut context, info, field, value)?;
     }
     env.redirect_actions = match ty {

@@ -11,7 +11,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use skep_stdlib::btf::{Btf, Kind};
+use skep_stdlib::contexts::ContextInfo;
 
+use super::hook::Hook;
 use super::{Event, Memory, Redirect, Space};
 use crate::helpers::object::Object;
 use crate::helpers::timer::Timer;
@@ -89,6 +91,12 @@ pub struct Env {
     pub cookie: u64,
     /// Types of the program.
     pub btf: Option<Arc<Btf>>,
+    /// Types of the kernel.
+    pub kernel_btf: Option<Arc<Btf>>,
+    /// The context's fields, if the platform's table has them.
+    pub context_info: Option<&'static ContextInfo>,
+    /// What programs of some types have besides their context.
+    pub(crate) hook: Hook,
     /// Objects that the program has made, by address.
     pub(crate) objects: BTreeMap<u64, Object>,
     /// Timers by their addresses.
@@ -177,6 +185,10 @@ pub struct Output {
     pub trace: Vec<String>,
     /// Records of perf buffers and ring buffers.
     pub events: Vec<Event>,
+    /// What was written to a sequential file.
+    pub printed: Vec<u8>,
+    /// What the kernel was asked for.
+    pub requests: Vec<String>,
     /// The last redirection.
     pub redirect: Option<Redirect>,
 }
@@ -190,6 +202,8 @@ impl Env {
         self.ret = None;
         self.current_task = 0;
         self.function_ip = 0;
+        self.context_info = None;
+        self.hook = Hook::default();
         self.memory.foreign.clear();
         for frame in 0..u64::from(super::interp::MAX_FRAMES) {
             let start = self.stack + frame * super::interp::FRAME_STRIDE;
@@ -214,6 +228,26 @@ impl Env {
         self.context_len = u32::try_from(bytes.len()).ok().filter(|&len| len <= super::CONTEXT_SIZE)?;
         self.memory.set_window(self.context, self.context, self.context + bytes.len() as u64);
         self.memory.fill(self.context, bytes)
+    }
+
+    /// Where a field of the context is, and its length; none in contexts that have no such field.
+    fn context_field(&self, name: &str) -> Option<(u64, u64)> {
+        let field = self.context_info?.fields.iter().find(|field| field.name == name)?;
+        Some((self.context + u64::from(field.offset), u64::from(field.len)))
+    }
+
+    /// A number in the context; 0 if it has no such field.
+    pub(crate) fn context_number(&self, name: &str) -> u64 {
+        let bytes = self.context_field(name).and_then(|(at, len)| self.memory.read(at, len));
+        bytes.map_or(0, |bytes| bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+    }
+
+    /// Sets a number in the context, if it has that field.
+    pub(crate) fn set_context_number(&mut self, name: &str, value: u64) {
+        let Some((at, len)) = self.context_field(name) else { return };
+        let bytes = value.to_le_bytes();
+        // Contexts are at least as long as the fields their program type has.
+        let _ = self.memory.fill(at, bytes.get(..len as usize).unwrap_or(&bytes));
     }
 
     /// `len` bytes of the packet from `offset`.

@@ -311,7 +311,9 @@ impl<'p> Interp<'p> {
                         return Ok(result);
                     }
                 }
-                Err(Stop::Throw(_)) => return Err(Fault { slot: step.slot, kind: FaultKind::ThrowInCallback }),
+                Err(Stop::Throw(_)) => {
+                    return Err(Fault { slot: step.slot, kind: FaultKind::ThrowInCallback });
+                }
             }
         }
     }

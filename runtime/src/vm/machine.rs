@@ -7,12 +7,14 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use skep_stdlib::ByteOrder;
 use skep_stdlib::programs::Context;
 
 use super::env::TaskLayout;
+use super::hook::Hook;
 use super::interp::{FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES};
 use super::{
     Decoded, Engine, Env, Fault, Input, Interp, Layout, Memory, Outcome, Output, Profile, Recording,
@@ -157,8 +159,7 @@ impl Vm {
         let context = memory.alloc(Layout::bytes(CONTEXT_SIZE), true).map_err(|_| no_memory())?;
         let mut maps = MapSet::create(&image.maps, host.cpus(), &mut memory)?;
         fill_slots(image, &mut maps, &mut memory)?;
-        let mut decoded: Vec<Decoded> =
-            image.programs.iter().map(|program| Decoded::new(program)).collect();
+        let mut decoded: Vec<Decoded> = image.programs.iter().map(|program| Decoded::new(program)).collect();
         if fast {
             let value_of = |map| maps.value_address(map);
             decoded.iter_mut().for_each(|program| program.quicken(verified.is_proven(), &value_of));
@@ -180,6 +181,9 @@ impl Vm {
             function_ip: 0,
             cookie: 0,
             btf: image.btf.clone(),
+            kernel_btf: image.target_btf.clone(),
+            context_info: None,
+            hook: Hook::default(),
             objects: BTreeMap::new(),
             timers: BTreeMap::new(),
             socket_options: BTreeMap::new(),
@@ -308,6 +312,8 @@ impl Engine for Vm {
             data,
             trace: output.trace,
             events: output.events,
+            printed: String::from_utf8_lossy(&output.printed).into_owned(),
+            requests: output.requests,
             redirect: output.redirect,
             maps: if input.list_maps { self.env.maps.contents(&self.env.memory) } else { Vec::new() },
             insns,

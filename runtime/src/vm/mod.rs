@@ -4,12 +4,13 @@
 //! - [`interp`]: the plain interpreter, which checks everything; [`alu`]: its arithmetic.
 //! - [`threaded`]: the fast one, for what is simple.
 //! - `jit`: programs as machine code of the host.
-//! - [`memory`]: the arena; [`env`]: memory, maps, host, output.
+//! - [`memory`]: the arena; [`env`]: memory, maps, host, output; [`hook`]: what single types have.
 //! - [`outcome`]: inputs, outcomes, faults; [`recording`]: what registers held.
 
 pub mod alu;
 mod engine;
 mod env;
+pub(crate) mod hook;
 mod interp;
 #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
 mod jit;

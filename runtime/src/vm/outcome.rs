@@ -111,6 +111,10 @@ pub struct Outcome {
     pub trace: Vec<String>,
     /// Records sent to user space, in order.
     pub events: Vec<Event>,
+    /// What an iterator's program wrote for its reader, or `bpf_seq_printf` anywhere else.
+    pub printed: String,
+    /// What the program asked the kernel for, as calls: `send_signal(10)`. Nothing was done.
+    pub requests: Vec<String>,
     /// Where a redirect helper sent the packet.
     pub redirect: Option<Redirect>,
     /// Contents of all maps afterwards, in image order; nothing if the input did not ask.
@@ -126,6 +130,8 @@ impl Outcome {
             && self.data == other.data
             && self.trace == other.trace
             && self.events == other.events
+            && self.printed == other.printed
+            && self.requests == other.requests
             && self.redirect == other.redirect
             && self.maps == other.maps
     }

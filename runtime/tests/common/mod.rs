@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod agreement;
+pub mod beside;
 pub mod cases;
 pub mod judged;
 pub mod mutate;

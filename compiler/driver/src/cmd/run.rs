@@ -36,7 +36,7 @@ pub struct Args {
     /// Run once for each packet of this capture (pcap or pcapng)
     #[arg(long, value_name = "FILE")]
     pcap: Option<String>,
-    /// Write the packets that were passed on, as the program left them
+    /// Write the packets that were passed on, as the program left them; as pcapng if the name ends so
     #[arg(long, value_name = "FILE", requires = "pcap")]
     pcap_out: Option<String>,
     /// Set a field of the context
@@ -90,6 +90,9 @@ pub struct Args {
     /// Interpret the program, checking every access and counting instructions, or compile it
     #[arg(long, value_enum, default_value_t = EngineName::Interp)]
     engine: EngineName,
+    /// Compile it with no constant of the program's in the machine code; the masks follow from this number
+    #[arg(long, value_name = "SEED", conflicts_with = "engine")]
+    blind: Option<u64>,
     /// Print what came out as JSON
     #[arg(long, conflicts_with_all = ["dump_maps", "dump_packet"])]
     json: bool,
@@ -124,7 +127,11 @@ pub fn run(args: Args, io: &mut Io<'_>) -> Result {
         return Err(Error::usage(format!("`{}` ({}) takes no packet: {help}", program.name, program.section)));
     }
     let host = Box::new(host(&args)?);
-    let mut vm = args.engine.machine(verified, host).map_err(Error::usage)?;
+    let vm = match args.blind {
+        Some(seed) => Vm::blinded(verified, host, seed),
+        None => args.engine.machine(verified, host),
+    };
+    let mut vm = vm.map_err(Error::usage)?;
     if args.coverage.wanted() {
         vm.start_profile();
     }
@@ -303,7 +310,12 @@ fn replay(args: &Args, path: &str, vm: &mut Vm, programs: &[usize], mut input: I
         }
     }
     if let Some(output) = &args.pcap_out {
-        io.write(output, &pcap::write(&pcap::Capture { packets: passed, ..capture }))?;
+        let capture = pcap::Capture { packets: passed, ..capture };
+        let bytes = match output.ends_with(".pcapng") {
+            true => pcap::write_ng(&capture),
+            false => pcap::write(&capture),
+        };
+        io.write(output, &bytes)?;
     }
     if args.dump_maps {
         show::maps(vm.image(), &maps, io)?;

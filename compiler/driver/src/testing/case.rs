@@ -45,6 +45,10 @@ pub struct Observed {
     pub last: Outcome,
     /// All lines of `bpf_trace_printk`.
     pub trace: Vec<String>,
+    /// All that was printed for readers.
+    pub printed: String,
+    /// All that the kernel was asked for.
+    pub requests: Vec<String>,
     /// All records.
     pub events: Vec<Event>,
     /// How often each result came.
@@ -238,6 +242,7 @@ fn observe(
     repeat: u32,
 ) -> Result<(Observed, u64, u64), String> {
     let (mut trace, mut events) = (Vec::new(), Vec::new());
+    let (mut printed, mut requests) = (String::new(), Vec::new());
     let (mut verdicts, mut passed) = (BTreeMap::<String, u64>::new(), Vec::new());
     let (mut last, mut runs, mut insns) = (None, 0, 0);
     for packet in &packets.packets {
@@ -249,6 +254,8 @@ fn observe(
             insns += outcome.insns;
             trace.append(&mut outcome.trace);
             events.append(&mut outcome.events);
+            printed.push_str(&outcome.printed);
+            requests.append(&mut outcome.requests);
             let kind = &vm.image().programs[program];
             let verdict = show::verdict(kind, &outcome);
             *verdicts.entry(show::short(&verdict).to_owned()).or_default() += 1;
@@ -260,7 +267,7 @@ fn observe(
     }
     let (verdict, last) = last.ok_or("the capture has no packets")?;
     let passed = pcap::Capture { link_type: packets.link_type, packets: passed };
-    Ok((Observed { verdict, last, trace, events, verdicts, passed }, runs, insns))
+    Ok((Observed { verdict, last, trace, events, printed, requests, verdicts, passed }, runs, insns))
 }
 
 /// The program that a run means.

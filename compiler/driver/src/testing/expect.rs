@@ -43,6 +43,16 @@ impl Wanted<'_> {
         {
             problems.push(format!("trace is {:?}, expected {wanted:?}", seen.trace));
         }
+        if let Some(wanted) = &self.expect.printed
+            && *wanted != seen.printed
+        {
+            problems.push(format!("{:?} was printed, expected {wanted:?}", seen.printed));
+        }
+        if let Some(wanted) = &self.expect.requests
+            && *wanted != seen.requests
+        {
+            problems.push(format!("requests are {:?}, expected {wanted:?}", seen.requests));
+        }
         if let Some(wanted) = &self.expect.events {
             problems.extend(self.events(&seen.events, wanted)?);
         }

@@ -160,6 +160,10 @@ pub struct Expect {
     pub trace: Option<Vec<String>>,
     /// Records sent to user space, all of them in order.
     pub events: Option<Vec<Event>>,
+    /// What iterators wrote for their readers, in all runs.
+    pub printed: Option<String>,
+    /// What the kernel was asked for, as calls: `send_signal(10)`.
+    pub requests: Option<Vec<String>>,
     /// Elements of maps.
     pub maps: Vec<Element>,
     /// Global variables.

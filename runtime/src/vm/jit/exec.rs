@@ -32,8 +32,8 @@ use skep_stdlib::isa::Size;
 use super::x86_64::{Features, Translation, translate};
 use super::{Entries, Site, Source, What, entry, extend};
 use crate::helpers::{Caller, Cx, HelperTable, Stop, timer};
-use crate::vm::interp::{self, FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES, MAX_TAIL_CALLS};
 use crate::object::Program;
+use crate::vm::interp::{self, FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES, MAX_TAIL_CALLS};
 use crate::vm::memory::BASE;
 use crate::vm::{Env, Fault, FaultKind, Memory, env};
 
@@ -225,16 +225,7 @@ impl Jit {
             (*state).budget = i64::try_from(budget).unwrap_or(i64::MAX);
             (*state).tail = 0;
         }
-        Run {
-            jit: self,
-            helpers,
-            fault: None,
-            tail_calls: 0,
-            frame,
-            number: 0,
-            thrown: None,
-            callbacks: 0,
-        }
+        Run { jit: self, helpers, fault: None, tail_calls: 0, frame, number: 0, thrown: None, callbacks: 0 }
     }
 }
 

@@ -468,8 +468,8 @@ fn faults_are_data() {
     let null =
         fault("null", "int zero = 0; asm volatile(\"\" : \"+r\"(zero)); return *(int *)(long)zero;").unwrap();
     assert!(null.contains("0x0"), "{null}");
-    let missing = fault("missing", "return bpf_get_route_realm((void *)ctx);").unwrap();
-    assert!(missing.contains("`get_route_realm` is not implemented here"), "{missing}");
+    let missing = fault("missing", "return bpf_sys_bpf(0, (void *)ctx, 0);").unwrap();
+    assert!(missing.contains("`sys_bpf` is not implemented here"), "{missing}");
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn names(cx: &Cx<'_>, path: u64) -> Option<Vec<Vec<u8>>> {
 }
 
 /// Returns the length with the terminator.
-fn d_path(cx: &mut Cx<'_>, [path, to, size, ..]: [u64; 5]) -> Result<u64, Stop> {
+pub(super) fn d_path(cx: &mut Cx<'_>, [path, to, size, ..]: [u64; 5]) -> Result<u64, Stop> {
     let size = u64::from(size as u32);
     if size == 0 {
         return Ok(0);

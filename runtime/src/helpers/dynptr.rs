@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use super::{Cx, Entry, Stop};
 use crate::maps::Errno;
+use crate::vm::Space;
 
 pub(super) const HELPERS: &[Entry] = &[
     ("dynptr_from_mem", from_mem),
@@ -29,6 +30,12 @@ pub(super) const KFUNCS: &[Entry] = &[
     ("bpf_dynptr_is_rdonly", |cx, [dynptr, ..]| Ok(u64::from(Dynptr::at(cx, dynptr)?.read_only()))),
     ("bpf_dynptr_size", size),
     ("bpf_dynptr_clone", clone),
+    ("bpf_dynptr_memset", set),
+    ("bpf_dynptr_copy", copy),
+    ("bpf_probe_read_kernel_dynptr", |cx, args| fetch(cx, args, Space::Kernel)),
+    ("bpf_probe_read_user_dynptr", |cx, args| fetch(cx, args, Space::User)),
+    ("bpf_copy_from_user_dynptr", |cx, args| fetch(cx, args, Space::User)),
+    ("bpf_copy_from_user_task_dynptr", |cx, args| fetch(cx, args, Space::User)),
 ];
 
 /// Largest size.
@@ -202,6 +209,68 @@ fn clone(cx: &mut Cx<'_>, [dynptr, to, ..]: [u64; 5]) -> Result<u64, Stop> {
     let dynptr = Dynptr::at(cx, dynptr)?;
     dynptr.put(cx, to)?;
     Ok(if dynptr.is_null() { Errno::EINVAL.code() } else { 0 })
+}
+
+/// Where `len` bytes may be written to.
+fn writable(cx: &Cx<'_>, dynptr: u64, offset: u64, len: u64) -> Result<Result<u64, Errno>, Stop> {
+    let to = Dynptr::at(cx, dynptr)?;
+    let size = if to.is_null() { 0 } else { u64::from(to.size()) };
+    let (offset, len) = (u64::from(offset as u32), u64::from(len as u32));
+    Ok(match to.read_only() {
+        true => Err(Errno::EINVAL),
+        false if len > size || offset > size - len => Err(Errno::E2BIG),
+        false => to.place(cx, offset, len),
+    })
+}
+
+fn set(cx: &mut Cx<'_>, [dynptr, offset, len, byte, _]: [u64; 5]) -> Result<u64, Stop> {
+    match writable(cx, dynptr, offset, len)? {
+        Ok(address) => {
+            cx.bytes_mut(address, u64::from(len as u32))?.fill(byte as u8);
+            Ok(0)
+        }
+        Err(errno) => Ok(errno.code()),
+    }
+}
+
+fn copy(cx: &mut Cx<'_>, [to, at, from, offset, len]: [u64; 5]) -> Result<u64, Stop> {
+    let source = Dynptr::at(cx, from)?;
+    let (offset, len) = (u64::from(offset as u32), u64::from(len as u32));
+    let bytes = match source.is_null() {
+        true => Err(Errno::E2BIG),
+        false => source.place(cx, offset, len),
+    };
+    match (writable(cx, to, at, len)?, bytes) {
+        (Ok(to), Ok(from)) => {
+            let bytes = cx.bytes(from, len)?;
+            cx.write(to, &bytes)?;
+            Ok(0)
+        }
+        // What is too long is said first.
+        (Err(Errno::E2BIG), _) | (_, Err(Errno::E2BIG)) => Ok(Errno::E2BIG.code()),
+        (Err(errno), _) | (_, Err(errno)) => Ok(errno.code()),
+    }
+}
+
+/// Copies from outside of the program; what cannot be read leaves zeros.
+fn fetch(cx: &mut Cx<'_>, [dynptr, at, len, from, _]: [u64; 5], space: Space) -> Result<u64, Stop> {
+    let address = match writable(cx, dynptr, at, len)? {
+        Ok(address) => address,
+        Err(errno) => return Ok(errno.code()),
+    };
+    let len = u64::from(len as u32);
+    let rest = cx.foreign_rest(from, &[space]);
+    let found = rest.and_then(|rest| rest.get(..usize::try_from(len).ok()?)).map(<[u8]>::to_vec);
+    match found {
+        Some(bytes) => {
+            cx.write(address, &bytes)?;
+            Ok(0)
+        }
+        None => {
+            cx.bytes_mut(address, len)?.fill(0);
+            Ok(Errno::EFAULT.code())
+        }
+    }
 }
 
 fn reserve(cx: &mut Cx<'_>, [map, size, flags, dynptr, _]: [u64; 5]) -> Result<u64, Stop> {

@@ -16,11 +16,13 @@
 //! - `xdp`, `skb`, `checksum`, `redirect`: packets. - `sock`: sockets. - `dynptr`: dynamic pointers.
 //! - `object`: objects, lists, trees. - `timer`: what runs later. - `misc`, `absent`: simple answers.
 //! - `header`, `message`, `tcp`, `tunnel`: more of packets. - `sysctl`: kernel parameters.
+//! - `strings`, `cpumask`, `outside`: kernel functions of these.
 //! - `seq`, `show`: text for readers, values by their types. - `request`: what is written down only.
 
 mod absent;
 mod checksum;
 mod control;
+mod cpumask;
 mod dynptr;
 pub mod format;
 mod header;
@@ -29,6 +31,7 @@ mod map;
 mod message;
 mod misc;
 pub(crate) mod object;
+mod outside;
 mod perf;
 mod probe;
 mod redirect;
@@ -41,6 +44,7 @@ mod sock;
 mod stack;
 mod storage;
 mod string;
+mod strings;
 mod sysctl;
 mod task;
 mod tcp;
@@ -149,7 +153,17 @@ fn implemented() -> impl Iterator<Item = &'static Entry> {
 
 /// Every kernel function with code, by its name.
 fn implemented_kfuncs() -> impl Iterator<Item = &'static Entry> {
-    [kfuncs::KFUNCS, dynptr::KFUNCS, object::KFUNCS, timer::KFUNCS, misc::KFUNCS].into_iter().flatten()
+    let families: [&[Entry]; 8] = [
+        kfuncs::KFUNCS,
+        dynptr::KFUNCS,
+        object::KFUNCS,
+        timer::KFUNCS,
+        misc::KFUNCS,
+        strings::KFUNCS,
+        cpumask::KFUNCS,
+        outside::KFUNCS,
+    ];
+    families.into_iter().flatten()
 }
 
 /// Helpers by number, and the kernel functions that an image calls.

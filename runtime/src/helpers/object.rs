@@ -3,7 +3,7 @@
 //! An object is a region of its own, of the size that its type has in the program's BTF. A list head
 //! and a tree's root have two words: the first and the last node; a node has the next, the one before,
 //! and where it is. The words hold addresses, as in the kernel; a tree is kept as the list of its nodes
-//! in order, as that is all that programs can see of it.
+//! in order: who looks into it sees a tree that has grown to the right only.
 
 use super::{Cx, Entry, Stop, bad};
 use crate::maps::Errno;
@@ -19,9 +19,14 @@ pub(super) const KFUNCS: &[Entry] = &[
     ("bpf_list_push_back_impl", |cx, args| push(cx, args, false)),
     ("bpf_list_pop_front", |cx, [head, ..]| pop(cx, head, Link::First)),
     ("bpf_list_pop_back", |cx, [head, ..]| pop(cx, head, Link::Last)),
+    ("bpf_list_front", |cx, [head, ..]| Link::First.get(cx, head)),
+    ("bpf_list_back", |cx, [head, ..]| Link::Last.get(cx, head)),
     ("bpf_rbtree_add_impl", add),
     ("bpf_rbtree_first", |cx, [root, ..]| Link::First.get(cx, root)),
     ("bpf_rbtree_remove", remove),
+    ("bpf_rbtree_root", |cx, [root, ..]| Link::First.get(cx, root)),
+    ("bpf_rbtree_left", |_, _| Ok(0)),
+    ("bpf_rbtree_right", |cx, [_, node, ..]| Link::Next.get(cx, node)),
 ];
 
 /// An object that a program made.
@@ -45,13 +50,18 @@ fn new(cx: &mut Cx<'_>, ty: u64, per_cpu: bool) -> Result<u64, Stop> {
         true => Layout { count: cpus, elem: size, stride },
         false => Layout::bytes(size),
     };
-    let Ok(address) = cx.env.memory.alloc(layout, true) else { return Ok(0) };
-    cx.env.objects.insert(address, Object { references: 1, stride: if per_cpu { stride } else { 0 } });
-    Ok(address)
+    Ok(place(cx, layout, if per_cpu { stride } else { 0 }).unwrap_or(0))
+}
+
+/// Memory for a new object, with one reference to it.
+pub(super) fn place(cx: &mut Cx<'_>, layout: Layout, stride: u32) -> Option<u64> {
+    let address = cx.env.memory.alloc(layout, true).ok()?;
+    cx.env.objects.insert(address, Object { references: 1, stride });
+    Some(address)
 }
 
 /// The object goes with its last reference.
-fn drop(cx: &mut Cx<'_>, address: u64) -> Result<u64, Stop> {
+pub(super) fn drop(cx: &mut Cx<'_>, address: u64) -> Result<u64, Stop> {
     if let Some(object) = cx.env.objects.get_mut(&address) {
         object.references -= 1;
         if object.references == 0 {
@@ -62,7 +72,7 @@ fn drop(cx: &mut Cx<'_>, address: u64) -> Result<u64, Stop> {
     Ok(0)
 }
 
-fn acquire(cx: &mut Cx<'_>, [address, ..]: [u64; 5]) -> Result<u64, Stop> {
+pub(super) fn acquire(cx: &mut Cx<'_>, [address, ..]: [u64; 5]) -> Result<u64, Stop> {
     match cx.env.objects.get_mut(&address) {
         Some(object) => {
             object.references += 1;

@@ -47,9 +47,9 @@ fn what_most_programs_call_has_code() {
 #[test]
 fn a_helper_without_code_is_named() {
     let table = HelperTable::new(&Default::default());
-    let missing = Helper::from_name("override_return").unwrap();
+    let missing = Helper::from_name("sys_bpf").unwrap();
     let fault = table.get(missing.id as i32).err();
-    assert_eq!(fault, Some(FaultKind::HelperNotImplemented("override_return".into())));
+    assert_eq!(fault, Some(FaultKind::HelperNotImplemented("sys_bpf".into())));
     assert_eq!(table.get(100_000).err(), Some(FaultKind::UnknownHelper(100_000)));
     assert_eq!(table.get(-1).err(), Some(FaultKind::UnknownHelper(-1)));
 }

@@ -85,6 +85,8 @@ pub struct Env {
     pub ret: Option<u64>,
     /// Address of the current `task_struct`, once a program has asked for it.
     pub current_task: u64,
+    /// Address of the word that entry and return of a function share, once a program has asked for it.
+    pub(crate) session_cookie: u64,
     /// Address of the traced function.
     pub function_ip: u64,
     /// What the attachment's creator passed along.

@@ -159,7 +159,7 @@ impl Vm {
         let context = memory.alloc(Layout::bytes(CONTEXT_SIZE), true).map_err(|_| no_memory())?;
         let mut maps = MapSet::create(&image.maps, host.cpus(), &mut memory)?;
         fill_slots(image, &mut maps, &mut memory)?;
-        let mut decoded: Vec<Decoded> = image.programs.iter().map(|program| Decoded::new(program)).collect();
+        let mut decoded: Vec<Decoded> = image.programs.iter().map(Decoded::new).collect();
         if fast {
             let value_of = |map| maps.value_address(map);
             decoded.iter_mut().for_each(|program| program.quicken(verified.is_proven(), &value_of));
@@ -178,6 +178,7 @@ impl Vm {
             args: Vec::new(),
             ret: None,
             current_task: 0,
+            session_cookie: 0,
             function_ip: 0,
             cookie: 0,
             btf: image.btf.clone(),

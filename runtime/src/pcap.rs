@@ -350,7 +350,8 @@ mod tests {
         assert_eq!(capture.packets.len(), 1);
         assert_eq!(error.map(|error| error.offset), Some(24 + 16 + 5));
         for bytes in [write(&sample()), sample_ng(ByteOrder::Little), sample_ng(ByteOrder::Big)] {
-            for len in 0..bytes.len() {
+            // Miri is slow.
+            for len in (0..bytes.len()).step_by(if cfg!(miri) { 16 } else { 1 }) {
                 let _ = read(&bytes[..len]);
                 let mut flipped = bytes.clone();
                 flipped[len] ^= 0xff;

@@ -1,5 +1,5 @@
 //! Speed of running programs, side by side: our interpreter, our compiled code, the kernel's, that of
-//! rbpf, and the same C natively. `cargo bench -p skep-tests --bench runtime`
+//! rbpf and of solana-sbpf, and the same C natively. `cargo bench -p skep-tests --bench runtime`
 //!
 //! The programs are the workloads (`SKEP_WORKLOADS`), compiled by clang for XDP, on the input that
 //! comes with them. Time is that of the thread, the smallest of interleaved rounds, per run and less
@@ -19,7 +19,7 @@ use skep_runtime::vm::{Engine, Input, Vm};
 use skep_runtime::{Image, Object};
 use skep_stdlib::ByteOrder;
 use skep_stdlib::isa::encode_program;
-use skep_test_rivals::Rbpf;
+use skep_test_rivals::{Rbpf, Sbpf};
 use skep_tests::bench::report;
 use skep_tests::tools::{self, CLANG, Need};
 
@@ -113,25 +113,36 @@ fn clang(arguments: &[&str], source: &Path, output: &Path) {
 }
 
 /// A workload's object, linked.
-fn linked(name: &str, target: &str, workloads: &Path, scratch: &Path) -> Image {
-    let object = scratch.join(format!("{name}{target}.o"));
-    clang(&["-target", "bpf", "-mcpu=v3", target, "-c"], &workloads.join(format!("{name}.c")), &object);
+fn linked(name: &str, target: &str, cpu: &str, workloads: &Path, scratch: &Path) -> Image {
+    let object = scratch.join(format!("{name}{target}{cpu}.o"));
+    clang(&["-target", "bpf", cpu, target, "-c"], &workloads.join(format!("{name}.c")), &object);
     Object::parse(&std::fs::read(&object).expect("an object"))
         .and_then(|object| object.link(&LinkOptions::default()))
         .expect("an object that links")
 }
 
+/// The instructions of a program that only gets a buffer.
+fn flat(name: &str, cpu: &str, workloads: &Path, scratch: &Path) -> Option<Vec<u8>> {
+    let image = linked(name, "-DTARGET_FLAT", cpu, workloads, scratch);
+    let insns: Vec<_> = image.programs.first()?.code.iter().map(|(_, &insn)| insn).collect();
+    encode_program(&insns, ByteOrder::Little).ok()
+}
+
 /// The program as rbpf wants it; none if that cannot compile it.
 fn for_rbpf(name: &str, workloads: &Path, scratch: &Path) -> Option<Rbpf> {
-    let image = linked(name, "-DTARGET_FLAT", workloads, scratch);
-    let insns: Vec<_> = image.programs.first()?.code.iter().map(|(_, &insn)| insn).collect();
-    Rbpf::new(encode_program(&insns, ByteOrder::Little).ok()?)
+    Rbpf::new(flat(name, "-mcpu=v3", workloads, scratch)?)
+}
+
+/// The same for solana-sbpf, which has no atomics and finds functions in its own way.
+fn for_sbpf(name: &str, workloads: &Path, scratch: &Path) -> Option<Vec<u8>> {
+    let is_known = !matches!(name, "atomics" | "calls");
+    is_known.then(|| flat(name, "-mcpu=v2", workloads, scratch))?
 }
 
 /// All engines, in turn, some rounds.
 fn measure(name: &str, workloads: &Path, scratch: &Path) -> Vec<Measured> {
     let source = workloads.join(format!("{name}.c"));
-    let image = linked(name, "-DTARGET_XDP", workloads, scratch);
+    let image = linked(name, "-DTARGET_XDP", "-mcpu=v3", workloads, scratch);
     let packet = scratch.join("out").join(format!("{name}.data"));
     let data = std::fs::read(&packet).expect("the input");
     let verified = verify::verify(image.clone(), &verify::Options::default()).expect("a safe program");
@@ -155,6 +166,10 @@ fn measure(name: &str, workloads: &Path, scratch: &Path) -> Vec<Measured> {
         all.push(("scalar", native(&scalar, &source, &packet, scratch)));
         if let Some(rbpf) = for_rbpf(name, workloads, scratch) {
             all.push(("rbpf", rival(rbpf, &data)));
+        }
+        if let Some(code) = for_sbpf(name, workloads, scratch) {
+            all.extend(sbpf("sbpf", true, &code, &data));
+            all.extend(sbpf("sbpf int", false, &code, &data));
         }
     }
     let wanted = all[0].1(1).0;
@@ -218,6 +233,14 @@ fn rival(rbpf: Rbpf, data: &[u8]) -> Run {
     Box::new(move |repeat| rbpf.compiled(&mut data.clone(), repeat, now).expect("it runs"))
 }
 
+/// solana-sbpf, if it takes the program.
+fn sbpf(engine: &'static str, compiled: bool, code: &[u8], data: &[u8]) -> Option<(&'static str, Run)> {
+    let (sbpf, data) = (Sbpf::new(code)?, data.to_vec());
+    sbpf.run(compiled, &mut data.clone(), 1, now)?;
+    let run = move |repeat| sbpf.run(compiled, &mut data.clone(), repeat, now).expect("it runs");
+    Some((engine, Box::new(run)))
+}
+
 /// A process of its own that runs the same C and times itself.
 fn native(flags: &[&str], source: &Path, packet: &Path, scratch: &Path) -> Run {
     let name = source.file_stem().expect("a name").to_string_lossy();
@@ -266,7 +289,7 @@ int main(int argc, char **argv)
 /// How long translation takes: what a machine with compiled code costs beyond one without; of rbpf, what
 /// any machine costs. It cannot compile the largest.
 fn print_latency(name: &str, workloads: &Path, scratch: &Path) {
-    let image = linked(name, "-DTARGET_XDP", workloads, scratch);
+    let image = linked(name, "-DTARGET_XDP", "-mcpu=v3", workloads, scratch);
     let insns: u32 = image.programs.iter().map(|program| program.code.len()).sum();
     let verified = verify::verify(image, &verify::Options::default()).expect("a safe program");
     let best = |make: fn(Verified, Box<Deterministic>) -> Vm| {
@@ -290,8 +313,13 @@ fn print_latency(name: &str, workloads: &Path, scratch: &Path) {
         format!("; rbpf {:.1}", best / f64::from(insns))
     });
     let rbpf = rbpf.unwrap_or_default();
+    let sbpf = for_sbpf(name, workloads, scratch).map(|code| {
+        let best = (0..200).filter_map(|_| Sbpf::translation(&code, now)).fold(f64::INFINITY, f64::min);
+        format!("; solana-sbpf {:.1}", best * 8.0 / code.len() as f64)
+    });
+    let sbpf = sbpf.unwrap_or_default();
     report(&format!(
-        "{name}: translation of 1000 instructions: {jit:.1} us, goal 20 {verdict} (then 10){rbpf}"
+        "{name}: translation of 1000 instructions: {jit:.1} us, goal 20 {verdict} (then 10){rbpf}{sbpf}"
     ));
     report(&format!("{name}: preparing 1000 for the interpreter: {fast:.1} us"));
 }
@@ -302,7 +330,8 @@ fn net(times: &BTreeMap<(String, &'static str), f64>, name: &str, engine: &'stat
     Some((time(name)? - time("empty")?).max(0.1))
 }
 
-const ENGINES: [&str; 7] = ["jit", "unproven", "interp", "checked", "rbpf", "native", "scalar"];
+const ENGINES: [&str; 9] =
+    ["jit", "unproven", "interp", "checked", "rbpf", "sbpf", "sbpf int", "native", "scalar"];
 
 fn print_table(times: &BTreeMap<(String, &'static str), f64>) {
     let header: String = ENGINES.iter().map(|engine| format!("{engine:>10}")).collect();
@@ -351,6 +380,8 @@ fn print_goals(times: &BTreeMap<(String, &'static str), f64>) {
         // The goal for calls is from a kernel whose returns were slow; elsewhere no code at all reaches it.
         // There rbpf took 1.11 and, for calls, 0.13 of the kernel's time.
         ("jit to rbpf's", mean_ratio(times, "jit", "rbpf"), 0.90, 0.81),
+        ("interp to solana-sbpf's", mean_ratio(times, "interp", "sbpf int"), 0.286, 0.182),
+        ("jit to solana-sbpf's", mean_ratio(times, "jit", "sbpf"), 1.0, 0.14),
         ("calls to rbpf", to("calls", "rbpf"), 1.15, 0.77),
         ("calls to native code", to("calls", "native"), 1.25, 0.83),
     ];

@@ -29,8 +29,6 @@ pub(super) const HELPERS: &[Entry] = &[
 ];
 
 pub(super) const KFUNCS: &[Entry] = &[
-    ("bpf_arena_alloc_pages", arena_alloc_pages),
-    ("bpf_arena_free_pages", arena_free_pages),
     ("bpf_cast_to_kern_ctx", |_, [context, ..]| Ok(context)),
     ("bpf_rdonly_cast", |_, [pointer, ..]| Ok(pointer)),
     ("bpf_map_sum_elem_count", |cx, [map, ..]| {
@@ -213,17 +211,4 @@ fn check_mtu(cx: &mut Cx<'_>, [_, _, len_at, difference, flags]: [u64; 5]) -> Re
     cx.write(len_at, &(MTU as u32).to_le_bytes())?;
     let len = len.saturating_add_signed(i64::from(difference as i32));
     Ok(if len > MTU { TOO_LONG } else { 0 })
-}
-
-fn arena_alloc_pages(cx: &mut Cx<'_>, [map, _, pages, ..]: [u64; 5]) -> Result<u64, Stop> {
-    let (entry, memory) = cx.map(map, "bpf_arena_alloc_pages", 1)?;
-    let arena = entry.ops().arena().ok_or(bad("bpf_arena_alloc_pages", 1, "is not an arena"))?;
-    Ok(arena.take(memory, pages as u32).unwrap_or(0))
-}
-
-fn arena_free_pages(cx: &mut Cx<'_>, [map, address, ..]: [u64; 5]) -> Result<u64, Stop> {
-    let (entry, memory) = cx.map(map, "bpf_arena_free_pages", 1)?;
-    let arena = entry.ops().arena().ok_or(bad("bpf_arena_free_pages", 1, "is not an arena"))?;
-    arena.give(memory, address);
-    Ok(0)
 }

@@ -16,10 +16,11 @@
 //! - `xdp`, `skb`, `checksum`, `redirect`: packets. - `sock`: sockets. - `dynptr`: dynamic pointers.
 //! - `object`: objects, lists, trees. - `timer`: what runs later. - `misc`, `absent`: simple answers.
 //! - `header`, `message`, `tcp`, `tunnel`: more of packets. - `sysctl`: kernel parameters.
-//! - `strings`, `cpumask`, `outside`: kernel functions of these.
+//! - `strings`, `cpumask`, `arena`, `outside`: kernel functions of these.
 //! - `seq`, `show`: text for readers, values by their types. - `request`: what is written down only.
 
 mod absent;
+mod arena;
 mod checksum;
 mod control;
 mod cpumask;
@@ -153,7 +154,7 @@ fn implemented() -> impl Iterator<Item = &'static Entry> {
 
 /// Every kernel function with code, by its name.
 fn implemented_kfuncs() -> impl Iterator<Item = &'static Entry> {
-    let families: [&[Entry]; 8] = [
+    let families: [&[Entry]; 9] = [
         kfuncs::KFUNCS,
         dynptr::KFUNCS,
         object::KFUNCS,
@@ -162,6 +163,7 @@ fn implemented_kfuncs() -> impl Iterator<Item = &'static Entry> {
         strings::KFUNCS,
         cpumask::KFUNCS,
         outside::KFUNCS,
+        arena::KFUNCS,
     ];
     families.into_iter().flatten()
 }

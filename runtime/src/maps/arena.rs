@@ -1,7 +1,11 @@
 //! Arenas: pages that programs take and give back.
+//!
+//! The pages are in one row, so that a program can say which it wants and reckon from one to the other.
+//! Pages that nobody has taken can be written to here and are zero again when they are taken; the kernel
+//! drops such stores.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use super::{Errno, Map};
 use crate::object::MapDef;
@@ -9,36 +13,80 @@ use crate::vm::{Layout, Memory};
 
 /// Bytes of a page.
 const PAGE: u32 = 4096;
+/// Pages that an arena has here at most; the kernel's have as many as fit into 4 GB.
+const MAX_PAGES: u32 = 4096;
 
 /// An arena.
 pub struct Arena {
-    pages_left: u32,
-    /// Pages in use, by address of the first.
-    taken: BTreeMap<u64, u32>,
+    /// Address of the first page, once one was taken.
+    start: Option<u64>,
+    /// Is the page in use?
+    taken: Vec<bool>,
 }
 
 impl Arena {
     pub(super) fn boxed(def: &MapDef) -> Result<Box<dyn Map>, Errno> {
-        Ok(Box::new(Arena { pages_left: def.max_entries, taken: BTreeMap::new() }))
+        Ok(Box::new(Arena {
+            start: None,
+            taken: alloc::vec![false; def.max_entries.min(MAX_PAGES) as usize],
+        }))
     }
 
-    /// So many zeroed pages in a row, if there are any left.
-    pub fn take(&mut self, memory: &mut Memory, pages: u32) -> Option<u64> {
-        if pages == 0 || pages > self.pages_left {
-            return None;
+    /// Where the pages are.
+    fn start(&mut self, memory: &mut Memory) -> Option<u64> {
+        if self.start.is_none() {
+            let layout = Layout::bytes(PAGE.checked_mul(self.taken.len() as u32)?);
+            self.start = Some(memory.alloc(layout, true).ok()?);
         }
-        let address = memory.alloc(Layout::bytes(pages.checked_mul(PAGE)?), true).ok()?;
-        self.pages_left -= pages;
-        self.taken.insert(address, pages);
+        self.start
+    }
+
+    /// The number of the page at an address.
+    fn page(&mut self, memory: &mut Memory, address: u64) -> Option<usize> {
+        let offset = address.checked_sub(self.start(memory)?)?;
+        usize::try_from(offset / u64::from(PAGE)).ok().filter(|&page| page < self.taken.len())
+    }
+
+    /// So many zeroed pages in a row, those at an address or the first that are free.
+    pub fn take(&mut self, memory: &mut Memory, address: u64, pages: u32) -> Option<u64> {
+        let (start, count) = (self.start(memory)?, pages as usize);
+        let first = match address {
+            0 => 0..self.taken.len(),
+            address if address % u64::from(PAGE) == 0 => {
+                let page = self.page(memory, address)?;
+                page..page + 1
+            }
+            _ => return None,
+        };
+        let is_free = |&page: &usize| {
+            self.taken.get(page..page + count).is_some_and(|all| all.iter().all(|&taken| !taken))
+        };
+        let page = first.into_iter().find(is_free).filter(|_| count != 0)?;
+        self.taken.get_mut(page..page + count)?.fill(true);
+        let address = start + page as u64 * u64::from(PAGE);
+        memory.fill(address, &alloc::vec![0; count * PAGE as usize])?;
         Some(address)
     }
 
-    /// Gives back what was taken together.
-    pub fn give(&mut self, memory: &mut Memory, address: u64) {
-        if let Some(pages) = self.taken.remove(&address) {
-            self.pages_left += pages;
-            memory.free(address);
+    /// Gives so many pages back, taken together or not.
+    pub fn give(&mut self, memory: &mut Memory, address: u64, pages: u32) {
+        let Some(page) = self.page(memory, address) else { return };
+        let count = (pages as usize).min(self.taken.len() - page);
+        self.taken.iter_mut().skip(page).take(count).for_each(|taken| *taken = false);
+        let first = self.start.unwrap_or(0) + page as u64 * u64::from(PAGE);
+        let _ = memory.fill(first, &alloc::vec![0; count * PAGE as usize]);
+    }
+
+    /// Keeps pages from being taken, if all are free.
+    pub fn reserve(&mut self, memory: &mut Memory, address: u64, pages: u32) -> Result<(), Errno> {
+        let page = self.page(memory, address).filter(|_| address % u64::from(PAGE) == 0);
+        let page = page.ok_or(Errno::EINVAL)?;
+        let all = self.taken.get_mut(page..page + pages as usize).ok_or(Errno::EINVAL)?;
+        if all.iter().any(|&taken| taken) {
+            return Err(Errno::EBUSY);
         }
+        all.fill(true);
+        Ok(())
     }
 }
 

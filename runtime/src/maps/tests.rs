@@ -182,7 +182,8 @@ fn an_index_follows_its_map() {
     let index = super::index::Index::new(4, 8, &mut memory).unwrap();
     let mut known = alloc::collections::BTreeMap::new();
     let mut state = 1u32;
-    for round in 0..2000u32 {
+    // Miri, which is slow, only looks for what no check sees.
+    for round in 0..if cfg!(miri) { 20 } else { 2000u32 } {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let key = (state >> 20) % 64;
         let bytes = key.to_le_bytes();

@@ -79,6 +79,9 @@ pub struct Env {
     /// Whether loads that fail give 0: what the kernel lets happen to pointers that its verifier
     /// knows the type of, and that the program therefore need not check.
     pub probe_loads: bool,
+    /// Whether accesses that fail do nothing, and loads give 0: what the kernel does with those of an
+    /// arena's pointers that lead nowhere.
+    pub soft_faults: bool,
     /// Arguments of the traced function, for the helpers that ask for them.
     pub args: Vec<u64>,
     /// Return value of the traced function.
@@ -289,7 +292,7 @@ impl Env {
     pub fn load_typed(&self, address: u64, size: u32) -> Option<u64> {
         match self.memory.foreign.read(Space::Kernel, address, u64::from(size)) {
             Some(bytes) => Some(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte))),
-            None => self.probe_loads.then_some(0),
+            None => (self.probe_loads || self.soft_faults).then_some(0),
         }
     }
 

@@ -702,5 +702,6 @@ pub(super) fn store(env: &mut Env, size: Size, address: u64, value: u64) -> Resu
         Size::W => memory.store(address, (value as u32).to_le_bytes()),
         Size::DW => memory.store(address, value.to_le_bytes()),
     };
-    stored.ok_or(FaultKind::Access { address, size: u64::from(size.bytes()), write: true })
+    let fault = FaultKind::Access { address, size: u64::from(size.bytes()), write: true };
+    stored.or(env.soft_faults.then_some(())).ok_or(fault)
 }

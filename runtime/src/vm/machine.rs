@@ -11,6 +11,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use skep_stdlib::ByteOrder;
+use skep_stdlib::maps::MapType;
 use skep_stdlib::programs::Context;
 
 use super::env::TaskLayout;
@@ -175,6 +176,7 @@ impl Vm {
             packet: None,
             packet_buffer: None,
             probe_loads: false,
+            soft_faults: image.maps.iter().any(|map| map.ty == MapType::Arena),
             args: Vec::new(),
             ret: None,
             current_task: 0,

@@ -6,12 +6,17 @@
 //! # Safety
 //!
 //! rbpf's compiled code checks no access. [`Rbpf::compiled`] is for programs of our own that stay inside
-//! of the buffer, whatever it contains, on the stack of 512 bytes, and end.
+//! of the buffer, whatever it contains, on the stack of 512 bytes, and end. [`Sbpf`] checks everything; only
+//! that its memory outlives a run is up to us.
 #![allow(unsafe_code)]
+
+mod sbpf;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rbpf::EbpfVmRaw;
+
+pub use sbpf::Sbpf;
 
 /// The time, in nanoseconds.
 pub type Clock = fn() -> f64;
@@ -53,5 +58,30 @@ impl Rbpf {
         let time = now() - before;
         drop(vm);
         Some(time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Rbpf, Sbpf};
+
+    /// `r0 = *(u8 *)(r1 + 3); r0 += 1; *(u64 *)(r10 - 8) = r0; r0 = *(u64 *)(r10 - 8); exit`
+    const PROGRAM: [u64; 5] = [0x3_1071, 0x1_0000_0007, 0xfff8_0a7b, 0xfff8_a079, 0x95];
+
+    fn clock() -> f64 {
+        0.0
+    }
+
+    #[test]
+    fn all_return_the_same() {
+        let code: Vec<u8> = PROGRAM.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let mut buffer = [1, 2, 3, 41, 5];
+        let sbpf = Sbpf::new(&code).unwrap();
+        for compiled in [false, true] {
+            assert_eq!(sbpf.run(compiled, &mut buffer, 3, clock), Some((42, 0.0)));
+        }
+        let rbpf = Rbpf::new(code.clone()).unwrap();
+        assert_eq!(rbpf.compiled(&mut buffer, 3, clock), Some((42, 0.0)));
+        assert!(Sbpf::translation(&code, clock).is_some());
     }
 }

@@ -38,6 +38,8 @@ const BRANCH_SIZE: u64 = 1;
 const EVENT_VALUE: u64 = 24;
 /// The control group that all others are in.
 const ROOT: u64 = 1;
+/// Levels of members without a name.
+const MAX_DEPTH: u32 = 8;
 /// Most directories of a path.
 const MAX_NAMES: usize = 64;
 
@@ -89,14 +91,22 @@ fn kallsyms_lookup_name(cx: &mut Cx<'_>, [at, size, flags, to, _]: [u64; 5]) -> 
     Ok(if address.is_some() { 0 } else { Errno::ENOENT.code() })
 }
 
-/// Offset of a member of one of the kernel's structures.
+/// Offset of a member of a structure, or of what has no name in it.
+fn member(btf: &Btf, structure: TypeId, name: &str, depth: u32) -> Option<u64> {
+    let structure = btf.resolve(structure).filter(|_| depth < MAX_DEPTH)?;
+    btf.members(structure).find_map(|found| {
+        let at = u64::from(found.byte_offset()?);
+        match found.name {
+            "" => Some(at + member(btf, found.ty, name, depth + 1)?),
+            known => (known == name).then_some(at),
+        }
+    })
+}
+
+/// The sum of offsets of members of the kernel's structures.
 fn offset(btf: &Btf, path: &[(&str, &str)]) -> Option<u64> {
-    let mut sum = 0;
-    for &(structure, member) in path {
-        let id: TypeId = btf.find(structure, Kind::Struct)?;
-        sum += u64::from(btf.members(id).find(|found| found.name == member)?.byte_offset()?);
-    }
-    Some(sum)
+    let one = |&(structure, name): &(&str, &str)| member(btf, btf.find(structure, Kind::Struct)?, name, 0);
+    path.iter().map(one).sum()
 }
 
 /// The names from the root to a directory entry, as far as the mocked memory has them.
@@ -104,8 +114,7 @@ fn names(cx: &Cx<'_>, path: u64) -> Option<Vec<Vec<u8>>> {
     let btf = cx.env.kernel_btf.as_ref()?;
     let entry = offset(btf, &[("path", "dentry")])?;
     let parent = offset(btf, &[("dentry", "d_parent")])?;
-    let name = offset(btf, &[("dentry", "__d_name"), ("qstr", "name")])
-        .or_else(|| offset(btf, &[("dentry", "d_name"), ("qstr", "name")]))?;
+    let name = offset(btf, &[("dentry", "d_name"), ("qstr", "name")])?;
     let load = |address: u64| {
         let bytes = cx.foreign_rest(address, &[Space::Kernel])?.first_chunk()?;
         Some(u64::from_le_bytes(*bytes)).filter(|&pointer| pointer != 0)

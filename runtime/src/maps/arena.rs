@@ -52,7 +52,7 @@ impl Arena {
         let (start, count) = (self.start(memory)?, pages as usize);
         let first = match address {
             0 => 0..self.taken.len(),
-            address if address % u64::from(PAGE) == 0 => {
+            address if address.is_multiple_of(u64::from(PAGE)) => {
                 let page = self.page(memory, address)?;
                 page..page + 1
             }
@@ -79,7 +79,7 @@ impl Arena {
 
     /// Keeps pages from being taken, if all are free.
     pub fn reserve(&mut self, memory: &mut Memory, address: u64, pages: u32) -> Result<(), Errno> {
-        let page = self.page(memory, address).filter(|_| address % u64::from(PAGE) == 0);
+        let page = self.page(memory, address).filter(|_| address.is_multiple_of(u64::from(PAGE)));
         let page = page.ok_or(Errno::EINVAL)?;
         let all = self.taken.get_mut(page..page + pages as usize).ok_or(Errno::EINVAL)?;
         if all.iter().any(|&taken| taken) {

@@ -163,6 +163,9 @@ pub fn compile(
         return Err(Failed);
     }
 
+    if options.level > 0 {
+        sections::place_variables(&hir, &mut ir, &cx.names);
+    }
     let mut found = Vec::new();
     let code_options =
         codegen::Options { cpu: options.cpu, big_endian: options.big_endian, check: options.check };

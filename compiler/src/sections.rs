@@ -87,16 +87,14 @@ pub fn lay_out(module: &hir::Module, ir: &ir::Module, code: &Code, names: &Inter
         let section = builder.section(name, SectionKind::Code);
         builder.place(symbol, section, slots as u64 * 8, 8);
     }
-    let mut position = BTreeMap::new();
-    for (index, &symbol) in ir.order.iter().enumerate() {
-        position.insert(symbol_ref(&ir.symbols[symbol]), index);
-    }
-    let mut emitted: Vec<SymbolRef> = emitted_globals(module, ir, code).into_iter().collect();
-    emitted.sort_by_key(|symbol| position.get(symbol).copied().unwrap_or(usize::MAX));
-    for symbol in emitted {
+    builder.place_expected(ir);
+    let relocs = code.functions.iter().flat_map(|func| &func.relocs);
+    let named = relocs.map(|reloc| symbol_ref(&ir.symbols[reloc.symbol]));
+    // Assembly may name more.
+    for symbol in emitted_globals(module, named, ir) {
         match symbol {
+            _ if builder.layout.places.contains_key(&symbol) => {}
             SymbolRef::Global(id) if module.globals[id.index()].is_defined() => builder.place_global(id),
-            SymbolRef::Func(_) if builder.layout.places.contains_key(&symbol) => {}
             _ => {
                 builder.layout.externs.insert(symbol);
             }
@@ -105,8 +103,38 @@ pub fn lay_out(module: &hir::Module, ir: &ir::Module, code: &Code, names: &Inter
     builder.layout
 }
 
-/// Symbols that code and emitted variables refer to, and the variables that are emitted anyway.
-fn emitted_globals(module: &hir::Module, ir: &ir::Module, code: &Code) -> BTreeSet<SymbolRef> {
+/// Tells the variables where they will lie in memory that they share with others: [`lay_out`] puts them there.
+pub fn place_variables(module: &hir::Module, ir: &mut ir::Module, names: &Interner) {
+    let mut builder = Builder { module, names, layout: Layout::default(), index: BTreeMap::new() };
+    builder.place_expected(ir);
+    for symbol in ir.symbols.values_mut() {
+        let origin = symbol_ref(symbol);
+        let SymbolRef::Global(id) = origin else { continue };
+        // Another definition may take the place of a weak one.
+        if let Some(place) = builder.layout.places.get(&origin)
+            && is_shared(&builder.layout.sections[place.section].name)
+            && module.globals[id.index()].linkage != Linkage::Weak
+            && let ir::SymbolKind::Data(data) = &mut symbol.kind
+        {
+            data.place = Some(ir::DataPlace { region: place.section as u32, offset: place.offset });
+        }
+    }
+}
+
+/// Do loaders make one value of one map of the section?
+fn is_shared(section: &str) -> bool {
+    [".data", ".rodata", ".bss"].iter().any(|name| {
+        section.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}
+
+/// Symbols that code, which names these, and emitted variables refer to, and the variables that are emitted
+/// anyway, in the order in which they lie in the object.
+fn emitted_globals(
+    module: &hir::Module,
+    named: impl Iterator<Item = SymbolRef>,
+    ir: &ir::Module,
+) -> Vec<SymbolRef> {
     let mut emitted = BTreeSet::new();
     let mut work: Vec<SymbolRef> = Vec::new();
     for (index, global) in module.globals.iter().enumerate() {
@@ -115,8 +143,7 @@ fn emitted_globals(module: &hir::Module, ir: &ir::Module, code: &Code) -> BTreeS
             work.push(SymbolRef::Global(GlobalId(index as u32)));
         }
     }
-    let relocs = code.functions.iter().flat_map(|func| &func.relocs);
-    work.extend(relocs.map(|reloc| symbol_ref(&ir.symbols[reloc.symbol])));
+    work.extend(named);
     while let Some(symbol) = work.pop() {
         if !emitted.insert(symbol) {
             continue;
@@ -128,6 +155,12 @@ fn emitted_globals(module: &hir::Module, ir: &ir::Module, code: &Code) -> BTreeS
             }
         }
     }
+    let mut position = BTreeMap::new();
+    for (index, &symbol) in ir.order.iter().enumerate() {
+        position.insert(symbol_ref(&ir.symbols[symbol]), index);
+    }
+    let mut emitted: Vec<SymbolRef> = emitted.into_iter().collect();
+    emitted.sort_by_key(|symbol| position.get(symbol).copied().unwrap_or(usize::MAX));
     emitted
 }
 
@@ -158,6 +191,19 @@ impl Builder<'_> {
         target.align = target.align.max(align);
         target.members.push((symbol, offset));
         self.layout.places.insert(symbol, Placement { section, offset, size });
+    }
+
+    /// Places the variables that are emitted because the IR names them, or anyway.
+    fn place_expected(&mut self, ir: &ir::Module) {
+        let named = ir.functions.iter().flat_map(ir::Function::named);
+        let named = named.map(|symbol| symbol_ref(&ir.symbols[symbol]));
+        for symbol in emitted_globals(self.module, named, ir) {
+            if let SymbolRef::Global(id) = symbol
+                && self.module.globals[id.index()].is_defined()
+            {
+                self.place_global(id);
+            }
+        }
     }
 
     fn place_global(&mut self, id: GlobalId) {

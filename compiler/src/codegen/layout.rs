@@ -7,12 +7,13 @@ use skep_stdlib::isa::{Cond, Cpu};
 
 use super::flow::Flow;
 use super::mir::{Block, Func, Inst, Op, Src};
-use super::{preset, tails};
+use super::{preset, rotate, tails};
 use crate::ir::Arena;
 
 /// Orders the blocks of a function; blocks that cannot be reached are dropped.
 pub fn order(func: &mut Func, cpu: Cpu) {
     thread_jumps(func);
+    rotate::run(func);
     func.order = placement(func, cpu);
     tails::merge(func);
     thread_jumps(func);
@@ -130,6 +131,8 @@ fn links(func: &Func, flow: &Flow, cpu: Cpu) -> Vec<Link> {
             (end, often, conditional, meets, position, second)
         };
         match op {
+            // The way back is a jump in any case.
+            Op::Jump { to } if flow.dominates(to, from) => {}
             Op::Jump { to } => links.push(Link { rank: rank(to, false, false), from, to }),
             Op::AsmGoto { next, .. } => {
                 links.push(Link { rank: rank(next, true, true), from, to: next });

@@ -18,6 +18,7 @@ mod peephole;
 mod preset;
 mod regs;
 mod relax;
+mod rotate;
 mod select;
 mod tails;
 #[cfg(test)]

@@ -113,6 +113,17 @@ pub struct Function {
 }
 
 impl Function {
+    /// The symbols that it names, in order, with repetition.
+    pub fn named(&self) -> impl Iterator<Item = SymbolId> + '_ {
+        let insts = self.order.iter().flat_map(|&block| &self.blocks[block].insts);
+        insts.filter_map(|&inst| match &self.insts[inst] {
+            InstData::Call { callee: Callee::Func(symbol), .. } | InstData::SymbolAddr { symbol, .. } => {
+                Some(*symbol)
+            }
+            _ => None,
+        })
+    }
+
     /// A function with an entry block whose parameters are the function's.
     pub fn new(symbol: SymbolId, sig: Signature) -> Function {
         let mut f = Function {

@@ -42,7 +42,7 @@ pub use inst::{
     Targets, Type, UnaryOp,
 };
 pub use limit::Limit;
-pub use module::{Core, DataSymbol, FuncSymbol, LocData, Module, Symbol, SymbolKind};
+pub use module::{Core, DataPlace, DataSymbol, FuncSymbol, LocData, Module, Symbol, SymbolKind};
 pub use parse::{ParseError, parse};
 pub use print::{print_function, print_module};
 pub use remark::Remark;

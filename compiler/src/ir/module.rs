@@ -1,5 +1,6 @@
 //! What surrounds the functions: symbols, CO-RE relocations, source locations.
 
+use skep_stdlib::btf::ext::CoreKind;
 use skep_syntax::source::Span;
 
 use super::entities::{Arena, CoreId, SrcLoc, SymbolId};
@@ -84,6 +85,17 @@ pub struct DataSymbol {
     pub bytes: Option<Vec<u8>>,
     /// Addresses within the initial bytes: offset, symbol, addend.
     pub addresses: Vec<(u64, SymbolId, i64)>,
+    /// Where it lies, as far as code may count on that; not part of the text form.
+    pub place: Option<DataPlace>,
+}
+
+/// The place of a variable in memory that it shares with others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DataPlace {
+    /// Which memory.
+    pub region: u32,
+    /// Bytes from its start.
+    pub offset: u64,
 }
 
 /// A CO-RE relocation as the optimiser sees it: two with equal keys may be merged.
@@ -95,6 +107,13 @@ pub struct Core {
     pub text: String,
     /// Value for the local types.
     pub local: u64,
+}
+
+impl Core {
+    /// Is it the offset of a member, which fits an immediate in every kernel?
+    pub fn is_offset(&self) -> bool {
+        self.text.split(' ').next() == Some(CoreKind::FieldByteOffset.name())
+    }
 }
 
 /// A source location.

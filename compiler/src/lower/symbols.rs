@@ -195,6 +195,7 @@ impl<'a> Context<'a> {
             local: global.linkage == Linkage::Static,
             bytes: None,
             addresses: Vec::new(),
+            place: None,
         };
         if global.is_defined() {
             let mut bytes = Vec::new();

@@ -7,23 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ir::{Callee, Function, InstData, Intrinsic, Module, SymbolId, SymbolKind, Value};
-
-/// Symbols that a function names, in order, with repetition.
-pub fn named(f: &Function) -> Vec<SymbolId> {
-    let mut names = Vec::new();
-    for &block in &f.order {
-        for &inst in &f.blocks[block].insts {
-            match &f.insts[inst] {
-                InstData::Call { callee: Callee::Func(symbol), .. } | InstData::SymbolAddr { symbol, .. } => {
-                    names.push(*symbol);
-                }
-                _ => {}
-            }
-        }
-    }
-    names
-}
+use crate::ir::{Function, InstData, Intrinsic, Module, SymbolId, SymbolKind, Value};
 
 /// How often functions and variables name each symbol.
 pub struct References {
@@ -35,7 +19,7 @@ pub struct References {
 impl References {
     /// Looks at the whole module.
     pub fn new(module: &Module) -> References {
-        let named: Vec<Vec<SymbolId>> = module.functions.iter().map(named).collect();
+        let named: Vec<Vec<SymbolId>> = module.functions.iter().map(|f| f.named().collect()).collect();
         let of_variables = module.symbols.keys().flat_map(|id| addresses(module, id));
         let mut counts = BTreeMap::new();
         for symbol in named.iter().flatten().copied().chain(of_variables) {
@@ -46,7 +30,7 @@ impl References {
 
     /// Looks again at the function in this place, which has changed.
     pub fn update(&mut self, module: &Module, index: usize) {
-        let now = named(&module.functions[index]);
+        let now: Vec<SymbolId> = module.functions[index].named().collect();
         for symbol in &now {
             *self.counts.entry(*symbol).or_default() += 1;
         }
@@ -90,7 +74,7 @@ pub fn remove_dead_functions(module: &mut Module) -> bool {
         }
         work.extend(addresses(module, symbol));
         if let Some(&i) = index.get(&symbol) {
-            work.extend(named(&module.functions[i]));
+            work.extend(module.functions[i].named());
         }
     }
     let before = module.functions.len();

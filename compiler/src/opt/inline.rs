@@ -325,7 +325,7 @@ pub fn bottom_up(module: &Module) -> Vec<usize> {
         .iter()
         .map(|f| {
             let mut named: Vec<usize> =
-                super::globals::named(f).iter().filter_map(|s| index.get(s).copied()).collect();
+                f.named().filter_map(|s| index.get(&s).copied()).collect();
             named.dedup();
             named
         })

@@ -2,6 +2,7 @@
 //!
 //! In: machine IR as selected. A register is a pointer into every object whose address may have
 //! gone into it, on any path; what is loaded from an object points where any pointer stored there does.
+//! Parts of pointers are numbers, as they are for the kernel's verifier.
 //! Assumed of calls: what is given an object may use all that is reachable from it, and forgets the pointers
 //! themselves, but a function of the program may return one, or put one into another object.
 
@@ -9,6 +10,7 @@ use super::Set;
 use crate::codegen::flow::Flow;
 use crate::codegen::mir::{Base, Block, Callee, Func, Object, Op, Reg, Role, Src};
 use crate::ir::{Arena, Entity};
+use skep_stdlib::isa::{Size, Width};
 
 /// What an instruction does with an object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -125,8 +127,9 @@ impl Finder<'_> {
         };
         match *op {
             Op::Load { addr, .. } => through(self, addr.base, Use::Read),
-            Op::Store { addr, src, .. } => {
+            Op::Store { size, addr, src } => {
                 match (src, addr.base) {
+                    _ if size != Size::DW => {}
                     (Src::Reg(src), Base::Frame(object)) => {
                         let stored = &self.pointers[src.index()];
                         self.changed |= self.contents[object.index()].extend(stored);
@@ -196,7 +199,8 @@ impl Finder<'_> {
     fn flow(&mut self, op: &Op) {
         let mut result = Set::new(self.func.objects.len());
         match *op {
-            Op::Load { addr, .. } => match addr.base {
+            Op::Load { size, addr, .. } => match addr.base {
+                _ if size != Size::DW => {}
                 Base::Frame(object) => {
                     result.extend(&self.contents[object.index()]);
                 }
@@ -212,7 +216,12 @@ impl Finder<'_> {
                     result.insert(object);
                 }
             }
-            Op::Call { callee: Callee::Helper(_), .. } => {}
+            Op::Call { callee: Callee::Helper(_), .. }
+            | Op::Alu { width: Width::W32, .. }
+            | Op::Zext { .. }
+            | Op::MovSx { .. }
+            | Op::Neg { .. }
+            | Op::Swap { .. } => {}
             Op::Call { .. } => {
                 let given = self.given(op);
                 result.extend(&self.reachable(given));

@@ -11,6 +11,9 @@ pub const COLOURS: usize = 10;
 /// The cost of a register that must not be spilled.
 pub const UNSPILLABLE: u64 = u64::MAX;
 
+/// Rounds in which copies that are not always the same are sorted out.
+const COPIES: usize = 4;
+
 /// A move whose operands would like to be one register.
 #[derive(Clone, Copy, Debug)]
 pub struct Move {
@@ -119,12 +122,20 @@ impl Graph {
         }
     }
 
-    /// Registers all of whose definitions do the same from nothing.
+    /// Registers all of whose definitions do the same from nothing, or copy registers that do.
     fn find_remade(&mut self, work: &Work<'_>) {
         let mut mixed = vec![false; work.func.regs];
+        let mut copies = Vec::new();
         for &block in &work.flow.rpo {
             for step in &work.steps[block] {
                 let op = step.inst.op;
+                if let Op::Mov { dst, src } = op
+                    && dst.is_virtual()
+                    && src.is_virtual()
+                {
+                    copies.push((dst.index(), src.index()));
+                    continue;
+                }
                 op.for_each_reg(|reg, role| {
                     if !role.writes() || !reg.is_virtual() {
                         return;
@@ -140,13 +151,36 @@ impl Graph {
                 });
             }
         }
-        for (known, mixed) in self.remade.iter_mut().zip(mixed) {
+        for (known, &mixed) in self.remade.iter_mut().zip(&mixed) {
             if mixed {
                 *known = None;
             }
         }
+        self.find_copied(&copies, &mixed);
         for (known, reload) in self.remade.iter_mut().zip(&work.reload) {
             *known = known.or(*reload);
+        }
+    }
+
+    /// Copies, in order of the code, make their destinations what their sources are.
+    fn find_copied(&mut self, copies: &[(usize, usize)], mixed: &[bool]) {
+        for &(dst, src) in copies {
+            if !mixed[dst] && self.remade[dst].is_none() {
+                self.remade[dst] = self.remade[src];
+            }
+        }
+        // What was wrong about one may be wrong about its copies; long chains of that are not followed.
+        for round in 0..COPIES {
+            let mut changed = false;
+            for &(dst, src) in copies {
+                if self.remade[dst].is_some() && (round + 1 == COPIES || self.remade[src] != self.remade[dst]) {
+                    self.remade[dst] = None;
+                    changed = true;
+                }
+            }
+            if !changed {
+                break;
+            }
         }
     }
 

@@ -59,9 +59,10 @@ impl Selector<'_> {
     /// The relocation that a right operand is, and its local value: the loader patches immediates of
     /// arithmetic. Values of 64 bits may not fit one.
     fn core_operand(&self, op: BinaryOp, value: Value) -> Option<(CoreId, i32)> {
-        let Some(&InstData::Core { ty: Type::I32, core }) = self.f.def(self.facts.root(value)) else {
+        let Some(&InstData::Core { ty, core }) = self.f.def(self.facts.root(value)) else { return None };
+        if ty != Type::I32 && !self.module.cores[core].is_offset() {
             return None;
-        };
+        }
         let shift = matches!(op, BinaryOp::Shl | BinaryOp::Lshr | BinaryOp::Ashr);
         let most = if shift { u64::from(self.ty(value).bits()) - 1 } else { i32::MAX as u64 };
         let local = self.module.cores[core].local;

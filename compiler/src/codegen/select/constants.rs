@@ -3,6 +3,7 @@
 //! While selection runs, a constant that an instruction needs in a register is a stand-in, one for
 //! each constant. Afterwards [`place`] gives every reader a definition that dominates it: one that
 //! is there already, else a new one just before the first reader of the block, or before the loop.
+//! The address of a variable takes two slots; it is there once, before the ways to its readers part.
 //! The allocator splits a definition again when there are not enough registers.
 
 use std::collections::BTreeMap;
@@ -60,10 +61,14 @@ pub fn place(func: &mut Func, constants: &BTreeMap<Constant, Reg>) {
     let flow = Flow::new(func);
     let stand_ins = constants.iter().map(|(&constant, &reg)| (reg, (constant, Vec::new()))).collect();
     let mut placer = Placer { func, flow: &flow, stand_ins };
+    placer.place_shared();
     for &block in &flow.rpo {
         placer.block(block);
     }
 }
+
+/// Steps of the search for a place before all readers.
+const FAR: usize = 256;
 
 struct Placer<'a> {
     func: &'a mut Func,
@@ -73,6 +78,44 @@ struct Placer<'a> {
 }
 
 impl Placer<'_> {
+    /// Defines addresses of variables whose readers are on different ways.
+    fn place_shared(&mut self) {
+        let mut readers: BTreeMap<Reg, Vec<Block>> = BTreeMap::new();
+        for &block in &self.flow.rpo {
+            for inst in &self.func.blocks[block].insts {
+                inst.op.for_each_reg(|reg, role| {
+                    if role == Role::Use
+                        && let Some((Constant::Symbol(..), _)) = self.stand_ins.get(&reg)
+                    {
+                        let blocks = readers.entry(reg).or_default();
+                        if blocks.last() != Some(&block) {
+                            blocks.push(block);
+                        }
+                    }
+                });
+            }
+        }
+        for (stand_in, blocks) in readers {
+            if let Some(block) = self.flow.common_dominator(&blocks, FAR)
+                && !blocks.contains(&block)
+                && let Some(last) = self.func.blocks[block].insts.last()
+            {
+                let loc = last.loc;
+                self.define(block, stand_in, loc);
+            }
+        }
+    }
+
+    /// Defines a constant at the end of a block, outside of loops.
+    fn define(&mut self, block: Block, stand_in: Reg, loc: SrcLoc) {
+        let Some((constant, defs)) = self.stand_ins.get_mut(&stand_in) else { return };
+        let reg = self.func.new_reg();
+        let at = self.flow.outside_loops(block);
+        defs.push((at, reg));
+        let insts = &mut self.func.blocks[at].insts;
+        insts.insert(insts.len().saturating_sub(1), Inst { op: constant.op(reg), loc, core: None });
+    }
+
     fn block(&mut self, block: Block) {
         let insts = std::mem::take(&mut self.func.blocks[block].insts);
         let mut placed = Vec::with_capacity(insts.len());

@@ -1,14 +1,14 @@
 //! Selection of loads, stores and atomic operations.
 //!
 //! An address folds constant additions, the frame, and a CO-RE field offset into the displacement
-//! of the instruction. Accesses of variables share one register for the variable's address.
+//! of the instruction. Accesses of variables that lie together share one register for the address of one.
 
 use skep_stdlib::isa::{AtomicOp as MachineAtomic, Cpu, Reg as Phys, Size, Width};
 
 use super::constants::Constant;
 use super::{Selector, object};
 use crate::codegen::mir::{Addr, Base, Op, Reg, Src};
-use crate::ir::{AtomicOp, ConvertOp, CoreId, InstData, Type, Value, ValueDef};
+use crate::ir::{AtomicOp, ConvertOp, CoreId, InstData, SymbolId, Type, Value, ValueDef};
 
 impl Selector<'_> {
     /// The address `base + offset`, and the relocation of its displacement if it may have one.
@@ -39,8 +39,9 @@ impl Selector<'_> {
                     }
                 }
                 InstData::SymbolAddr { symbol, offset } => {
-                    if let Ok(off) = i16::try_from(total.saturating_add(offset)) {
-                        let reg = self.constant_reg(Constant::Symbol(symbol, 0));
+                    let (anchor, distance) = self.anchor(symbol, total.saturating_add(offset));
+                    if let Ok(off) = i16::try_from(distance) {
+                        let reg = self.constant_reg(Constant::Symbol(anchor, 0));
                         return (Addr::reg(reg, off), None);
                     }
                 }
@@ -52,6 +53,22 @@ impl Selector<'_> {
             Ok(off) => (Addr::reg(self.reg(base), off), None),
             Err(_) => (self.far_address(base, total), None),
         }
+    }
+
+    /// The variable whose address serves for an access of `symbol`, and how far from it the access is: variables
+    /// of one region share an address. For the kernel's verifier the region is one value of a map.
+    fn anchor(&mut self, symbol: SymbolId, offset: i64) -> (SymbolId, i64) {
+        let place = |symbol| self.module.data(symbol).and_then(|data| data.place);
+        let Some(own) = place(symbol) else { return (symbol, offset) };
+        let anchors = self.anchors.entry(own.region).or_default();
+        let near = anchors.iter().find_map(|&anchor| {
+            let distance = own.offset as i64 - place(anchor)?.offset as i64 + offset;
+            i16::try_from(distance).ok().map(|_| (anchor, distance))
+        });
+        near.unwrap_or_else(|| {
+            anchors.push(symbol);
+            (symbol, offset)
+        })
     }
 
     /// The displacement does not fit the instruction.
@@ -126,9 +143,10 @@ impl Selector<'_> {
         let bits = size.bytes() * 8;
         let unused = 64 - bits;
         let (zext, sext) = (constant << unused >> unused, ((constant << unused) as i64) >> unused);
-        // Compilers emit stores of immediates from v4 on, but every kernel takes them.
+        // Compilers emit stores of immediates from v4 on, but every kernel takes them. Kernels before 6.4, and so
+        // before v4, refuse them for a program's context.
         if core.is_none()
-            && !self.may_be_context(addr)
+            && (self.cpu >= Cpu::V4 || !self.may_be_context(addr))
             && let Ok(imm) = i32::try_from(sext)
         {
             return Src::Imm(imm);
@@ -137,7 +155,7 @@ impl Selector<'_> {
         Src::Reg(self.constant_reg(Constant::number(content, self.cpu)))
     }
 
-    /// Older kernels refuse immediates stored to a program's context, which is a parameter.
+    /// A program's context is a parameter.
     fn may_be_context(&self, addr: Addr) -> bool {
         let Base::Reg(base) = addr.base else { return false };
         let entry = self.f.entry();

@@ -28,7 +28,7 @@ use super::mir::{self, Inst, Object, ObjectData, Op, Reg, Src};
 use crate::ir::flow::reverse_post_order;
 use crate::ir::{
     Arena, Block, Callee, ConvertOp, CoreId, Entity, Function, InstData, Intrinsic, Limit, Module, SrcLoc,
-    Type, UnaryOp, Value,
+    SymbolId, Type, UnaryOp, Value,
 };
 
 /// Selects instructions for one function.
@@ -46,6 +46,7 @@ pub fn select(f: &Function, module: &Module, options: &Options, limits: &mut Vec
         out: mir::Func::new(f.symbol),
         regs: Arena::filled(&f.values, None),
         constants: BTreeMap::new(),
+        anchors: BTreeMap::new(),
         heads: Arena::filled(&f.blocks, None),
         edges: BTreeMap::new(),
         tails: Vec::new(),
@@ -84,6 +85,8 @@ struct Selector<'a> {
     regs: Arena<Value, Option<Reg>>,
     /// The stand-in for the register of each constant that was asked for.
     constants: BTreeMap<Constant, Reg>,
+    /// By region: the variables whose addresses serve for what is near.
+    anchors: BTreeMap<u32, Vec<SymbolId>>,
     /// Where each block starts.
     heads: Arena<Block, Option<mir::Block>>,
     /// Blocks that hold the moves of a jump that is one of several of its block.
@@ -422,11 +425,12 @@ impl Selector<'_> {
 
     fn core(&mut self, dst: Option<Reg>, ty: Type, core: CoreId) {
         let Some(dst) = dst else { return };
-        let value = self.module.cores[core].local;
-        let op = match ty {
+        let (value, is_offset) = (self.module.cores[core].local, self.module.cores[core].is_offset());
+        let op = match (ty, i32::try_from(value)) {
+            (Type::I64 | Type::Ptr, Ok(imm)) if is_offset => Op::MovImm { width: Width::W64, dst, imm },
             // Enumerators and type ids of the kernel may have any 64-bit value.
-            Type::I64 | Type::Ptr => Op::Imm64 { dst, value },
-            Type::I1 | Type::I8 | Type::I16 | Type::I32 => {
+            (Type::I64 | Type::Ptr, _) => Op::Imm64 { dst, value },
+            (Type::I1 | Type::I8 | Type::I16 | Type::I32, _) => {
                 Op::MovImm { width: Width::W64, dst, imm: value as i32 }
             }
         };

@@ -1,30 +1,49 @@
-//! Code of both compilers side by side, function by function: `cargo bench -p skep-tests --bench code_size`.
+//! Code of both compilers side by side: `cargo bench -p skep-tests --bench code_size`.
 //!
-//! Prints, for each version of the instruction set and for `-Os`, and for each corpus, our slots of 8 bytes and bytes
-//! of stack as ratios to clang-19's: total, geometric mean of the objects, and the worst. Every object counts that
-//! both compilers make. `SKEP_CPU=v1` measures one version only.
+//! Prints, for each version of the instruction set and for `-Os`, our slots of 8 bytes and bytes of stack as
+//! ratios to clang-19's: the geometric mean of the objects, the spread, and the worst; then the functions whose
+//! stack is deeper by more than [`DEEPER`], and the objects above [`ABOVE`] with the reason, where one is
+//! [known](REASONS). For the first mode also the instructions that this kernel's verifier processes, program by
+//! program, and the programs that it takes from clang only. `SKEP_CPU=v1` measures one version only.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use object::read::elf::ElfFile64;
 use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, SymbolKind};
 use skep_driver::measure;
+use skep_runtime::Object;
+use skep_runtime::kernel::Kernel;
+use skep_runtime::object::LinkOptions;
 use skep_stdlib::ByteOrder;
+use skep_stdlib::btf::Btf;
 use skep_stdlib::isa;
-use skep_tests::bench::{binary, report};
+use skep_tests::bench::{Row, binary, compare, report};
 use skep_tests::tools::{self, Need};
 
-/// Every so many of the kernel's selftests are measured; `SKEP_FULL=1` measures all.
+/// Every so many of the kernel's programs are measured; `SKEP_FULL=1` measures all.
 const STEP: usize = 5;
 
 /// How many of the worst are listed.
 const WORST: usize = 10;
 
+/// Objects whose code is longer than clang's by more than this need a reason.
+const ABOVE: f64 = 1.10;
+
+/// Bytes of stack that a function may take more than clang's.
+const DEEPER: u64 = 64;
+
+/// Asks the kernel for statistics.
+const STATISTICS: u32 = 4;
+
 /// What both compilers are asked for.
 const MODES: [[&str; 2]; 5] =
     [["-mcpu=v3", "-O2"], ["-mcpu=v1", "-O2"], ["-mcpu=v2", "-O2"], ["-mcpu=v4", "-O2"], ["-mcpu=v3", "-Os"]];
+
+/// Why code is longer than clang's.
+const REASONS: &[(&str, &[&str])] = &[];
 
 /// A source and what it needs.
 struct Source {
@@ -46,36 +65,125 @@ fn main() {
         report(&format!("not measured: no {}", missing.name()));
         return;
     }
-    let skep = binary();
+    let skep = binary().to_string_lossy().into_owned();
     let scratch = std::env::temp_dir().join(format!("skep-code-size-{}", std::process::id()));
     std::fs::create_dir_all(&scratch).expect("a scratch directory");
     let only = std::env::var("SKEP_CPU").unwrap_or_default();
-    for (mode, (name, sources)) in MODES.iter().flat_map(|mode| corpora().into_iter().map(move |c| (mode, c)))
-    {
-        if !mode[0].contains(&only) {
-            continue;
+    let sources = corpora();
+    for (index, mode) in MODES.iter().enumerate().filter(|(_, mode)| mode[0].contains(&only)) {
+        let mut found = Found::default();
+        let mut verifier = (index == 0).then(Verifier::new).flatten();
+        for (corpus, source) in &sources {
+            let stem = source.path.file_stem().unwrap_or_default().to_string_lossy();
+            let theirs = compile(&[tools::CLANG.into(), "-w".into()], mode, source, &scratch);
+            let Some(theirs) = theirs else { continue };
+            let Some(ours) = compile(&[skep.clone(), "cc".into()], mode, source, &scratch) else {
+                found.missing.push(stem.into_owned());
+                continue;
+            };
+            found.add(&format!("{corpus}/{stem}"), &ours, &theirs);
+            if let Some(verifier) = &mut verifier {
+                verifier.add(&stem, &ours, &theirs);
+            }
         }
-        let both: Vec<(String, Functions, Functions)> = sources
-            .iter()
-            .filter_map(|source| {
-                let stem = source.path.file_stem()?.to_string_lossy().into_owned();
-                let theirs = compile(&[tools::CLANG.into(), "-w".into()], mode, source, &scratch)?;
-                let ours =
-                    compile(&[skep.to_string_lossy().into_owned(), "cc".into()], mode, source, &scratch)?;
-                Some((stem, ours, theirs))
-            })
-            .collect();
-        let mode = mode.join(" ");
-        report(&format!("{mode} {name}: {} of {} objects are made by both", both.len(), sources.len()));
-        compare("slots", &both, |size| size.slots);
-        compare("stack", &both, |size| size.stack);
+        found.report(&mode.join(" "));
+        if let Some(verifier) = verifier {
+            compare("instructions that the kernel's verifier processes", &verifier.rows, WORST);
+            report(&format!("  accepted from clang only: {:?}", verifier.lost));
+        }
     }
     // The scratch directory is below the system's temporary one; leaving it behind is no failure.
     let _ = std::fs::remove_dir_all(scratch);
 }
 
-/// The corpora that are here, by name.
-fn corpora() -> Vec<(&'static str, Vec<Source>)> {
+/// What one mode makes of the objects.
+#[derive(Default)]
+struct Found {
+    slots: Vec<Row>,
+    stack: Vec<Row>,
+    /// Functions with a stack that is deeper than clang's by more than [`DEEPER`].
+    deeper: Vec<String>,
+    /// Sources that only clang compiles.
+    missing: Vec<String>,
+}
+
+impl Found {
+    fn add(&mut self, name: &str, ours: &[u8], theirs: &[u8]) {
+        let (Some(ours), Some(theirs)) = (functions(ours), functions(theirs)) else { return };
+        let row = |of: fn(&Size) -> u64| {
+            let sum = |functions: &Functions| functions.values().map(of).sum();
+            Row { name: name.to_owned(), ours: sum(&ours), theirs: sum(&theirs) }
+        };
+        self.slots.push(row(|size| size.slots));
+        self.stack.push(row(|size| size.stack));
+        for (function, size) in &ours {
+            if let Some(other) = theirs.get(function)
+                && size.stack > other.stack + DEEPER
+            {
+                self.deeper.push(format!("{name}:{function} ({} for {})", size.stack, other.stack));
+            }
+        }
+    }
+
+    fn report(&self, mode: &str) {
+        report(&format!("{mode}: {} objects", self.slots.len()));
+        compare("slots", &self.slots, WORST);
+        compare("stack", &self.stack, WORST);
+        report(&format!("  deeper by more than {DEEPER} bytes: {:?}", self.deeper));
+        report(&format!("  compiled by clang only: {:?}", self.missing));
+        for row in self.slots.iter().filter(|row| row.ratio() > ABOVE) {
+            let reason = REASONS.iter().find(|(_, objects)| objects.contains(&row.name.as_str()));
+            let reason = reason.map_or("no reason is known", |(reason, _)| reason);
+            report(&format!("  {:.3} {}: {reason}", row.ratio(), row.name));
+        }
+    }
+}
+
+/// Asks the running kernel about both objects.
+struct Verifier {
+    btf: Arc<Btf>,
+    rows: Vec<Row>,
+    lost: Vec<String>,
+}
+
+impl Verifier {
+    /// `None` where there is no kernel to ask.
+    fn new() -> Option<Verifier> {
+        if !tools::have(&[Need::Kernel]) {
+            return None;
+        }
+        let btf = Btf::parse(std::fs::read(tools::KERNEL_BTF).ok()?).ok()?;
+        Some(Verifier { btf: Arc::new(btf), rows: Vec::new(), lost: Vec::new() })
+    }
+
+    fn add(&mut self, file: &str, ours: &[u8], theirs: &[u8]) {
+        let (ours, theirs) = (self.processed(ours), self.processed(theirs));
+        for (program, theirs) in theirs {
+            let name = format!("{file}/{program}");
+            match ours.get(&program) {
+                Some(&ours) => self.rows.push(Row { name, ours, theirs }),
+                None => self.lost.push(name),
+            }
+        }
+    }
+
+    /// How many instructions the kernel processes for each program that it accepts.
+    fn processed(&self, object: &[u8]) -> BTreeMap<String, u64> {
+        let options = LinkOptions { target_btf: Some(self.btf.clone()), ..LinkOptions::default() };
+        let image = Object::parse(object).and_then(|object| object.link(&options));
+        let Ok(image) = image else { return BTreeMap::new() };
+        let Ok(kernel) = Kernel::prepare(&image) else { return BTreeMap::new() };
+        let programs = image.programs.iter().filter_map(|program| {
+            let log = kernel.judge(program, STATISTICS).ok()?;
+            let line = log.lines().find_map(|line| line.strip_prefix("processed "))?;
+            Some((program.name.clone(), line.split_whitespace().next()?.parse().ok()?))
+        });
+        programs.collect()
+    }
+}
+
+/// The sources that are here, each with the name of its corpus.
+fn corpora() -> Vec<(&'static str, Source)> {
     let include = |dirs: &[PathBuf]| -> Vec<String> {
         dirs.iter().flat_map(|dir| ["-I".to_string(), dir.to_string_lossy().into_owned()]).collect()
     };
@@ -83,32 +191,33 @@ fn corpora() -> Vec<(&'static str, Vec<Source>)> {
         tools::vmlinux().and_then(|file| Some(file.parent()?.to_path_buf())).into_iter().collect();
     let mut found = Vec::new();
     if let Some(dir) = tools::seeds() {
-        found.push(("seeds", sources(&dir, ".bpf.c", &include(&vmlinux))));
+        found.extend(sources(&dir, ".bpf.c", &include(&vmlinux)).map(|source| ("seeds", source)));
     }
     if let Some(dir) = tools::workloads() {
         let mut flags = include(std::slice::from_ref(&dir));
         flags.push("-DTARGET_XDP".into());
-        found.push(("workloads", sources(&dir, ".c", &flags)));
+        found.extend(sources(&dir, ".c", &flags).map(|source| ("workloads", source)));
     }
-    if let Some(selftests) = tools::corpora::selftests() {
-        let flags = selftests.flags();
-        let source = |path| Source { path, flags: flags.clone() };
-        found.push(("selftests", selftests.sample(STEP).into_iter().map(source).collect()));
+    for corpus in tools::corpora::corpora() {
+        let (name, flags) = (corpus.name, corpus.flags());
+        let source = |path| (name, Source { path, flags: flags.clone() });
+        found.extend(corpus.sample(STEP).into_iter().map(source));
     }
     found
 }
 
 /// The files of a directory whose names end like this, in order.
-fn sources(dir: &Path, end: &str, flags: &[String]) -> Vec<Source> {
+fn sources(dir: &Path, end: &str, flags: &[String]) -> impl Iterator<Item = Source> {
     let entries = std::fs::read_dir(dir).expect("the corpus can be read");
     let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.retain(|path| path.to_string_lossy().ends_with(end));
     files.sort();
-    files.into_iter().map(|path| Source { path, flags: flags.to_vec() }).collect()
+    let flags = flags.to_vec();
+    files.into_iter().map(move |path| Source { path, flags: flags.clone() })
 }
 
-/// The functions that a compiler makes of a source; `None` when it makes none.
-fn compile(command: &[String], mode: &[&str], source: &Source, scratch: &Path) -> Option<Functions> {
+/// The object that a compiler makes of a source; `None` when it makes none.
+fn compile(command: &[String], mode: &[&str], source: &Source, scratch: &Path) -> Option<Vec<u8>> {
     let out = scratch.join("out.o");
     let status = Command::new(&command[0])
         .args(&command[1..])
@@ -123,8 +232,7 @@ fn compile(command: &[String], mode: &[&str], source: &Source, scratch: &Path) -
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status();
-    let bytes = status.ok().filter(|status| status.success()).and_then(|_| std::fs::read(&out).ok())?;
-    functions(&bytes)
+    status.ok().filter(|status| status.success()).and_then(|_| std::fs::read(&out).ok())
 }
 
 /// Slots and stack of each function in an object file.
@@ -141,28 +249,4 @@ fn functions(bytes: &[u8]) -> Option<Functions> {
         found.insert(symbol.name().ok()?.to_string(), size);
     }
     (!found.is_empty()).then_some(found)
-}
-
-/// Prints the ratios of one measure.
-fn compare(what: &str, both: &[(String, Functions, Functions)], of: impl Fn(&Size) -> u64) {
-    let sum = |functions: &Functions| functions.values().map(&of).sum::<u64>();
-    let (ours, theirs) = both.iter().fold((0, 0), |(a, b), (_, x, y)| (a + sum(x), b + sum(y)));
-    let ratio = |ours: u64, theirs: u64| (ours.max(1)) as f64 / (theirs.max(1)) as f64;
-    let logs: f64 = both.iter().map(|(_, x, y)| ratio(sum(x), sum(y)).ln()).sum();
-    let mean = (logs / both.len().max(1) as f64).exp();
-    report(&format!("  {what}: total {:.3}, geometric mean {mean:.3}", ratio(ours, theirs)));
-    let mut worst: Vec<(u64, u64, String)> = Vec::new();
-    for (file, x, y) in both {
-        for (name, size) in x {
-            if let Some(other) = y.get(name) {
-                worst.push((of(size), of(other), format!("{file}:{name}")));
-            }
-        }
-    }
-    worst.retain(|&(ours, theirs, _)| ours > theirs);
-    worst.sort_by(|a, b| ratio(b.0, b.1).total_cmp(&ratio(a.0, a.1)));
-    report(&format!("  {} functions take more; the worst:", worst.len()));
-    for (ours, theirs, name) in worst.iter().take(WORST) {
-        report(&format!("    {:.3} ({ours} for {theirs}) {name}", ratio(*ours, *theirs)));
-    }
 }

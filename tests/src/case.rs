@@ -26,6 +26,8 @@ pub struct Header {
     pub guarantee: Option<u32>,
     /// Programs that the verifier refuses when clang compiles them.
     pub refused: Vec<String>,
+    /// Where it is shown that our code never has the shape that no clang here makes of such programs either.
+    pub shown_by: Option<String>,
     /// What the placeholders of a family of cases stand for, by their letter.
     pub axes: BTreeMap<char, Axis>,
 }

@@ -3,7 +3,8 @@
 //! In: a function and a value. Out: the bits that are certainly zero and certainly one. Nothing
 //! depends on the place of use, so the facts hold wherever the value is. Invariant: only facts that
 //! the kernel's verifier derives as well (zero-extending loads, masks, shifts) are used, so what
-//! becomes simpler because of them stays provable.
+//! becomes simpler because of them stays provable: of quotients and remainders it knows nothing
+//! as of 6.18.
 
 use crate::ir::{BinaryOp, Compare, ConvertOp, Function, InstData, Intrinsic, Type, UnaryOp, Value};
 use crate::opt::simplify::fold;
@@ -115,7 +116,7 @@ fn at_depth(f: &Function, value: Value, depth: u32) -> Bits {
             Bits { zeros: a.zeros & b.zeros, ones: a.ones & b.ones }
         }
         InstData::Intrinsic { op: Intrinsic::Clz | Intrinsic::Ctz | Intrinsic::Popcount, .. } => {
-            Bits { zeros: !0x7f, ones: 0 }
+            Bits { zeros: !0xff, ones: 0 }
         }
         InstData::Intrinsic { op: Intrinsic::ConstantP, .. } => Bits { zeros: !1, ones: 0 },
         _ => unknown,
@@ -149,14 +150,6 @@ fn binary(op: BinaryOp, ty: Type, a: Bits, b: Bits) -> Bits {
         (BinaryOp::Ashr, Some(n)) if a.is_non_negative(ty) => {
             Bits { zeros: !(!a.zeros >> n), ones: a.ones >> n }
         }
-        (BinaryOp::Urem, _) => match b.exact() {
-            Some(n) if n > 0 => below(n - 1),
-            _ => Bits { zeros: a.zeros, ones: 0 }.leading_only(),
-        },
-        (BinaryOp::Udiv, _) => match b.exact() {
-            Some(n) if n > 0 => below(a.maybe() / n),
-            _ => a.leading_only(),
-        },
         (BinaryOp::Add, _) => match a.maybe().checked_add(b.maybe()) {
             Some(most) if most & !ty.mask() == 0 => below(most),
             _ => Bits::unknown(ty),
@@ -172,13 +165,6 @@ fn binary(op: BinaryOp, ty: Type, a: Bits, b: Bits) -> Bits {
 /// A value of at most `most`.
 fn below(most: u64) -> Bits {
     Bits { zeros: u64::MAX.checked_shl(64 - most.leading_zeros()).unwrap_or(0), ones: 0 }
-}
-
-impl Bits {
-    /// Only what is known of the leading zeros.
-    fn leading_only(self) -> Bits {
-        below(self.maybe())
-    }
 }
 
 #[cfg(test)]

@@ -463,7 +463,10 @@ impl<'a, 'o> Work<'a, 'o> {
 
 #[cfg(test)]
 mod tests {
+    use skep_stdlib::isa::Cpu;
+
     use super::*;
+    use crate::codegen;
 
     #[test]
     fn every_pass_keeps_the_meaning_of_random_modules() {
@@ -475,12 +478,14 @@ mod tests {
         pipelines_keep_the_meaning(1..120);
     }
 
-    /// As the two above: `OPT_MODULES=10000` takes minutes instead of seconds.
+    /// As the two above: `OPT_MODULES=10000` takes minutes instead of seconds, `OPT_FIRST` is the first seed.
     #[test]
     fn as_many_random_modules_as_wanted() {
-        let count: u64 = std::env::var("OPT_MODULES").ok().and_then(|n| n.parse().ok()).unwrap_or(40);
-        passes_keep_the_meaning(1_000..1_000 + count / 10);
-        pipelines_keep_the_meaning(1_000..1_000 + count);
+        let number =
+            |name: &str, usual| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(usual);
+        let (first, count): (u64, u64) = (number("OPT_FIRST", 1_000), number("OPT_MODULES", 40));
+        passes_keep_the_meaning(first..first + count.min(20_000) / 10);
+        pipelines_keep_the_meaning(first..first + count);
     }
 
     fn passes_keep_the_meaning(seeds: std::ops::Range<u64>) {
@@ -489,14 +494,20 @@ mod tests {
         }
     }
 
+    /// And every register allocation of their code is proven right.
     fn pipelines_keep_the_meaning(seeds: std::ops::Range<u64>) {
         for seed in seeds {
             let before = testing::generate::module(seed);
             for (level, big_endian) in [(0, false), (2, false), (2, true)] {
-                let options = Options { level, big_endian, check: true, ..Options::default() };
+                let cpu = [Cpu::V1, Cpu::V2, Cpu::V3, Cpu::V4][seed as usize % 4];
+                let options =
+                    Options { level, big_endian, cpu: cpu as u8 + 1, check: true, ..Options::default() };
                 let mut after = before.clone();
                 run(&mut after, &options, &mut |_, _, _| {});
                 testing::assert_same_outside(&before, &after, seed, big_endian);
+                let options = codegen::Options { cpu, big_endian, check: true };
+                // What exceeds a limit, such as the stack's, has no code; a wrong allocation panics.
+                codegen::generate(&after, &options, &mut Vec::new(), &mut |_| {});
             }
         }
     }

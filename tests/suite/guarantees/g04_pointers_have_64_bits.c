@@ -1,4 +1,8 @@
 //@ guarantee = 4
+//@ refused = [
+//@     "cursor_over_a_buffer -O1",
+//@     "cursor_in_two_arms",
+//@ ]
 // A pointer into the packet is never held, copied or spilled as 32 bits, although the context has it as such.
 
 struct cursor {
@@ -53,4 +57,50 @@ SEC("xdp") int meta_and_data(struct xdp_md *ctx)
 		return XDP_PASS;
 	*meta = 7;
 	return XDP_PASS;
+}
+
+struct buf { struct __sk_buff *skb; u8 *head; u8 *tail; };
+static __always_inline u64 buf_off(const struct buf *buf)
+{
+	return buf->head - (u8 *)(unsigned long)buf->skb->data;
+}
+
+static __always_inline int buf_copy(struct buf *buf, void *dst, u64 len)
+{
+	if (bpf_skb_load_bytes(buf->skb, buf_off(buf), dst, len))
+		return 0;
+	buf->head += len;
+	return 1;
+}
+
+SEC("tc") int cursor_over_a_buffer(struct __sk_buff *skb)
+{
+	struct buf buf = { skb, (void *)(long)skb->data, (void *)(long)skb->data_end };
+	struct ethhdr eth;
+	struct iphdr ip;
+	if (!buf_copy(&buf, &eth, sizeof(eth)))
+		return 0;
+	if (eth.h_proto == bpf_htons(ETH_P_IP) && buf_copy(&buf, &ip, sizeof(ip)))
+		return ip.protocol;
+	return 1;
+}
+
+SEC("tc") int cursor_in_two_arms(struct __sk_buff *skb)
+{
+	struct buf buf = { skb, (void *)(long)skb->data, (void *)(long)skb->data_end };
+	struct ethhdr eth;
+	u32 word = 0;
+	if (!buf_copy(&buf, &eth, sizeof(eth)))
+		return 0;
+	if (eth.h_proto == bpf_htons(ETH_P_8021Q))
+		buf.head += 4;
+	if (buf.head + 20 > buf.tail)
+		return 0;
+	if (buf.head[0] == 0x45)
+		buf.head += 20;
+	else
+		buf.head += 40;
+	if (!buf_copy(&buf, &word, 4))
+		return 0;
+	return word;
 }

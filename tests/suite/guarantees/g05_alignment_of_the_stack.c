@@ -1,4 +1,8 @@
 //@ guarantee = 5
+//@ refused = [
+//@     "words_in_a_buffer",
+//@     "address_of_sixteen_and_one",
+//@ ]
 // Accesses of the stack are wide only where they are aligned.
 
 SEC("xdp") int packed_key(struct xdp_md *ctx)
@@ -70,4 +74,38 @@ SEC("tc") int zeroed_then_filled(struct __sk_buff *skb)
 	record.d = skb->protocol;
 	bpf_skb_load_bytes(skb, 3, record.e, 8);
 	return bpf_csum_diff(0, 0, (void *)&record, sizeof(record), 0);
+}
+
+SEC("tc") int words_in_a_buffer(struct __sk_buff *skb)
+{
+	char odd[3];
+	char buffer[20];
+	u64 *words = (u64 *)buffer;
+	words[0] = skb->len;
+	words[1] = skb->mark;
+	*(u32 *)&buffer[16] = 1;
+	bpf_skb_load_bytes(skb, 0, odd, sizeof(odd));
+	bpf_skb_store_bytes(skb, 0, buffer, sizeof(buffer), 0);
+	return odd[1];
+}
+
+SEC("tc") int address_of_sixteen_and_one(struct __sk_buff *skb)
+{
+	u8 prefix;
+	u8 addr[16];
+	bpf_skb_load_bytes(skb, 0, &prefix, 1);
+	bpf_skb_load_bytes(skb, 22, addr, 16);
+	u32 *w = (u32 *)addr;
+	return (w[0] ^ w[3] ^ prefix) & 7;
+}
+
+SEC("tc") int address_of_six_bytes(struct __sk_buff *skb)
+{
+	u8 mac[6], other[6];
+	bpf_skb_load_bytes(skb, 0, mac, 6);
+	bpf_skb_load_bytes(skb, 6, other, 6);
+	*(u32 *)mac ^= *(u32 *)other;
+	*(u16 *)(mac + 4) ^= *(u16 *)(other + 4);
+	bpf_skb_store_bytes(skb, 0, mac, 6, 0);
+	return 0;
 }

@@ -1,4 +1,7 @@
 //@ guarantee = 7
+//@ refused = [
+//@     "length_in_a_loop",
+//@ ]
 // Differences of pointers are not reassociated: `a - b + c` is not `c - b + a`.
 
 SEC("xdp") int rest_of_the_packet(struct xdp_md *ctx)
@@ -38,4 +41,27 @@ SEC("tc") int offset_for_a_helper(struct __sk_buff *skb)
 	u16 check = ip->check;
 	bpf_l3_csum_replace(skb, offset, check, 0, 2);
 	return 0;
+}
+
+SEC("tc") int length_in_a_loop(struct __sk_buff *skb)
+{
+	u8 *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end, *at = data;
+	u32 sum = 0;
+	for (int i = 0; i < 6; i++) {
+		if (at + 4 > end)
+			break;
+		sum += *at;
+		at += (at[1] & 3) + 1;
+		sum += at - data + 5;
+	}
+	return sum;
+}
+
+SEC("tc") int constant_minus_distance(struct __sk_buff *skb)
+{
+	u8 *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	u64 missing = 64 - (end - data);
+	if (missing > 64)
+		return 0;
+	return bpf_skb_change_tail(skb, skb->len + missing, 0);
 }

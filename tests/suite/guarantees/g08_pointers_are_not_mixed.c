@@ -1,5 +1,7 @@
 //@ guarantee = 8
 //@ refused = [
+//@     "looked_up_twice",
+//@     "nothing_when_both_are_missing",
 //@     "socket_or_context",
 //@     "family_of_one_of_two",
 //@     "priority_of_one_of_two",
@@ -169,4 +171,36 @@ SEC("tc") int size_of_packet_or_mark(struct __sk_buff *skb)
 	if (data + 20 <= end)
 		return *(u32 *)(data + 16) & 3;
 	return skb->mark & 3;
+}
+
+SEC("socket") int looked_up_twice(struct __sk_buff *skb)
+{
+	u32 key = skb->len;
+	struct value *a = bpf_map_lookup_elem(&values, &key), *b = 0;
+	if (skb->mark & 1) {
+		key++;
+		b = bpf_map_lookup_elem(&values, &key);
+	}
+	if (!a && !b)
+		return 0;
+	struct value *v = b ? b : a;
+	if (!v)
+		return 0;
+	v->length++;
+	return 1;
+}
+
+SEC("socket") int nothing_when_both_are_missing(struct __sk_buff *skb)
+{
+	u32 key = skb->len;
+	struct value *a = bpf_map_lookup_elem(&values, &key);
+	key++;
+	struct value *b = bpf_map_lookup_elem(&values, &key);
+	if (a == 0 && b == 0)
+		return 0;
+	if (a)
+		a->length++;
+	if (b)
+		b->length++;
+	return 1;
 }

@@ -1,4 +1,13 @@
 //@ guarantee = 10
+//@ refused = [
+//@     "remainder_is_masked",
+//@     "quotient_is_masked",
+//@     "remainder_of_a_length_is_masked",
+//@     "remainder_by_a_variable_is_masked",
+//@     "index_is_clamped_again",
+//@     "remainder_is_checked",
+//@     "sum_of_remainders_is_masked",
+//@ ]
 // A mask that bounds an index stays; an empty asm is a full barrier.
 
 SEC("xdp") int last_byte(struct xdp_md *ctx)
@@ -63,5 +72,81 @@ SEC("socket") int mask_by_assembly(struct __sk_buff *skb)
 	u64 index = skb->len;
 	asm volatile("%[index] &= 0xff;\n" : [index] "+r"(index));
 	v->bytes[index] = 1;
+	return 0;
+}
+
+SEC("socket") int remainder_is_masked(struct __sk_buff *skb)
+{
+	struct value *v = value_at(0);
+	if (!v)
+		return 0;
+	v->counters[(skb->len % 7) & 7]++;
+	return 0;
+}
+
+SEC("socket") int quotient_is_masked(struct __sk_buff *skb)
+{
+	struct value *v = value_at(0);
+	if (!v)
+		return 0;
+	v->counters[(skb->hash / 600000000) & 7]++;
+	return 0;
+}
+
+SEC("socket") int remainder_of_a_length_is_masked(struct __sk_buff *skb)
+{
+	struct value *v = value_at(0);
+	if (!v)
+		return 0;
+	u32 n = bpf_ktime_get_ns() % 200;
+	n &= 255;
+	v->bytes[n] = 1;
+	return 0;
+}
+
+SEC("socket") int remainder_by_a_variable_is_masked(struct __sk_buff *skb)
+{
+	struct value *v = value_at(0);
+	if (!v)
+		return 0;
+	u32 m = (skb->mark & 127) + 1;
+	v->bytes[(skb->hash % m) & 255] = 1;
+	return 0;
+}
+
+SEC("socket") int index_is_clamped_again(struct __sk_buff *skb)
+{
+	struct value *v = value_at(0);
+	if (!v)
+		return 0;
+	u64 n = skb->len % 100;
+	if (n > 255)
+		n = 255;
+	v->bytes[n] = 1;
+	return 0;
+}
+
+SEC("socket") int remainder_is_checked(struct __sk_buff *skb)
+{
+	struct value *v = value_at(0);
+	if (!v)
+		return 0;
+	u64 n = skb->len % 100;
+	if (n >= 256)
+		return 0;
+	v->bytes[n] = 1;
+	return 0;
+}
+
+SEC("socket") int sum_of_remainders_is_masked(struct __sk_buff *skb)
+{
+	struct value *v = value_at(0);
+	if (!v)
+		return 0;
+	u64 word = bpf_ktime_get_ns();
+	u32 n = 0;
+	for (u32 i = 0; i < 6; i++)
+		n += (word >> (i * 8)) % 40;
+	v->bytes[n & 255]++;
 	return 0;
 }

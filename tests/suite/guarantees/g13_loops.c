@@ -1,4 +1,7 @@
 //@ guarantee = 13
+//@ refused = [
+//@     "counts_down_from_a_length -mcpu=v2",
+//@ ]
 // Counters stay what they are, tests of loops stay what they were, and loops end for the verifier.
 
 SEC("socket") int counts_up(struct __sk_buff *skb)
@@ -73,5 +76,40 @@ SEC("socket") int array_on_the_stack(struct __sk_buff *skb)
 	u32 sum = 0;
 	for (u32 i = 0; i < 16; i++)
 		sum ^= table[i] << (i & 3);
+	return sum;
+}
+
+SEC("socket") int counts_down_from_a_length(struct __sk_buff *skb)
+{
+	struct value *v = value_at(0);
+	if (!v)
+		return 0;
+	u32 n = skb->len, sum = 0;
+	if (n > 200)
+		n = 200;
+	while (n > 0)
+		sum += v->bytes[--n];
+	return sum;
+}
+
+SEC("socket") int bounded_by_a_field(struct __sk_buff *skb)
+{
+	struct value *v = value_at(0);
+	if (!v)
+		return 0;
+	u32 n = v->length, sum = 0;
+	for (u32 i = 0; i < n && i < 256; i++)
+		sum += v->bytes[i];
+	return sum;
+}
+
+SEC("socket") int four_at_a_time(struct __sk_buff *skb)
+{
+	struct value *v = value_at(0);
+	if (!v)
+		return 0;
+	u32 n = skb->len & 0xfc, sum = 0;
+	for (u32 i = 0; i < n; i += 4)
+		sum += *(u32 *)&v->bytes[i];
 	return sum;
 }

@@ -239,7 +239,8 @@ fn place(variable: &str, usual: &[&str]) -> Option<PathBuf> {
     places.into_iter().find(|path| path.exists())
 }
 
-fn runs(program: &str) -> bool {
+/// Can the program be started?
+pub fn runs(program: &str) -> bool {
     let mut command = Command::new(program);
     command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())

@@ -3,6 +3,9 @@
 //! L. George, A. Appel, "Iterated Register Coalescing", TOPLAS 1996. Moves that run often are
 //! tried first; where coalescing was too risky, colours are still chosen to make moves vanish.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use super::Work;
 use super::graph::{COLOURS, Graph, UNSPILLABLE};
 use crate::codegen::mir::{Op, Reg};
@@ -58,12 +61,15 @@ struct Colourer {
     move_state: Vec<MoveState>,
     /// By register: moves of it that may wait.
     waiting: Vec<Vec<u32>>,
-    /// Moves to try, by position in the list of moves; a heap, so the heaviest comes first.
-    ready: std::collections::BTreeSet<u32>,
+    /// Moves to try, by position in the list of moves, so the heaviest comes first, and some that were given up.
+    ready: BinaryHeap<Reverse<u32>>,
     simplify: Vec<Reg>,
     freeze: Vec<Reg>,
-    spill: Vec<Reg>,
+    /// Candidates with the ratio they had; it is never less than that as long as there is no other entry.
+    spill: BinaryHeap<Reverse<(u128, Reg)>>,
     stack: Vec<Reg>,
+    /// Room for a list of neighbours.
+    list: Vec<Reg>,
 }
 
 /// Colours the graph as far as possible.
@@ -82,11 +88,12 @@ pub fn colour(work: &Work<'_>, graph: Graph) -> Colouring {
         moves_of,
         move_state: vec![MoveState::Ready; count],
         waiting: vec![Vec::new(); regs],
-        ready: (0..count as u32).collect(),
+        ready: (0..count as u32).map(Reverse).collect(),
         simplify: Vec::new(),
         freeze: Vec::new(),
-        spill: Vec::new(),
+        spill: BinaryHeap::new(),
         stack: Vec::new(),
+        list: Vec::new(),
     };
     colourer.run();
     colourer.select()
@@ -102,7 +109,7 @@ impl Colourer {
         loop {
             if let Some(reg) = pop(&mut self.simplify, &self.state, State::Simplify) {
                 self.push(reg);
-            } else if let Some(index) = self.ready.pop_first() {
+            } else if let Some(index) = self.next_move() {
                 self.coalesce(index);
             } else if let Some(reg) = pop(&mut self.freeze, &self.state, State::Freeze) {
                 self.set(reg, State::Simplify);
@@ -121,7 +128,7 @@ impl Colourer {
         match state {
             State::Simplify => self.simplify.push(reg),
             State::Freeze => self.freeze.push(reg),
-            State::Spill => self.spill.push(reg),
+            State::Spill => self.spill.push(Reverse((self.ratio(reg), reg))),
             State::Outside | State::Stacked | State::Coalesced => {}
         }
     }
@@ -145,16 +152,32 @@ impl Colourer {
         matches!(self.state[reg.index()], State::Stacked | State::Coalesced)
     }
 
-    fn neighbours(&self, reg: Reg) -> Vec<Reg> {
-        self.graph.neighbours[reg.index()].iter().copied().filter(|&other| !self.is_gone(other)).collect()
+    fn neighbours(&self, reg: Reg) -> impl Iterator<Item = Reg> {
+        self.graph.neighbours[reg.index()].iter().copied().filter(|&other| !self.is_gone(other))
+    }
+
+    /// Does something with each neighbour that there is before that.
+    fn with_neighbours(&mut self, reg: Reg, mut act: impl FnMut(&mut Colourer, Reg)) {
+        let mut list = std::mem::take(&mut self.list);
+        list.extend(self.neighbours(reg));
+        for &other in &list {
+            act(self, other);
+        }
+        list.clear();
+        self.list = list;
+    }
+
+    /// The heaviest move that is to be tried.
+    fn next_move(&mut self) -> Option<u32> {
+        std::iter::from_fn(|| self.ready.pop())
+            .map(|Reverse(index)| index)
+            .find(|&index| self.move_state[index as usize] == MoveState::Ready)
     }
 
     fn push(&mut self, reg: Reg) {
         self.state[reg.index()] = State::Stacked;
         self.stack.push(reg);
-        for other in self.neighbours(reg) {
-            self.decrement(other);
-        }
+        self.with_neighbours(reg, Colourer::decrement);
     }
 
     fn decrement(&mut self, reg: Reg) {
@@ -165,9 +188,7 @@ impl Colourer {
         *degree -= 1;
         if *degree + 1 == COLOURS && self.state[reg.index()] == State::Spill {
             self.enable_moves(reg);
-            for other in self.neighbours(reg) {
-                self.enable_moves(other);
-            }
+            self.with_neighbours(reg, Colourer::enable_moves);
             self.classify(reg);
         }
     }
@@ -176,7 +197,7 @@ impl Colourer {
         for m in std::mem::take(&mut self.waiting[reg.index()]) {
             if self.move_state[m as usize] == MoveState::Waiting {
                 self.move_state[m as usize] = MoveState::Ready;
-                self.ready.insert(m);
+                self.ready.push(Reverse(m));
             }
         }
     }
@@ -223,7 +244,7 @@ impl Colourer {
     fn is_safe(&self, keep: Reg, join: Reg) -> bool {
         if !keep.is_virtual() {
             // George: every neighbour is no new trouble for the machine register.
-            return self.neighbours(join).into_iter().all(|other| {
+            return self.neighbours(join).all(|other| {
                 !other.is_virtual()
                     || self.graph.degree[other.index()] < COLOURS
                     || self.graph.interfere(other, keep)
@@ -259,12 +280,12 @@ impl Colourer {
         if self.graph.remade[keep.index()] != self.graph.remade[join.index()] {
             self.graph.remade[keep.index()] = None;
         }
-        for other in self.neighbours(join) {
-            self.graph.add_edge(other, keep);
-            self.decrement(other);
-        }
+        self.with_neighbours(join, |colourer, other| {
+            colourer.graph.add_edge(other, keep);
+            colourer.decrement(other);
+        });
         let many = self.graph.degree[keep.index()] >= COLOURS;
-        if keep.is_virtual() && many && self.state[keep.index()] == State::Freeze {
+        if keep.is_virtual() && many && matches!(self.state[keep.index()], State::Freeze | State::Spill) {
             self.set(keep, State::Spill);
         }
     }
@@ -274,7 +295,6 @@ impl Colourer {
             if std::mem::replace(&mut self.move_state[m as usize], MoveState::Done) == MoveState::Done {
                 continue;
             }
-            self.ready.remove(&m);
             let Ends { dst, src } = self.ends(m);
             let other = if dst == reg { src } else { dst };
             self.reclassify(other);
@@ -288,15 +308,20 @@ impl Colourer {
 
     /// The register that costs least for each neighbour it frees.
     fn spill_candidate(&mut self) -> Option<Reg> {
-        let state = &self.state;
-        self.spill.retain(|reg| state[reg.index()] == State::Spill);
-        self.spill.sort_unstable();
-        self.spill.dedup();
-        let ratio = |reg: Reg| {
-            let (cost, degree) = (self.graph.cost[reg.index()], self.graph.degree[reg.index()]);
-            (u128::from(cost) << 32) / degree.max(1) as u128
-        };
-        self.spill.iter().copied().min_by_key(|&reg| (ratio(reg), reg))
+        while let Some(Reverse((ratio, reg))) = self.spill.pop() {
+            let now = self.ratio(reg);
+            match self.state[reg.index()] == State::Spill {
+                true if now == ratio => return Some(reg),
+                true => self.spill.push(Reverse((now, reg))),
+                false => {}
+            }
+        }
+        None
+    }
+
+    fn ratio(&self, reg: Reg) -> u128 {
+        let (cost, degree) = (self.graph.cost[reg.index()], self.graph.degree[reg.index()]);
+        (u128::from(cost) << 32) / degree.max(1) as u128
     }
 
     fn select(mut self) -> Colouring {

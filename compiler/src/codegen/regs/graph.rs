@@ -27,7 +27,10 @@ pub struct Move {
 
 /// See the module.
 pub struct Graph {
-    pairs: LookupSet<u64>,
+    /// By register: the machine registers that it must differ from, one bit each.
+    machine: Vec<u16>,
+    /// Virtual registers that must differ.
+    pairs: Pairs,
     /// Neighbours of virtual registers.
     pub neighbours: Vec<Vec<Reg>>,
     /// Number of neighbours, machine registers included.
@@ -40,6 +43,8 @@ pub struct Graph {
     pub used: Vec<bool>,
     /// How each register that can be made again is made.
     pub remade: Vec<Option<Op>>,
+    /// What an instruction writes, while the graph is built.
+    written: Vec<Reg>,
 }
 
 impl Graph {
@@ -47,13 +52,15 @@ impl Graph {
     pub fn new(work: &Work<'_>, live: &Liveness) -> Graph {
         let regs = work.func.regs;
         let mut graph = Graph {
-            pairs: LookupSet::default(),
+            machine: vec![0; regs],
+            pairs: Pairs::new(regs),
             neighbours: vec![Vec::new(); regs],
             degree: vec![0; regs],
             moves: Vec::new(),
             cost: vec![0; regs],
             used: vec![false; regs],
             remade: vec![None; regs],
+            written: Vec::new(),
         };
         let mut set = LiveSet::new(regs);
         for &block in &work.flow.rpo {
@@ -77,8 +84,8 @@ impl Graph {
             self.moves.push(Move { dst, src, weight });
         }
         let clobbers = op.clobbers();
-        let destroyed = (0..COLOURS).filter(|n| clobbers >> n & 1 == 1).map(Reg::from_index);
-        let mut written: Vec<Reg> = destroyed.collect();
+        let mut written = std::mem::take(&mut self.written);
+        written.extend((0..COLOURS).filter(|n| clobbers >> n & 1 == 1).map(Reg::from_index));
         op.for_each_reg(|reg, role| {
             self.used[reg.index()] = true;
             if role.writes() && !written.contains(&reg) {
@@ -91,7 +98,8 @@ impl Graph {
                 self.add_edge(reg, other);
             }
         }
-        written.iter().for_each(|&reg| live.remove(reg));
+        written.drain(..).for_each(|reg| live.remove(reg));
+        self.written = written;
         op.for_each_reg(|reg, role| {
             if role.reads() {
                 live.insert(reg);
@@ -99,19 +107,25 @@ impl Graph {
         });
     }
 
-    fn key(a: Reg, b: Reg) -> u64 {
-        let (low, high) = (a.index().min(b.index()) as u64, a.index().max(b.index()) as u64);
-        low << 32 | high
-    }
-
     /// Must these two differ?
     pub fn interfere(&self, a: Reg, b: Reg) -> bool {
-        (!a.is_virtual() && !b.is_virtual() && a != b) || self.pairs.contains(&Graph::key(a, b))
+        match (a.is_virtual(), b.is_virtual()) {
+            (true, true) => self.pairs.contains(a, b),
+            (true, false) => self.machine[a.index()] >> b.index() & 1 == 1,
+            (false, true) => self.machine[b.index()] >> a.index() & 1 == 1,
+            (false, false) => a != b,
+        }
     }
 
     /// Makes two registers differ.
     pub fn add_edge(&mut self, a: Reg, b: Reg) {
-        if a == b || (!a.is_virtual() && !b.is_virtual()) || !self.pairs.insert(Graph::key(a, b)) {
+        let new = match (a.is_virtual(), b.is_virtual()) {
+            (true, true) => a != b && self.pairs.insert(a, b),
+            (true, false) => self.add_machine(a, b),
+            (false, true) => self.add_machine(b, a),
+            (false, false) => false,
+        };
+        if !new {
             return;
         }
         for (reg, other) in [(a, b), (b, a)] {
@@ -120,6 +134,12 @@ impl Graph {
                 self.degree[reg.index()] += 1;
             }
         }
+    }
+
+    fn add_machine(&mut self, reg: Reg, machine: Reg) -> bool {
+        let before = self.machine[reg.index()];
+        self.machine[reg.index()] |= 1 << machine.index();
+        before != self.machine[reg.index()]
     }
 
     /// Registers all of whose definitions do the same from nothing, or copy registers that do.
@@ -208,6 +228,54 @@ impl Graph {
             if *generation == Generation::Instant {
                 *cost = UNSPILLABLE;
             }
+        }
+    }
+}
+
+/// A set of pairs of virtual registers: a bit for each where they are few.
+enum Pairs {
+    Bits(Vec<u64>),
+    Hashed(LookupSet<u64>),
+}
+
+/// So many registers are few.
+const FEW: usize = 2048;
+
+impl Pairs {
+    fn new(regs: usize) -> Pairs {
+        match regs <= FEW {
+            true => Pairs::Bits(vec![0; (regs * regs).div_ceil(128)]),
+            false => Pairs::Hashed(LookupSet::default()),
+        }
+    }
+
+    /// The number of a pair: those with the same higher register follow each other.
+    fn number(a: Reg, b: Reg) -> u64 {
+        let (low, high) = (a.index().min(b.index()) as u64, a.index().max(b.index()) as u64);
+        high * (high - 1) / 2 + low
+    }
+
+    fn contains(&self, a: Reg, b: Reg) -> bool {
+        if a == b {
+            return false;
+        }
+        let number = Pairs::number(a, b);
+        match self {
+            Pairs::Bits(bits) => bits[number as usize / 64] >> (number % 64) & 1 == 1,
+            Pairs::Hashed(set) => set.contains(&number),
+        }
+    }
+
+    fn insert(&mut self, a: Reg, b: Reg) -> bool {
+        let number = Pairs::number(a, b);
+        match self {
+            Pairs::Bits(bits) => {
+                let word = &mut bits[number as usize / 64];
+                let before = *word;
+                *word |= 1 << (number % 64);
+                before != *word
+            }
+            Pairs::Hashed(set) => set.insert(number),
         }
     }
 }

@@ -117,7 +117,12 @@ impl Selector<'_> {
         for data in self.f.slots.values() {
             self.out.objects.push(ObjectData {
                 size: data.size,
-                align: if data.size >= 8 { 8 } else { data.align.clamp(1, 8) },
+                align: match data.size {
+                    8.. => 8,
+                    // Programs access small arrays as words too.
+                    4.. => data.align.clamp(4, 8),
+                    _ => data.align.clamp(1, 8),
+                },
                 name: data.name.clone(),
                 loc: data.loc,
                 place: None,

@@ -728,11 +728,38 @@ fn a_loaded_pointer_is_not_taken_for_the_zero_that_it_is() {
 
 #[test]
 fn a_loop_that_tests_before_it_runs_closes_with_a_jump() {
-    let text = "function @f(ptr) -> i64 {\nblock0(v0: ptr):\n  v1 = iconst.i64 0\n  jump block1(v1)\n\
-        block1(v2: i64):\n  v3 = load.i64 v0 align 8 volatile\n  v4 = icmp ult v2, v3\n  br v4, block2, block3\n\
-        block2:\n  v5 = iconst.i64 1\n  v6 = add v2, v5\n  jump block1(v6)\nblock3:\n  return v2\n}";
-    let out = asm(text, Cpu::V3);
-    assert!(out.contains(&"goto +0".to_string()), "{out:?}");
+    let text = |test: &str| {
+        format!(
+            "function @f(ptr) -> i64 {{\nblock0(v0: ptr):\n  v1 = iconst.i64 0\n  jump block1(v1)\n\
+             block1(v2: i64):\n  v3 = {test}\n  v4 = icmp ult v2, v3\n  br v4, block2, block3\n\
+             block2:\n  v5 = iconst.i64 1\n  v6 = add v2, v5\n  jump block1(v6)\nblock3:\n  return v2\n}}"
+        )
+    };
+    let jumps = |test: &str, what: &str| {
+        let out = asm(&text(test), Cpu::V3);
+        (out.iter().filter(|line| line.contains(what)).count(), out)
+    };
+    // A short test is made before the loop too, and leads back itself.
+    let (back, out) = jumps("load.i64 v0 align 8 volatile", "goto -");
+    assert_eq!((back, out.iter().any(|line| line.starts_with("goto"))), (1, false), "{out:?}");
+    let (plain, out) = jumps("call helper 7() -> i64", "goto");
+    assert_eq!((plain, out.contains(&"goto +0".to_string())), (2, false), "{out:?}");
+}
+
+#[test]
+fn variables_that_lie_together_share_an_address() {
+    let text = "data @a size 8 align 8\ndata @b size 8 align 8\nfunction @f() -> i64 {\nblock0:\n  v0 = addr @a\n  \
+        v1 = addr @b\n  v2 = load.i64 v0 align 8 volatile\n  v3 = load.i64 v1 align 8 volatile\n  v4 = add v2, v3\n  \
+        return v4\n}";
+    let mut module = module(text);
+    let addresses = |module: &Module| compile(module, Cpu::V3).functions[0].relocs.len();
+    assert_eq!(addresses(&module), 2);
+    for (at, symbol) in module.symbols.values_mut().enumerate() {
+        if let SymbolKind::Data(data) = &mut symbol.kind {
+            data.place = Some(crate::ir::DataPlace { region: 1, offset: 8 * at as u64 });
+        }
+    }
+    assert_eq!(addresses(&module), 1);
 }
 
 #[test]

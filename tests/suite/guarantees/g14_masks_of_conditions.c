@@ -1,4 +1,5 @@
 //@ guarantee = 14
+//@ refused = ["masks_of_the_source"]
 // A condition never becomes a mask: each such mask doubles the paths that the kernel walks.
 
 #define BIT(n) sum += (word >> n) & 1 ? n + 3 : 0;
@@ -37,5 +38,21 @@ SEC("socket") int sign_is_a_condition(struct __sk_buff *skb)
 	s32 a = skb->len, b = skb->mark, c = skb->priority, d = skb->hash;
 	u32 index = (a < 0 ? 1 : 0) + (b < 0 ? 2 : 0) + (c < 0 ? 4 : 0) + (d < 0 ? 8 : 0);
 	v->bytes[index] = 1;
+	return 0;
+}
+
+#define MASK(n) sum += -((word >> n) & 1) & (n + 3);
+
+SEC("socket") int masks_of_the_source(struct __sk_buff *skb)
+{
+	struct value *v = value_at(0);
+	if (!v)
+		return 0;
+	u64 word = bpf_ktime_get_ns();
+	u32 sum = 0;
+	MASK(0) MASK(1) MASK(2) MASK(3) MASK(4) MASK(5) MASK(6) MASK(7) MASK(8) MASK(9) MASK(10) MASK(11)
+	MASK(12) MASK(13) MASK(14) MASK(15) MASK(16) MASK(17) MASK(18) MASK(19) MASK(20) MASK(21) MASK(22) MASK(23)
+	if (sum < 256)
+		v->bytes[sum] = 1;
 	return 0;
 }

@@ -123,9 +123,9 @@ pub fn place_variables(module: &hir::Module, ir: &mut ir::Module, names: &Intern
 
 /// Do loaders make one value of one map of the section?
 fn is_shared(section: &str) -> bool {
-    [".data", ".rodata", ".bss"].iter().any(|name| {
-        section.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    })
+    [".data", ".rodata", ".bss"]
+        .iter()
+        .any(|name| section.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
 /// Symbols that code, which names these, and emitted variables refer to, and the variables that are emitted

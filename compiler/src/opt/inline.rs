@@ -324,8 +324,7 @@ pub fn bottom_up(module: &Module) -> Vec<usize> {
         .functions
         .iter()
         .map(|f| {
-            let mut named: Vec<usize> =
-                f.named().filter_map(|s| index.get(&s).copied()).collect();
+            let mut named: Vec<usize> = f.named().filter_map(|s| index.get(&s).copied()).collect();
             named.dedup();
             named
         })

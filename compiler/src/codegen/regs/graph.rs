@@ -193,7 +193,8 @@ impl Graph {
         for round in 0..COPIES {
             let mut changed = false;
             for &(dst, src) in copies {
-                if self.remade[dst].is_some() && (round + 1 == COPIES || self.remade[src] != self.remade[dst]) {
+                if self.remade[dst].is_some() && (round + 1 == COPIES || self.remade[src] != self.remade[dst])
+                {
                     self.remade[dst] = None;
                     changed = true;
                 }

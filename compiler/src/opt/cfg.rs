@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Cx;
 use super::mem2reg::drop_param;
+use crate::hash::LookupMap;
 use crate::ir::flow::{Flow, reverse_post_order};
 use crate::ir::{
     Arena, Block, BlockCall, Callee, Compare, Function, InstData, Intrinsic, Unroll, Value, ValueDef,
@@ -307,10 +308,20 @@ fn merge_chains(f: &mut Function) -> bool {
 /// A branch on a condition that a dominating edge has decided follows that edge.
 fn same_condition(f: &mut Function) -> bool {
     let flow = Flow::new(f);
+    // What only one branch asks about, no other has decided.
+    let mut asked: LookupMap<Value, u32> = LookupMap::default();
+    for &block in &f.order {
+        if let Some(InstData::Branch { cond, .. }) = f.terminator(block).map(|inst| &f.insts[inst]) {
+            *asked.entry(subject(f, *cond)).or_default() += 1;
+        }
+    }
     let mut changed = false;
     for block in f.order.clone() {
         let Some(inst) = f.terminator(block) else { continue };
         let InstData::Branch { cond, then, els } = f.insts[inst].clone() else { continue };
+        if asked.get(&subject(f, cond)) == Some(&1) {
+            continue;
+        }
         let mut at = block;
         // Only edges into blocks with one predecessor say something about all that follows.
         while let Some(up) = flow.idom(at) {
@@ -325,6 +336,14 @@ fn same_condition(f: &mut Function) -> bool {
         }
     }
     changed
+}
+
+/// What a condition is about: [`decided`] answers only for conditions about the same.
+fn subject(f: &Function, cond: Value) -> Value {
+    match f.def(cond) {
+        Some(InstData::Compare { args, .. }) => args[0],
+        _ => cond,
+    }
 }
 
 /// The value of a condition on the edge between two blocks.

@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 
 use super::Cx;
 use super::clone;
+use super::edit;
 use super::simplify::convert::never_null;
 use super::simplify::evaluate;
 use crate::ir::flow::{Flow, Loops};
@@ -40,10 +41,13 @@ const ACCESSES: usize = 2;
 /// Threads per run, so that each starts from a fresh analysis.
 const THREADS: usize = 64;
 
+/// Instructions that the analyses of one run look at; larger functions have fewer threads per run.
+const LOOKED_AT: usize = 1_000_000;
+
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     let mut changed = super::cfg::remove_unreachable(f);
-    for _ in 0..THREADS {
+    for _ in 0..THREADS.min(1 + LOOKED_AT / edit::size(f).max(1)) {
         let flow = Flow::new(f);
         let loops = Loops::new(f, &flow);
         let found = flow.rpo.iter().find_map(|&block| Some((block, candidate(f, &flow, &loops, block)?)));

@@ -677,4 +677,13 @@ mod tests {
             assert!(operations(&rule.rhs) <= 2, "`{}`", rule.name);
         }
     }
+
+    #[test]
+    fn a_mask_of_a_condition_becomes_a_product() {
+        let text = "function @f(i64) -> i64 {\nblock0(v0: i64):\n  v1 = iconst.i64 3\n  v2 = lshr v0, v1\n\
+            v3 = iconst.i64 1\n  v4 = and v2, v3\n  v5 = neg v4\n  v6 = iconst.i64 6\n  v7 = and v5, v6\n  \
+            return v7\n}";
+        let out = crate::opt::testing::after_pass("simplify", text);
+        assert!(out.contains("mul") && !out.contains("neg"), "{out}");
+    }
 }

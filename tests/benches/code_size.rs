@@ -43,7 +43,30 @@ const MODES: [[&str; 2]; 5] =
     [["-mcpu=v3", "-O2"], ["-mcpu=v1", "-O2"], ["-mcpu=v2", "-O2"], ["-mcpu=v4", "-O2"], ["-mcpu=v3", "-Os"]];
 
 /// Why code is longer than clang's.
-const REASONS: &[(&str, &[&str])] = &[];
+const REASONS: &[(&str, &[&str])] = &[
+    (
+        "a loop is unrolled and executes fewer instructions",
+        &["workloads/lcg", "workloads/bytecopy", "workloads/murmur3", "workloads/csum"],
+    ),
+    (
+        "a call always sees the same map, where clang passes one of two",
+        &["selftests/for_each_multi_maps", "selftests/sockopt_inherit"],
+    ),
+    (
+        "assembly is given a copy of what it may change",
+        &[
+            "selftests/exceptions_assert",
+            "selftests/jeq_infer_not_null_fail",
+            "selftests/tailcall_bpf2bpf2",
+            "selftests/tailcall_bpf2bpf3",
+        ],
+    ),
+    ("clang knows what a global function returns", &["selftests/test_global_func10"]),
+    (
+        "what a parameter points to may be the context, where kernels before 6.4 refuse immediates",
+        &["selftests/test_global_func17"],
+    ),
+];
 
 /// A source and what it needs.
 struct Source {

@@ -163,9 +163,9 @@ impl Walk<'_> {
     /// Do all paths access memory the same way at this instruction?
     pub(super) fn check_way(&mut self, slot: u32, access: &Access) -> Check {
         let way = access.kind.way();
-        let (known, own) = self.ways.entry(slot).or_insert((way, true));
-        *own &= is_own(access.kind);
-        match *known == way {
+        let (known, own) = self.ways[slot as usize].unwrap_or((way, true));
+        self.ways[slot as usize] = Some((known, own && is_own(access.kind)));
+        match known == way {
             true => Ok(()),
             false => Err(Cause::MixedAccess { access: *access }),
         }

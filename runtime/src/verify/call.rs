@@ -148,7 +148,8 @@ impl Walk<'_> {
         }
         let helper = u32::try_from(id).ok().and_then(Helper::from_id).ok_or(Cause::UnknownHelper { id })?;
         self.check_allowed(helper)?;
-        self.check_unlocked(state, &alloc::format!("bpf_{}", helper.name))?;
+        let callee = Callee::of(helper);
+        self.check_unlocked(state, &callee)?;
         if helper.sleeps && !state.may_sleep() {
             return Err(Cause::Sleeps { callee: alloc::format!("bpf_{}", helper.name) });
         }
@@ -188,7 +189,7 @@ impl Walk<'_> {
             self.release(state, slot, reference);
         }
         self.use_dynptrs(state, slot, helper, &call)?;
-        self.use_lock(state, slot, &Callee::of(helper).name(), &call)?;
+        self.use_lock(state, slot, &callee, &call)?;
         if helper.name == "tail_call" {
             held::check_nothing(state, Leaving::TailCall)?;
             self.note_program(state, &call);

@@ -25,15 +25,9 @@ impl Facts {
         self.0.get(slot as usize).copied().unwrap_or_default()
     }
 
-    /// From the slots of accesses: whether all that were seen there were to memory of its own.
-    pub(super) fn new(len: u32, accesses: impl Iterator<Item = (u32, bool)>) -> Facts {
-        let mut facts = alloc::vec![Fact::default(); len as usize];
-        for (slot, own) in accesses {
-            if let Some(fact) = facts.get_mut(slot as usize) {
-                fact.own = own;
-            }
-        }
-        Facts(facts)
+    /// From whether all accesses that were seen at each slot were to memory of its own.
+    pub(super) fn new(own: impl Iterator<Item = bool>) -> Facts {
+        Facts(own.map(|own| Fact { own }).collect())
     }
 }
 

@@ -190,20 +190,22 @@ impl Search<'_> {
         if self.found.len() > MAX_FIELDS {
             return;
         }
-        match btf.ty(ty) {
-            Some(btf::Type::Struct(composite)) => {
-                if let Some(row) = STRUCTURES.iter().find(|row| row.0 == composite.name) {
-                    let special = Special::of_structure(row, offset, composite.size);
-                    self.found.push(self.with_contents(special, declared));
-                    return;
-                }
-                for (index, member) in (0..).zip(&composite.members) {
-                    if let (Some(start), None) = (member.byte_offset(), member.bit_size) {
-                        let declared = Some((ty, Some(index)));
-                        self.collect(member.ty, offset.saturating_add(start), depth, declared);
-                    }
+        if btf.kind(ty) == Some(Kind::Struct) {
+            let name = btf.name(ty);
+            if let Some(row) = STRUCTURES.iter().find(|row| row.0 == name) {
+                let size = btf.size_of(ty).and_then(|size| u32::try_from(size).ok()).unwrap_or(0);
+                self.found.push(self.with_contents(Special::of_structure(row, offset, size), declared));
+                return;
+            }
+            for (index, field) in (0..).zip(btf.fields(ty)) {
+                if let (Some(start), None) = (field.byte_offset(), field.bit_size) {
+                    let declared = Some((ty, Some(index)));
+                    self.collect(field.ty, offset.saturating_add(start), depth, declared);
                 }
             }
+            return;
+        }
+        match btf.ty(ty) {
             Some(btf::Type::Array { elem, count, .. }) => {
                 let Some(size) = btf.size_of(elem).and_then(|size| u32::try_from(size).ok()) else { return };
                 for index in 0..count {

@@ -227,7 +227,7 @@ impl Walk<'_> {
 
     /// A call of a global function.
     pub(super) fn call_global(&mut self, state: &mut State, slot: u32, function: &Function) -> Check {
-        self.check_unlocked(state, &function.name)?;
+        self.check_unlocked(state, &Callee::Function(&function.name))?;
         let forbidden = match self.cx.target.has(Feature::SleepInGlobalFunctions) {
             true => !state.may_sleep() && self.calls_in(function.start, |call| self.sleeps(call)),
             false => state.preempt > 0,

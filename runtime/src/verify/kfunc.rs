@@ -138,7 +138,7 @@ impl<'a> Walk<'a> {
                 None => return Err(proto.unsupported("the function argument")),
             }
         }
-        self.use_lock(state, slot, proto.row.name, &call)?;
+        self.use_lock(state, slot, &Callee::Function(proto.row.name), &call)?;
         if let Some(number) = call.interrupts {
             self.use_interrupts(state, slot, proto.row.name, number)?;
         }
@@ -202,7 +202,7 @@ impl<'a> Walk<'a> {
     /// May this program call it here?
     fn check_callable(&self, state: &State, proto: &Prototype<'_>) -> Check {
         let row = proto.row;
-        self.check_unlocked(state, row.name)?;
+        self.check_unlocked(state, &Callee::Function(row.name))?;
         if !row.programs_on(self.cx.target.kernel).contains(self.cx.prog_type) {
             let program = self.cx.prog_type.info().name;
             return Err(Cause::KfuncNotAllowed { function: row.name, program });

@@ -53,9 +53,13 @@ impl Liveness {
         let count = code.len() as usize;
         let mut points = alloc::vec![Points::default(); count];
         let mut loops = alloc::vec![None; count];
+        // Does control ever go up, to a function or to the same call again? Hardly any program's does,
+        // and one pass from the end to the start knows all of it.
+        let mut goes_back = false;
         for (slot, insn) in code.iter() {
             let after = slot + insn.slots() as u32;
             let mut mark = |at: u32, compared: bool, reached: bool| {
+                goes_back |= reached && at <= slot;
                 if let Some(point) = points.get_mut(at as usize) {
                     point.compared |= compared;
                     point.reached |= reached;
@@ -101,11 +105,14 @@ impl Liveness {
                 _ => {}
             }
         }
-        let components = components(count as u32, |slot| {
-            // A helper that calls back is a loop of one instruction.
-            let itself = (loops[slot as usize] == Some(Bound::Callback)).then_some(slot);
-            code.at(slot).into_iter().flat_map(move |insn| successors(slot, insn)).chain(itself)
-        });
+        let components = match goes_back {
+            true => components(count as u32, |slot| {
+                // A helper that calls back is a loop of one instruction.
+                let itself = (loops[slot as usize] == Some(Bound::Callback)).then_some(slot);
+                code.at(slot).into_iter().flat_map(move |insn| successors(slot, insn)).chain(itself)
+            }),
+            false => Vec::new(),
+        };
         let args: BTreeMap<i32, u16> = (code.iter())
             .filter_map(|(_, insn)| match *insn {
                 Insn::Call(CallTarget::Kfunc { id, .. }) => Some((id, params(id).map_or(ARGS, first_args))),
@@ -136,7 +143,7 @@ impl Liveness {
                 changed |= new != live[slot as usize];
                 live[slot as usize] = new;
             }
-            if !changed {
+            if !changed || !goes_back {
                 return Liveness { live, points, loops, components };
             }
         }

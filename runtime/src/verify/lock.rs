@@ -187,8 +187,9 @@ impl Walk<'_> {
     }
 
     /// Takes the lock, or gives it back.
-    pub(super) fn use_lock(&self, state: &mut State, slot: u32, name: &str, call: &Call) -> Check {
-        let (Some(lock), Some((kind, takes))) = (call.lock, function(name)) else { return Ok(()) };
+    pub(super) fn use_lock(&self, state: &mut State, slot: u32, callee: &Callee<'_>, call: &Call) -> Check {
+        let Some(lock) = call.lock else { return Ok(()) };
+        let Some((kind, takes)) = function(&callee.name()) else { return Ok(()) };
         let lock = Lock { kind, ..lock };
         let is_it = |held: &Lock| (held.guards, held.id) == (lock.guards, lock.id);
         if takes {
@@ -216,13 +217,13 @@ impl Walk<'_> {
     }
 
     /// May this be called now?
-    pub(super) fn check_unlocked(&self, state: &State, callee: &str) -> Check {
-        match state.locks.last() {
-            // While a tree is being changed, nothing may.
-            Some(lock) if state.comparing > 0 || !ALLOWED.contains(&callee) => {
-                Err(Cause::Locked { taken: lock.slot, callee: callee.into() })
-            }
-            _ => Ok(()),
+    pub(super) fn check_unlocked(&self, state: &State, callee: &Callee<'_>) -> Check {
+        let Some(lock) = state.locks.last() else { return Ok(()) };
+        let callee = callee.name();
+        // While a tree is being changed, nothing may.
+        match state.comparing > 0 || !ALLOWED.contains(&callee.as_str()) {
+            true => Err(Cause::Locked { taken: lock.slot, callee }),
+            false => Ok(()),
         }
     }
 

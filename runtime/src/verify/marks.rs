@@ -26,7 +26,9 @@ pub enum Place {
 impl Marks {
     /// Is nothing marked?
     pub fn is_empty(&self) -> bool {
-        self.regs.iter().all(|&bits| bits == 0) && self.slots.iter().all(|&bits| bits == 0)
+        // Without a way out after each: it is asked at every step of a search.
+        let regs = self.regs.iter().fold(0, |all, bits| all | bits);
+        regs == 0 && self.slots.iter().fold(0, |all, bits| all | bits) == 0
     }
 
     /// Is this place marked?

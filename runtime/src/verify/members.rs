@@ -4,7 +4,7 @@
 //! In: a type, an offset, a size. Out: a number, or a pointer with what its declaration says; none if
 //! the bytes are not within one member.
 
-use skep_stdlib::btf::{self, Btf, Kind, TypeId};
+use skep_stdlib::btf::{self, Btf, Field, Kind, StrOff, TypeId};
 
 /// Deeper nesting than this is a cycle in broken input.
 const MAX_DEPTH: u32 = 32;
@@ -47,11 +47,13 @@ const TAGS: &[(&str, Tag)] = &[("user", Tag::User), ("percpu", Tag::PerCpu), ("r
 pub fn at(btf: &Btf, ty: TypeId, offset: u32, size: u32) -> Option<Found<'_>> {
     let (mut ty, mut offset, mut in_union) = (btf.resolve(ty)?, offset, false);
     for _ in 0..MAX_DEPTH {
-        let (btf::Type::Struct(composite) | btf::Type::Union(composite)) = btf.ty(ty)? else { return None };
-        in_union |= btf.kind(ty) == Some(Kind::Union) && composite.members.len() != 1;
-        if offset.checked_add(size)? > composite.size {
+        if !is_composite(btf, ty) {
+            return None;
+        }
+        in_union |= btf.kind(ty) == Some(Kind::Union) && btf.fields(ty).nth(1).is_some();
+        if u64::from(offset.checked_add(size)?) > btf.size_of(ty)? {
             // Past the end there may be an array of any length.
-            let last = composite.members.last()?;
+            let last = btf.fields(ty).next_back()?;
             let start = last.byte_offset()?;
             let btf::Type::Array { elem, count: 0, .. } = btf.ty(btf.resolve(last.ty)?)? else { return None };
             let elem = btf.resolve(elem)?;
@@ -65,11 +67,13 @@ pub fn at(btf: &Btf, ty: TypeId, offset: u32, size: u32) -> Option<Found<'_>> {
             ty = elem;
             continue;
         }
-        let step = composite.members.iter().find_map(|member| member_at(btf, member, offset, size))?;
+        let step = btf.fields(ty).find_map(|field| member_at(btf, field, offset, size))?;
         match step {
             Step::Into(inner, left) => (ty, offset) = (inner, left),
             Step::Number => return Some(Found::Number),
-            Step::Pointer(target, name) => return Some(pointer(btf, target, name, in_union)),
+            Step::Pointer(target, name) => {
+                return Some(pointer(btf, target, btf.string(name).unwrap_or(""), in_union));
+            }
             Step::Refused => return None,
         }
     }
@@ -77,19 +81,19 @@ pub fn at(btf: &Btf, ty: TypeId, offset: u32, size: u32) -> Option<Found<'_>> {
 }
 
 /// Where a member leads.
-enum Step<'a> {
+enum Step {
     /// To a structure, at this offset in it.
     Into(TypeId, u32),
     /// To a number.
     Number,
-    /// To a pointer whose target has this type.
-    Pointer(TypeId, &'a str),
+    /// To a pointer whose target has this type, by a member of this name.
+    Pointer(TypeId, StrOff),
     /// To nothing that may be read so.
     Refused,
 }
 
 /// Where a member leads, if the offset is in it.
-fn member_at<'a>(btf: &Btf, member: &btf::Member<'a>, offset: u32, size: u32) -> Option<Step<'a>> {
+fn member_at(btf: &Btf, member: Field<StrOff>, offset: u32, size: u32) -> Option<Step> {
     let Some(start) = member.byte_offset().filter(|_| member.bit_size.is_none()) else {
         let first = member.bit_offset / 8;
         let end = (member.bit_offset + u32::from(member.bit_size.unwrap_or(0))).div_ceil(8);
@@ -101,18 +105,18 @@ fn member_at<'a>(btf: &Btf, member: &btf::Member<'a>, offset: u32, size: u32) ->
         return None;
     }
     let (mut elem, mut inside, mut whole) = (btf.resolve(member.ty)?, inside, bytes);
-    while let Some(btf::Type::Array { elem: of, .. }) = btf.ty(elem) {
-        elem = btf.resolve(of)?;
+    while btf.kind(elem)? == Kind::Array {
+        elem = btf.resolve(btf.target(elem)?)?;
         let one = u32::try_from(btf.size_of(elem)?).ok()?;
         if !matches!(btf.kind(elem), Some(Kind::Int | Kind::Enum | Kind::Enum64)) {
             inside = inside.checked_rem(one)?;
             whole = one;
         }
     }
-    Some(match btf.ty(elem)? {
-        btf::Type::Struct(_) | btf::Type::Union(_) => Step::Into(elem, inside),
-        btf::Type::Ptr(_) if inside != 0 || size != 8 => Step::Refused,
-        btf::Type::Ptr(target) => Step::Pointer(target, member.name),
+    Some(match btf.kind(elem)? {
+        Kind::Struct | Kind::Union => Step::Into(elem, inside),
+        Kind::Ptr if inside != 0 || size != 8 => Step::Refused,
+        Kind::Ptr => Step::Pointer(btf.target(elem)?, member.name),
         _ if inside + size > whole => Step::Refused,
         _ => Step::Number,
     })
@@ -128,12 +132,8 @@ fn pointer<'a>(btf: &Btf, target: TypeId, name: &'a str, in_union: bool) -> Foun
 
 /// The tag of a pointer's target.
 pub fn tag_of(btf: &Btf, target: TypeId) -> Tag {
-    match btf.ty(target) {
-        Some(btf::Type::TypeTag { name, .. }) => {
-            TAGS.iter().find(|row| row.0 == name).map_or(Tag::None, |row| row.1)
-        }
-        _ => Tag::None,
-    }
+    let name = if btf.kind(target) == Some(Kind::TypeTag) { btf.name(target) } else { "" };
+    TAGS.iter().find(|row| row.0 == name).map_or(Tag::None, |row| row.1)
 }
 
 /// Is it a structure or union?
@@ -152,10 +152,7 @@ pub fn holds(btf: &Btf, ty: TypeId, offset: u32, wanted: TypeId, strict: bool) -
         if strict {
             return false;
         }
-        let Some(btf::Type::Struct(composite) | btf::Type::Union(composite)) = btf.ty(ty) else {
-            return false;
-        };
-        let inner = composite.members.iter().find_map(|member| match member_at(btf, member, offset, 1)? {
+        let inner = btf.fields(ty).find_map(|field| match member_at(btf, field, offset, 1)? {
             Step::Into(inner, left) => Some((inner, left)),
             Step::Number | Step::Pointer(..) | Step::Refused => None,
         });

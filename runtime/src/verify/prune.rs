@@ -181,8 +181,9 @@ fn live_at(state: &State, slot: u32, live: &Liveness) -> impl Fn(usize, &Frame) 
         (Some(call), None) => live.at(call + 1) & SAVED,
         (None, _) => u16::MAX,
     };
-    let mut sets: Vec<u16> = state.frames.iter().skip(1).map(back).collect();
-    sets.push(live.at(slot));
+    let mut sets = [u16::MAX; MAX_FRAMES];
+    let callees = state.frames.iter().skip(1).map(back);
+    sets.iter_mut().zip(callees.chain([live.at(slot)])).for_each(|(set, live)| *set = live);
     move |depth, _| sets.get(depth).copied().unwrap_or(u16::MAX)
 }
 

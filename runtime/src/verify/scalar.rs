@@ -333,9 +333,13 @@ impl Scalar {
     pub fn sync(&mut self) {
         self.update();
         for _ in 0..3 {
+            let before = (self.r32, self.r64);
             self.deduce_32();
             self.r64.exchange(Width::W64);
             self.deduce_mixed();
+            if (self.r32, self.r64) == before {
+                break;
+            }
         }
         let all = self.tnum.intersect(Tnum::range(self.r64.umin, self.r64.umax));
         let low = all.subreg().intersect(Tnum::range(self.r32.umin, self.r32.umax));

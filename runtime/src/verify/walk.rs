@@ -116,8 +116,8 @@ pub struct Walk<'a> {
     /// Deepest byte of stack that each function uses, by its first slot.
     pub depths: BTreeMap<u32, u32>,
     /// How each instruction that was walked accesses memory, and whether all of that is the
-    /// program's own.
-    pub ways: BTreeMap<u32, (Way, bool)>,
+    /// program's own, by slot.
+    pub ways: Vec<Option<(Way, bool)>>,
     /// How often each instruction was walked, by slot.
     pub visits: Vec<u32>,
     /// Global functions that were called.
@@ -150,7 +150,7 @@ impl<'a> Walk<'a> {
             store: Store::new(cx.program.code.len()),
             event: Event::Plain,
             depths: BTreeMap::new(),
-            ways: BTreeMap::new(),
+            ways: alloc::vec![None; cx.program.code.len() as usize],
             visits: alloc::vec![0; cx.program.code.len() as usize],
             globals: BTreeSet::new(),
             handler,

@@ -88,7 +88,7 @@ const MAX_MEMBERS: u32 = 100_000;
 
 /// A name without the suffix from `___` on, which lets CO-RE programs declare variants of a type.
 pub fn essential_name(name: &str) -> &str {
-    match name.find("___") {
+    match name.as_bytes().windows(3).position(|bytes| bytes == b"___") {
         Some(at) if at > 0 => &name[..at],
         _ => name,
     }
@@ -275,12 +275,28 @@ impl Btf {
 
     /// The members of a structure or union; none for other types.
     pub fn members(&self, id: TypeId) -> impl Iterator<Item = Member<'_>> {
-        let kind = self.kind(id);
-        let record = self.record(id).filter(|_| matches!(kind, Some(Kind::Struct | Kind::Union)));
-        record.into_iter().flat_map(|(btf, at)| btf.members_at(at))
+        self.composite(id).into_iter().flat_map(|(btf, at)| btf.members_at(at))
+    }
+
+    /// The same with where their names are: whoever looks for an offset needs one name of hundreds.
+    pub fn fields(&self, id: TypeId) -> impl DoubleEndedIterator<Item = Field<StrOff>> {
+        self.composite(id).into_iter().flat_map(|(btf, at)| btf.fields_at(at))
+    }
+
+    /// The record of a structure or union, and the file it is in.
+    fn composite(&self, id: TypeId) -> Option<(&Btf, usize)> {
+        let is_composite = matches!(self.kind(id), Some(Kind::Struct | Kind::Union));
+        self.record(id).filter(|_| is_composite)
     }
 
     fn members_at(&self, at: usize) -> impl Iterator<Item = Member<'_>> {
+        self.fields_at(at).map(|Field { name, ty, bit_offset, bit_size }| {
+            let name = self.string(name).unwrap_or("");
+            Field { name, ty, bit_offset, bit_size }
+        })
+    }
+
+    fn fields_at(&self, at: usize) -> impl DoubleEndedIterator<Item = Field<StrOff>> {
         let info = self.word(at + 4);
         let bitfields = info >> 31 != 0;
         (0..info as usize & 0xffff).map(move |n| {
@@ -288,12 +304,8 @@ impl Btf {
             let offset = self.word(at + 8);
             let (bit_offset, width) =
                 if bitfields { (offset & 0xff_ffff, (offset >> 24) as u8) } else { (offset, 0) };
-            Member {
-                name: self.str_at(at),
-                ty: TypeId(self.word(at + 4)),
-                bit_offset,
-                bit_size: (width != 0).then_some(width),
-            }
+            let (name, ty) = (StrOff(self.word(at)), TypeId(self.word(at + 4)));
+            Field { name, ty, bit_offset, bit_size: (width != 0).then_some(width) }
         })
     }
 

@@ -156,10 +156,13 @@ impl Linkage {
 }
 
 /// A member of a structure or union.
+pub type Member<'a> = Field<&'a str>;
+
+/// A member, with its name or what stands for that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Member<'a> {
+pub struct Field<N> {
     /// Empty for an anonymous structure or union.
-    pub name: &'a str,
+    pub name: N,
     /// Its type.
     pub ty: TypeId,
     /// Bits from the start.
@@ -168,7 +171,7 @@ pub struct Member<'a> {
     pub bit_size: Option<u8>,
 }
 
-impl Member<'_> {
+impl<N> Field<N> {
     /// Bytes from the start, if the member starts at a byte.
     pub const fn byte_offset(&self) -> Option<u32> {
         if self.bit_offset.is_multiple_of(8) { Some(self.bit_offset / 8) } else { None }

@@ -133,6 +133,7 @@ const TOUCHED: (u16, u64) = (u16::MAX, u64::MAX);
 
 impl Walk<'_> {
     /// Logs something, if a log is kept.
+    #[inline]
     pub(super) fn log(&mut self, write: impl FnOnce(&mut Log, &Walk<'_>)) {
         if let Some(mut log) = self.log.take() {
             write(&mut log, self);

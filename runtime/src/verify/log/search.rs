@@ -65,6 +65,9 @@ impl Walk<'_> {
 
     /// What mattered after a kept state is looked for before a path that ends there.
     pub(in super::super) fn log_inherited(&mut self, wanted: &Marks, frames: usize) {
+        if self.log.is_none() {
+            return;
+        }
         for frame in (0..frames).rev() {
             let regs = bits(wanted.regs[frame].into()).map(|number| format!("r{number}"));
             let slots = bits(wanted.slots[frame]).map(|index| format!("fp-{}", 8 * (u32::from(index) + 1)));

@@ -31,6 +31,14 @@ const ASSEMBLED: &[Assembled] = &[
     // What is never reached.
     ("tc", &[], "r0 = 0; if r0 == 0 goto out; call pc+100; out: exit",
         "V0501", "jump to slot 103, where no instruction starts"),
+    // Addresses in values, also where none is used.
+    ("tc", &["map_hash_8b"], "r1 = map[idx:0][0]+0; r0 = 0; exit",
+        "V0117", "no direct value access support for this map type"),
+    ("tc", &["map_array_two"], "r1 = map[idx:0][0]+0; r0 = 0; exit",
+        "V0117", "invalid access to map value pointer, value_size=8 off=0"),
+    // Helpers that some hooks of a program's type have.
+    ("cgroup/sendmsg4", &[], "r2 = r10; r2 += -8; *(u64 *)(r10 - 8) = 0; r3 = 8; call 64; r0 = 1; exit",
+        "V0302", "program of this type cannot use helper bpf_bind"),
     // Arithmetic.
     ("tc", &[], "r0 = 1; r0 <<= 64; exit", "V0207", "invalid shift 64"),
     ("tc", &[], "w0 = 1; w0 >>= 32; exit", "V0207", "invalid shift 32"),
@@ -161,6 +169,12 @@ const IN_C: &[InC] = &[
         SEC("tc") int f(struct __sk_buff *skb) { struct pair pair = { 1 }; return g(pair); }"#,
         "V0308",
         "at 1: the global function `g` cannot be verified on its own: a parameter is neither a number nor a pointer",
+    ),
+    (
+        r#"GLOBAL void *g(int a) { OPAQUE; return 0; }
+        SEC("tc") int f(struct __sk_buff *skb) { g(0); return 0; }"#,
+        "V0308",
+        "Global function g() doesn't return scalar. Only those are supported.",
     ),
     (
         r#"struct nothing_here { int a; };

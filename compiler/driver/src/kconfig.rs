@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use crate::gunzip::gunzip;
 use crate::io::Io;
+use crate::target::RELEASE;
 
-/// Where the kernel's release is; its configuration, beside the kernel, has a name that ends with it.
-const RELEASE: &str = "/proc/sys/kernel/osrelease";
 /// Where kernels have it that were built with it inside.
 const INSIDE: &str = "/proc/config.gz";
 
 /// The running kernel's options by name; none if it does not tell.
 pub fn of_host(io: &mut Io<'_>) -> BTreeMap<String, String> {
+    // The configuration, beside the kernel, has a name that ends with the release.
     let release = io.read(RELEASE).unwrap_or_default();
     let beside = format!("/boot/config-{}", String::from_utf8_lossy(&release).trim());
     let bytes = io.read(&beside).or_else(|_| io.read(INSIDE)).unwrap_or_default();

@@ -27,6 +27,7 @@ mod needless;
 pub mod rejection;
 mod show;
 pub mod skel;
+mod target;
 mod testing;
 mod text;
 mod values;

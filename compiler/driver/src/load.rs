@@ -10,7 +10,7 @@ use skep_runtime::verify::{self, Report, Verified};
 use skep_stdlib::btf::Btf;
 use skep_stdlib::capabilities::Capabilities;
 use skep_stdlib::elf::KCONFIG;
-use skep_stdlib::features::{Kernel, Target};
+use skep_stdlib::features::Target;
 use skep_syntax::Session;
 use skep_syntax::diag::Style;
 
@@ -18,19 +18,20 @@ use crate::error::{Error, Result};
 use crate::io::Io;
 use crate::kconfig;
 use crate::rejection;
+use crate::target::{HOST, KernelArg, LATEST};
 
 /// BTF of the running kernel.
 const HOST_BTF: &str = "/sys/kernel/btf/vmlinux";
-/// What `--btf` calls it.
-const HOST: &str = "host";
 
 /// Options of every command that verifies.
 #[derive(clap::Args, Clone, Debug)]
 pub struct VerifyArgs {
-    /// Version of the kernel that shall run the programs
-    #[arg(long, value_name = "X.Y", default_value_t = Kernel::LATEST, value_parser = kernel)]
-    pub kernel: Kernel,
-    /// BTF of that kernel: a file, `host` for the running kernel's and its configuration, or `none`
+    /// Kernel that shall run the programs: a version, with its types or without (`X.Y`, `X.Y=BTF`), its types
+    /// alone, or `host` for the running one. `skep verify` takes several
+    #[arg(long, value_name = "KERNEL,..", default_value = LATEST, value_delimiter = ',', value_parser = KernelArg::parse)]
+    pub kernel: Vec<KernelArg>,
+    /// BTF of a kernel that is named without: a file, `host` for the running kernel's and its configuration, or
+    /// `none`
     #[arg(long, value_name = "FILE", default_value = HOST)]
     pub btf: String,
     /// Say it in the kernel's words, too: why a program is refused, its log of the path that fails, or that of
@@ -63,25 +64,29 @@ note: this is for a user without CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, on a ke
 
 impl Default for VerifyArgs {
     fn default() -> VerifyArgs {
-        let (kernel, btf) = (Kernel::LATEST, HOST.into());
+        let (kernel, btf) = (vec![KernelArg::default()], HOST.into());
         VerifyArgs { kernel, btf, kernel_log: None, strict_alignment: false, unprivileged: false }
     }
 }
 
-/// A version of the kernel.
-pub fn kernel(text: &str) -> std::result::Result<Kernel, String> {
-    Kernel::parse(text).ok_or_else(|| format!("not a version of the kernel, like {}", Kernel::LATEST))
-}
-
 impl VerifyArgs {
-    /// The target kernel.
-    pub fn target(&self) -> Target {
-        Target { kernel: self.kernel, ..Target::default() }
+    /// The one kernel that was named.
+    fn one(&self) -> Result<&KernelArg> {
+        match self.kernel.as_slice() {
+            [kernel] => Ok(kernel),
+            _ => Err(Error::usage("one kernel only: `skep verify` gives the verdicts of several")),
+        }
+    }
+
+    /// The target kernel, which has these types.
+    fn target(&self, btf: Option<&Btf>, io: &mut Io<'_>) -> Result<Target> {
+        Ok(Target { kernel: self.one()?.version(btf, io)?, ..Target::default() })
     }
 
     /// What programs are verified for.
     pub fn options(&self, io: &mut Io<'_>) -> Result<verify::Options> {
-        let (target, btf) = (self.target(), self.btf(io)?);
+        let btf = self.btf(io)?;
+        let target = self.target(btf.as_deref(), io)?;
         let user = if self.unprivileged { Capabilities::NONE } else { Capabilities::ALL };
         Ok(verify::Options {
             target,
@@ -100,9 +105,14 @@ impl VerifyArgs {
         Ok(())
     }
 
+    /// Where the target kernel's BTF is.
+    fn btf_path(&self) -> Result<&str> {
+        Ok(self.one()?.btf.as_ref().unwrap_or(&self.btf))
+    }
+
     /// The target kernel's BTF. The running kernel's is used when there is one and none was named.
     pub fn btf(&self, io: &mut Io<'_>) -> Result<Option<Arc<Btf>>> {
-        let path = match self.btf.as_str() {
+        let path = match self.btf_path()? {
             "none" => return Ok(None),
             HOST if !std::path::Path::new(HOST_BTF).exists() => return Ok(None),
             HOST => HOST_BTF,
@@ -126,9 +136,10 @@ pub fn try_link(
 ) -> Result<std::result::Result<Image, LoadError>> {
     // Only some ask for it.
     let asks = bytes.windows(KCONFIG.len()).any(|part| part == KCONFIG.as_bytes());
-    let kconfig = if asks && args.btf == HOST { kconfig::of_host(io) } else { BTreeMap::new() };
-    let options =
-        LinkOptions { kernel: args.kernel, target_btf: args.btf(io)?, kconfig, ..LinkOptions::default() };
+    let kconfig = if asks && args.btf_path()? == HOST { kconfig::of_host(io) } else { BTreeMap::new() };
+    let target_btf = args.btf(io)?;
+    let kernel = args.target(target_btf.as_deref(), io)?.kernel;
+    let options = LinkOptions { kernel, target_btf, kconfig, ..LinkOptions::default() };
     Ok(Object::parse(bytes).and_then(|object| object.link(&options)))
 }
 

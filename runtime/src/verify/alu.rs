@@ -268,10 +268,15 @@ pub fn check_addresses(cx: &Context<'_>) -> Result<(), (u32, Cause)> {
     for (slot, insn) in cx.program.code.iter() {
         let Insn::LoadImm64 { dst, value: Imm64::MapIdxValue { index, offset } } = *insn else { continue };
         let Some(def) = cx.map(index as u32).filter(|_| !cx.is_arena(index as u32)) else { continue };
-        if def.ty != MapType::Array || def.max_entries != 1 {
-            return Err((slot, Cause::DirectValue {}));
-        }
         let value_size = def.value_size;
+        if def.ty != MapType::Array {
+            let log = "no direct value access support for this map type".into();
+            return Err((slot, Cause::DirectValue { log }));
+        }
+        if def.max_entries != 1 {
+            let log = format!("invalid access to map value pointer, value_size={value_size} off={offset}");
+            return Err((slot, Cause::DirectValue { log }));
+        }
         if offset >= value_size {
             let (kind, min, max) = (PtrKind::MapValue(index as u32), offset.into(), offset.into());
             let log = format!("invalid access to map value pointer, value_size={value_size} off={offset}");

@@ -18,7 +18,7 @@ use super::lock::Lock;
 use super::reg::{Num, Pointer, PtrKind, Reg, Sock, Trust};
 use super::region::Callee;
 use super::report::terms::log_type;
-use super::report::{Cause, Leaving};
+use super::report::{Caller, Cause, Leaving};
 use super::scalar::Scalar;
 use super::state::State;
 use super::walk::{Check, Next, Walk, read};
@@ -53,13 +53,6 @@ const MOVES_PACKET: &[&str] = &[
     // A program that is called in the tail of a subprogram may move the packet.
     "tail_call",
 ];
-
-/// What a program is of that is attached elsewhere than a helper needs.
-pub const OTHER_HOOK: &str = "another hook";
-/// The same, where the kind of hook tells.
-const OTHER_KIND: &str = "a hook of another kind";
-/// The same where an exception is handled.
-pub const IN_HANDLER: &str = "handler of exceptions";
 
 /// Whether pointers into the packet are stale after a call of this helper.
 pub fn moves_packet(helper: &Helper) -> bool {
@@ -269,8 +262,8 @@ impl Walk<'_> {
     fn check_allowed(&self, helper: &'static Helper) -> Check {
         let kernel = self.cx.target.kernel;
         if !helper.programs_on(kernel).contains(self.cx.prog_type) {
-            let program = self.cx.prog_type.info().name;
-            return Err(Cause::HelperNotAllowed { helper: helper.name, program });
+            let by = Caller::Type(self.cx.prog_type.info().name);
+            return Err(Cause::HelperNotAllowed { helper: helper.name, by });
         }
         let iterates = self.cx.section.section.attach == Some(AttachType::TraceIter);
         let of_socket = matches!(helper.name, "setsockopt" | "getsockopt");
@@ -278,15 +271,15 @@ impl Walk<'_> {
             && of_socket
             && !(iterates && matches!(self.cx.section.target, Some("tcp" | "unix")))
         {
-            let program = self.cx.prog_type.info().name;
-            return Err(Cause::HelperNotAllowed { helper: helper.name, program });
+            let by = Caller::Type(self.cx.prog_type.info().name);
+            return Err(Cause::HelperNotAllowed { helper: helper.name, by });
         }
         let attach = self.cx.section.section.attach;
         if !helper.is_at(self.cx.prog_type, attach, kernel) {
-            return Err(Cause::HelperNotAllowed { helper: helper.name, program: OTHER_KIND });
+            return Err(Cause::HelperNotAllowed { helper: helper.name, by: Caller::Kind });
         }
         if !hook::may_call(&self.cx, helper.name) {
-            return Err(Cause::HelperNotAllowed { helper: helper.name, program: OTHER_HOOK });
+            return Err(Cause::HelperNotAllowed { helper: helper.name, by: Caller::Hook });
         }
         self.cx.check_user_of(helper)?;
         if helper.since > self.cx.target.kernel {

@@ -8,8 +8,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 use skep_stdlib::isa::{CallTarget, Imm64, Insn};
 
-use super::call::IN_HANDLER;
-use super::report::Cause;
+use super::report::{Caller, Cause};
 use super::state::{MAX_FRAMES, STACK_SIZE};
 use crate::object::Program;
 
@@ -82,7 +81,7 @@ impl Chain<'_> {
                     distance
                 }
                 Some(Insn::Call(CallTarget::Helper(TAIL_CALL))) if frames > 1 && self.handles => {
-                    return Err((slot, Cause::HelperNotAllowed { helper: "tail_call", program: IN_HANDLER }));
+                    return Err((slot, Cause::HelperNotAllowed { helper: "tail_call", by: Caller::Handler }));
                 }
                 Some(Insn::Call(CallTarget::Helper(TAIL_CALL))) if frames > 1 && bytes >= TAIL_CALL_LIMIT => {
                     return Err((slot, Cause::StackDepth { bytes, calls: frames }));

@@ -124,8 +124,9 @@ impl Liveness {
             let mut changed = false;
             for slot in (0..count as u32).rev() {
                 let Some(insn) = code.at(slot) else { continue };
-                let out = successors(slot, insn)
-                    .fold(0, |out, next| out | live.get(next as usize).copied().unwrap_or(0));
+                let live_at = |next: u32| live.get(next as usize).copied().unwrap_or(0);
+                let (on, off) = ways(slot, insn);
+                let out = on.map_or(0, live_at) | off.map_or(0, live_at);
                 let (mut reads, writes) = effects(insn);
                 match insn {
                     Insn::Call(CallTarget::Local(distance)) => {
@@ -175,15 +176,20 @@ impl Liveness {
     }
 }
 
-/// Where control may go within the function; a call comes back.
-pub fn successors(slot: u32, insn: &Insn) -> impl Iterator<Item = u32> + use<> {
+/// Where control may go within the function: on, and off by a jump; a call comes back.
+pub fn ways(slot: u32, insn: &Insn) -> (Option<u32>, Option<u32>) {
     let after = slot + insn.slots() as u32;
-    let (on, off) = match *insn {
+    match *insn {
         Insn::Jump { off, .. } => (None, Some(target(slot, off))),
         Insn::Branch { off, .. } | Insn::MayGoto { off } => (Some(after), Some(target(slot, off.into()))),
         Insn::Exit => (None, None),
         _ => (Some(after), None),
-    };
+    }
+}
+
+/// Both, one after the other.
+pub fn successors(slot: u32, insn: &Insn) -> impl Iterator<Item = u32> + use<> {
+    let (on, off) = ways(slot, insn);
     on.into_iter().chain(off)
 }
 

@@ -65,30 +65,31 @@ impl Walk<'_> {
         while !wanted.is_empty()
             && let Some(node) = self.trace.node(at)
         {
+            let before = node.prev;
             match node.event {
                 Event::Kept(index) => {
                     self.store.demand(index, &mut wanted);
-                    self.log_kept(index, &node, &wanted, depth);
+                    self.log_kept(index, at, &wanted, depth);
                 }
                 Event::Left => {
-                    self.log_wanted(&node, &wanted, depth);
+                    self.log_wanted(at, &wanted, depth);
                     // The result is a new number.
                     Frame { wanted: &mut wanted, depth }.leave(&mut depth);
                     Frame { wanted: &mut wanted, depth }.clobber();
                 }
                 Event::Plain | Event::Stack(_) | Event::Jump(..) | Event::Callback => {
-                    self.log_wanted(&node, &wanted, depth);
-                    if let Some(insn) = self.cx.program.code.at(node.slot) {
-                        self.undo(insn, &node, &mut wanted, &mut depth);
-                    }
+                    self.log_wanted(at, &wanted, depth);
+                    self.undo(at, &mut wanted, &mut depth);
                 }
             }
-            at = node.prev;
+            at = before;
         }
     }
 
-    /// From what is wanted after an instruction to what is wanted before it.
-    fn undo(&self, insn: &Insn, node: &Node, wanted: &mut Marks, depth: &mut usize) {
+    /// From what is wanted after the instruction of a node to what is wanted before it.
+    fn undo(&self, at: u32, wanted: &mut Marks, depth: &mut usize) {
+        let Some(node) = self.trace.node(at) else { return };
+        let Some(insn) = self.cx.program.code.at(node.slot) else { return };
         let mut set = Frame { wanted, depth: *depth };
         match *insn {
             Insn::Alu { dst, src, .. } => {

@@ -70,7 +70,8 @@ pub struct Kept {
 #[derive(Default)]
 pub struct Store {
     kept: Vec<Kept>,
-    by_slot: Vec<Vec<u32>>,
+    /// Those that paths are compared with: by instruction, with the call that their function was entered by.
+    by_slot: Vec<Vec<(u32, Option<u32>)>>,
     visits: Visits,
     /// Something was noted that was not known.
     changed: bool,
@@ -142,7 +143,7 @@ impl Store {
                     .all(|(a, b)| (a.call, a.start, a.entries) == (b.call, b.start, b.entries))
         };
         let known = self.by_slot.get(slot as usize)?.iter().rev();
-        let mut open = known.map(|&index| &self.kept[index as usize]).filter(same);
+        let mut open = known.map(|&(index, _)| &self.kept[index as usize]).filter(same);
         open.nth(newer).map(|kept| (&kept.state, kept.precise))
     }
 
@@ -222,8 +223,8 @@ impl Walk<'_> {
         let mut index = crowd;
         while let Some(next) = index.checked_sub(1) {
             index = next;
-            let known = self.store.by_slot[slot as usize][index];
-            if self.store.kept[known as usize].state.frame().call != state.frame().call {
+            let (known, call) = self.store.by_slot[slot as usize][index];
+            if call != state.frame().call {
                 continue;
             }
             let is_pending = self.store.is_pending(known);
@@ -301,7 +302,7 @@ impl Walk<'_> {
             misses: 0,
             hits: 0,
         });
-        self.store.by_slot[slot as usize].push(index);
+        self.store.by_slot[slot as usize].push((index, state.frame().call));
         self.store.count += 1;
         self.stats.peak = self.stats.peak.max(self.store.count);
         self.stats.crowd = self.stats.crowd.max(self.store.by_slot[slot as usize].len() as u32);

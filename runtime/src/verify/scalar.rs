@@ -331,6 +331,9 @@ impl Scalar {
 
     /// Carries each fact over to the others (kernel `reg_bounds_sync`).
     pub fn sync(&mut self) {
+        if self.value().is_some() && self.is_sound() {
+            return;
+        }
         self.update();
         for _ in 0..3 {
             let before = (self.r32, self.r64);

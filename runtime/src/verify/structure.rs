@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use skep_stdlib::isa::{CallTarget, Imm64, Insn};
 
-use super::liveness::successors;
+use super::liveness::ways;
 use super::report::Cause;
 use crate::object::{Function, Program};
 
@@ -26,10 +26,9 @@ fn check_function(program: &Program, function: &Function) -> Result<(), (u32, Ca
             return Err((slot, Cause::BadJump { target: slot.into() }));
         };
         let after = slot + insn.slots() as u32;
-        for next in successors(slot, insn) {
+        if let (_, Some(next)) = ways(slot, insn) {
             let inside = function.start <= next && next < function.end;
-            let falls_off = next == after && next >= function.end;
-            if !falls_off && (!inside || program.code.at(next).is_none()) {
+            if !inside || program.code.at(next).is_none() {
                 return Err((slot, Cause::BadJump { target: next.into() }));
             }
         }
@@ -48,20 +47,24 @@ fn check_reached(program: &Program) -> Result<(), (u32, Cause)> {
     let mut work: Vec<u32> = alloc::vec![0];
     // A function whose address is taken is reached through a callback.
     work.extend(program.functions.iter().map(|function| function.start));
-    while let Some(slot) = work.pop() {
-        let Some(insn) = program.code.at(slot) else { continue };
-        if core::mem::replace(&mut reached[slot as usize], true) {
-            continue;
-        }
-        work.extend(successors(slot, insn));
-        if let Insn::Call(CallTarget::Local(distance))
-        | Insn::LoadImm64 { value: Imm64::Func(distance), .. } = insn
+    while let Some(start) = work.pop() {
+        let mut next = Some(start);
+        while let Some(slot) = next
+            && let Some(insn) = program.code.at(slot)
+            && !core::mem::replace(&mut reached[slot as usize], true)
         {
-            let target = i64::from(slot) + 1 + i64::from(*distance);
-            if !program.functions.iter().any(|function| i64::from(function.start) == target) {
-                return Err((slot, Cause::BadJump { target }));
+            let (on, off) = ways(slot, insn);
+            next = on;
+            work.extend(off);
+            if let Insn::Call(CallTarget::Local(distance))
+            | Insn::LoadImm64 { value: Imm64::Func(distance), .. } = insn
+            {
+                let target = i64::from(slot) + 1 + i64::from(*distance);
+                if !program.functions.iter().any(|function| i64::from(function.start) == target) {
+                    return Err((slot, Cause::BadJump { target }));
+                }
+                work.extend(u32::try_from(target));
             }
-            work.extend(u32::try_from(target));
         }
     }
     match program.code.iter().find(|(slot, _)| !reached[*slot as usize]) {

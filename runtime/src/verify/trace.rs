@@ -63,12 +63,12 @@ impl Trace {
     }
 
     /// The node, unless it is [`NONE`].
-    pub fn node(&self, index: u32) -> Option<Node> {
-        self.nodes.get(index as usize).copied()
+    pub fn node(&self, index: u32) -> Option<&Node> {
+        self.nodes.get(index as usize)
     }
 
     /// The nodes from this one back to the program's entry.
-    pub fn back(&self, mut at: u32) -> impl Iterator<Item = Node> {
+    pub fn back(&self, mut at: u32) -> impl Iterator<Item = &Node> {
         core::iter::from_fn(move || {
             let node = self.node(at)?;
             at = node.prev;
@@ -93,7 +93,7 @@ impl Trace {
 
     /// The choices that led to a node, first to last.
     pub fn jumps(&self, at: u32) -> Vec<Step> {
-        let step = |node: Node| match node.event {
+        let step = |node: &Node| match node.event {
             Event::Jump(Some(taken), _) => Some(Step { slot: node.slot, taken }),
             _ => None,
         };

@@ -27,6 +27,7 @@ const MAPS: &[MapRow] = &[
     ("map_hash_48b", MapType::Hash, 8, 48, 1, 0),
     ("map_hash_16b", MapType::Hash, 8, 16, 1, 0),
     ("map_array_48b", MapType::Array, 4, 48, 1, 0),
+    ("map_array_two", MapType::Array, 4, 8, 2, 0),
     ("map_array_ro", MapType::Array, 4, 48, 1, READ_ONLY),
     ("map_array_wo", MapType::Array, 4, 48, 1, WRITE_ONLY),
     ("map_array_small", MapType::Array, 4, 1, 1, 0),

@@ -28,6 +28,8 @@ const TESTS: &[&str] = &[
     "unprivileged",
     "selftests",
     "trust",
+    "locks",
+    "availability",
     "skep_runtime",
     "verdicts",
 ];

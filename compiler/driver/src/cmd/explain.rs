@@ -1,6 +1,6 @@
 //! `skep explain`: what a code means, and what a kernel's log means on the source.
 
-use skep_runtime::verify::{Options, verify_program};
+use skep_runtime::verify::verify_program;
 use skep_syntax::diag::Style;
 
 use crate::error::{Error, Result};
@@ -83,9 +83,7 @@ fn picture(
     style: Style,
     io: &mut Io<'_>,
 ) -> Result<String> {
-    let options =
-        Options { target: args.verify.target(), btf: args.verify.btf(io)?, ..Options::default() };
-    let ours = verify_program(image, index, &options).0.err();
+    let ours = verify_program(image, index, &args.verify.options(io)?).0.err();
     Ok(match ours.filter(|report| report.slot == failure.slot) {
         Some(report) => {
             let words = failure.words.join("\n  = ");

@@ -32,12 +32,9 @@ pub struct Args {
     /// Print a line for each program in the columns of `veristat -o csv`
     #[arg(long)]
     csv: bool,
-    /// Print the verdicts of several kernels: versions, each with `=FILE` for its BTF
-    #[arg(long, value_name = "X.Y[=BTF],..", value_delimiter = ',')]
-    matrix: Vec<String>,
-    /// Form of the matrix
-    #[arg(long, value_enum, default_value_t = Form::Text)]
-    format: Form,
+    /// Print the verdicts as a matrix of programs and kernels, in this form; of several kernels they always are
+    #[arg(long, value_enum)]
+    format: Option<Form>,
     #[command(flatten)]
     verify: VerifyArgs,
 }
@@ -45,7 +42,7 @@ pub struct Args {
 /// Runs it: every program of every object gets a line.
 pub fn run(args: Args, io: &mut Io<'_>) -> Result {
     args.verify.say_assumed(io)?;
-    if !args.matrix.is_empty() {
+    if args.verify.kernel.len() > 1 || args.format.is_some() {
         return several(&args, io);
     }
     if args.csv {
@@ -129,20 +126,17 @@ type Column = std::result::Result<Vec<(String, Option<Cell>)>, String>;
 /// The verdicts of several kernels.
 fn several(args: &Args, io: &mut Io<'_>) -> Result {
     let mut rows: Vec<Row> = Vec::new();
-    let version = |kernel: &String| kernel.split('=').next().unwrap_or_default().to_owned();
-    let names: Vec<String> = args.matrix.iter().map(version).collect();
+    let names: Vec<String> = args.verify.kernel.iter().map(|kernel| kernel.name.clone()).collect();
     for path in &args.objects {
         let bytes = io.read(path)?;
         let mut columns: Vec<Column> = Vec::new();
-        for kernel in &args.matrix {
-            let (version, btf) = kernel.split_once('=').unwrap_or((kernel, args.verify.btf.as_str()));
-            let kernel = load::kernel(version).map_err(Error::usage)?;
-            let verify = VerifyArgs { kernel, btf: btf.to_owned(), ..args.verify.clone() };
+        for kernel in &args.verify.kernel {
+            let verify = VerifyArgs { kernel: vec![kernel.clone()], ..args.verify.clone() };
             columns.push(column(args, &bytes, &verify, io)?);
         }
         rows.extend(rows_of(path, &columns));
     }
-    write!(io.out, "{}", matrix::print(&rows, &names, args.format))?;
+    write!(io.out, "{}", matrix::print(&rows, &names, args.format.unwrap_or(Form::Text)))?;
     let all_safe = rows.iter().all(|row| row.cells.iter().all(Option::is_none));
     if all_safe { Ok(()) } else { Err(Error::FINDINGS) }
 }

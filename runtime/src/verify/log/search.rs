@@ -21,7 +21,7 @@ impl Walk<'_> {
     /// The next part: from instruction `last`, whose node is `at`, back to the kept state before that;
     /// instruction `later` was looked at before it.
     fn log_part(&mut self, depth: usize, last: i64, at: u32, later: i64) {
-        let is_kept = |node: &Node| matches!(node.event, Event::Kept(_));
+        let is_kept = |node: &&Node| matches!(node.event, Event::Kept(_));
         self.log_all(|walk| {
             let mut nodes = walk.trace.back(at);
             let first = nodes.find(is_kept).map_or(walk.start, |node| node.slot);
@@ -30,9 +30,9 @@ impl Walk<'_> {
     }
 
     /// This is looked for before an instruction of the frame at this depth.
-    pub(in super::super) fn log_wanted(&mut self, node: &Node, wanted: &Marks, depth: usize) {
+    pub(in super::super) fn log_wanted(&mut self, at: u32, wanted: &Marks, depth: usize) {
         self.log_all(|walk| {
-            let slot = node.slot;
+            let slot = walk.trace.node(at).map_or(0, |node| node.slot);
             let Some(insn) = walk.cx.program.code.at(slot) else { return String::new() };
             let shown = Shown { image: walk.cx.image, program: walk.cx.program, slot, insn };
             format!("mark_precise: frame{depth}: {} before {slot}: {shown}", places(wanted, depth))
@@ -40,7 +40,7 @@ impl Walk<'_> {
     }
 
     /// The search came to a kept state, and goes on with what is left, if that is anything.
-    pub(in super::super) fn log_kept(&mut self, index: u32, node: &Node, wanted: &Marks, depth: usize) {
+    pub(in super::super) fn log_kept(&mut self, index: u32, at: u32, wanted: &Marks, depth: usize) {
         if self.log.is_none() {
             return;
         }
@@ -56,10 +56,9 @@ impl Walk<'_> {
                 format!("mark_precise: frame{frame}: parent state {}: {state}", places(wanted, frame))
             });
         }
-        if !wanted.is_empty() {
-            let before = self.trace.node(node.prev);
-            let last = before.map_or(-1, |node| i64::from(node.slot));
-            self.log_part(depth, last, node.prev, i64::from(node.slot));
+        if let (Some(&Node { prev, slot, .. }), false) = (self.trace.node(at), wanted.is_empty()) {
+            let last = self.trace.node(prev).map_or(-1, |node| i64::from(node.slot));
+            self.log_part(depth, last, prev, slot.into());
         }
     }
 

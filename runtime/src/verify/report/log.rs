@@ -6,10 +6,9 @@ use alloc::vec::Vec;
 
 use skep_stdlib::helpers::Helper;
 
-use super::super::call::{IN_HANDLER, OTHER_HOOK};
 use super::super::kfunc::OF_DEVICES;
 use super::super::reg::PtrKind;
-use super::{Access, Cause, Leaving};
+use super::{Access, Caller, Cause, Leaving};
 
 impl Cause {
     /// The kernel's words for it, a line each.
@@ -88,6 +87,7 @@ impl Cause {
             | Cause::Unmasked { log, .. }
             | Cause::BtfBounds { log, .. }
             | Cause::Hook { log, .. }
+            | Cause::DirectValue { log }
             | Cause::ObjectType { log, .. }
             | Cause::MovedContext { log, .. }
             | Cause::Unlocked { log, .. } => one(log.clone()),
@@ -98,15 +98,13 @@ impl Cause {
             Cause::Uninit { reg } => one(format!("R{reg} !read_ok")),
             Cause::FramePointer {} => one("frame pointer is read only".into()),
             Cause::UnknownHelper { id } => one(format!("invalid func unknown#{id}")),
-            Cause::HelperNotAllowed { program: OTHER_HOOK, .. } => {
-                one("helper call is not allowed in probe".into())
-            }
-            Cause::HelperNotAllowed { program: IN_HANDLER, .. } => {
-                one("cannot tail call within exception cb".into())
-            }
-            Cause::HelperNotAllowed { helper, .. } => {
-                one(format!("program of this type cannot use helper bpf_{helper}"))
-            }
+            Cause::HelperNotAllowed { helper, by } => one(match by {
+                Caller::Type(_) | Caller::Kind => {
+                    format!("program of this type cannot use helper bpf_{helper}")
+                }
+                Caller::Hook => "helper call is not allowed in probe".into(),
+                Caller::Handler => "cannot tail call within exception cb".into(),
+            }),
             Cause::HelperGpl { .. } => {
                 one("cannot call GPL-restricted function from non-GPL compatible program".into())
             }

@@ -63,6 +63,19 @@ pub struct Note {
     pub text: String,
 }
 
+/// What a helper may not be called by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Caller {
+    /// Any program of the type with this name.
+    Type(&'static str),
+    /// One at this kind of hook.
+    Kind,
+    /// One at this very hook.
+    Hook,
+    /// The function that handles an exception.
+    Handler,
+}
+
 /// What a reference would be left behind by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Leaving {
@@ -166,7 +179,7 @@ causes! {
     "V0116" "read of memory that may only be written"
     WriteOnly { access: Access, limit: u32 }
     "V0117" "address of the value of a map that has no single one"
-    DirectValue { }
+    DirectValue { log: String }
     "V0118" "store over a dynamic pointer that holds a record"
     /// It was made at this instruction.
     DynptrOverwritten { made: u32 }
@@ -193,7 +206,7 @@ causes! {
     "V0301" "helper that does not exist"
     UnknownHelper { id: i32 }
     "V0302" "helper that this program type may not call"
-    HelperNotAllowed { helper: &'static str, program: &'static str }
+    HelperNotAllowed { helper: &'static str, by: Caller }
     "V0303" "helper for GPL-compatible programs"
     HelperGpl { helper: &'static str, license: String }
     "V0304" "argument of the wrong kind"

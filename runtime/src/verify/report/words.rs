@@ -9,7 +9,7 @@ use skep_stdlib::helpers::Helper;
 use skep_stdlib::programs::PROGRAMS;
 
 use super::super::reg::PtrKind;
-use super::{Access, Cause, Note};
+use super::{Access, Caller, Cause, Note};
 
 impl Cause {
     /// Our sentence: lower-case, names in backquotes, no final dot.
@@ -66,7 +66,7 @@ impl Cause {
             Cause::ThrowInCallback { .. } => {
                 "an exception is thrown in a function that a helper calls".into()
             }
-            Cause::DirectValue {} => "only an array of one entry has a value with a fixed address".into(),
+            Cause::DirectValue { .. } => "only an array of one entry has a value with a fixed address".into(),
             Cause::StructureGpl { license } => {
                 format!("kernel structures need a GPL-compatible license, this object's is `{license}`")
             }
@@ -98,9 +98,14 @@ impl Cause {
             Cause::ShiftTooFar { amount } => format!("shift by {amount}"),
             Cause::DivisionByZero {} => "division by zero".into(),
             Cause::UnknownHelper { id } => format!("there is no helper number {id}"),
-            Cause::HelperNotAllowed { helper, program } => {
-                format!("`bpf_{helper}` cannot be called from a program of type `{program}`")
-            }
+            Cause::HelperNotAllowed { helper, by } => match by {
+                Caller::Type(program) => {
+                    format!("`bpf_{helper}` cannot be called from a program of type `{program}`")
+                }
+                Caller::Kind => format!("`bpf_{helper}` cannot be called from this kind of hook"),
+                Caller::Hook => format!("`bpf_{helper}` cannot be called from this hook"),
+                Caller::Handler => format!("`bpf_{helper}` cannot be called where an exception is handled"),
+            },
             Cause::HelperGpl { helper, license } => {
                 format!("`bpf_{helper}` needs a GPL-compatible license, this object's is `{license}`")
             }
@@ -217,7 +222,9 @@ impl Cause {
                 let last = value_size.saturating_sub(1);
                 return Some(format!("bound the offset: the last byte of the value is at {last}"));
             }
-            Cause::HelperNotAllowed { helper, program } => return callers(helper, program),
+            Cause::HelperNotAllowed { helper, by: Caller::Type(program) } => {
+                return callers(helper, program);
+            }
             Cause::PacketBounds { .. } => {
                 "compare this very pointer plus the size with `data_end` before the access"
             }

@@ -42,6 +42,8 @@ const ASSEMBLED: &[Assembled] = &[
     // Arithmetic.
     ("tc", &[], "r0 = 1; r0 <<= 64; exit", "V0207", "invalid shift 64"),
     ("tc", &[], "w0 = 1; w0 >>= 32; exit", "V0207", "invalid shift 32"),
+    ("tc", &["map_array_48b"], "call 7; r0 &= 0xfffffff; r0 |= 0x10000000; r7 = r0; LOOKUP r0 += r7; r0 += r7; out: r0 = 0; exit",
+        "V0203", "value 536870912 makes map_value pointer be out of bounds"),
     // Arguments of what is traced.
     ("tp_btf/task_newtask", &[], "r0 = *(u32 *)(r1 + 12); r0 = 0; exit",
         "V0106", "invalid bpf_context access off=12 size=4"),
@@ -175,6 +177,12 @@ const IN_C: &[InC] = &[
         SEC("tc") int f(struct __sk_buff *skb) { g(0); return 0; }"#,
         "V0308",
         "Global function g() doesn't return scalar. Only those are supported.",
+    ),
+    (
+        r#"int bpf_xdp_metadata_rx_timestamp(const struct xdp_md *ctx, __u64 *timestamp) __ksym;
+        SEC("xdp") int f(struct xdp_md *ctx) { __u64 t; return bpf_xdp_metadata_rx_timestamp(ctx, &t); }"#,
+        "V0309",
+        "metadata kfuncs require device-bound program",
     ),
     (
         r#"struct nothing_here { int a; };

@@ -22,7 +22,7 @@ use super::lock;
 use super::params::explain_null;
 use super::reg::{Pointer, PtrKind, Reg, Trust};
 use super::region::Callee;
-use super::report::Cause;
+use super::report::{Caller, Cause};
 use super::state::{Reference, State};
 use super::walk::{Check, Next, Walk};
 
@@ -204,25 +204,22 @@ impl<'a> Walk<'a> {
         let row = proto.row;
         self.check_unlocked(state, &Callee::Function(row.name))?;
         if !row.programs_on(self.cx.target.kernel).contains(self.cx.prog_type) {
-            let program = self.cx.prog_type.info().name;
-            return Err(Cause::KfuncNotAllowed { function: row.name, program });
+            let by = Caller::Type(self.cx.prog_type.info().name);
+            return Err(Cause::KfuncNotAllowed { function: row.name, by });
         }
         let attach = self.cx.section.section.attach;
         if ONLY_ATTACHED.iter().any(|only| only.0 == row.name && attach != Some(only.1)) {
-            let program = "another attach type";
-            return Err(Cause::KfuncNotAllowed { function: row.name, program });
+            return Err(Cause::KfuncNotAllowed { function: row.name, by: Caller::Kind });
         }
         if row.name.starts_with(OF_DEVICES) {
-            let program = "bound to no device";
-            return Err(Cause::KfuncNotAllowed { function: row.name, program });
+            return Err(Cause::KfuncNotAllowed { function: row.name, by: Caller::Unbound });
         }
         if row.name.starts_with("bpf_iter_css_task_")
             && self.cx.prog_type != ProgType::Lsm
             && attach != Some(AttachType::TraceIter)
             && !state.may_sleep()
         {
-            let program = "another hook, and that may not sleep";
-            return Err(Cause::KfuncNotAllowed { function: row.name, program });
+            return Err(Cause::KfuncNotAllowed { function: row.name, by: Caller::Awake });
         }
         if row.since > self.cx.target.kernel {
             let since = alloc::format!("{}", row.since);
@@ -253,8 +250,8 @@ impl<'a> Walk<'a> {
             (SLICES.iter().find(|slice| slice.0 == row.name), &call.dynptr)
         {
             if *writable && !self.cx.may_write_packet() {
-                let program = self.cx.prog_type.info().name;
-                return Err(Cause::KfuncNotAllowed { function: row.name, program });
+                let by = Caller::Type(self.cx.prog_type.info().name);
+                return Err(Cause::KfuncNotAllowed { function: row.name, by });
             }
             return Ok(self.slice_or_null(slot, dynptr, call.constant.unwrap_or(0), *writable));
         }

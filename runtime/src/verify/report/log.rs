@@ -99,11 +99,9 @@ impl Cause {
             Cause::FramePointer {} => one("frame pointer is read only".into()),
             Cause::UnknownHelper { id } => one(format!("invalid func unknown#{id}")),
             Cause::HelperNotAllowed { helper, by } => one(match by {
-                Caller::Type(_) | Caller::Kind => {
-                    format!("program of this type cannot use helper bpf_{helper}")
-                }
                 Caller::Hook => "helper call is not allowed in probe".into(),
                 Caller::Handler => "cannot tail call within exception cb".into(),
+                _ => format!("program of this type cannot use helper bpf_{helper}"),
             }),
             Cause::HelperGpl { .. } => {
                 one("cannot call GPL-restricted function from non-GPL compatible program".into())

@@ -63,7 +63,7 @@ pub struct Note {
     pub text: String,
 }
 
-/// What a helper may not be called by.
+/// From where a helper or kernel function may not be called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Caller {
     /// Any program of the type with this name.
@@ -72,6 +72,10 @@ pub enum Caller {
     Kind,
     /// One at this very hook.
     Hook,
+    /// One at this hook that may not sleep.
+    Awake,
+    /// One that was not loaded for a device.
+    Unbound,
     /// The function that handles an exception.
     Handler,
 }
@@ -222,7 +226,7 @@ causes! {
     /// `log` is what the kernel says.
     Prototype { function: String, why: &'static str, log: String }
     "V0309" "kernel function that this program type may not call"
-    KfuncNotAllowed { function: &'static str, program: &'static str }
+    KfuncNotAllowed { function: &'static str, by: Caller }
     "V0310" "kernel function that the target kernel does not have"
     KfuncTooNew { function: &'static str, since: String }
     "V0311" "call that may sleep where that is not allowed"

@@ -4,6 +4,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 
 use skep_stdlib::helpers::Helper;
 use skep_stdlib::programs::PROGRAMS;
@@ -45,9 +46,7 @@ impl Cause {
             Cause::Prototype { function, why, .. } => {
                 format!("the global function `{function}` cannot be verified on its own: {why}")
             }
-            Cause::KfuncNotAllowed { function, program } => {
-                format!("`{function}` cannot be called from a program of type `{program}`")
-            }
+            Cause::KfuncNotAllowed { function, by } => format!("`{function}` cannot be called from {by}"),
             Cause::KfuncTooNew { function, since } => format!("`{function}` exists since Linux {since}"),
             Cause::TooNew { what, since } => format!("{what} exists since Linux {since}"),
             Cause::Arena { why, .. } | Cause::PacketLoad { why, .. } => (*why).into(),
@@ -98,14 +97,7 @@ impl Cause {
             Cause::ShiftTooFar { amount } => format!("shift by {amount}"),
             Cause::DivisionByZero {} => "division by zero".into(),
             Cause::UnknownHelper { id } => format!("there is no helper number {id}"),
-            Cause::HelperNotAllowed { helper, by } => match by {
-                Caller::Type(program) => {
-                    format!("`bpf_{helper}` cannot be called from a program of type `{program}`")
-                }
-                Caller::Kind => format!("`bpf_{helper}` cannot be called from this kind of hook"),
-                Caller::Hook => format!("`bpf_{helper}` cannot be called from this hook"),
-                Caller::Handler => format!("`bpf_{helper}` cannot be called where an exception is handled"),
-            },
+            Cause::HelperNotAllowed { helper, by } => format!("`bpf_{helper}` cannot be called from {by}"),
             Cause::HelperGpl { helper, license } => {
                 format!("`bpf_{helper}` needs a GPL-compatible license, this object's is `{license}`")
             }
@@ -271,6 +263,19 @@ impl Cause {
             _ => return None,
         };
         Some(fixed.into())
+    }
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Caller::Type(name) => write!(f, "a program of type `{name}`"),
+            Caller::Kind => f.write_str("this kind of hook"),
+            Caller::Hook => f.write_str("this hook"),
+            Caller::Awake => f.write_str("this hook by a program that may not sleep"),
+            Caller::Unbound => f.write_str("a program that was not loaded for a device"),
+            Caller::Handler => f.write_str("the function that handles an exception"),
+        }
     }
 }
 

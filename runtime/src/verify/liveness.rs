@@ -113,41 +113,8 @@ impl Liveness {
             }),
             false => Vec::new(),
         };
-        let args: BTreeMap<i32, u16> = (code.iter())
-            .filter_map(|(_, insn)| match *insn {
-                Insn::Call(CallTarget::Kfunc { id, .. }) => Some((id, params(id).map_or(ARGS, first_args))),
-                _ => None,
-            })
-            .collect();
-        let mut live = alloc::vec![0u16; count];
-        loop {
-            let mut changed = false;
-            for slot in (0..count as u32).rev() {
-                let Some(insn) = code.at(slot) else { continue };
-                let live_at = |next: u32| live.get(next as usize).copied().unwrap_or(0);
-                let (on, off) = ways(slot, insn);
-                let out = on.map_or(0, live_at) | off.map_or(0, live_at);
-                let (mut reads, writes) = effects(insn);
-                match insn {
-                    Insn::Call(CallTarget::Local(distance)) => {
-                        let callee = usize::try_from(i64::from(slot) + 1 + i64::from(*distance));
-                        // A global function wants its arguments, whether or not it looks at them.
-                        let own = callee.ok().filter(|&at| !program.is_global(at as u32));
-                        reads = own.and_then(|at| live.get(at)).map_or(ARGS, |live| live & ARGS);
-                    }
-                    Insn::Call(CallTarget::Kfunc { id, .. }) => {
-                        reads = args.get(id).copied().unwrap_or(ARGS);
-                    }
-                    _ => {}
-                }
-                let new = (out & !writes) | reads;
-                changed |= new != live[slot as usize];
-                live[slot as usize] = new;
-            }
-            if !changed || !goes_back {
-                return Liveness { live, points, loops, components };
-            }
-        }
+        let live = registers(program, params, goes_back);
+        Liveness { live, points, loops, components }
     }
 
     /// Registers live before the instruction at `slot`, a bit each.
@@ -173,6 +140,46 @@ impl Liveness {
     /// Does the history of a path have an entry for the instruction at `slot`, whatever that does?
     pub fn is_reached(&self, slot: u32) -> bool {
         self.points.get(slot as usize).is_some_and(|point| point.reached)
+    }
+}
+
+/// The registers that are live before each instruction, a bit each.
+fn registers(program: &Program, params: impl Fn(i32) -> Option<usize>, goes_back: bool) -> Vec<u16> {
+    let code = &program.code;
+    let args: BTreeMap<i32, u16> = (code.iter())
+        .filter_map(|(_, insn)| match *insn {
+            Insn::Call(CallTarget::Kfunc { id, .. }) => Some((id, params(id).map_or(ARGS, first_args))),
+            _ => None,
+        })
+        .collect();
+    let mut live = alloc::vec![0u16; code.len() as usize];
+    loop {
+        let mut changed = false;
+        for slot in (0..code.len()).rev() {
+            let Some(insn) = code.at(slot) else { continue };
+            let live_at = |next: u32| live.get(next as usize).copied().unwrap_or(0);
+            let (on, off) = ways(slot, insn);
+            let out = on.map_or(0, live_at) | off.map_or(0, live_at);
+            let (mut reads, writes) = effects(insn);
+            match insn {
+                Insn::Call(CallTarget::Local(distance)) => {
+                    let callee = usize::try_from(i64::from(slot) + 1 + i64::from(*distance));
+                    // A global function wants its arguments, whether or not it looks at them.
+                    let own = callee.ok().filter(|&at| !program.is_global(at as u32));
+                    reads = own.and_then(|at| live.get(at)).map_or(ARGS, |live| live & ARGS);
+                }
+                Insn::Call(CallTarget::Kfunc { id, .. }) => {
+                    reads = args.get(id).copied().unwrap_or(ARGS);
+                }
+                _ => {}
+            }
+            let new = (out & !writes) | reads;
+            changed |= new != live[slot as usize];
+            live[slot as usize] = new;
+        }
+        if !changed || !goes_back {
+            return live;
+        }
     }
 }
 

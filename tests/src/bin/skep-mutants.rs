@@ -29,6 +29,7 @@ const TESTS: &[&str] = &[
     "selftests",
     "trust",
     "locks",
+    "replay",
     "availability",
     "skep_runtime",
     "verdicts",

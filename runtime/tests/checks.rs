@@ -39,6 +39,15 @@ const ASSEMBLED: &[Assembled] = &[
     // Helpers that some hooks of a program's type have.
     ("cgroup/sendmsg4", &[], "r2 = r10; r2 += -8; *(u64 *)(r10 - 8) = 0; r3 = 8; call 64; r0 = 1; exit",
         "V0302", "program of this type cannot use helper bpf_bind"),
+    // What is 0 or -1 and masked is one of two numbers, walked apart.
+    ("socket", &[], "call 7; r0 <<= 40; r0 s>>= 63; r0 &= 7; if r0 == 3 goto bad; r0 = 0; exit; bad: r0 = *(u64 *)(r0 + 0); exit", "", ""),
+    ("socket", &[], "call 7; w0 <<= 20; w0 s>>= 31; w0 |= 8; if w0 == 9 goto bad; r0 = 0; exit; bad: r0 = *(u64 *)(r0 + 0); exit", "", ""),
+    ("socket", &[], "call 7; r0 <<= 40; r0 s>>= 63; r0 &= 7; if r0 == 0 goto bad; r0 = 0; exit; bad: r0 = *(u64 *)(r0 + 0); exit",
+        "V0109", "R0 invalid mem access 'scalar'"),
+    ("socket", &[], "call 7; w0 <<= 20; w0 s>>= 31; w0 |= 8; if w0 == 8 goto bad; r0 = 0; exit; bad: r0 = *(u64 *)(r0 + 0); exit",
+        "V0109", "R0 invalid mem access 'scalar'"),
+    // Calls of an address.
+    ("tc", &[], "r1 = 0; callx r1; r0 = 0; exit", "V0327", "unknown opcode 8d"),
     // Arithmetic.
     ("tc", &[], "r0 = 1; r0 <<= 64; exit", "V0207", "invalid shift 64"),
     ("tc", &[], "w0 = 1; w0 >>= 32; exit", "V0207", "invalid shift 32"),

@@ -196,6 +196,8 @@ features! {
     FastCalls, 6 . 12; // not checked
     /// A map is known not to be null.
     MapsAreNotNull, 6 . 12; // in 6.17, and in the stable kernels 6.12: measured on 6.12.117
+    /// What is 0 or -1 and becomes a mask is walked as either.
+    ForkedMasks, 6 . 12; // in 7.0, and in the stable kernels: read in 6.12.117, measured on 6.18.44
     /// One program before and after a user function.
     UprobeSession, 6 . 13; // kernel: not in 6.12, is in 6.18; between them not checked
     /// Sections without interrupts (`bpf_local_irq_save`).

@@ -4,6 +4,7 @@
 //! Pointers may be moved by numbers with known bounds, subtracted from each other when both point
 //! into the packet, and copied whole. Anything else makes them useless or is refused.
 
+use alloc::boxed::Box;
 use alloc::format;
 
 use skep_stdlib::capabilities::Capability;
@@ -37,6 +38,27 @@ impl Walk<'_> {
         if value.is_empty() {
             value.unbound();
         }
+    }
+
+    /// An AND or OR of a constant with what is 0 or -1 makes two paths of one: here it is -1 from now on, and
+    /// where it is 0 the instruction is met again (kernel `maybe_fork_scalars`).
+    pub(super) fn fork_mask(&self, state: &mut State, op: AluOp, dst: R, src: Operand) -> Option<Box<State>> {
+        let is_constant = match src {
+            Operand::Imm(_) => true,
+            Operand::Reg(src) => state.frame().regs[src.index()].value().is_some(),
+        };
+        let applies = matches!(op, AluOp::And | AluOp::Or) && self.cx.target.has(Feature::ForkedMasks);
+        let Reg::Scalar(num) = state.frame().regs[dst.index()] else { return None };
+        let width = num.value.mask_width().filter(|_| applies && is_constant)?;
+        let fixed = |value: u64| {
+            let mut num = num;
+            num.value.fix(value, width);
+            Reg::Scalar(num)
+        };
+        let mut zero = state.clone();
+        zero.frame_mut().regs[dst.index()] = fixed(0);
+        state.frame_mut().regs[dst.index()] = fixed(u64::MAX);
+        Some(Box::new(zero))
     }
 
     pub(super) fn alu(

@@ -68,6 +68,14 @@ pub fn replay(image: &Image, index: usize, options: &Options, run: &[Moment]) ->
         };
         slot = match next {
             Next::Ended => return Ok(()),
+            Next::Again(next, other) => {
+                if !rest.is_mask(insn) {
+                    state = *other;
+                    // It was met, and is not a mask any more.
+                    walk.step(&mut state, slot, insn).map_err(|cause| escape(slot, cause.message()))?;
+                }
+                next
+            }
             Next::To(next) => {
                 if matches!(insn, Insn::Call(CallTarget::Local(_))) && next == slot + 1 {
                     rest.leave(state.frames.len());
@@ -113,6 +121,11 @@ impl Run<'_> {
         }
         let next = self.moments.peek();
         next.is_some_and(|moment| moment.slot == slot && moment.depth as usize == depth)
+    }
+
+    /// Is what this instruction, the last one, masks not 0?
+    fn is_mask(&self, insn: &Insn) -> bool {
+        matches!(insn, Insn::Alu { dst, .. } if self.regs[dst.index()] as u32 != 0)
     }
 
     /// Is the run inside or after the call at `slot`, which so many frames are in?

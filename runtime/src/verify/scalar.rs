@@ -319,6 +319,23 @@ impl Scalar {
         }
     }
 
+    /// The width in which it is 0 or -1, if there is one.
+    pub fn mask_width(&self) -> Option<Width> {
+        let is_mask = |width: &Width| (self.range(*width).smin, self.range(*width).smax) == (-1, 0);
+        [Width::W64, Width::W32].into_iter().find(is_mask)
+    }
+
+    /// In this width it is `value` (kernel `__mark_reg_known` and `__mark_reg32_known`).
+    pub fn fix(&mut self, value: u64, width: Width) {
+        match width {
+            Width::W64 => *self = Scalar::constant(value),
+            Width::W32 => {
+                self.tnum = self.tnum.with_subreg(Tnum::constant(value));
+                self.r32 = Range::constant(value, Width::W32);
+            }
+        }
+    }
+
     /// Forgets all but the bits.
     pub fn unbound(&mut self) {
         *self = Scalar { tnum: self.tnum, ..Scalar::UNKNOWN };

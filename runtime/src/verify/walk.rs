@@ -41,6 +41,8 @@ pub enum Next {
     To(u32),
     /// To both: this one first, with the running state, then where a jump leads with its own.
     Both(u32, u32, Box<State>),
+    /// To this slot, and later, with a state of its own, to the same instruction again.
+    Again(u32, Box<State>),
     /// This path has ended.
     Ended,
 }
@@ -281,6 +283,10 @@ impl<'a> Walk<'a> {
             match next {
                 Next::To(next) => path.slot = next,
                 Next::Ended => return Ok(()),
+                Next::Again(next, state) => {
+                    self.later_path(*state, slot, self.at)?;
+                    path.slot = next;
+                }
                 Next::Both(first, taken, state) => {
                     let before = self.at;
                     let event = self.event;
@@ -327,7 +333,11 @@ impl<'a> Walk<'a> {
     pub fn step(&mut self, state: &mut State, slot: u32, insn: &Insn) -> Check<Next> {
         let after = slot + insn.slots() as u32;
         match *insn {
-            Insn::Alu { width, op, dst, src } => self.alu(state, slot, width, op, dst, src)?,
+            Insn::Alu { width, op, dst, src } => {
+                let other = self.fork_mask(state, op, dst, src);
+                self.alu(state, slot, width, op, dst, src)?;
+                return Ok(other.map_or(Next::To(after), |other| Next::Again(after, other)));
+            }
             Insn::Mov { width, dst, src } => self.mov(state, slot, width, dst, src)?,
             Insn::MovSx { width, bits, dst, src } => {
                 self.mov_sign_extend(state, slot, width, bits, dst, src)?

@@ -51,7 +51,7 @@ const UNSEEN: &[(&str, &str, &str)] = &[
     ("lock.rs", "(Some(held), true) => Err(Cause::Locked", AGAIN),
     (
         "global.rs",
-        "return Err(refused(\"it has more than 5 parameters\"));",
+        "return Err(refused(\"it has more than 5 parameters\", &log));",
         "no compiler makes such a function",
     ),
     ("args.rs", "let ty = btf.resolve(ty).ok_or(refused.clone())?;", WHOLE),
@@ -80,6 +80,7 @@ const UNSEEN: &[(&str, &str, &str)] = &[
         "Some(Err(cause)) => return Err(self.report(start, cause)),",
         "refused where the function is called",
     ),
+    ("walk.rs", "Insn::Call(CallTarget::Reg(_)) => return Err(Cause::IndirectCall {}),", AGAIN),
     ("structure.rs", "None => Err((function.start, Cause::FallsOff {})),", "no function is empty"),
 ];
 

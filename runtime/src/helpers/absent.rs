@@ -4,10 +4,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use skep_stdlib::btf::{Btf, Kind, TypeId};
+use skep_stdlib::btf::{Btf, Kind};
 
 use super::{Cx, Entry, Stop};
 use crate::maps::Errno;
+use crate::verify::members::named;
 use crate::vm::Space;
 
 pub(super) const HELPERS: &[Entry] = &[
@@ -38,8 +39,6 @@ const BRANCH_SIZE: u64 = 1;
 const EVENT_VALUE: u64 = 24;
 /// The control group that all others are in.
 const ROOT: u64 = 1;
-/// Levels of members without a name.
-const MAX_DEPTH: u32 = 8;
 /// Most directories of a path.
 const MAX_NAMES: usize = 64;
 
@@ -91,21 +90,12 @@ fn kallsyms_lookup_name(cx: &mut Cx<'_>, [at, size, flags, to, _]: [u64; 5]) -> 
     Ok(if address.is_some() { 0 } else { Errno::ENOENT.code() })
 }
 
-/// Offset of a member of a structure, or of what has no name in it.
-fn member(btf: &Btf, structure: TypeId, name: &str, depth: u32) -> Option<u64> {
-    let structure = btf.resolve(structure).filter(|_| depth < MAX_DEPTH)?;
-    btf.members(structure).find_map(|found| {
-        let at = u64::from(found.byte_offset()?);
-        match found.name {
-            "" => Some(at + member(btf, found.ty, name, depth + 1)?),
-            known => (known == name).then_some(at),
-        }
-    })
-}
-
 /// The sum of offsets of members of the kernel's structures.
 fn offset(btf: &Btf, path: &[(&str, &str)]) -> Option<u64> {
-    let one = |&(structure, name): &(&str, &str)| member(btf, btf.find(structure, Kind::Struct)?, name, 0);
+    let one = |&(structure, name): &(&str, &str)| {
+        let (offset, _) = named(btf, btf.find(structure, Kind::Struct)?, name)?;
+        Some(u64::from(offset))
+    };
     path.iter().map(one).sum()
 }
 

@@ -19,7 +19,7 @@ pub(super) const KFUNCS: &[Entry] = &[
     ("bpf_arena_reserve_pages", |cx, [map, address, pages, ..]| {
         let (arena, memory) = arena(cx, map, "bpf_arena_reserve_pages")?;
         let done = if pages as u32 == 0 { Ok(()) } else { arena.reserve(memory, address, pages as u32) };
-        Ok(done.map_or_else(Errno::code, |()| 0) & u64::from(u32::MAX))
+        Ok(done.map_or_else(Errno::int, |()| 0))
     }),
 ];
 

@@ -105,7 +105,7 @@ fn change(cx: &mut Cx<'_>, cpu: u64, at: u64, to: Option<bool>) -> Result<u64, S
 fn populate(cx: &mut Cx<'_>, [to, from, size, ..]: [u64; 5]) -> Result<u64, Stop> {
     let words = u64::from(cx.env.host.cpus().div_ceil(64));
     if size < words * 8 {
-        return Ok(Errno::EACCES.code() & u64::from(u32::MAX));
+        return Ok(Errno::EACCES.int());
     }
     let bytes = cx.bytes(from, words * 8)?;
     put(cx, to, &bytes)?;

@@ -40,7 +40,7 @@ fn take_lock(cx: &mut Cx<'_>, [lock, ..]: [u64; 5]) -> Result<u64, Stop> {
     let held = cx.bytes(lock, 4)?.iter().any(|&byte| byte != 0);
     if held {
         // A number of 32 bits, as in the kernel.
-        return Ok(Errno::EDEADLK.code() & u64::from(u32::MAX));
+        return Ok(Errno::EDEADLK.int());
     }
     cx.write(lock, &1u32.to_le_bytes())?;
     Ok(0)

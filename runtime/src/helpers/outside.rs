@@ -13,22 +13,22 @@ pub(super) const KFUNCS: &[Entry] = &[
     ("bpf_get_task_exe_file", |_, _| Ok(0)),
     ("bpf_get_kmem_cache", |_, _| Ok(0)),
     ("bpf_lookup_user_key", |_, _| Ok(0)),
-    ("bpf_get_file_xattr", |_, _| Ok(int(Errno::EOPNOTSUPP))),
-    ("bpf_get_dentry_xattr", |_, _| Ok(int(Errno::EOPNOTSUPP))),
+    ("bpf_get_file_xattr", |_, _| Ok(Errno::EOPNOTSUPP.int())),
+    ("bpf_get_dentry_xattr", |_, _| Ok(Errno::EOPNOTSUPP.int())),
     ("bpf_path_d_path", |cx, [path, to, size, ..]| match size {
-        0 => Ok(int(Errno::EINVAL)),
+        0 => Ok(Errno::EINVAL.int()),
         size => super::absent::d_path(cx, [path, to, size, 0, 0]),
     }),
     // No driver has put anything in front of a packet.
-    ("bpf_xdp_metadata_rx_timestamp", |_, _| Ok(int(Errno::EOPNOTSUPP))),
-    ("bpf_xdp_metadata_rx_hash", |_, _| Ok(int(Errno::EOPNOTSUPP))),
-    ("bpf_xdp_metadata_rx_vlan_tag", |_, _| Ok(int(Errno::EOPNOTSUPP))),
+    ("bpf_xdp_metadata_rx_timestamp", |_, _| Ok(Errno::EOPNOTSUPP.int())),
+    ("bpf_xdp_metadata_rx_hash", |_, _| Ok(Errno::EOPNOTSUPP.int())),
+    ("bpf_xdp_metadata_rx_vlan_tag", |_, _| Ok(Errno::EOPNOTSUPP.int())),
     ("bpf_skb_ct_lookup", no_connection),
     ("bpf_xdp_ct_lookup", no_connection),
     ("bpf_iter_task_new", task_new),
     ("bpf_iter_task_next", task_next),
     ("bpf_iter_task_destroy", |_, _| Ok(0)),
-    ("bpf_iter_task_vma_new", |_, _| Ok(int(Errno::ENOENT))),
+    ("bpf_iter_task_vma_new", |_, _| Ok(Errno::ENOENT.int())),
     ("bpf_iter_task_vma_next", |_, _| Ok(0)),
     ("bpf_iter_task_vma_destroy", |_, _| Ok(0)),
     ("bpf_iter_css_new", |_, _| Ok(0)),
@@ -48,11 +48,6 @@ pub(super) const KFUNCS: &[Entry] = &[
     ("bpf_xdp_pull_data", pull_data),
 ];
 
-/// An error as an `int`.
-fn int(errno: Errno) -> u64 {
-    errno.code() & u64::from(u32::MAX)
-}
-
 /// `BPF_TASK_ITER_PROC_THREADS`: the last way to go through tasks.
 const LAST_WAY: u32 = 2;
 
@@ -60,7 +55,7 @@ const LAST_WAY: u32 = 2;
 fn task_new(cx: &mut Cx<'_>, [at, _, way, ..]: [u64; 5]) -> Result<u64, Stop> {
     let is_known = way as u32 <= LAST_WAY;
     cx.write(at, &u64::from(!is_known).to_le_bytes())?;
-    Ok(if is_known { 0 } else { int(Errno::EINVAL) })
+    Ok(if is_known { 0 } else { Errno::EINVAL.int() })
 }
 
 fn task_next(cx: &mut Cx<'_>, [at, ..]: [u64; 5]) -> Result<u64, Stop> {
@@ -100,7 +95,7 @@ fn session_cookie(cx: &mut Cx<'_>, _: [u64; 5]) -> Result<u64, Stop> {
 fn send_signal_task(cx: &mut Cx<'_>, [_, signal, kind, value, _]: [u64; 5]) -> Result<u64, Stop> {
     // A thread, or all of its group.
     if kind as u32 > 1 {
-        return Ok(int(Errno::EINVAL));
+        return Ok(Errno::EINVAL.int());
     }
     let request = alloc::format!("send_signal_task({}, {}, {value:#x})", signal as u32, kind as u32);
     Ok(cx.request(request, 0))
@@ -113,7 +108,7 @@ const PAD: u64 = 1;
 fn copy_from_user_str(cx: &mut Cx<'_>, [to, size, from, flags, _]: [u64; 5]) -> Result<u64, Stop> {
     let size = u64::from(size as u32);
     if flags & !PAD != 0 {
-        return Ok(int(Errno::EINVAL));
+        return Ok(Errno::EINVAL.int());
     }
     let Some(room) = usize::try_from(size).ok().and_then(|size| size.checked_sub(1)) else { return Ok(0) };
     let rest = cx.foreign_rest(from, &[Space::User]);
@@ -124,7 +119,7 @@ fn copy_from_user_str(cx: &mut Cx<'_>, [to, size, from, flags, _]: [u64; 5]) -> 
     let place = cx.bytes_mut(to, size)?;
     let Some(text) = text else {
         place.fill(0);
-        return Ok(int(Errno::EFAULT));
+        return Ok(Errno::EFAULT.int());
     };
     let (front, behind) = place.split_at_mut(text.len());
     front.copy_from_slice(&text);
@@ -136,21 +131,21 @@ fn copy_from_user_str(cx: &mut Cx<'_>, [to, size, from, flags, _]: [u64; 5]) -> 
 /// The standard streams of a program: its output and its errors.
 fn stream_vprintk(cx: &mut Cx<'_>, [stream, fmt, data, len, _]: [u64; 5]) -> Result<u64, Stop> {
     if !matches!(stream as u32, 1 | 2) {
-        return Ok(int(Errno::ENOENT));
+        return Ok(Errno::ENOENT.int());
     }
-    let Some(args) = super::trace::words(cx, data, len)? else { return Ok(int(Errno::EINVAL)) };
+    let Some(args) = super::trace::words(cx, data, len)? else { return Ok(Errno::EINVAL.int()) };
     let fmt = cx.string(fmt)?;
     match super::format::format_args(&fmt, &args, cx) {
         Ok(text) => {
             cx.env.output.printed.extend(text);
             Ok(0)
         }
-        Err(errno) => Ok(int(errno)),
+        Err(errno) => Ok(errno.int()),
     }
 }
 
 /// Packets are in one piece.
 fn pull_data(cx: &mut Cx<'_>, [_, len, ..]: [u64; 5]) -> Result<u64, Stop> {
     let whole = cx.env.packet.map_or(0, |packet| packet.end - packet.data);
-    Ok(if u64::from(len as u32) > whole { int(Errno::EINVAL) } else { 0 })
+    Ok(if u64::from(len as u32) > whole { Errno::EINVAL.int() } else { 0 })
 }

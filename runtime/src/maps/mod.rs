@@ -66,6 +66,11 @@ impl Errno {
     pub fn code(self) -> u64 {
         i64::from(-self.0) as u64
     }
+
+    /// The same of a kernel function that returns an `int`: the upper half says nothing.
+    pub fn int(self) -> u64 {
+        self.code() & u64::from(u32::MAX)
+    }
 }
 
 /// Update flags of `bpf_map_update_elem`.

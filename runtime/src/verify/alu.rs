@@ -43,13 +43,15 @@ impl Walk<'_> {
     /// An AND or OR of a constant with what is 0 or -1 makes two paths of one: here it is -1 from now on, and
     /// where it is 0 the instruction is met again (kernel `maybe_fork_scalars`).
     pub(super) fn fork_mask(&self, state: &mut State, op: AluOp, dst: R, src: Operand) -> Option<Box<State>> {
+        if !matches!(op, AluOp::And | AluOp::Or) || !self.cx.target.has(Feature::ForkedMasks) {
+            return None;
+        }
         let is_constant = match src {
             Operand::Imm(_) => true,
             Operand::Reg(src) => state.frame().regs[src.index()].value().is_some(),
         };
-        let applies = matches!(op, AluOp::And | AluOp::Or) && self.cx.target.has(Feature::ForkedMasks);
         let Reg::Scalar(num) = state.frame().regs[dst.index()] else { return None };
-        let width = num.value.mask_width().filter(|_| applies && is_constant)?;
+        let width = num.value.mask_width().filter(|_| is_constant)?;
         let fixed = |value: u64| {
             let mut num = num;
             num.value.fix(value, width);

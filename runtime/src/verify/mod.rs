@@ -69,7 +69,7 @@ mod lock;
 pub mod log;
 mod marks;
 mod mem;
-mod members;
+pub(crate) mod members;
 mod movement;
 mod object;
 mod objects;

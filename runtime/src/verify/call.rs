@@ -10,12 +10,13 @@ use skep_stdlib::programs::{AttachType, ProgType};
 
 use super::arguments::is_sockmap;
 use super::dynptr::{self, Dynptr};
+use super::facts::LookUp;
 use super::fields::Special;
 use super::held;
 use super::hook;
 use super::later::{self, Deferred};
 use super::lock::Lock;
-use super::reg::{Num, Pointer, PtrKind, Reg, Sock, Trust};
+use super::reg::{INNER, Num, Pointer, PtrKind, Reg, Sock, Trust};
 use super::region::Callee;
 use super::report::terms::log_type;
 use super::report::{Caller, Cause, Leaving};
@@ -134,6 +135,12 @@ fn check_references(state: &State, helper: &'static Helper, args: &[Arg]) -> Che
     Ok(())
 }
 
+/// What a call looks up; a map inside of another is not one that is known.
+fn look_up(call: &Call) -> Option<LookUp> {
+    let map = call.map.filter(|map| map & INNER == 0)?;
+    Some(LookUp { map, key: call.key.and_then(|key| u32::try_from(key).ok()) })
+}
+
 impl Walk<'_> {
     pub(super) fn call_helper(&mut self, state: &mut State, slot: u32, id: i32) -> Check<Next> {
         if id == CORE_POISON {
@@ -152,6 +159,9 @@ impl Walk<'_> {
             self.check_argument(state, slot, helper, args, index, arg, &mut call)?;
         }
         check_references(state, helper, args)?;
+        if helper.name == "map_lookup_elem" {
+            self.look_ups.add(slot, look_up(&call));
+        }
         if let (Some(map), true) = (call.map, args.contains(&Arg::Map)) {
             let ty = self.map_type(map);
             if ty.is_none_or(|ty| !ty.accepts(helper.name)) {

@@ -106,7 +106,7 @@ use skep_stdlib::programs::{Context as CtxKind, ProgType};
 
 use crate::object::{Image, MapDef, Program};
 pub use call::{Loss, loses};
-pub use facts::{Fact, Facts};
+pub use facts::{Fact, Facts, LookUp};
 use reg::{PtrKind, Reg};
 pub use replay::{Escape, replay};
 use report::Leaving;
@@ -243,7 +243,7 @@ fn prove(image: &Image, index: usize, options: &Options) -> Proof {
     };
     let result = walk.run();
     let own = walk.ways.iter().map(|way| way.is_some_and(|(_, own)| own));
-    let result = result.map_err(|report| *report).map(|()| Facts::new(own));
+    let result = result.map_err(|report| *report).map(|()| Facts::new(own, &walk.look_ups));
     Proof { result, stats: walk.stats, visits: walk.visits }
 }
 

@@ -17,6 +17,7 @@ use skep_stdlib::isa::{CallTarget, Insn, Operand, Reg as R};
 use skep_stdlib::kfuncs::{Flags, Kfunc};
 
 use super::Context;
+use super::facts::LookUps;
 use super::fields::{self, Special};
 use super::graph;
 use super::guesses::Guesses;
@@ -120,6 +121,8 @@ pub struct Walk<'a> {
     /// How each instruction that was walked accesses memory, and whether all of that is the
     /// program's own, by slot.
     pub ways: Vec<Option<(Way, bool)>>,
+    /// Look-ups in maps that were walked.
+    pub look_ups: LookUps,
     /// How often each instruction was walked, by slot.
     pub visits: Vec<u32>,
     /// Global functions that were called.
@@ -153,6 +156,7 @@ impl<'a> Walk<'a> {
             event: Event::Plain,
             depths: BTreeMap::new(),
             ways: alloc::vec![None; cx.program.code.len() as usize],
+            look_ups: LookUps::default(),
             visits: alloc::vec![0; cx.program.code.len() as usize],
             globals: BTreeSet::new(),
             handler,

@@ -40,6 +40,8 @@ pub struct Flow {
     pub functions: Vec<Function>,
     /// By slot: may control come here other than from the instruction before?
     pub is_leader: Vec<bool>,
+    /// Slots that are jumped to from there or from behind.
+    pub heads: Vec<u32>,
 }
 
 /// A call of a function of the program.
@@ -55,6 +57,7 @@ struct Call {
 struct Found {
     functions: Vec<Function>,
     is_leader: Vec<bool>,
+    heads: Vec<u32>,
     calls: Vec<Call>,
     /// First slots of functions that are called or taken the address of.
     starts: Vec<u32>,
@@ -73,7 +76,7 @@ impl Flow {
             starts.extend(&found.starts);
             found = Found::between(program, &mut starts);
         }
-        let Found { mut functions, is_leader, calls, leaves, starts } = found;
+        let Found { mut functions, is_leader, heads, calls, leaves, starts } = found;
         for function in &mut functions {
             function.is_outermost = function.start == 0 && !leaves && !starts.contains(&0);
             if !function.is_outermost {
@@ -89,7 +92,7 @@ impl Flow {
             }
         }
         find_frames(&mut functions, &calls);
-        Flow { functions, is_leader }
+        Flow { functions, is_leader, heads }
     }
 }
 
@@ -103,6 +106,7 @@ impl Found {
         let mut found = Found {
             functions: Vec::with_capacity(starts.len()),
             is_leader: vec![false; len as usize],
+            heads: Vec::new(),
             calls: Vec::new(),
             starts: Vec::new(),
             leaves: false,
@@ -128,6 +132,9 @@ impl Found {
             if let Some(target) = jump_target(slot, insn) {
                 if let Some(leader) = self.is_leader.get_mut(target as usize) {
                     *leader = true;
+                }
+                if target <= slot {
+                    self.heads.push(target);
                 }
                 self.leaves |= !(start..end).contains(&target);
                 function.counts |= matches!(insn, Insn::MayGoto { .. });

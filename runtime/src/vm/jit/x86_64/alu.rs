@@ -37,10 +37,10 @@ impl Translator<'_> {
             (AluOp::Lsh, src) => self.shift(wide, Shift::Shl, to, src),
             (AluOp::Rsh, src) => self.shift(wide, Shift::Shr, to, src),
             (AluOp::Arsh, src) => self.shift(wide, Shift::Sar, to, src),
-            (AluOp::Div, src) => self.divide(Division { width, signed: false, remainder: false }, to, src),
-            (AluOp::Mod, src) => self.divide(Division { width, signed: false, remainder: true }, to, src),
-            (AluOp::Sdiv, src) => self.divide(Division { width, signed: true, remainder: false }, to, src),
-            (AluOp::Smod, src) => self.divide(Division { width, signed: true, remainder: true }, to, src),
+            (AluOp::Div, src) => self.divide(Division { width, signed: false, remainder: false }, dst, src),
+            (AluOp::Mod, src) => self.divide(Division { width, signed: false, remainder: true }, dst, src),
+            (AluOp::Sdiv, src) => self.divide(Division { width, signed: true, remainder: false }, dst, src),
+            (AluOp::Smod, src) => self.divide(Division { width, signed: true, remainder: true }, dst, src),
         }
     }
 
@@ -97,7 +97,7 @@ impl Translator<'_> {
             Operand::Imm(0) => self.asm.zero(to),
             Operand::Imm(imm) if wide => self.constant(to, i64::from(imm) as u64),
             Operand::Imm(imm) => self.constant(to, u64::from(imm as u32)),
-            Operand::Reg(src) if src == dst && (wide || self.narrow.has(dst)) => {}
+            Operand::Reg(src) if src == dst && (wide || self.known.is_narrow(dst)) => {}
             Operand::Reg(src) => self.asm.mov(wide, to, gpr(src)),
         }
     }
@@ -163,17 +163,20 @@ struct Division {
 }
 
 impl Translator<'_> {
-    fn divide(&mut self, division: Division, dst: Gpr, src: Operand) {
+    fn divide(&mut self, division: Division, dst: Reg, src: Operand) {
+        let division = self.narrowed(division, dst, src);
         let Division { width, signed, remainder } = division;
-        let wide = width == Width::W64;
-        let divisor = match src {
+        let (wide, dst) = (width == Width::W64, gpr(dst));
+        let src = match src {
             Operand::Imm(imm) => return self.divide_by_constant(division, dst, imm),
-            Operand::Reg(src) => gpr(src),
+            Operand::Reg(src) => src,
         };
-        let back = self.asm.label();
-        self.asm.test(wide, divisor, divisor);
-        let by_zero = self.rare(Cold::ByZero { width, remainder, dst, back });
-        self.asm.jump_if(Cc::Equal, by_zero);
+        let (divisor, back) = (gpr(src), self.asm.label());
+        if !self.known.is_nonzero(width, src) {
+            self.asm.test(wide, divisor, divisor);
+            let by_zero = self.rare(Cold::ByZero { width, remainder, dst, back });
+            self.asm.jump_if(Cc::Equal, by_zero);
+        }
         if signed {
             // The smallest number divided by -1 traps.
             self.asm.op_imm(wide, Op::Cmp, Rm::Reg(divisor), -1);
@@ -182,6 +185,19 @@ impl Translator<'_> {
         }
         self.divide_by_register(division, dst, divisor);
         self.asm.bind(back);
+    }
+
+    /// A division of numbers without upper halves is one of lower halves, which takes the processor less time.
+    fn narrowed(&self, division: Division, dst: Reg, src: Operand) -> Division {
+        let is_narrow = self.known.is_narrow(dst)
+            && match src {
+                Operand::Reg(src) => self.known.is_narrow(src),
+                Operand::Imm(imm) => imm >= 0,
+            };
+        match is_narrow && !division.signed {
+            true => Division { width: Width::W32, ..division },
+            false => division,
+        }
     }
 
     /// The divisor is neither 0 nor, with a sign, -1. The processor divides `rdx:rax`.

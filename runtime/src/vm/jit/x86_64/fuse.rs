@@ -77,8 +77,8 @@ impl Translator<'_> {
             return None;
         };
         self.asm.lea(width == Width::W64, gpr(dst), place);
-        self.narrow.moved(width, dst, Operand::Reg(src));
-        self.narrow.computed(width, op, dst, operand);
+        self.known.moved(width, dst, Operand::Reg(src));
+        self.known.computed(width, op, dst, operand);
         Some(slot + 2)
     }
 
@@ -102,10 +102,10 @@ impl Translator<'_> {
             return None;
         } else if bytes < 4 {
             self.asm.load(bytes, false, reg, Rm::Reg(reg));
-        } else if !self.narrow.has(left.reg) {
+        } else if !self.known.is_narrow(left.reg) {
             self.asm.mov(false, reg, reg);
         }
-        self.narrow.write(left.reg, right.op == AluOp::Rsh);
+        self.known.write(left.reg, right.op == AluOp::Rsh);
         Some(slot + 2)
     }
 
@@ -152,8 +152,8 @@ impl Translator<'_> {
                 self.asm.shift_imm(wide, shift, gpr(x), of_x.count);
             }
         }
-        self.narrow.write(t, !wide);
-        self.narrow.write(x, !wide);
+        self.known.write(t, !wide);
+        self.known.write(x, !wide);
         Some(after)
     }
 

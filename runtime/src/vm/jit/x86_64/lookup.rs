@@ -1,7 +1,7 @@
 //! Look-ups in maps that the program names, without a call where the map's layout allows it.
 //!
-//! In: the call's slot; the instructions in front of it say which map and, mostly, where in the frame
-//! the key is. Out: code that leaves the value's address in `r0`, or 0. What is outside of the arena, and
+//! In: the call's slot; the proof or the instructions in front of it say which map and, mostly, which key or
+//! where in the frame it is. Out: code that leaves the value's address in `r0`, or 0. What is outside of the arena, and
 //! what has no layout, is left to the host. Where nobody but the host needs the pointer to the map it is
 //! not loaded.
 
@@ -30,6 +30,8 @@ struct Arguments {
     map: Option<u32>,
     /// The distance of the key in `r2` from the frame pointer.
     key: Option<i32>,
+    /// The key itself.
+    constant: Option<u32>,
 }
 
 impl Translator<'_> {
@@ -54,7 +56,12 @@ impl Translator<'_> {
     }
 
     fn arguments(&self, program: &Program, slot: u32) -> Arguments {
-        let mut arguments = Arguments::default();
+        let proven = self.facts.and_then(|facts| facts.look_up(slot));
+        let mut arguments = Arguments {
+            map: proven.map(|proven| proven.map),
+            key: None,
+            constant: proven.and_then(|proven| proven.key),
+        };
         if let Some((_, Insn::LoadImm64 { value: Imm64::MapIdx(index), .. })) =
             self.origin(program, slot, Reg::R1)
         {
@@ -84,10 +91,10 @@ impl Translator<'_> {
         if !is_lookup || !self.is_proven() || self.is_leader[call as usize] || call >= self.function.end {
             return false;
         }
-        let Arguments { map, key } = self.arguments(program, call);
+        let Arguments { map, key, constant } = self.arguments(program, call);
         map.is_some_and(|map| {
             match (self.source.maps.array_layout(map), self.source.maps.index_layout(map)) {
-                (Some(_), _) => in_frame(Size::W, key).is_some(),
+                (Some(_), _) => constant.is_some() || in_frame(Size::W, key).is_some(),
                 (None, Some(index)) => in_frame(index.key(), key).is_some(),
                 (None, None) => false,
             }
@@ -109,6 +116,9 @@ impl Translator<'_> {
         let arguments = self.arguments(program, slot);
         let map = arguments.map.filter(|&map| self.source.maps.holds_values(map));
         let array = map.and_then(|map| self.source.maps.array_layout(map));
+        if let (Some(array), Some(key)) = (array, arguments.constant) {
+            return self.look_up_constant(program, slot, array.address(key));
+        }
         let site = self.site(slot, map.map_or(what, What::Lookup));
         if let Some(array) = array {
             return self.look_up_array(program, site, array, arguments.key);
@@ -135,10 +145,10 @@ impl Translator<'_> {
         (Rm::Index(ARENA, Gpr::RSI, 0, 0), Some(outside))
     }
 
-    /// The branch behind the call of a site, if it asks whether there is a value: where it leads when
+    /// The branch behind the call at a slot, if it asks whether there is a value: where it leads when
     /// there is none, else where it leads when there is one.
-    fn asked(&mut self, program: &Program, site: u32) -> Option<Result<Label, Label>> {
-        let slot = self.sites[site as usize].slot + 1;
+    fn asked(&mut self, program: &Program, call: u32) -> Option<Result<Label, Label>> {
+        let slot = call + 1;
         let Insn::Branch { width: Width::W64, cond, dst: Reg::R0, src: Operand::Imm(0), off } =
             *program.code.at(slot).filter(|_| slot < self.function.end)?
         else {
@@ -150,15 +160,28 @@ impl Translator<'_> {
         if !matches!(cond, Cond::Eq | Cond::Ne) {
             return None;
         }
-        let to = self.target(slot, off.into());
+        let to = self.target(slot, off.into(), self.known.called());
         Some(if cond == Cond::Eq { Ok(to) } else { Err(to) })
+    }
+
+    /// The address of an element that is the same in every run; none if the array has no such element.
+    fn look_up_constant(&mut self, program: &Program, slot: u32, address: Option<u64>) -> u32 {
+        self.constant(Gpr::RAX, address.unwrap_or(0));
+        match (self.asked(program, slot), address) {
+            (Some(Ok(absent)), None) => self.asm.jump(absent),
+            (Some(Err(present)), Some(_)) => self.asm.jump(present),
+            (Some(_), _) => {}
+            (None, _) => return slot + 1,
+        }
+        slot + 2
     }
 
     /// The address of an array's element, without a call, unless the key lies outside of the arena.
     /// Returns the slot after what was translated.
     fn look_up_array(&mut self, program: &Program, site: u32, array: ArrayLayout, key: Option<i32>) -> u32 {
         let (key, outside) = self.key(Size::W, key);
-        let asked = if outside.is_none() { self.asked(program, site) } else { None };
+        let slot = self.sites[site as usize].slot;
+        let asked = if outside.is_none() { self.asked(program, slot) } else { None };
         let (absent, back) = (self.asm.label(), self.asm.label());
         let (asm, start) = (&mut self.asm, array.start as i32);
         asm.load(4, false, Gpr::RAX, key);
@@ -182,7 +205,7 @@ impl Translator<'_> {
         let after_absent = asked.and_then(Result::ok).unwrap_or(back);
         self.cold.push((absent, Cold::Absent { back: after_absent }));
         self.cold.extend(outside.map(|outside| (outside, Cold::Helper { site, back })));
-        self.sites[site as usize].slot + if asked.is_some() { 2 } else { 1 }
+        slot + if asked.is_some() { 2 } else { 1 }
     }
 
     /// The address of a value by a key of 4 or 8 bytes, from the map's index. The argument registers
@@ -222,6 +245,13 @@ impl Translator<'_> {
 fn in_frame(size: Size, key: Option<i32>) -> Option<Rm> {
     let key = key.filter(|&key| key >= -(FRAME_SIZE as i32) && key <= -(size.bytes() as i32))?;
     Some(Rm::Index(ARENA, Gpr::RBP, 0, key))
+}
+
+impl ArrayLayout {
+    /// Where the element with this key is, if there is one.
+    fn address(&self, key: u32) -> Option<u64> {
+        (key < self.count).then(|| self.start + u64::from(key) * u64::from(self.stride))
+    }
 }
 
 impl IndexLayout {

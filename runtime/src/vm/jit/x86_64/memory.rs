@@ -2,7 +2,6 @@
 
 use skep_stdlib::isa::{AtomicOp, Operand, Reg, Size};
 
-use super::narrow::Narrow;
 use super::{ARENA, Cold, Translator, gpr};
 use crate::vm::interp::FRAME_SIZE;
 use crate::vm::jit::What;
@@ -154,6 +153,6 @@ impl Translator<'_> {
         let site = self.site(slot, What::LoadPacket { size });
         self.call_slow(site);
         self.asm.mov(true, Gpr::RAX, Gpr::R11);
-        self.narrow = Narrow::default();
+        self.known = self.known.called();
     }
 }

@@ -18,9 +18,9 @@ mod alu;
 mod blind;
 mod call;
 mod fuse;
+mod known;
 mod lookup;
 mod memory;
-mod narrow;
 
 use alloc::vec::Vec;
 
@@ -35,7 +35,7 @@ use crate::verify::{Fact, Facts};
 use crate::vm::FaultKind;
 use crate::vm::env::{func_address, map_address};
 use blind::Masks;
-use narrow::Narrow;
+use known::{Brought, Known};
 
 /// The register that a BPF register lives in.
 const fn gpr(reg: Reg) -> Gpr {
@@ -134,8 +134,10 @@ struct Translator<'a> {
     is_leader: Vec<bool>,
     function: Function,
     cold: Vec<(Label, Cold)>,
-    /// Registers whose upper half is known to be zero.
-    narrow: Narrow,
+    /// What is known of registers.
+    known: Known,
+    /// What jumps bring to their targets.
+    brought: Brought,
     masks: Masks,
 }
 
@@ -165,7 +167,8 @@ pub fn translate(source: &Source<'_>) -> Translation {
         is_leader: Vec::new(),
         function: Function::default(),
         cold: Vec::new(),
-        narrow: Narrow::default(),
+        known: Known::default(),
+        brought: Brought::default(),
         masks: Masks::new(source.seed),
     };
     translator.emit_stubs();
@@ -216,8 +219,9 @@ impl Translator<'_> {
     }
 
     fn program(&mut self, index: usize, program: &Program) {
-        let Flow { functions, is_leader } = Flow::of(program);
+        let Flow { functions, is_leader, heads } = Flow::of(program);
         (self.index, self.is_leader) = (index, is_leader);
+        self.brought = Brought::new(program.code.len() as usize, &heads);
         self.facts = self.source.facts.and_then(|facts| facts.get(index));
         self.labels = self.asm.label_row(program.code.len() as usize);
         let entries = self.asm.label_row(functions.len());
@@ -237,16 +241,18 @@ impl Translator<'_> {
         self.prologue();
         let mut falls = true;
         let mut next = start;
+        self.known = Known::default();
         while let Some(insn) = program.code.at(next).filter(|_| next < end) {
             if next == start || self.is_leader[next as usize] {
                 self.asm.bind(self.labels.at(next as usize));
-                self.narrow = Narrow::default();
+                self.known = self.brought.at(next, falls.then_some(self.known));
             }
             (next, falls) = self.instruction(program, next, insn);
         }
         let last = next;
         if falls {
             let target = i64::from(last);
+            self.brought.bring(last, Known::default());
             match program.code.at(last) {
                 Some(_) => self.asm.jump(self.labels.at(last as usize)),
                 None => {
@@ -304,9 +310,10 @@ impl Translator<'_> {
         self.asm.jump_if(Cc::Sign, stop);
     }
 
-    /// The label of a jump's target; jumps backwards are charged.
-    fn target(&mut self, slot: u32, off: i32) -> Label {
+    /// The label of a jump's target, where this will be known.
+    fn target(&mut self, slot: u32, off: i32, known: Known) -> Label {
         let target = flow::relative(slot, off);
+        self.brought.bring(target, known);
         match self.source.image.programs[self.index].code.at(target) {
             Some(_) => self.labels.at(target as usize),
             None => {
@@ -343,7 +350,7 @@ impl Translator<'_> {
                     return (after, true);
                 }
                 self.alu(width, op, dst, src);
-                self.narrow.computed(width, op, dst, src);
+                self.known.computed(width, op, dst, src);
             }
             Insn::Mov { width, dst, src } => {
                 if let Operand::Reg(_) = src
@@ -352,19 +359,19 @@ impl Translator<'_> {
                     return (after, true);
                 }
                 self.mov(width, dst, src);
-                self.narrow.moved(width, dst, src);
+                self.known.moved(width, dst, src);
             }
             Insn::MovSx { width, bits, dst, src } => {
                 self.mov_sign_extended(width, bits, dst, src);
-                self.narrow.write(dst, width == Width::W32);
+                self.known.write(dst, width == Width::W32);
             }
             Insn::Neg { width, dst } => {
                 self.neg(width, dst);
-                self.narrow.write(dst, width == Width::W32);
+                self.known.write(dst, width == Width::W32);
             }
             Insn::Swap { kind, bits, dst } => {
                 self.swap(kind, bits, dst);
-                self.narrow.write(dst, bits < 64);
+                self.known.write(dst, bits < 64);
             }
             Insn::LoadImm64 { dst, value } => {
                 let is_spared =
@@ -372,40 +379,42 @@ impl Translator<'_> {
                 if !is_spared {
                     self.wide_immediate(slot, dst, value);
                 }
-                self.narrow.loaded(dst, value);
+                self.known.loaded(dst, value);
                 return (slot + 2, true);
             }
             Insn::Load { size, signed, dst, base, off } => {
                 self.load(slot, size, signed, dst, base, off);
-                self.narrow.write(dst, !signed && size != Size::DW);
+                self.known.write(dst, !signed && size != Size::DW);
             }
             Insn::Store { size, base, off, src } => self.store(slot, size, base, off, src),
             Insn::Atomic { size, op, base, off, src } => {
                 self.atomic(slot, size, op, base, off, src);
-                self.narrow.accessed(size, Effects::of(insn).writes);
+                self.known.accessed(size, Effects::of(insn).writes);
             }
             Insn::LoadAcquire { size, dst, base, off } => {
                 self.load_acquire(slot, size, dst, base, off);
-                self.narrow.write(dst, size != Size::DW);
+                self.known.write(dst, size != Size::DW);
             }
             Insn::StoreRelease { size, base, off, src } => self.store_release(slot, size, base, off, src),
             Insn::LoadAbs { size, imm } => self.load_packet(slot, size, None, imm),
             Insn::LoadInd { size, src, imm } => self.load_packet(slot, size, Some(src), imm),
             Insn::AddrSpaceCast { dst, src, .. } => {
                 self.mov(Width::W64, dst, Operand::Reg(src));
-                self.narrow.moved(Width::W64, dst, Operand::Reg(src));
+                self.known.moved(Width::W64, dst, Operand::Reg(src));
             }
             Insn::Jump { off, .. } => {
-                let to = self.target(slot, off);
+                let to = self.target(slot, off, self.known);
                 self.asm.jump(to);
                 return (slot + 1, false);
             }
             Insn::Branch { width, cond, dst, src, off } => {
-                let to = self.target(slot, off.into());
+                let there = self.known.where_holds(width, cond, dst, src);
+                let to = self.target(slot, off.into(), there);
                 self.branch(width, cond, dst, src, to);
+                self.known = self.known.where_fails(width, cond, dst, src);
             }
             Insn::MayGoto { off } => {
-                let to = self.target(slot, off.into());
+                let to = self.target(slot, off.into(), self.known);
                 self.asm.op_imm(true, Op::Sub, Rm::Base(Gpr::RSP, 0), 1);
                 self.asm.jump_if(Cc::Sign, to);
             }
@@ -417,7 +426,7 @@ impl Translator<'_> {
                     CallTarget::Local(off) => self.call_local(program, slot, off),
                     CallTarget::Reg(reg) => self.call_register(slot, reg),
                 }
-                self.narrow = Narrow::default();
+                self.known = self.known.called();
                 return (after, true);
             }
             Insn::Exit => {

@@ -16,6 +16,8 @@ use super::state::{Byte, Frame, StackSlot, State};
 pub enum Matter<'a> {
     /// Those that mattered after it: all of that is known.
     Marked(&'a Marks),
+    /// Those that mattered as far as is known; of the stack, what was read as far as is known.
+    SoFar { precise: &'a Marks, reads: &'a Marks },
     /// All, for none was looked for: users without capabilities.
     Numbers,
     /// All, for paths from it are open: what it did not hold may not be held.
@@ -34,13 +36,21 @@ pub struct Terms {
 impl Matter<'_> {
     fn has(self, place: Place) -> bool {
         match self {
-            Matter::Marked(marks) => marks.contains(place),
+            Matter::Marked(precise) | Matter::SoFar { precise, .. } => precise.contains(place),
             Matter::Numbers | Matter::All => true,
         }
     }
 
     fn is_all(self) -> bool {
         matches!(self, Matter::All)
+    }
+
+    /// Was this slot of the stack read? Else it is one that was cleaned, but for that being done.
+    fn is_read(self, place: Place) -> bool {
+        match self {
+            Matter::SoFar { reads, .. } => reads.contains(place),
+            Matter::Marked(_) | Matter::Numbers | Matter::All => true,
+        }
     }
 }
 
@@ -87,7 +97,9 @@ impl State {
                             matter.is_all(),
                         )
                 }) && old.stack.iter().enumerate().all(|(at, stored)| {
-                    let matters = matter.has(Place::Slot(depth as u8, at as u8));
+                    let place = Place::Slot(depth as u8, at as u8);
+                    let stored = if matter.is_read(place) { stored } else { &StackSlot::default() };
+                    let matters = matter.has(place);
                     ids.slot_covers(stored, new.stack.get(at), matters, terms.lenient)
                 })
             })

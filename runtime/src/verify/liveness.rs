@@ -132,6 +132,12 @@ impl Liveness {
         self.components.get(slot as usize).copied().flatten()
     }
 
+    /// Is the instruction at `slot` a loop only because it calls back?
+    pub fn is_loop_by_call(&self, slot: u32) -> bool {
+        // Where control goes on is part of every other loop that it is in.
+        self.bound(slot) == Some(Bound::Callback) && self.component(slot) != self.component(slot + 1)
+    }
+
     /// Are states compared before the instruction at `slot`?
     pub fn is_compared(&self, slot: u32) -> bool {
         self.points.get(slot as usize).is_some_and(|point| point.compared)

@@ -8,6 +8,7 @@
 //! state again, unchanged, is in an endless loop: every open state is an ancestor of the path being
 //! walked, or of another call of a function that the kernel calls later.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use skep_stdlib::capabilities::Capability;
@@ -18,10 +19,10 @@ use super::marks::{Marks, Place, bits};
 use super::reg::Reg;
 use super::report::Cause;
 use super::rounds::Bound;
-use super::state::{Byte, Frame, MAX_FRAMES, State};
+use super::state::{Byte, Frame, MAX_FRAMES, Role, State};
 use super::trace::Event;
-use super::visits::{Backedge, Visits};
-use super::walk::{At, Check, Walk};
+use super::visits::{Backedge, Inside, Trial, Visits};
+use super::walk::{Check, Walk};
 
 /// Registers that a caller still has after a call.
 const SAVED: u16 = 0b11_1100_0000;
@@ -35,6 +36,8 @@ const KEEP_ALWAYS: u32 = 40;
 const PATIENCE: u32 = 3;
 /// The same where an iterator is moved.
 const PATIENCE_IN_ROUNDS: u32 = 64;
+/// Most paths that are walked on at one time after they ended on trial.
+const MOST_RESUMED: usize = 1024;
 
 /// Without `CAP_BPF`, no more states are kept for an instruction (kernel `BPF_COMPLEXITY_LIMIT_STATES`).
 const CROWD: usize = 64;
@@ -56,8 +59,8 @@ pub struct Kept {
     reads: Marks,
     /// Places whose number mattered after it.
     pub(super) precise: Marks,
-    /// The visit of the loop it is in.
-    visit: Option<u32>,
+    /// The loops it is in.
+    inside: Inside,
     /// All is known of it, and the rest is gone.
     clean: bool,
     /// Paths from here that are not finished.
@@ -119,13 +122,19 @@ impl Store {
 
     /// Is something not yet known of what is read and what matters after this state?
     fn is_pending(&self, kept: u32) -> bool {
-        self.kept[kept as usize].visit.is_some_and(|visit| self.visits.is_pending(visit))
+        let mut visits = self.kept[kept as usize].inside.all();
+        visits.any(|visit| self.visits.is_pending(Some(visit)))
     }
 
-    /// A path at `at` with so many frames ended at a state of its own loop.
-    fn add_backedge(&mut self, equal: u32, at: At, frames: usize) {
-        if let Some(visit) = self.kept[equal as usize].visit {
-            self.visits.add(visit, Backedge { equal, at, frames });
+    /// One more path below `kept`, which may have been finished but for the entry of its loop.
+    fn reopen(&mut self, mut kept: Option<u32>, entry: u32) {
+        while let Some(index) = kept {
+            let state = &mut self.kept[index as usize];
+            state.open += 1;
+            if state.open > 1 || index == entry {
+                return;
+            }
+            kept = state.parent;
         }
     }
 
@@ -163,6 +172,11 @@ impl Store {
 }
 
 impl Kept {
+    /// What is known up to now of what a path must agree with.
+    fn so_far(&self) -> Matter<'_> {
+        Matter::SoFar { precise: &self.precise, reads: &self.reads }
+    }
+
     /// No path from here is open any more, and all is known that they read.
     fn finish(&mut self, live: &Liveness) {
         if self.dropped {
@@ -216,7 +230,7 @@ impl Walk<'_> {
         let bound = self.live.bound(slot);
         let rounds = bound.is_some();
         let mut keep = always || rounds || (jumps >= KEEP_AFTER.0 && insns >= KEEP_AFTER.1);
-        let terms = Terms { lenient: self.cx.trust().uninit, exact: self.guesses.exact };
+        let terms = self.terms();
         let capable = self.cx.may(Capability::Bpf);
         // The newest first.
         let crowd = self.store.by_slot[slot as usize].len();
@@ -227,7 +241,9 @@ impl Walk<'_> {
             if call != state.frame().call {
                 continue;
             }
-            let is_pending = self.store.is_pending(known);
+            let inside = self.store.kept[known as usize].inside;
+            let is_in_loop = self.store.visits.is_pending(inside.visit);
+            let is_pending = is_in_loop || self.store.visits.is_pending(inside.rounds);
             let kept = &mut self.store.kept[known as usize];
             let is_open = kept.open > 0;
             // Of another call of a function that the kernel calls later: no round of one loop.
@@ -242,15 +258,24 @@ impl Walk<'_> {
                 _ if is_open && is_apart => false,
                 Some(bound) if is_open => bound.holds(&kept.state, state) && covers(Matter::All),
                 None if is_open => false,
-                _ if is_pending => covers(Matter::All),
+                _ if is_in_loop => covers(Matter::All),
+                _ if is_pending => covers(kept.so_far()),
                 _ if !capable => covers(Matter::Numbers),
                 _ => covers(Matter::Marked(&kept.precise)),
             };
             if is_covered {
+                let is_sure = is_pending && covers(Matter::All);
                 kept.hits += 1;
-                self.inherit(known, state.frames.len());
-                if is_open || is_pending {
-                    self.store.add_backedge(known, self.at, state.frames.len());
+                let end = Backedge { equal: known, at: self.at, frames: state.frames.len() };
+                self.inherit(known, end.frames);
+                match inside.rounds {
+                    _ if is_open || is_in_loop => self.store.visits.add(inside, end),
+                    Some(rounds) if is_sure => self.store.visits.add(Inside::only(rounds), end),
+                    Some(rounds) if is_pending => {
+                        let state = Box::new(state.clone());
+                        self.store.visits.add_trial(rounds, Trial { end, state });
+                    }
+                    Some(_) | None => {}
                 }
                 return Ok(true);
             }
@@ -283,10 +308,10 @@ impl Walk<'_> {
 
     fn keep(&mut self, state: &State, slot: u32) {
         let index = self.store.kept.len() as u32;
-        let visit = self.store.visits.of(state, slot, &self.live);
-        if let Some(visit) = visit {
-            self.store.visits.enter(visit, index);
-        }
+        // Functions that are called later may be walked in the midst of each other.
+        let trial = matches!(state.role, Role::Program | Role::Global) && self.cx.may(Capability::Bpf);
+        let inside = self.store.visits.of(state, slot, &self.live, trial);
+        self.store.visits.enter(inside, index);
         self.store.kept.push(Kept {
             state: state.clone(),
             slot,
@@ -296,7 +321,7 @@ impl Walk<'_> {
             assigned: self.at.assigned,
             reads: Marks::default(),
             precise: Marks::default(),
-            visit,
+            inside,
             clean: false,
             open: 1,
             misses: 0,
@@ -324,9 +349,10 @@ impl Walk<'_> {
                 return;
             }
             kept = state.parent;
-            if let Some(visit) = state.visit {
-                let backedges = self.store.visits.exit(visit, index);
-                self.settle(&backedges);
+            for visit in state.inside.all() {
+                if self.store.visits.is_entry(visit, index) && self.settle(visit, index) {
+                    return;
+                }
             }
             if !self.store.is_pending(index) {
                 self.store.kept[index as usize].finish(&self.live);
@@ -335,16 +361,43 @@ impl Walk<'_> {
     }
 
     /// Hands back what the states depend on at which paths of a loop ended, until all is known.
-    fn settle(&mut self, backedges: &[Backedge]) {
+    ///
+    /// Paths that ended on trial where they may not, as is known now, are walked on; are there any?
+    fn settle(&mut self, visit: u32, entry: u32) -> bool {
+        let (backedges, mut trials) = self.store.visits.take(visit);
         let here = self.at;
-        self.store.changed = !backedges.is_empty();
+        self.store.changed = !backedges.is_empty() || !trials.is_empty();
         while core::mem::take(&mut self.store.changed) {
-            for backedge in backedges {
-                self.at = backedge.at;
-                self.inherit(backedge.equal, backedge.frames);
+            for end in backedges.iter().chain(trials.iter().map(|trial| &trial.end)) {
+                self.at = end.at;
+                self.inherit(end.equal, end.frames);
             }
         }
         self.at = here;
+        let terms = self.terms();
+        let failed = trials.extract_if(.., |trial| !self.passes(trial, terms));
+        let failed: Vec<Trial> = failed.take(MOST_RESUMED).collect();
+        if failed.is_empty() {
+            self.store.visits.exit(visit);
+            return false;
+        }
+        self.store.visits.put_back(visit, backedges, trials);
+        for Trial { end, state } in failed {
+            self.store.reopen(end.at.parent, entry);
+            self.resume(*state, self.store.kept(end.equal).slot, end.at);
+        }
+        true
+    }
+
+    /// Does the state at which a path ended cover it, as far as is known?
+    fn passes(&self, trial: &Trial, terms: Terms) -> bool {
+        let kept = self.store.kept(trial.end.equal);
+        let live = live_at(&kept.state, kept.slot, &self.live);
+        kept.state.covers(&trial.state, live, kept.so_far(), terms)
+    }
+
+    fn terms(&self) -> Terms {
+        Terms { lenient: self.cx.trust().uninit, exact: self.guesses.exact }
     }
 
     /// A path with so many frames ends at a state that covers it: what was read and what mattered

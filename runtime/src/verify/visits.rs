@@ -8,9 +8,14 @@
 //! that loop cover only what is in them in every number.
 //!
 //! This is how kernels since 6.17 do it (`maybe_enter_scc`, `propagate_backedges`). Up to 6.18 they
-//! do not see the loop that a helper makes which calls back, and end paths there too early, with what
-//! mattered partly unknown; here it is a loop like any other, at up to twice the instructions.
+//! do not see the loop that a helper makes which calls back, and end paths there with what mattered
+//! partly unknown, which is unsound. Here such rounds are visits too, of a kind: paths end where the
+//! kernel's do, but on trial. Their states are remembered and compared once more when all is known. Those
+//! that are not covered after all are walked on, below the states that they came from, and the rounds
+//! are visited until no trial fails. Hence what ended agrees with a state in all that was read and
+//! mattered after that one, and what follows from it was walked.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
@@ -29,12 +34,28 @@ pub struct Backedge {
     pub frames: usize,
 }
 
+/// A path that ended in this state at one that covers it as far as was known.
+pub struct Trial {
+    pub end: Backedge,
+    pub state: Box<State>,
+}
+
+/// The visits that a state is part of.
+#[derive(Clone, Copy, Default)]
+pub struct Inside {
+    /// Of the outermost loop, as kernels see it.
+    pub visit: Option<u32>,
+    /// Of the outermost rounds of a helper that calls back, if that is in no loop.
+    pub rounds: Option<u32>,
+}
+
 /// A loop, reached by certain calls.
 #[derive(Default)]
 struct Visit {
     /// The state with which it was entered, while that is open.
     entry: Option<u32>,
     backedges: Vec<Backedge>,
+    trials: Vec<Trial>,
 }
 
 /// All loops that were visited.
@@ -46,47 +67,100 @@ pub struct Visits {
 }
 
 impl Visits {
-    /// The visit of the outermost loop that a state before `slot` is in, if it is in one.
-    pub fn of(&mut self, state: &State, slot: u32, live: &Liveness) -> Option<u32> {
+    /// The visits that a state before `slot` is part of. Unless paths may end on `trial`, rounds of a
+    /// helper are a loop like any other.
+    pub fn of(&mut self, state: &State, slot: u32, live: &Liveness, trial: bool) -> Inside {
+        let mut inside = Inside::default();
         let mut way = Vec::new();
-        for depth in 0..state.frames.len() {
-            let at = state.frames.get(depth + 1).map_or(Some(slot), |callee| callee.call)?;
-            let component = live.component(at);
-            way.push(component.unwrap_or(at));
-            if component.is_some() {
-                let next = self.all.len() as u32;
-                let visit = *self.known.entry(way).or_insert(next);
-                if visit == next {
-                    self.all.push(Visit::default());
+        let calls = state.frames.iter().skip(1).map(|callee| callee.call);
+        for at in calls.chain([Some(slot)]) {
+            let Some(at) = at else { return inside };
+            match live.component(at) {
+                Some(component) if trial && live.is_loop_by_call(at) => {
+                    if inside.rounds.is_none() {
+                        way.push(component);
+                        inside.rounds = Some(self.by_way(&way));
+                        way.pop();
+                    }
+                    way.push(at);
                 }
-                return Some(visit);
+                Some(component) => {
+                    way.push(component);
+                    inside.visit = Some(self.by_way(&way));
+                    return inside;
+                }
+                None => way.push(at),
             }
         }
-        None
+        inside
     }
 
-    /// A state of the loop is kept: the first one is its entry.
-    pub fn enter(&mut self, visit: u32, kept: u32) {
-        self.all[visit as usize].entry.get_or_insert(kept);
-    }
-
-    /// No path below `kept` is open any more. If that is the entry, the ends inside are handed over.
-    pub fn exit(&mut self, visit: u32, kept: u32) -> Vec<Backedge> {
-        let visit = &mut self.all[visit as usize];
-        if visit.entry != Some(kept) {
-            return Vec::new();
+    fn by_way(&mut self, way: &[u32]) -> u32 {
+        if let Some(&visit) = self.known.get(way) {
+            return visit;
         }
-        visit.entry = None;
-        core::mem::take(&mut visit.backedges)
+        let visit = self.all.len() as u32;
+        self.known.insert(way.into(), visit);
+        self.all.push(Visit::default());
+        visit
     }
 
-    /// A path ended inside.
-    pub fn add(&mut self, visit: u32, backedge: Backedge) {
-        self.all[visit as usize].backedges.push(backedge);
+    /// A state of these loops is kept: the first one is the entry.
+    pub fn enter(&mut self, inside: Inside, kept: u32) {
+        for visit in inside.all() {
+            self.all[visit as usize].entry.get_or_insert(kept);
+        }
+    }
+
+    /// Was the loop entered with this state?
+    pub fn is_entry(&self, visit: u32, kept: u32) -> bool {
+        self.all[visit as usize].entry == Some(kept)
+    }
+
+    /// The ends inside, which are handed over.
+    pub fn take(&mut self, visit: u32) -> (Vec<Backedge>, Vec<Trial>) {
+        let visit = &mut self.all[visit as usize];
+        (core::mem::take(&mut visit.backedges), core::mem::take(&mut visit.trials))
+    }
+
+    /// Not all is known yet of what ended so: the visit goes on.
+    pub fn put_back(&mut self, visit: u32, backedges: Vec<Backedge>, trials: Vec<Trial>) {
+        let visit = &mut self.all[visit as usize];
+        (visit.backedges, visit.trials) = (backedges, trials);
+    }
+
+    /// All is known of the loop.
+    pub fn exit(&mut self, visit: u32) {
+        self.all[visit as usize].entry = None;
+    }
+
+    /// A path ended at a state of these loops.
+    pub fn add(&mut self, inside: Inside, backedge: Backedge) {
+        for visit in inside.all() {
+            self.all[visit as usize].backedges.push(backedge);
+        }
+    }
+
+    /// A path ended inside of these rounds, on trial.
+    pub fn add_trial(&mut self, rounds: u32, trial: Trial) {
+        self.all[rounds as usize].trials.push(trial);
     }
 
     /// Is there something of its states that is not yet known?
-    pub fn is_pending(&self, visit: u32) -> bool {
-        !self.all[visit as usize].backedges.is_empty()
+    pub fn is_pending(&self, visit: Option<u32>) -> bool {
+        let visit = visit.map(|visit| &self.all[visit as usize]);
+        visit.is_some_and(|visit| !visit.backedges.is_empty() || !visit.trials.is_empty())
+    }
+}
+
+impl Inside {
+    /// Of nothing but these rounds.
+    pub fn only(rounds: u32) -> Inside {
+        Inside { visit: None, rounds: Some(rounds) }
+    }
+
+    /// The inner one first.
+    pub fn all(self) -> impl Iterator<Item = u32> {
+        self.visit.into_iter().chain(self.rounds)
     }
 }

@@ -321,6 +321,12 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// A path that ended is walked on; it is noted as open.
+    pub(super) fn resume(&mut self, state: State, slot: u32, at: At) {
+        let from = Some((slot, self.log_len()));
+        self.paths.push(Path { state, slot, at, from });
+    }
+
     /// The running instruction, a conditional jump, went this way.
     fn jumped(&mut self, taken: bool) {
         match &mut self.event {

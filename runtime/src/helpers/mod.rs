@@ -56,10 +56,9 @@ mod xdp;
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
-use alloc::vec;
 use alloc::vec::Vec;
 
-use skep_stdlib::helpers::Helper;
+use skep_stdlib::helpers::{HELPERS, Helper};
 
 use crate::maps::Errno;
 use crate::vm::{Env, Fault, FaultKind};
@@ -120,36 +119,73 @@ impl From<FaultKind> for Stop {
 pub(crate) type Entry = (&'static str, HelperFn);
 
 /// Every helper with code, by the name it has without `bpf_`.
+const FAMILIES: [&[Entry]; 26] = [
+    map::HELPERS,
+    perf::HELPERS,
+    ringbuf::HELPERS,
+    task::HELPERS,
+    probe::HELPERS,
+    trace::HELPERS,
+    string::HELPERS,
+    control::HELPERS,
+    xdp::HELPERS,
+    skb::HELPERS,
+    checksum::HELPERS,
+    redirect::HELPERS,
+    stack::HELPERS,
+    storage::HELPERS,
+    dynptr::HELPERS,
+    timer::HELPERS,
+    sock::HELPERS,
+    misc::HELPERS,
+    absent::HELPERS,
+    header::HELPERS,
+    message::HELPERS,
+    request::HELPERS,
+    seq::HELPERS,
+    sysctl::HELPERS,
+    tcp::HELPERS,
+    tunnel::HELPERS,
+];
+
 fn implemented() -> impl Iterator<Item = &'static Entry> {
-    let families: [&[Entry]; 26] = [
-        map::HELPERS,
-        perf::HELPERS,
-        ringbuf::HELPERS,
-        task::HELPERS,
-        probe::HELPERS,
-        trace::HELPERS,
-        string::HELPERS,
-        control::HELPERS,
-        xdp::HELPERS,
-        skb::HELPERS,
-        checksum::HELPERS,
-        redirect::HELPERS,
-        stack::HELPERS,
-        storage::HELPERS,
-        dynptr::HELPERS,
-        timer::HELPERS,
-        sock::HELPERS,
-        misc::HELPERS,
-        absent::HELPERS,
-        header::HELPERS,
-        message::HELPERS,
-        request::HELPERS,
-        seq::HELPERS,
-        sysctl::HELPERS,
-        tcp::HELPERS,
-        tunnel::HELPERS,
-    ];
-    families.into_iter().flatten()
+    FAMILIES.into_iter().flatten()
+}
+
+/// The code of helpers, by number: found when this is compiled, for a machine is made in less time than
+/// it takes to compare all names.
+static CODE: [Option<HelperFn>; 256] = {
+    let mut code = [None; 256];
+    let mut row = 0;
+    while row < HELPERS.len() {
+        code[HELPERS[row].id as usize] = code_of(HELPERS[row].name);
+        row += 1;
+    }
+    code
+};
+
+const fn code_of(name: &str) -> Option<HelperFn> {
+    let mut family = 0;
+    while family < FAMILIES.len() {
+        let mut row = 0;
+        while row < FAMILIES[family].len() {
+            let (known, code) = FAMILIES[family][row];
+            if is_same(known.as_bytes(), name.as_bytes()) {
+                return Some(code);
+            }
+            row += 1;
+        }
+        family += 1;
+    }
+    None
+}
+
+const fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
 }
 
 /// Every kernel function with code, by its name.
@@ -170,7 +206,6 @@ fn implemented_kfuncs() -> impl Iterator<Item = &'static Entry> {
 
 /// Helpers by number, and the kernel functions that an image calls.
 pub struct HelperTable {
-    by_id: Vec<Option<HelperFn>>,
     kfuncs: BTreeMap<i32, Result<HelperFn, FaultKind>>,
 }
 
@@ -178,19 +213,12 @@ impl HelperTable {
     /// The table of everything implemented here, for an image that calls kernel functions by
     /// these numbers.
     pub fn new(kfuncs: &BTreeMap<i32, String>) -> HelperTable {
-        let mut by_id = vec![None; 256];
-        for &(name, code) in implemented() {
-            let id = Helper::from_name(name).and_then(|helper| usize::try_from(helper.id).ok());
-            if let Some(slot) = id.and_then(|id| by_id.get_mut(id)) {
-                *slot = Some(code);
-            }
-        }
         let code_of = |name: &String| match implemented_kfuncs().find(|(known, _)| known == name) {
             Some(&(_, code)) => Ok(code),
             None => Err(FaultKind::KfuncNotImplemented(name.clone())),
         };
         let kfuncs = kfuncs.iter().map(|(&id, name)| (id, code_of(name))).collect();
-        HelperTable { by_id, kfuncs }
+        HelperTable { kfuncs }
     }
 
     /// The code of a kernel function.
@@ -204,7 +232,7 @@ impl HelperTable {
     /// The code of a helper.
     #[inline]
     pub fn get(&self, id: i32) -> Result<HelperFn, FaultKind> {
-        match usize::try_from(id).ok().and_then(|id| self.by_id.get(id)) {
+        match usize::try_from(id).ok().and_then(|id| CODE.get(id)) {
             Some(Some(code)) => Ok(*code),
             _ => Err(missing(id)),
         }

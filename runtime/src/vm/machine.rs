@@ -52,7 +52,7 @@ impl Vm {
     ///
     /// Fails where machine code cannot be made: see [`Vm::can_compile`].
     pub fn compiled(verified: Verified, host: Box<dyn Host>) -> Result<Vm, LoadError> {
-        let mut vm = Vm::plain(verified, host)?;
+        let mut vm = Vm::load(verified, host)?;
         vm.compile(None)?;
         Ok(vm)
     }
@@ -61,7 +61,7 @@ impl Vm {
     /// the machine code, where a jump that went wrong could execute it. The masks follow from `seed`, which
     /// nobody must be able to guess. Constants cost three machine instructions instead of one or none.
     pub fn blinded(verified: Verified, host: Box<dyn Host>, seed: u64) -> Result<Vm, LoadError> {
-        let mut vm = Vm::plain(verified, host)?;
+        let mut vm = Vm::load(verified, host)?;
         vm.compile(Some(seed))?;
         Ok(vm)
     }
@@ -103,7 +103,6 @@ impl Vm {
             seed,
         };
         self.jit = Some(Jit::new(&source).ok_or_else(no_memory)?);
-        self.decoded = Vec::new();
         Ok(())
     }
 
@@ -150,6 +149,19 @@ impl Vm {
     }
 
     fn interpreted(verified: Verified, host: Box<dyn Host>, fast: bool) -> Result<Vm, LoadError> {
+        let mut vm = Vm::load(verified, host)?;
+        let mut decoded: Vec<Decoded> = vm.image().programs.iter().map(Decoded::new).collect();
+        if fast {
+            let value_of = |map| vm.env.maps.value_address(map);
+            let is_proven = vm.verified.is_proven();
+            decoded.iter_mut().for_each(|program| program.quicken(is_proven, &value_of));
+        }
+        vm.decoded = decoded;
+        Ok(vm)
+    }
+
+    /// Creates the memory and the maps: a machine without an engine.
+    fn load(verified: Verified, host: Box<dyn Host>) -> Result<Vm, LoadError> {
         let image = verified.image();
         if image.order != ByteOrder::Little {
             return Err(LoadError::unsupported(Place::File(5), "big-endian programs cannot be run here"));
@@ -160,11 +172,6 @@ impl Vm {
         let context = memory.alloc(Layout::bytes(CONTEXT_SIZE), true).map_err(|_| no_memory())?;
         let mut maps = MapSet::create(&image.maps, host.cpus(), &mut memory)?;
         fill_slots(image, &mut maps, &mut memory)?;
-        let mut decoded: Vec<Decoded> = image.programs.iter().map(Decoded::new).collect();
-        if fast {
-            let value_of = |map| maps.value_address(map);
-            decoded.iter_mut().for_each(|program| program.quicken(verified.is_proven(), &value_of));
-        }
         let env = Env {
             memory,
             maps,
@@ -198,7 +205,7 @@ impl Vm {
         Ok(Vm {
             verified,
             env,
-            decoded,
+            decoded: Vec::new(),
             helpers,
             profile: None,
             recording: None,

@@ -237,7 +237,8 @@ impl Asm {
     fn modrm(&mut self, form: Form, reg: u8, rm: Rm, imm: Imm) {
         match rm {
             Rm::Reg(rm) => self.of_registers(form, reg, rm),
-            Rm::Base(..) | Rm::Index(..) | Rm::Data(_) => self.of_memory(form, reg, rm, imm.len),
+            Rm::Index(base, index, shift, disp) => self.of_sum(form, reg, base, (index, shift), disp),
+            Rm::Base(..) | Rm::Data(_) => self.of_memory(form, reg, rm, imm.len),
         }
         if imm.len != 0 {
             self.put(imm.value.into(), imm.len);
@@ -256,10 +257,7 @@ impl Asm {
     /// One with an operand in memory, without its immediate of so many bytes.
     fn of_memory(&mut self, form: Form, reg: u8, rm: Rm, imm: usize) {
         match rm {
-            Rm::Index(base, index, shift, disp) => {
-                let second = shift << 6 | index.low() << 3 | base.low();
-                self.of_address(form, reg, base, index.high(), (4, second, 1), disp);
-            }
+            Rm::Index(base, index, shift, disp) => self.of_sum(form, reg, base, (index, shift), disp),
             // The stack pointer as a base is told by a second byte.
             Rm::Base(base, disp) => {
                 let is_two = base.low() == 4;
@@ -273,6 +271,13 @@ impl Asm {
             }
             Rm::Reg(rm) => self.of_registers(form, reg, rm),
         }
+    }
+
+    /// One with memory at the sum of two registers, the second shifted.
+    #[inline(always)]
+    fn of_sum(&mut self, form: Form, reg: u8, base: Gpr, (index, shift): (Gpr, u8), disp: i32) {
+        let second = shift << 6 | index.low() << 3 | base.low();
+        self.of_address(form, reg, base, index.high(), (4, second, 1), disp);
     }
 
     /// One with memory at a register's address. `low` is the lower part of the ModRM byte, a second byte,

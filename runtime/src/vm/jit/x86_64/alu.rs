@@ -5,29 +5,27 @@ use skep_stdlib::isa::{AluOp, Cond, Endian, Operand, Reg, Width};
 use super::{Cold, Translator, gpr};
 use crate::vm::jit::asm::{Cc, Gpr, Label, Op, Rm, Shift, Unary};
 
+/// The operations that are the processor's.
+const SIMPLE: [Option<Op>; 13] = {
+    let mut simple = [None; 13];
+    simple[AluOp::Add as usize] = Some(Op::Add);
+    simple[AluOp::Sub as usize] = Some(Op::Sub);
+    simple[AluOp::Or as usize] = Some(Op::Or);
+    simple[AluOp::And as usize] = Some(Op::And);
+    simple[AluOp::Xor as usize] = Some(Op::Xor);
+    simple
+};
+
 impl Translator<'_> {
+    #[inline]
     pub(super) fn alu(&mut self, width: Width, op: AluOp, dst: Reg, src: Operand) {
         let (wide, to) = (width == Width::W64, gpr(dst));
-        let simple = match op {
-            AluOp::Add => Op::Add,
-            AluOp::Sub => Op::Sub,
-            AluOp::Or => Op::Or,
-            AluOp::And => Op::And,
-            // Not looked at for the others.
-            AluOp::Xor
-            | AluOp::Mul
-            | AluOp::Div
-            | AluOp::Lsh
-            | AluOp::Rsh
-            | AluOp::Mod
-            | AluOp::Arsh
-            | AluOp::Sdiv
-            | AluOp::Smod => Op::Xor,
-        };
+        // Most are: which one nobody could predict, so it is no question of where to go.
+        if let Some(simple) = SIMPLE[op as usize] {
+            return self.simple(wide, simple, to, src);
+        }
         match (op, src) {
-            (AluOp::Add | AluOp::Sub | AluOp::Or | AluOp::And | AluOp::Xor, src) => {
-                self.simple(wide, simple, to, src);
-            }
+            (AluOp::Add | AluOp::Sub | AluOp::Or | AluOp::And | AluOp::Xor, _) => {}
             (AluOp::Mul, Operand::Reg(src)) => self.asm.imul(wide, to, gpr(src)),
             (AluOp::Mul, Operand::Imm(imm)) if self.is_blind() => {
                 let factor = self.blinded(imm);
@@ -44,6 +42,7 @@ impl Translator<'_> {
         }
     }
 
+    #[inline]
     fn simple(&mut self, wide: bool, op: Op, dst: Gpr, src: Operand) {
         match src {
             Operand::Reg(src) => self.asm.op(wide, op, dst, gpr(src)),
@@ -91,6 +90,7 @@ impl Translator<'_> {
         self.asm.mov(true, dst, Gpr::R11);
     }
 
+    #[inline(always)]
     pub(super) fn mov(&mut self, width: Width, dst: Reg, src: Operand) {
         let (wide, to) = (width == Width::W64, gpr(dst));
         match src {

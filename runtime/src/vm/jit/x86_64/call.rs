@@ -213,10 +213,7 @@ impl Translator<'_> {
     /// The callee's instructions in place of its call: what they do to registers is what the call does.
     fn in_place(&mut self, program: &Program, callee: Function) {
         let caller = core::mem::replace(&mut self.function, callee);
-        let mut next = callee.start;
-        while let Some(insn) = program.code.at(next).filter(|_| next + 1 < callee.end) {
-            (next, _) = self.instruction(program, next, insn);
-        }
+        self.instructions(program, callee.start, callee.end - 1);
         self.function = caller;
     }
 

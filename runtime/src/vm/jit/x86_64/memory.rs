@@ -15,10 +15,13 @@ impl Translator<'_> {
     /// is then in `r11`.
     #[inline(always)]
     fn place(&mut self, slot: u32, size: Size, base: Reg, off: i16) -> (Rm, Option<Label>) {
-        let in_frame = base == Reg::FP
-            && i64::from(off) >= -(FRAME_SIZE as i64)
-            && i32::from(off) <= -(size.bytes() as i32);
-        if in_frame || self.fact(slot).own {
+        let in_frame = || {
+            base == Reg::FP
+                && i64::from(off) >= -(FRAME_SIZE as i64)
+                && i32::from(off) <= -(size.bytes() as i32)
+        };
+        // Mostly there is a proof.
+        if self.fact(slot).own || in_frame() {
             return (Rm::Index(ARENA, gpr(base), 0, i32::from(off)), None);
         }
         self.compared(size, base, off)

@@ -239,17 +239,11 @@ impl Translator<'_> {
     fn function(&mut self, program: &Program) {
         let Function { start, end, .. } = self.function;
         self.prologue();
-        let mut falls = true;
-        let mut next = start;
         self.known = Known::default();
-        while let Some(insn) = program.code.at(next).filter(|_| next < end) {
-            if next == start || self.is_leader[next as usize] {
-                self.asm.bind(self.labels.at(next as usize));
-                self.known = self.brought.at(next, falls.then_some(self.known));
-            }
-            (next, falls) = self.instruction(program, next, insn);
+        if start < end && !self.is_leader[start as usize] {
+            self.asm.bind(self.labels.at(start as usize));
         }
-        let last = next;
+        let (last, falls) = self.instructions(program, start, end);
         if falls {
             let target = i64::from(last);
             self.brought.bring(last, Known::default());
@@ -263,6 +257,20 @@ impl Translator<'_> {
             }
         }
         self.emit_cold();
+    }
+
+    /// Translates from one slot to another. Returns the slot after the last, and whether control may go on
+    /// there.
+    pub(super) fn instructions(&mut self, program: &Program, start: u32, end: u32) -> (u32, bool) {
+        let (mut next, mut falls) = (start, true);
+        while let Some(insn) = program.code.at(next).filter(|_| next < end) {
+            if self.is_leader[next as usize] {
+                self.asm.bind(self.labels.at(next as usize));
+                self.known = self.brought.at(next, falls.then_some(self.known));
+            }
+            (next, falls) = self.instruction(program, next, insn);
+        }
+        (next, falls)
     }
 
     /// Saves what the function changes. Calls find the stack aligned.

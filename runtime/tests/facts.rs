@@ -102,6 +102,32 @@ fn upper_halves() {
     }
 }
 
+/// A value that a jump over one instruction chooses, of both widths, under every condition.
+#[test]
+fn choices() {
+    let conditions = ["==", "!=", ">", ">=", "<", "<=", "s>", "s>=", "s<", "s<=", "&"];
+    let moves = ["r7 = r3", "w7 = w3", "w7 = w6", "r7 = r6", "r6 = r3; r7 = r6", "w3 = w3"];
+    for (condition, side) in
+        conditions.iter().flat_map(|condition| ["r6", "w6"].map(|side| (condition, side)))
+    {
+        for with in ["5", "r4", "0", "-2"] {
+            let with = if side == "w6" { with.replace('r', "w") } else { with.to_string() };
+            let all = moves.iter().map(|choice| {
+                format!(
+                    "if {side} {condition} {with} goto +1; {choice}; r9 += r7; r9 *= 3; r7 ^= r6
+                     r5 = r9; if {side} {condition} {with} goto +2; r5 = r6; goto +0; r9 ^= r5; r9 *= 8"
+                )
+            });
+            let text = all.collect::<Vec<_>>().join("; ");
+            let start = "r3 = -3; r4 = 1; r4 <<= 32; r9 = 7;";
+            run(&format!("{side} {condition} {with}"), &format!("{start} {text}; r7 = r9"));
+            let jumps =
+                format!("if {side} {condition} {with} goto +1; goto on; r7 = 3; goto out; on: r7 = r4");
+            run(&format!("jump if not {side} {condition} {with}"), &format!("{start} {jumps}"));
+        }
+    }
+}
+
 /// Calls a look-up with the key at fp-8 and puts what is found into `r7`.
 const FOUND: &str = "r2 = r10; r2 += -8; r1 = map[idx:0]; call 1; if r0 == 0 goto out; r7 = *(u64 *)(r0 + 0)";
 

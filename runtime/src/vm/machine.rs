@@ -123,17 +123,26 @@ impl Vm {
         Interp::new(&self.decoded, &self.helpers, 0, budget).run_timers(&mut self.env)
     }
 
-    /// Runs the chosen engine; also the number of instructions, where it is counted.
-    fn execute(&mut self, program: usize, args: [u64; 5], budget: u64) -> (Result<u64, Fault>, u64) {
+    /// Runs the chosen engine as often as the input says, or until a fault; also the number of instructions,
+    /// where it is counted.
+    fn execute(&mut self, program: usize, args: [u64; 5], input: &Input) -> (Result<u64, Fault>, u64) {
         #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
         if let Some(jit) = &mut self.jit {
-            return (jit.run(&mut self.env, &self.helpers, program, args, budget), 0);
+            return (jit.run(&mut self.env, &self.helpers, program, args, input), 0);
         }
-        let interp = Interp::new(&self.decoded, &self.helpers, program, budget);
-        let interp = interp.with_profile(self.profile.as_mut());
-        let mut interp = interp.with_recording(self.recording.as_mut());
-        let result = interp.run(&mut self.env, args);
-        (result, interp.executed())
+        let (mut last, mut insns) = (0, 0u64);
+        for _ in 0..input.repeat.max(1) {
+            let interp = Interp::new(&self.decoded, &self.helpers, program, input.budget);
+            let interp = interp.with_profile(self.profile.as_mut());
+            let mut interp = interp.with_recording(self.recording.as_mut());
+            let result = interp.run(&mut self.env, args);
+            insns = insns.saturating_add(interp.executed());
+            match result {
+                Ok(value) => last = value,
+                Err(fault) => return (Err(fault), insns),
+            }
+        }
+        (Ok(last), insns)
     }
 
     /// Creates the maps and prepares the programs for the interpreter. What was proven runs without
@@ -305,15 +314,7 @@ impl Engine for Vm {
         self.env.probe_loads = typed && self.verified.is_proven();
         let args = programs::prepare(&mut self.env, self.verified.image(), chosen, input)?;
         let ty = chosen.ty;
-        let (mut result, mut insns) = self.execute(program, args, input.budget);
-        for _ in 1..input.repeat {
-            let (again, count) = self.execute(program, args, input.budget);
-            insns = insns.saturating_add(count);
-            result = again;
-            if result.is_err() {
-                break;
-            }
-        }
+        let (result, insns) = self.execute(program, args, input);
         let data = programs::data_after(&self.env);
         self.env.end_run();
         let output = core::mem::take(&mut self.env.output);

@@ -102,10 +102,31 @@ pub enum Cc {
     BelowEqual = 6,
     Above = 7,
     Sign = 8,
+    NotSign = 9,
     Less = 12,
     GreaterEqual = 13,
     LessEqual = 14,
     Greater = 15,
+}
+
+impl Cc {
+    /// How the flags are otherwise.
+    pub const fn opposite(self) -> Cc {
+        match self {
+            Cc::Below => Cc::AboveEqual,
+            Cc::AboveEqual => Cc::Below,
+            Cc::Equal => Cc::NotEqual,
+            Cc::NotEqual => Cc::Equal,
+            Cc::BelowEqual => Cc::Above,
+            Cc::Above => Cc::BelowEqual,
+            Cc::Sign => Cc::NotSign,
+            Cc::NotSign => Cc::Sign,
+            Cc::Less => Cc::GreaterEqual,
+            Cc::GreaterEqual => Cc::Less,
+            Cc::LessEqual => Cc::Greater,
+            Cc::Greater => Cc::LessEqual,
+        }
+    }
 }
 
 /// A place in the code, bound or not.

@@ -35,7 +35,7 @@ use crate::helpers::{Caller, Cx, HelperTable, Stop, timer};
 use crate::object::Program;
 use crate::vm::interp::{self, FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES, MAX_TAIL_CALLS};
 use crate::vm::memory::BASE;
-use crate::vm::{Env, Fault, FaultKind, Memory, env};
+use crate::vm::{Env, Fault, FaultKind, Input, Memory, env};
 
 /// Bytes in front of the code: the state has a page of its own.
 pub const DATA_SIZE: u32 = 4096;
@@ -195,20 +195,24 @@ impl Jit {
         self.is_blinded
     }
 
-    /// Runs a program from its beginning. Only what was not proven is held to the budget exactly;
-    /// of proven programs, the rounds of helpers that loop are.
+    /// Runs a program from its beginning, as often as the input says. Only what was not proven is held to
+    /// the budget exactly; of proven programs, the rounds of helpers that loop are.
     pub fn run(
         &mut self,
         env: &mut Env,
         helpers: &HelperTable,
         program: usize,
         args: [u64; 5],
-        budget: u64,
+        input: &Input,
     ) -> Result<u64, Fault> {
         let nowhere = Fault { slot: 0, kind: FaultKind::NoInstruction { target: 0 } };
         let place = entry(&self.entries, program, 0).ok_or(nowhere)?;
         let frame = env.stack + FRAME_SIZE;
-        self.start(helpers, budget, frame).program(env, place, args, frame)
+        let mut last = 0;
+        for _ in 0..input.repeat.max(1) {
+            last = self.start(helpers, input.budget, frame).program(env, place, args, frame)?;
+        }
+        Ok(last)
     }
 
     /// Runs the functions of timers that are due, each in the first frame.
@@ -281,9 +285,10 @@ impl Run<'_> {
             ((*state).env, (*state).run) = outer;
             value
         };
-        match self.fault.take() {
-            Some(fault) => Err(fault),
-            None => Ok(value),
+        // A fault is large: it is moved only where there is one.
+        match self.fault.is_some() {
+            true => self.fault.take().map_or(Ok(value), Err),
+            false => Ok(value),
         }
     }
 

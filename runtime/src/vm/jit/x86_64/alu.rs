@@ -1,6 +1,6 @@
-//! Arithmetic, moves and conditional jumps.
+//! Arithmetic and moves.
 
-use skep_stdlib::isa::{AluOp, Cond, Endian, Operand, Reg, Width};
+use skep_stdlib::isa::{AluOp, Endian, Operand, Reg, Width};
 
 use super::{Cold, Translator, gpr};
 use crate::vm::jit::asm::{Cc, Gpr, Label, Op, Rm, Shift, Unary};
@@ -31,7 +31,7 @@ impl Translator<'_> {
                 let factor = self.blinded(imm);
                 self.asm.imul(wide, to, factor);
             }
-            (AluOp::Mul, Operand::Imm(imm)) => self.asm.imul_imm(wide, to, to, imm),
+            (AluOp::Mul, Operand::Imm(imm)) => self.multiply(wide, to, imm),
             (AluOp::Lsh, src) => self.shift(wide, Shift::Shl, to, src),
             (AluOp::Rsh, src) => self.shift(wide, Shift::Shr, to, src),
             (AluOp::Arsh, src) => self.shift(wide, Shift::Sar, to, src),
@@ -39,6 +39,20 @@ impl Translator<'_> {
             (AluOp::Mod, src) => self.divide(Division { width, signed: false, remainder: true }, dst, src),
             (AluOp::Sdiv, src) => self.divide(Division { width, signed: true, remainder: false }, dst, src),
             (AluOp::Smod, src) => self.divide(Division { width, signed: true, remainder: true }, dst, src),
+        }
+    }
+
+    /// By a constant, without the multiplier where an address or a shift does it sooner.
+    fn multiply(&mut self, wide: bool, dst: Gpr, factor: i32) {
+        match factor {
+            3 | 5 | 9 => {
+                let shift = (factor - 1).trailing_zeros() as u8;
+                self.asm.lea(wide, dst, Rm::Index(dst, dst, shift, 0));
+            }
+            2.. if factor & (factor - 1) == 0 => {
+                self.asm.shift_imm(wide, Shift::Shl, dst, factor.trailing_zeros() as u8);
+            }
+            _ => self.asm.imul_imm(wide, dst, dst, factor),
         }
     }
 
@@ -131,26 +145,6 @@ impl Translator<'_> {
             (_, true) => self.asm.bswap(true, reg),
             (_, false) => {}
         }
-    }
-
-    pub(super) fn branch(&mut self, width: Width, cond: Cond, dst: Reg, src: Operand, to: Label) {
-        let (wide, a) = (width == Width::W64, gpr(dst));
-        match (cond, src) {
-            (Cond::Set, Operand::Reg(src)) => self.asm.test(wide, a, gpr(src)),
-            (_, Operand::Reg(src)) => self.asm.op(wide, Op::Cmp, a, gpr(src)),
-            (Cond::Set, Operand::Imm(imm)) if self.is_blind() => {
-                let src = self.blinded(imm);
-                self.asm.test(wide, a, src);
-            }
-            (Cond::Set, Operand::Imm(imm)) => self.asm.test_imm(wide, a, imm),
-            (_, Operand::Imm(0)) => self.asm.test(wide, a, a),
-            (_, Operand::Imm(imm)) if self.is_blind() => {
-                let src = self.blinded(imm);
-                self.asm.op(wide, Op::Cmp, a, src);
-            }
-            (_, Operand::Imm(imm)) => self.asm.op_imm(wide, Op::Cmp, Rm::Reg(a), imm),
-        }
-        self.asm.jump_if(condition(cond), to);
     }
 }
 
@@ -285,21 +279,5 @@ impl Translator<'_> {
             self.asm.unary(width == Width::W64, Unary::Neg, dst);
         }
         self.asm.jump(back);
-    }
-}
-
-/// The jump that is taken when `cond` holds of what was compared.
-pub(super) const fn condition(cond: Cond) -> Cc {
-    match cond {
-        Cond::Eq => Cc::Equal,
-        Cond::Gt => Cc::Above,
-        Cond::Ge => Cc::AboveEqual,
-        Cond::Set | Cond::Ne => Cc::NotEqual,
-        Cond::Sgt => Cc::Greater,
-        Cond::Sge => Cc::GreaterEqual,
-        Cond::Lt => Cc::Below,
-        Cond::Le => Cc::BelowEqual,
-        Cond::Slt => Cc::Less,
-        Cond::Sle => Cc::LessEqual,
     }
 }

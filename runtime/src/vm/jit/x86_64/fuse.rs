@@ -48,7 +48,7 @@ impl Translator<'_> {
 
     /// The instruction at `slot`, if control only comes there from the one before.
     #[inline]
-    fn after(&self, program: &'_ Program, slot: u32) -> Option<Insn> {
+    pub(super) fn after(&self, program: &Program, slot: u32) -> Option<Insn> {
         let is_inside = slot < self.function.end && !self.is_leader[slot as usize];
         program.code.at(slot).copied().filter(|_| is_inside)
     }

@@ -16,6 +16,7 @@
 
 mod alu;
 mod blind;
+mod branch;
 mod call;
 mod fuse;
 mod known;
@@ -35,6 +36,7 @@ use crate::verify::{Fact, Facts};
 use crate::vm::FaultKind;
 use crate::vm::env::{func_address, map_address};
 use blind::Masks;
+use branch::Comparison;
 use known::{Brought, Known};
 
 /// The register that a BPF register lives in.
@@ -416,10 +418,7 @@ impl Translator<'_> {
                 return (slot + 1, false);
             }
             Insn::Branch { width, cond, dst, src, off } => {
-                let there = self.known.where_holds(width, cond, dst, src);
-                let to = self.target(slot, off.into(), there);
-                self.branch(width, cond, dst, src, to);
-                self.known = self.known.where_fails(width, cond, dst, src);
+                return (self.branch(program, slot, Comparison { width, cond, dst, src }, off), true);
             }
             Insn::MayGoto { off } => {
                 let to = self.target(slot, off.into(), self.known);

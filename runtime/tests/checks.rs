@@ -438,6 +438,11 @@ const IN_C: &[InC] = &[
         "cannot tail call within exception cb",
     ),
     (
+        r#"SEC("tc") int f(struct __sk_buff *skb) { bpf_throw((__u64)skb); return 0; }"#,
+        "V0304",
+        "R1 is not a scalar",
+    ),
+    (
         r#"SEC("tc") int f(struct __sk_buff *skb) { return bpf_obj_new_impl(1ull << 32, 0) != 0; }"#,
         "V0316",
         "at 3: no object of this type can be allocated: its number is not a constant",

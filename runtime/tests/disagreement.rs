@@ -143,7 +143,7 @@ fn mutants_of_the_table_without_perfmon() {
     assert!(done.status.success(), "{said}");
 }
 
-/// Which share of the objects is taken unless `SKEP_SELFTESTS=all` asks for all.
+/// Which share of the objects is taken unless `SKEP_FULL=1` asks for all.
 const STEP: usize = 40;
 
 #[test]
@@ -152,7 +152,7 @@ fn mutants_of_the_selftests() {
         return;
     }
     let Some(corpus) = tools::corpora::selftests() else { return };
-    let all = std::env::var("SKEP_SELFTESTS").is_ok_and(|wanted| wanted == "all");
+    let all = tools::full();
     let mut random = Random::new(number("SKEP_SEED", 1) as u64);
     let mut tally = Tally::default();
     for (at, name) in common::selftests::names(&corpus).iter().enumerate() {

@@ -338,6 +338,7 @@ const CASES: &[Case] = &[
         false,
     ),
     ("a kernel function is known even where it is not reached", false, "r0 = 1; if r0 > 0 goto +1; call kfunc#7; exit", false),
+    ("a kernel function is none of a module's", false, "r0 = 1; if r0 > 0 goto +1; call kfunc#7:1; exit", false),
 ];
 
 /// Cases that are not put to the kernel. Given types, without which it lets no helper call back, it accepts them

@@ -158,7 +158,7 @@ fn logs_are_the_kernels() {
         return eprintln!("skipped: the running kernel is not {}", Version::LATEST);
     }
     let Some(corpus) = selftests() else { return };
-    let all = std::env::var_os("SKEP_FULL").is_some();
+    let all = tools::full();
     let mut tally = Tally::default();
     for source in corpus.sample(STEP) {
         let name = source.file_stem().unwrap_or_default().to_string_lossy();

@@ -134,7 +134,7 @@ fn the_texts_that_selftests_expect() {
         let (object, program) = (record["obj"].as_str().unwrap(), record["prog"].as_str().unwrap());
         objects.entry(object.trim_end_matches(".o")).or_default().insert(program, record);
     }
-    let all = std::env::var_os("SKEP_FULL").is_some();
+    let all = tools::full();
     let mut tallies = <[Tally; 2]>::default();
     for (at, (name, verdicts)) in objects.iter().enumerate() {
         if (all || at % STEP == 0)

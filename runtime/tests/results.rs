@@ -1,6 +1,6 @@
 //! The kernel's selftests say what many of their programs return: those return it here too.
 //!
-//! Only every [`STEP`]th file is compiled, unless `SKEP_SELFTESTS=all` asks for all of them. A program
+//! Only every [`STEP`]th file is compiled, unless `SKEP_FULL=1` asks for all of them. A program
 //! that needs something which does not run here is counted, by what it is; a wrong result is a failure.
 #![allow(clippy::print_stderr)]
 
@@ -124,7 +124,7 @@ fn programs_return_what_they_say() {
         return;
     }
     let Some(corpus) = corpora::selftests() else { return };
-    let all = std::env::var("SKEP_SELFTESTS").is_ok_and(|wanted| wanted == "all");
+    let all = tools::full();
     let annotated = |name: &String| {
         let file =
             corpus.files.iter().find(|file| file.file_stem().is_some_and(|stem| stem == name.as_str()));

@@ -1,7 +1,7 @@
 //! The verifier against the kernel's own: the annotated programs of the kernel's selftests, as
 //! clang compiles them and kernels 6.12 and 6.18 judged them.
 //!
-//! Only every [`STEP`]th file is compiled, unless `SKEP_SELFTESTS=all` asks for all of them. Every
+//! Only every [`STEP`]th file is compiled, unless `SKEP_FULL=1` asks for all of them. Every
 //! difference is a row here with its cause.
 #![allow(clippy::print_stderr)]
 
@@ -94,12 +94,12 @@ fn compare(kernel: &str, differences: &[Difference]) {
         let (object, program) = (record["obj"].as_str().unwrap(), record["prog"].as_str().unwrap());
         objects.entry(object.trim_end_matches(".o")).or_default().insert(program, record);
     }
-    let wanted = std::env::var("SKEP_SELFTESTS").unwrap_or_default();
-    let all = wanted == "all";
+    let all = tools::full();
+    let only = std::env::var("SKEP_ONLY").ok();
     let mut tally = Tally::default();
     let mut seen = BTreeSet::new();
     for (at, (name, verdicts)) in objects.iter().enumerate() {
-        if (all || at % STEP == 0 || wanted == *name)
+        if only.as_deref().map_or(all || at % STEP == 0, |only| name.contains(only))
             && let Some(bytes) = common::selftests::compile(&corpus, name)
         {
             seen.insert(*name);

@@ -293,7 +293,7 @@ fn the_selftests() {
         let (object, program) = (record["obj"].as_str().unwrap(), record["prog"].as_str().unwrap());
         objects.entry(object.trim_end_matches(".o")).or_default().insert(program, record);
     }
-    let all = std::env::var("SKEP_SELFTESTS").is_ok_and(|wanted| wanted == "all");
+    let all = tools::full();
     let (mut found, mut seen) = (Agreement::default(), BTreeSet::new());
     for (name, records) in objects.iter().step_by(if all { 1 } else { STEP }) {
         let Some(bytes) = common::selftests::compile(&corpus, name) else { continue };

@@ -95,7 +95,7 @@ fn full_vmlinux() -> Vec<String> {
 fn selftests() -> Vec<PathBuf> {
     let tree = tools::kernel_tree().expect("the kernel tree is there");
     let files = c_files(&tree.join("tools/testing/selftests/bpf/progs"));
-    if std::env::var_os("SKEP_FULL").is_some() {
+    if tools::full() {
         return files;
     }
     let small = |file: &PathBuf| std::fs::metadata(file).is_ok_and(|data| data.len() < SMALL);

@@ -47,7 +47,7 @@ fn selftests_have_the_errors_that_clang_sees() {
     }
     let Some(vmlinux) = vmlinux() else { return skipped("vmlinux.h") };
     let (selftests, options) = selftests(&vmlinux);
-    let step = if std::env::var_os("SKEP_FULL").is_some() { 1 } else { 20 };
+    let step = if tools::full() { 1 } else { 20 };
     let all = programs(&selftests.join("bpf/progs"));
     let list: Vec<&PathBuf> = all.iter().step_by(step).collect();
     let (mut clean, mut wrong) = (0, Vec::new());

@@ -12,7 +12,7 @@ use skep_compiler::{Compiled, Options, compile};
 use skep_stdlib::btf::ext::Ext;
 use skep_stdlib::btf::{Btf, Kind, Linkage, Type, TypeId};
 use skep_syntax::Session;
-use skep_tests::tools::{Need, check};
+use skep_tests::tools::{self, Need, check};
 
 use super::corpus::programs;
 use super::layout::section;
@@ -176,7 +176,7 @@ fn selftests_are_as_from_clang() {
     let Some(vmlinux) = vmlinux() else { return skipped("vmlinux.h") };
     let (selftests, options) = selftests(&vmlinux);
     let object = scratch("objects").join("clang.o");
-    let step = if std::env::var_os("SKEP_FULL").is_some() { 1 } else { 20 };
+    let step = if tools::full() { 1 } else { 20 };
     let mut count = Count::default();
     for file in programs(&selftests.join("bpf/progs")).iter().step_by(step) {
         if clang(&options, &["-c", "-o", &object.display().to_string()], file).status.success() {

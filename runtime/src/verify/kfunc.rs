@@ -111,7 +111,10 @@ impl<'a> Walk<'a> {
             "bpf_rcu_read_unlock" => held::leave_rcu(state)?,
             "bpf_preempt_disable" => state.preempt += 1,
             "bpf_preempt_enable" => held::leave_preempt(state)?,
-            "bpf_throw" => return self.throw(state, slot),
+            "bpf_throw" => {
+                self.check_parameter_of_kernel(state, &proto, slot, 0, &mut Call::default())?;
+                return self.throw(state, slot);
+            }
             _ => return self.call_with_arguments(state, slot, &proto),
         }
         state.clobber(Reg::Uninit);

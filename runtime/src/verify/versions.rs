@@ -45,9 +45,12 @@ pub fn check(cx: &Context<'_>) -> Result<(), (u32, Cause)> {
         // Also where it is never reached.
         if let Insn::Call(CallTarget::Kfunc { id, module }) = insn
             && (*id, *module) != (0, 0)
-            && !cx.image.kfuncs.contains_key(id)
+            && !(*module == 0 && cx.image.kfuncs.contains_key(id))
         {
-            return Err((slot, Cause::Unsupported { what: format!("the kernel function with the id {id}") }));
+            // An image has descriptors of no modules.
+            let module = if *module == 0 { String::new() } else { format!(" of the module {module}") };
+            let what = format!("the kernel function with the id {id}{module}");
+            return Err((slot, Cause::Unsupported { what }));
         }
     }
     Ok(())

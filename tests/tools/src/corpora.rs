@@ -31,7 +31,7 @@ impl Corpus {
             let held = |file: &&PathBuf| file.to_string_lossy().contains(&only);
             return self.files.iter().filter(held).cloned().collect();
         }
-        let step = if std::env::var_os("SKEP_FULL").is_some() { 1 } else { step };
+        let step = if super::full() { 1 } else { step };
         self.files.iter().step_by(step).cloned().collect()
     }
 }

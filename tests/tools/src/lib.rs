@@ -147,6 +147,11 @@ pub fn have(needs: &[Need]) -> bool {
     }
 }
 
+/// Whether all of a corpus is asked for (`SKEP_FULL=1`), where tests otherwise take a share of it.
+pub fn full() -> bool {
+    std::env::var_os("SKEP_FULL").is_some()
+}
+
 /// Debian installs it outside the usual search path.
 pub fn bpftool() -> String {
     let sbin = "/usr/sbin/bpftool";

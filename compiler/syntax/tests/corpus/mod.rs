@@ -89,6 +89,6 @@ pub fn selftests() -> Option<(Options, Vec<String>)> {
         ..Options::default()
     };
     let all = c_files(&Path::new(&selftests).join("progs"));
-    let full = std::env::var_os("SKEP_FULL").is_some();
+    let full = tools::full();
     Some((options, all.into_iter().step_by(if full { 1 } else { 20 }).collect()))
 }

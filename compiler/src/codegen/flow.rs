@@ -1,17 +1,17 @@
 //! Control flow of machine IR: reverse postorder, dominators, loops.
 //!
-//! Dominators by Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm"; loops are the
-//! natural loops of back edges, and loops with the same header are one.
+//! Loops are the natural loops of back edges, and loops with the same header are one.
 
 use super::mir::{Block, Func};
 use crate::ir::Arena;
+use crate::ir::dominators::Dominators;
 
 /// Facts about the control flow of a function. Blocks that cannot be reached have none.
 pub struct Flow {
     /// Reachable blocks in reverse postorder; the first is the entry.
     pub rpo: Vec<Block>,
     position: Arena<Block, Option<u32>>,
-    idom: Arena<Block, Option<Block>>,
+    tree: Dominators,
     header: Arena<Block, Option<Block>>,
     depth: Arena<Block, u32>,
 }
@@ -24,15 +24,17 @@ impl Flow {
         for (i, &block) in rpo.iter().enumerate() {
             position[block] = Some(i as u32);
         }
+        let preds = func.predecessors();
+        let tree = Dominators::new(rpo.len(), |node| {
+            preds[rpo[node as usize]].iter().filter_map(|&pred| position[pred])
+        });
         let mut flow = Flow {
             rpo,
             position,
-            idom: Arena::filled(&func.blocks, None),
+            tree,
             header: Arena::filled(&func.blocks, None),
             depth: Arena::filled(&func.blocks, 0),
         };
-        let preds = func.predecessors();
-        flow.find_dominators(&preds);
         flow.find_loops(func, &preds);
         flow
     }
@@ -49,18 +51,14 @@ impl Flow {
 
     /// Does every path to `b` pass `a`?
     pub fn dominates(&self, a: Block, b: Block) -> bool {
-        let Some(limit) = self.position[a] else { return false };
-        let mut at = Some(b);
-        while let Some(block) = at {
-            if block == a {
-                return true;
-            }
-            if self.position[block].is_none_or(|p| p < limit) {
-                return false;
-            }
-            at = self.idom[block];
+        match (self.position[a], self.position[b]) {
+            (Some(a), Some(b)) => self.tree.dominates(a, b),
+            (None, _) | (_, None) => false,
         }
-        false
+    }
+
+    fn idom(&self, block: Block) -> Option<Block> {
+        Some(self.rpo[self.tree.idom(self.position[block]?)? as usize])
     }
 
     /// The last block that every path to each of these passes, if it is found in so many steps.
@@ -73,7 +71,7 @@ impl Flow {
                 left = left.checked_sub(1)?;
                 let later =
                     if self.position[found]? > self.position[other]? { &mut found } else { &mut other };
-                *later = self.idom[*later]?;
+                *later = self.idom(*later)?;
             }
         }
         Some(found)
@@ -83,32 +81,13 @@ impl Flow {
     pub fn outside_loops(&self, block: Block) -> Block {
         let mut at = block;
         while let Some(header) = self.header[at] {
-            match self.idom[header] {
+            match self.idom(header) {
                 Some(before) => at = before,
                 // The entry is a loop header: there is nothing before it.
                 None => return block,
             }
         }
         at
-    }
-
-    fn find_dominators(&mut self, preds: &Arena<Block, Vec<Block>>) {
-        let Some(&entry) = self.rpo.first() else { return };
-        // The entry is its own dominator while the search runs.
-        self.idom[entry] = Some(entry);
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for &block in &self.rpo[1..] {
-                let known = preds[block].iter().copied().filter(|&p| self.idom[p].is_some());
-                let new = known.reduce(|a, b| intersect(&self.idom, &self.position, a, b));
-                if self.idom[block] != new {
-                    self.idom[block] = new;
-                    changed = true;
-                }
-            }
-        }
-        self.idom[entry] = None;
     }
 
     fn find_loops(&mut self, func: &Func, preds: &Arena<Block, Vec<Block>>) {
@@ -135,22 +114,6 @@ impl Flow {
             }
         }
     }
-}
-
-fn intersect(
-    idom: &Arena<Block, Option<Block>>,
-    position: &Arena<Block, Option<u32>>,
-    mut a: Block,
-    mut b: Block,
-) -> Block {
-    while a != b {
-        let later = if position[a] > position[b] { &mut a } else { &mut b };
-        match idom[*later] {
-            Some(up) => *later = up,
-            None => break,
-        }
-    }
-    a
 }
 
 fn reverse_postorder(func: &Func) -> Vec<Block> {

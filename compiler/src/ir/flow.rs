@@ -4,8 +4,12 @@
 //! and their nesting). Both are snapshots: a pass that changes edges computes them again.
 //! Everything is iterative, so a function with a million blocks does not overflow the stack.
 
+use super::dominators::Dominators;
 use super::entities::{Arena, Block};
 use super::function::{Function, Preds};
+
+/// The order of a block that is not reachable.
+const UNREACHABLE: u32 = u32::MAX;
 
 /// Reverse post-order and dominator tree.
 #[derive(Clone, Debug)]
@@ -15,21 +19,12 @@ pub struct Flow {
     /// Reachable blocks; each one after its immediate dominator, and before its successors except
     /// along back edges.
     pub rpo: Vec<Block>,
-    nodes: Arena<Block, Option<Node>>,
-}
-
-/// A reachable block in the dominator tree.
-#[derive(Clone, Debug)]
-struct Node {
     /// Position in the reverse post-order.
-    order: u32,
-    /// Immediate dominator; the entry has none.
-    idom: Option<Block>,
+    order: Arena<Block, u32>,
+    tree: Dominators,
+    /// Children in the tree by position of the parent: one list, of which each has a range.
+    starts: Vec<u32>,
     children: Vec<Block>,
-    /// Times of entering and leaving in a walk of the tree: a dominates b when a's interval
-    /// contains b's.
-    enter: u32,
-    leave: u32,
 }
 
 impl Flow {
@@ -37,44 +32,47 @@ impl Flow {
     pub fn new(f: &Function) -> Flow {
         let preds = f.predecessors();
         let rpo = reverse_post_order(f);
-        let mut nodes: Arena<Block, Option<Node>> = Arena::filled(&f.blocks, None);
+        let mut order = Arena::filled(&f.blocks, UNREACHABLE);
         for (i, &block) in rpo.iter().enumerate() {
-            nodes[block] =
-                Some(Node { order: i as u32, idom: None, children: Vec::new(), enter: 0, leave: 0 });
+            order[block] = i as u32;
         }
-        let mut flow = Flow { preds, rpo, nodes };
-        flow.find_dominators();
-        flow.number_tree();
+        let tree = Dominators::new(rpo.len(), |node| {
+            let preds = preds[rpo[node as usize]].iter();
+            preds.map(|&pred| order[pred]).filter(|&pred| pred != UNREACHABLE)
+        });
+        let mut flow = Flow { preds, rpo, order, tree, starts: Vec::new(), children: Vec::new() };
+        flow.list_children();
         flow
     }
 
     /// Can control come here?
     pub fn is_reachable(&self, block: Block) -> bool {
-        self.node(block).is_some()
+        self.order(block).is_some()
     }
 
     /// Position in the reverse post-order of a reachable block.
     pub fn order(&self, block: Block) -> Option<u32> {
-        self.node(block).map(|n| n.order)
+        self.order.get(block).copied().filter(|&order| order != UNREACHABLE)
     }
 
     /// The immediate dominator; `None` for the entry and for unreachable blocks.
     pub fn idom(&self, block: Block) -> Option<Block> {
-        self.node(block).and_then(|n| n.idom)
+        Some(self.rpo[self.tree.idom(self.order(block)?)? as usize])
     }
 
     /// Blocks whose immediate dominator this is, in reverse post-order.
     pub fn children(&self, block: Block) -> &[Block] {
-        self.node(block).map_or(&[], |n| &n.children)
+        let Some(order) = self.order(block) else { return &[] };
+        &self.children[self.starts[order as usize] as usize..self.starts[order as usize + 1] as usize]
     }
 
     /// Is `a` on every path from the entry to `b`? Every reachable block dominates itself; an
     /// unreachable block is dominated by all.
     pub fn dominates(&self, a: Block, b: Block) -> bool {
-        match (self.node(a), self.node(b)) {
+        match (self.order(a), self.order(b)) {
             (_, None) => true,
             (None, Some(_)) => false,
-            (Some(a), Some(b)) => a.enter <= b.enter && b.leave <= a.leave,
+            (Some(a), Some(b)) => self.tree.dominates(a, b),
         }
     }
 
@@ -83,74 +81,20 @@ impl Flow {
         self.is_reachable(from) && self.is_reachable(to) && self.dominates(to, from)
     }
 
-    /// The nearest block that dominates both.
-    pub fn common_dominator(&self, mut a: Block, mut b: Block) -> Block {
-        while a != b {
-            let (x, y) = (self.order(a), self.order(b));
-            let deeper = if x > y { &mut a } else { &mut b };
-            match self.idom(*deeper) {
-                Some(up) => *deeper = up,
-                None => return *deeper,
-            }
+    fn list_children(&mut self) {
+        let count = self.rpo.len() as u32;
+        self.starts = vec![0; self.rpo.len() + 1];
+        let parents = || (1..count).filter_map(|node| Some((node, self.tree.idom(node)?)));
+        parents().for_each(|(_, parent)| self.starts[parent as usize + 1] += 1);
+        for node in 0..self.rpo.len() {
+            self.starts[node + 1] += self.starts[node];
         }
-        a
-    }
-
-    fn node(&self, block: Block) -> Option<&Node> {
-        self.nodes.get(block).and_then(Option::as_ref)
-    }
-
-    /// Cooper, Harvey, Kennedy: "A Simple, Fast Dominance Algorithm".
-    fn find_dominators(&mut self) {
-        let Some(&entry) = self.rpo.first() else { return };
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for i in 1..self.rpo.len() {
-                let block = self.rpo[i];
-                let mut idom = None;
-                for &pred in &self.preds[block] {
-                    // A predecessor counts once its own dominator is known.
-                    if pred != entry && self.idom(pred).is_none() {
-                        continue;
-                    }
-                    idom = Some(idom.map_or(pred, |other| self.common_dominator(pred, other)));
-                }
-                if idom != self.idom(block)
-                    && let Some(node) = &mut self.nodes[block]
-                {
-                    node.idom = idom;
-                    changed = true;
-                }
-            }
-        }
-        for i in 1..self.rpo.len() {
-            let block = self.rpo[i];
-            if let Some(idom) = self.idom(block)
-                && let Some(node) = &mut self.nodes[idom]
-            {
-                node.children.push(block);
-            }
-        }
-    }
-
-    fn number_tree(&mut self) {
-        let Some(&entry) = self.rpo.first() else { return };
-        let mut time = 0;
-        let mut stack = Vec::with_capacity(self.rpo.len());
-        stack.push((entry, 0));
-        while let Some((block, next)) = stack.pop() {
-            let Some(node) = &mut self.nodes[block] else { continue };
-            if next == 0 {
-                node.enter = time;
-                time += 1;
-            }
-            if let Some(&child) = node.children.get(next) {
-                stack.push((block, next + 1));
-                stack.push((child, 0));
-            } else {
-                node.leave = time;
-            }
+        let mut next = self.starts.clone();
+        self.children = vec![Block::from_index(0); self.rpo.len().saturating_sub(1)];
+        for (node, parent) in parents() {
+            let at = &mut next[parent as usize];
+            self.children[*at as usize] = self.rpo[node as usize];
+            *at += 1;
         }
     }
 }
@@ -211,6 +155,8 @@ impl Loops {
     /// Finds the loops of a function.
     pub fn new(f: &Function, flow: &Flow) -> Loops {
         let mut loops = Loops { loops: Vec::new(), innermost: Arena::filled(&f.blocks, None) };
+        // The last header whose loop each block was found to be in.
+        let mut inside = Arena::filled(&f.blocks, None);
         // Headers in reverse post-order: an outer loop is met before an inner one, so that the
         // last loop that claims a block is the innermost.
         for &header in &flow.rpo {
@@ -222,7 +168,7 @@ impl Loops {
             }
             let parent = loops.innermost[header];
             let depth = 1 + parent.map_or(0, |p| loops.loops[p].depth);
-            let blocks = loop_body(f, flow, header, &latches);
+            let blocks = loop_body(flow, header, &latches, &mut inside);
             for &block in &blocks {
                 loops.innermost[block] = Some(loops.loops.len());
             }
@@ -255,13 +201,17 @@ impl Loops {
 }
 
 /// Blocks that reach a latch without passing the header.
-fn loop_body(f: &Function, flow: &Flow, header: Block, latches: &[Block]) -> Vec<Block> {
-    let mut inside = Arena::filled(&f.blocks, false);
-    inside[header] = true;
+fn loop_body(
+    flow: &Flow,
+    header: Block,
+    latches: &[Block],
+    inside: &mut Arena<Block, Option<Block>>,
+) -> Vec<Block> {
+    inside[header] = Some(header);
     let mut blocks = vec![header];
     let mut work = latches.to_vec();
     while let Some(block) = work.pop() {
-        if flow.is_reachable(block) && !std::mem::replace(&mut inside[block], true) {
+        if flow.is_reachable(block) && inside[block].replace(header) != Some(header) {
             blocks.push(block);
             work.extend(&flow.preds[block]);
         }

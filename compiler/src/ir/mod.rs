@@ -21,6 +21,7 @@
 //! - Volatile accesses and effects keep their order and their number.
 
 mod asm;
+pub(crate) mod dominators;
 mod entities;
 pub mod flow;
 mod function;

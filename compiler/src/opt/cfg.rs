@@ -307,38 +307,62 @@ fn merge_chains(f: &mut Function) -> bool {
 
 /// A branch on a condition that a dominating edge has decided follows that edge.
 fn same_condition(f: &mut Function) -> bool {
-    let flow = Flow::new(f);
+    enum Step {
+        Enter(Block),
+        Forget(Subject, usize),
+    }
     // What only one branch asks about, no other has decided.
-    let mut asked: LookupMap<Value, u32> = LookupMap::default();
+    let mut asked: LookupMap<Value, bool> = LookupMap::default();
     for &block in &f.order {
         if let Some(InstData::Branch { cond, .. }) = f.terminator(block).map(|inst| &f.insts[inst]) {
-            *asked.entry(subject(f, *cond)).or_default() += 1;
+            asked.entry(subject(f, *cond)).and_modify(|again| *again = true).or_insert(false);
         }
     }
+    asked.retain(|_, again| *again);
+    if asked.is_empty() {
+        return false;
+    }
+    let flow = Flow::new(f);
     let mut changed = false;
-    for block in f.order.clone() {
-        let Some(inst) = f.terminator(block) else { continue };
-        let InstData::Branch { cond, then, els } = f.insts[inst].clone() else { continue };
-        if asked.get(&subject(f, cond)) == Some(&1) {
-            continue;
-        }
-        let mut at = block;
-        // Only edges into blocks with one predecessor say something about all that follows.
-        while let Some(up) = flow.idom(at) {
-            if let [_] = flow.preds[at][..]
-                && let Some(decided) = decided(f, up, at, cond)
-            {
-                f.set_inst(inst, InstData::Jump { target: if decided { then } else { els } });
-                changed = true;
-                break;
+    // The conditions that the edges on the way have decided, the nearest last.
+    let mut known: LookupMap<Subject, Vec<(Value, bool)>> = LookupMap::default();
+    let mut stack = vec![Step::Enter(f.entry())];
+    while let Some(step) = stack.pop() {
+        let block = match step {
+            Step::Enter(block) => block,
+            Step::Forget(subject, len) => {
+                if let Some(facts) = known.get_mut(&subject) {
+                    facts.truncate(len);
+                }
+                continue;
             }
-            at = up;
+        };
+        // Only edges into blocks with one predecessor say something about all that follows.
+        if let [pred] = flow.preds[block]
+            && let Some((cond, taken)) = on_edge(f, pred, block)
+            && asked.contains_key(&subject(f, cond))
+        {
+            for about in subjects(f, cond, taken).into_iter().flatten() {
+                let facts = known.entry(about).or_default();
+                stack.push(Step::Forget(about, facts.len()));
+                facts.push((cond, taken));
+            }
         }
+        if let Some(inst) = f.terminator(block)
+            && let InstData::Branch { cond, .. } = f.insts[inst]
+            && asked.contains_key(&subject(f, cond))
+            && let Some(decided) = decided(f, &known, cond)
+            && let InstData::Branch { then, els, .. } = f.insts[inst].clone()
+        {
+            f.set_inst(inst, InstData::Jump { target: if decided { then } else { els } });
+            changed = true;
+        }
+        stack.extend(flow.children(block).iter().rev().map(|&child| Step::Enter(child)));
     }
     changed
 }
 
-/// What a condition is about: [`decided`] answers only for conditions about the same.
+/// What a condition is about: conditions about different values say nothing of each other.
 fn subject(f: &Function, cond: Value) -> Value {
     match f.def(cond) {
         Some(InstData::Compare { args, .. }) => args[0],
@@ -346,35 +370,51 @@ fn subject(f: &Function, cond: Value) -> Value {
     }
 }
 
-/// The value of a condition on the edge between two blocks.
-fn decided(f: &Function, from: Block, to: Block, cond: Value) -> Option<bool> {
-    let InstData::Branch { cond: tested, then, els } = &f.insts[f.terminator(from)?] else { return None };
-    if then.block == els.block {
-        return None;
-    }
-    let taken = then.block == to;
-    if *tested == cond {
-        return Some(taken);
-    }
-    let (
-        Some(InstData::Compare { op: known, args: known_args }),
-        Some(InstData::Compare { op: asked, args: asked_args }),
-    ) = (f.def(*tested), f.def(cond))
-    else {
-        return None;
+/// How what is known is found.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Subject {
+    /// A condition that is not a comparison.
+    Condition(Value),
+    /// A comparison of these two.
+    Pair([Value; 2]),
+    /// The value equals a constant.
+    Equal(Value),
+}
+
+/// Under what a condition is found that holds or does not hold.
+fn subjects(f: &Function, cond: Value, taken: bool) -> [Option<Subject>; 2] {
+    let Some(&InstData::Compare { op, args }) = f.def(cond) else {
+        return [Some(Subject::Condition(cond)), None];
     };
-    let known = if taken { *known } else { known.negated() };
-    if known_args == asked_args {
-        return implied(known, *asked);
+    let op = if taken { op } else { op.negated() };
+    let equal = op == Compare::Eq && f.constant(args[1]).is_some();
+    [Some(Subject::Pair(args)), equal.then_some(Subject::Equal(args[0]))]
+}
+
+/// The condition that the only edge between two blocks depends on, and whether it holds there.
+fn on_edge(f: &Function, from: Block, to: Block) -> Option<(Value, bool)> {
+    let InstData::Branch { cond, then, els } = &f.insts[f.terminator(from)?] else { return None };
+    (then.block != els.block).then_some((*cond, then.block == to))
+}
+
+/// The value of a condition where this is known.
+fn decided(f: &Function, known: &LookupMap<Subject, Vec<(Value, bool)>>, cond: Value) -> Option<bool> {
+    let facts = |about: Subject| known.get(&about).map_or(&[][..], Vec::as_slice).iter().rev();
+    let Some(&InstData::Compare { op: asked, args }) = f.def(cond) else {
+        return facts(Subject::Condition(cond)).next().map(|&(_, taken)| taken);
+    };
+    let holds = |&(cond, taken): &(Value, bool)| match f.def(cond) {
+        Some(&InstData::Compare { op, args }) => Some((if taken { op } else { op.negated() }, args)),
+        _ => None,
+    };
+    let of_pair = |fact| implied(holds(fact)?.0, asked);
+    if let Some(decided) = facts(Subject::Pair(args)).find_map(of_pair) {
+        return Some(decided);
     }
     // `x == C` decides every other comparison of `x` with a constant.
-    let (same, value, other) =
-        (known_args[0] == asked_args[0], f.constant(known_args[1])?, f.constant(asked_args[1])?);
-    let ty = f.ty(known_args[1]);
-    match (same, known) {
-        (true, Compare::Eq) => Some(super::simplify::fold::compare(*asked, ty, value, other)),
-        _ => None,
-    }
+    let other = f.constant(args[1])?;
+    let (_, [_, constant]) = holds(facts(Subject::Equal(args[0])).next()?)?;
+    Some(super::simplify::fold::compare(asked, f.ty(constant), f.constant(constant)?, other))
 }
 
 /// What a comparison that holds says about another one of the same operands.

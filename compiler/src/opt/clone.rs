@@ -2,12 +2,12 @@
 //!
 //! In: a function and some of its blocks. Out: copies of them whose jumps among themselves stay among
 //! the copies, and the values of the copies. Invariant: the copies use what the originals use from
-//! outside; values of the originals that are used outside must be [`super::mem2reg::demote`]d before,
-//! so that both definitions store to one slot.
+//! outside; values of the originals that are used outside are moved to slots before, by
+//! [`demote_escaping`], so that both definitions store to one slot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::mem2reg::{demote, promote};
+use super::mem2reg;
 use crate::ir::{Arena, Block, Function, Slot, Type, Value, ValueDef};
 
 /// What became of blocks and values.
@@ -21,12 +21,17 @@ pub struct Copies {
 /// Copies blocks, which are given in an order in which definitions come before uses. The copies
 /// follow `after` in the layout.
 pub fn blocks(f: &mut Function, list: &[Block], after: Block) -> Copies {
+    let copies = unplaced(f, list);
+    place(f, &[(after, list.iter().map(|block| copies.blocks[block]).collect())]);
+    copies
+}
+
+/// The same, but the copies are in no layout yet.
+pub fn unplaced(f: &mut Function, list: &[Block]) -> Copies {
     let mut copies = Copies { blocks: BTreeMap::new(), values: BTreeMap::new() };
-    let mut order = Vec::new();
     for &block in list {
         let copy = f.blocks.push(Default::default());
         f.blocks[copy].unroll = f.blocks[block].unroll;
-        order.push(copy);
         copies.blocks.insert(block, copy);
         for param in f.blocks[block].params.clone() {
             let ty = f.ty(param);
@@ -47,49 +52,84 @@ pub fn blocks(f: &mut Function, list: &[Block], after: Block) -> Copies {
             }
         }
     }
-    let place = f.order.iter().position(|&b| b == after).map_or(f.order.len(), |i| i + 1);
-    f.order.splice(place..place, order);
     copies
 }
 
-/// Moves values that blocks define and others use into slots.
-pub fn demote_escaping(f: &mut Function, list: &[Block]) -> BTreeMap<Slot, Type> {
-    let inside: BTreeSet<Block> = list.iter().copied().collect();
-    let mut home: Arena<Value, Option<Block>> = Arena::filled(&f.values, None);
-    for &block in list {
-        for &param in &f.blocks[block].params {
-            home[param] = Some(block);
+/// Puts blocks into the layout, each list after a block of its own.
+pub fn place(f: &mut Function, lists: &[(Block, Vec<Block>)]) {
+    let mut following = Arena::filled(&f.blocks, None);
+    for (index, (after, _)) in lists.iter().enumerate() {
+        following[*after] = Some(index);
+    }
+    let order = std::mem::take(&mut f.order);
+    f.order.reserve(order.len() + lists.len());
+    for block in order {
+        f.order.push(block);
+        if let Some(index) = following[block] {
+            f.order.extend(&lists[index].1);
         }
-        for &inst in &f.blocks[block].insts {
-            if let Some(result) = f.result(inst) {
-                home[result] = Some(block);
+    }
+}
+
+/// Moves values that some blocks define and others use into slots: stored where they are defined, loaded
+/// at each use elsewhere. Each list of blocks is apart from the others.
+pub fn demote_escaping(f: &mut Function, lists: &[&[Block]]) -> BTreeMap<Slot, Type> {
+    let mut region: Arena<Block, Option<usize>> = Arena::filled(&f.blocks, None);
+    let mut home: Arena<Value, Option<Block>> = Arena::filled(&f.values, None);
+    for (index, &list) in lists.iter().enumerate() {
+        for &block in list {
+            region[block] = Some(index);
+            for &param in &f.blocks[block].params {
+                home[param] = Some(block);
+            }
+            for &inst in &f.blocks[block].insts {
+                if let Some(result) = f.result(inst) {
+                    home[result] = Some(block);
+                }
             }
         }
     }
-    let mut escaping = BTreeSet::new();
-    for &block in f.order.iter().filter(|block| !inside.contains(block)) {
+    let escapes = |v: Value, user: Block| home[v].is_some_and(|block| region[block] != region[user]);
+    let mut readers: Vec<(Block, Vec<Value>)> = Vec::new();
+    let mut slot_of: BTreeMap<Value, Slot> = BTreeMap::new();
+    for &block in &f.order {
+        let mut read = Vec::new();
         for &inst in &f.blocks[block].insts {
             f.insts[inst].for_each_operand(|v| {
-                if home[v].is_some() {
-                    escaping.insert(v);
+                if escapes(v, block) && !read.contains(&v) {
+                    read.push(v);
                 }
             });
         }
+        if !read.is_empty() {
+            readers.push((block, read));
+        }
     }
-    let mut slots = BTreeMap::new();
-    for value in escaping {
-        // What can be computed again anywhere needs no slot.
-        let ty = f.ty(value);
+    for &value in readers.iter().flat_map(|(_, read)| read) {
+        slot_of.insert(value, Slot::from_index(0));
+    }
+    let mut defined: BTreeMap<Block, Vec<Value>> = BTreeMap::new();
+    for (&value, slot) in &mut slot_of {
         debug_assert!(!matches!(f.values[value].def, ValueDef::Alias(_)));
-        slots.insert(demote(f, value, &inside), ty);
+        *slot = mem2reg::slot_for(f, value);
+        if let Some(block) = home[value] {
+            defined.entry(block).or_default().push(value);
+        }
     }
-    slots
+    for (block, mut read) in readers {
+        read.sort();
+        mem2reg::load_in(f, block, &read, &slot_of);
+    }
+    for (block, values) in defined {
+        mem2reg::store_in(f, block, &values, &slot_of);
+    }
+    slot_of.into_iter().map(|(value, slot)| (slot, f.ty(value))).collect()
 }
 
 /// Makes the slots of [`demote_escaping`] values again.
 pub fn repair(f: &mut Function, slots: &BTreeMap<Slot, Type>) {
     super::cfg::remove_unreachable(f);
     if !slots.is_empty() {
-        promote(f, slots);
+        mem2reg::promote(f, slots);
     }
 }

@@ -74,7 +74,7 @@ fn mixes(f: &Function, preds: &Preds, context: Value, block: Block) -> bool {
 
 /// Gives each way into a block a copy of its own. Returns how many were made.
 fn split(f: &mut Function, preds: &Preds, block: Block) -> usize {
-    let slots = clone::demote_escaping(f, &[block]);
+    let slots = clone::demote_escaping(f, &[&[block]]);
     let mut sources: Vec<Block> = preds[block].to_vec();
     sources.dedup();
     let mut count = 0;

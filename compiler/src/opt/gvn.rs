@@ -58,6 +58,7 @@ fn walk(f: &mut Function, cx: &Cx<'_>) -> (bool, bool) {
         cx,
         known: LookupMap::default(),
         values: Vec::new(),
+        ends: ends(f, &flow),
         written: false,
         let_out: globals::let_out(f),
         out: Arena::filled(&f.blocks, None),
@@ -72,6 +73,18 @@ fn walk(f: &mut Function, cx: &Cx<'_>) -> (bool, bool) {
         f.resolve_aliases();
     }
     (pass.changed, !loops.loops.is_empty())
+}
+
+/// The position in reverse post-order of the last block that each dominates.
+fn ends(f: &Function, flow: &Flow) -> Arena<Block, u32> {
+    let mut ends = Arena::filled(&f.blocks, 0);
+    for (order, &block) in flow.rpo.iter().enumerate().rev() {
+        ends[block] = ends[block].max(order as u32);
+        if let Some(up) = flow.idom(block) {
+            ends[up] = ends[up].max(ends[block]);
+        }
+    }
+    ends
 }
 
 /// What a place holds.
@@ -116,6 +129,8 @@ struct Pass<'a> {
     known: LookupMap<InstData, Option<usize>>,
     /// Values of pure instructions: where they are, and the one before of an equal instruction.
     values: Vec<(Block, Value, Option<usize>)>,
+    /// The position in reverse post-order of the last block that each dominates.
+    ends: Arena<Block, u32>,
     /// Something before the current instruction in its block may write to memory.
     written: bool,
     /// Variables whose addresses are values that may be one of several here.
@@ -199,14 +214,23 @@ impl Pass<'_> {
     ) -> bool {
         let Some(result) = f.result(inst) else { return false };
         let last = self.known.entry(canonical(data)).or_default();
-        let mut at = *last;
-        while let Some((home, value, before)) = at.and_then(|at| self.values.get(at).copied()) {
+        let (mut at, mut after): (Option<usize>, Option<usize>) = (*last, None);
+        while let Some((index, (home, value, before))) = at.map(|at| (at, self.values[at])) {
             if flow.dominates(home, block) && f.ty(value) == f.ty(result) {
                 f.replace(result, value);
                 self.changed = true;
                 return true;
             }
             at = before;
+            // All that it dominates was seen: nobody asks for it again.
+            if Some(self.ends[home]) < flow.order(block) {
+                match after {
+                    Some(after) => self.values[after].2 = before,
+                    None => *last = before,
+                }
+            } else {
+                after = Some(index);
+            }
         }
         self.values.push((block, result, last.replace(self.values.len())));
         false

@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 
 use super::Cx;
 use super::edit::{cost, inst_blocks};
+use crate::hash::LookupSet;
 use crate::ir::flow::{Flow, Loop, Loops};
 use crate::ir::{Arena, Block, Function, Inst, InstData, Value, ValueDef};
 
@@ -39,6 +40,10 @@ const MOVED: usize = 8;
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     let flow = Flow::new(f);
     let loops = Loops::new(f, &flow);
+    if loops.loops.is_empty() {
+        return false;
+    }
+    let mut around = Around::new(f, &flow);
     let mut changed = false;
     // Inner loops first: what leaves them may leave the loop around them too.
     for l in loops.loops.iter().rev() {
@@ -46,7 +51,7 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
         if size <= LARGEST
             && let Some(before) = entering(f, &flow, l)
         {
-            changed |= Hoist::new(f, &flow, l).run(f, before);
+            changed |= Hoist::new(f, &flow, &around, l).run(f, &mut around, before);
         }
     }
     changed
@@ -59,15 +64,54 @@ pub fn entering(f: &Function, flow: &Flow, l: &Loop) -> Option<Block> {
     matches!(f.insts[f.terminator(before)?], InstData::Jump { .. }).then_some(before)
 }
 
+/// So many values that live across a loop leave no room for others.
+const CROWD: usize = 9;
+
+/// What is known of a whole function.
+pub struct Around {
+    /// The block of each instruction.
+    pub homes: Arena<Inst, Option<Block>>,
+    /// Of the values that are computed in a block or before it, those that are used last, with the
+    /// position of the use in reverse post-order; the latest first.
+    lasting: Arena<Block, Vec<(u32, Value)>>,
+}
+
+impl Around {
+    /// Looks at a function.
+    pub fn new(f: &Function, flow: &Flow) -> Around {
+        let mut last_use = Arena::filled(&f.values, 0);
+        for (order, &block) in flow.rpo.iter().enumerate() {
+            for &inst in &f.blocks[block].insts {
+                f.insts[inst].for_each_operand(|v| last_use[v] = order as u32);
+            }
+        }
+        let mut around = Around { homes: inst_blocks(f), lasting: Arena::filled(&f.blocks, Vec::new()) };
+        for (order, &block) in flow.rpo.iter().enumerate() {
+            let mut list = flow.idom(block).map(|up| around.lasting[up].clone()).unwrap_or_default();
+            let results = f.blocks[block].insts.iter().filter_map(|&inst| f.result(inst));
+            for value in f.blocks[block].params.iter().copied().chain(results) {
+                let last = last_use[value];
+                if last > order as u32 && !is_leaf(f, value) {
+                    let at = list.partition_point(|&(other, _)| other >= last);
+                    list.insert(at, (last, value));
+                    list.truncate(CROWD);
+                }
+            }
+            around.lasting[block] = list;
+        }
+        around
+    }
+}
+
 /// A loop, and what leaves it.
 pub struct Hoist {
     /// Instructions of the loop, in an order in which definitions come before uses.
     insts: Vec<Inst>,
-    /// The same, by instruction.
-    inside: Arena<Inst, bool>,
+    /// The same, to be asked.
+    inside: LookupSet<Inst>,
     /// Blocks of the loop.
     blocks: BTreeSet<Block>,
-    /// Values from before the loop that are used behind it.
+    /// Values from before the loop that are used behind it, as far as there is room for them.
     beyond: BTreeSet<Value>,
     /// Numbers that the loop compares, and what they are computed from.
     pub compared: BTreeSet<Value>,
@@ -78,35 +122,20 @@ pub struct Hoist {
 
 impl Hoist {
     /// Looks at a loop.
-    pub fn new(f: &Function, flow: &Flow, l: &Loop) -> Hoist {
+    pub fn new(f: &Function, flow: &Flow, around: &Around, l: &Loop) -> Hoist {
         let insts: Vec<Inst> = l.blocks.iter().flat_map(|&block| &f.blocks[block].insts).copied().collect();
-        let mut inside = Arena::filled(&f.insts, false);
-        insts.iter().for_each(|&inst| inside[inst] = true);
+        let last = l.blocks.iter().filter_map(|&block| flow.order(block)).max();
+        let lasting = flow.idom(l.header).map_or(&[][..], |before| &around.lasting[before]);
+        let beyond = lasting.iter().filter(|&&(order, _)| Some(order) > last).map(|&(_, value)| value);
         let mut hoist = Hoist {
             blocks: l.blocks.iter().copied().collect(),
-            beyond: BTreeSet::new(),
+            beyond: beyond.collect(),
             compared: BTreeSet::new(),
             carried: f.blocks[l.header].params.len(),
             calls: insts.iter().any(|&inst| matches!(f.insts[inst], InstData::Call { .. })),
+            inside: insts.iter().copied().collect(),
             insts,
-            inside,
         };
-        let last = l.blocks.iter().filter_map(|&block| flow.order(block)).max();
-        let homes = inst_blocks(f);
-        let before = |v: Value| match f.values[v].def {
-            ValueDef::Inst(inst) => homes[inst].is_some_and(|home| flow.dominates(home, l.header)),
-            ValueDef::Param(home, _) => flow.dominates(home, l.header),
-            ValueDef::Alias(_) => false,
-        };
-        for &block in flow.rpo.iter().filter(|&&block| flow.order(block) > last) {
-            for &inst in &f.blocks[block].insts {
-                f.insts[inst].for_each_operand(|v| {
-                    if !hoist.is_inside(f, v) && before(v) && !is_leaf(f, v) {
-                        hoist.beyond.insert(v);
-                    }
-                });
-            }
-        }
         for &inst in &hoist.insts {
             if let InstData::Compare { args, .. } = &f.insts[inst] {
                 args.iter().for_each(|&v| parts(f, v, &mut hoist.compared));
@@ -118,13 +147,13 @@ impl Hoist {
     /// Is the value computed in the loop?
     pub fn is_inside(&self, f: &Function, value: Value) -> bool {
         match f.values[value].def {
-            ValueDef::Inst(inst) => self.inside.get(inst).copied().unwrap_or(false),
+            ValueDef::Inst(inst) => self.inside.contains(&inst),
             ValueDef::Param(block, _) => self.blocks.contains(&block),
             ValueDef::Alias(_) => true,
         }
     }
 
-    fn run(&self, f: &mut Function, before: Block) -> bool {
+    fn run(&self, f: &mut Function, around: &mut Around, before: Block) -> bool {
         let movable = self.movable(f);
         let mut moved: BTreeSet<Inst> = BTreeSet::new();
         for &root in self.insts.iter().filter(|inst| movable.contains(inst)) {
@@ -147,6 +176,7 @@ impl Hoist {
         }
         for inst in order {
             self.place(f, before, inst);
+            around.homes[inst] = Some(before);
         }
         true
     }

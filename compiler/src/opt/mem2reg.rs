@@ -181,63 +181,71 @@ fn insert(ed: &mut Editor<'_>, cx: &Cx<'_>, base: Value, ty: Type, start: i32, v
     ed.binary(BinaryOp::Or, kept, wide)
 }
 
-/// Moves a value into a new slot: stored where it is defined, loaded at each use outside some blocks.
-/// A pass that duplicates these blocks does this before, and [`promote`]s the slot after.
-pub fn demote(f: &mut Function, value: Value, inside: &BTreeSet<Block>) -> Slot {
-    let ty = f.ty(value);
-    let slot = f.slots.push(SlotData {
-        size: ty.bytes(),
-        align: ty.bytes(),
-        name: String::new(),
-        loc: SrcLoc::NONE,
-    });
-    let flags = MemFlags { volatile: false, align: ty.bytes() };
-    let home = match f.values[value].def {
-        ValueDef::Inst(inst) => inst_blocks(f)[inst],
-        ValueDef::Param(block, _) => Some(block),
-        ValueDef::Alias(_) => None,
-    };
-    for block in f.order.clone() {
-        if inside.contains(&block) {
-            continue;
-        }
-        let mut at = 0;
-        while at < f.blocks[block].insts.len() {
-            let inst = f.blocks[block].insts[at];
-            let mut used = false;
-            f.insts[inst].for_each_operand(|v| used |= v == value);
-            if used {
-                let loc = f.locs[inst];
-                let addr = f.make_inst(InstData::SlotAddr { slot, offset: 0 }, loc);
-                let base = f.result(addr).unwrap_or(value);
-                let read = f.make_inst(InstData::Load { ty, base, offset: 0, flags }, loc);
-                let copy = f.result(read).unwrap_or(value);
-                f.insts[inst].map_operands(|v| if v == value { copy } else { v });
-                f.blocks[block].insts.splice(at..at, [addr, read]);
-                at += 2;
+/// A new slot for a value, which [`promote`] makes a value again.
+pub fn slot_for(f: &mut Function, value: Value) -> Slot {
+    let bytes = f.ty(value).bytes();
+    f.slots.push(SlotData { size: bytes, align: bytes, name: String::new(), loc: SrcLoc::NONE })
+}
+
+/// Makes the instructions of a block load these values from their slots before each use.
+pub fn load_in(f: &mut Function, block: Block, values: &[Value], slots: &BTreeMap<Value, Slot>) {
+    let mut out = Vec::new();
+    for inst in std::mem::take(&mut f.blocks[block].insts) {
+        let mut used = Vec::new();
+        f.insts[inst].for_each_operand(|v| {
+            if values.binary_search(&v).is_ok() && !used.contains(&v) {
+                used.push(v);
             }
-            at += 1;
+        });
+        used.sort();
+        for value in used {
+            let (loc, ty) = (f.locs[inst], f.ty(value));
+            let addr = f.make_inst(InstData::SlotAddr { slot: slots[&value], offset: 0 }, loc);
+            let base = f.result(addr).unwrap_or(value);
+            let flags = MemFlags { volatile: false, align: ty.bytes() };
+            let read = f.make_inst(InstData::Load { ty, base, offset: 0, flags }, loc);
+            let copy = f.result(read).unwrap_or(value);
+            f.insts[inst].map_operands(|v| if v == value { copy } else { v });
+            out.extend([addr, read]);
+        }
+        out.push(inst);
+    }
+    f.blocks[block].insts = out;
+}
+
+/// Stores these values, which the block defines, to their slots.
+pub fn store_in(f: &mut Function, block: Block, values: &[Value], slots: &BTreeMap<Value, Slot>) {
+    let mut out = Vec::new();
+    let store = |f: &mut Function, value: Value, out: &mut Vec<Inst>| {
+        let addr = f.make_inst(InstData::SlotAddr { slot: slots[&value], offset: 0 }, SrcLoc::NONE);
+        let base = f.result(addr).unwrap_or(value);
+        let flags = MemFlags { volatile: false, align: f.ty(value).bytes() };
+        let write = f.make_inst(InstData::Store { value, base, offset: 0, flags }, SrcLoc::NONE);
+        out.extend([addr, write]);
+    };
+    // The last comes first: what is stored meets no other store of the same slot before.
+    for &value in values.iter().rev() {
+        if matches!(f.values[value].def, ValueDef::Param(..)) {
+            store(f, value, &mut out);
         }
     }
-    if let Some(home) = home {
-        let at = match f.values[value].def {
-            ValueDef::Inst(inst) => f.blocks[home].insts.iter().position(|&i| i == inst).map_or(0, |i| i + 1),
-            ValueDef::Param(..) | ValueDef::Alias(_) => 0,
-        };
-        let addr = f.make_inst(InstData::SlotAddr { slot, offset: 0 }, SrcLoc::NONE);
-        let base = f.result(addr).unwrap_or(value);
-        let write = f.make_inst(InstData::Store { value, base, offset: 0, flags }, SrcLoc::NONE);
-        f.blocks[home].insts.splice(at..at, [addr, write]);
+    for inst in std::mem::take(&mut f.blocks[block].insts) {
+        out.push(inst);
+        if let Some(value) = f.result(inst).filter(|v| values.contains(v)) {
+            store(f, value, &mut out);
+        }
     }
-    slot
+    f.blocks[block].insts = out;
 }
 
 /// Turns slots into values. Each is accessed as one value of the given type at its start, by loads
 /// and stores only; all blocks are reachable.
 pub fn promote(f: &mut Function, types: &BTreeMap<Slot, Type>) {
     let flow = Flow::new(f);
+    let mut var_of = Arena::filled(&f.slots, None);
+    types.keys().enumerate().for_each(|(i, &slot)| var_of[slot] = Some(i));
     let mut pass = Promotion {
-        var_of: types.keys().enumerate().map(|(i, &slot)| (slot, i)).collect(),
+        var_of,
         types: types.values().copied().collect(),
         joins: Arena::filled(&f.blocks, Vec::new()),
         undef: vec![None; types.len()],
@@ -260,7 +268,7 @@ enum Event {
 }
 
 struct Promotion {
-    var_of: BTreeMap<Slot, usize>,
+    var_of: Arena<Slot, Option<usize>>,
     types: Vec<Type>,
     /// Variables that are parameters of each block now, with the parameter.
     joins: Arena<Block, Vec<(usize, Value)>>,
@@ -271,7 +279,7 @@ struct Promotion {
 impl Promotion {
     fn event(&self, f: &Function, inst: Inst) -> Option<Event> {
         let var = |base: Value| match f.def(base) {
-            Some(InstData::SlotAddr { slot, .. }) => self.var_of.get(slot).copied(),
+            Some(InstData::SlotAddr { slot, .. }) => self.var_of[*slot],
             _ => None,
         };
         match f.insts[inst] {
@@ -284,34 +292,52 @@ impl Promotion {
     /// Adds a parameter for each variable to each block where several of its definitions meet and
     /// it is still needed.
     fn place_params(&mut self, f: &mut Function, flow: &Flow) {
-        let mut writes = vec![BTreeSet::new(); self.types.len()];
-        let mut exposed = vec![BTreeSet::new(); self.types.len()];
+        let mut writes: Vec<Vec<Block>> = vec![Vec::new(); self.types.len()];
+        let mut exposed: Vec<Vec<Block>> = vec![Vec::new(); self.types.len()];
         for &block in &flow.rpo {
             for &inst in &f.blocks[block].insts {
                 match self.event(f, inst) {
-                    Some(Event::Read(var)) if !writes[var].contains(&block) => {
-                        exposed[var].insert(block);
+                    Some(Event::Read(var))
+                        if writes[var].last() != Some(&block) && exposed[var].last() != Some(&block) =>
+                    {
+                        exposed[var].push(block);
                     }
-                    Some(Event::Write(var, _)) => {
-                        writes[var].insert(block);
+                    Some(Event::Write(var, _)) if writes[var].last() != Some(&block) => {
+                        writes[var].push(block);
                     }
                     _ => {}
                 }
             }
         }
         let frontiers = frontiers(f, flow);
+        // Of each block: the last variable that is written in it, needed at its start, a parameter of it.
+        let none = || Arena::filled(&f.blocks, usize::MAX);
+        let (mut written, mut live, mut placed) = (none(), none(), none());
         for var in 0..self.types.len() {
-            let live = live_in(flow, &writes[var], &exposed[var]);
-            let mut work: Vec<Block> = writes[var].iter().copied().collect();
-            let mut placed = BTreeSet::new();
+            writes[var].iter().for_each(|&block| written[block] = var);
+            exposed[var].iter().for_each(|&block| live[block] = var);
+            let mut work = std::mem::take(&mut exposed[var]);
+            while let Some(block) = work.pop() {
+                for &pred in &flow.preds[block] {
+                    if written[pred] != var && live[pred] != var {
+                        live[pred] = var;
+                        work.push(pred);
+                    }
+                }
+            }
+            let mut work = std::mem::take(&mut writes[var]);
+            let mut joins = Vec::new();
             while let Some(block) = work.pop() {
                 for &join in &frontiers[block] {
-                    if live.contains(&join) && placed.insert(join) {
+                    if live[join] == var && placed[join] != var {
+                        placed[join] = var;
+                        joins.push(join);
                         work.push(join);
                     }
                 }
             }
-            for join in placed {
+            joins.sort();
+            for join in joins {
                 let param = f.add_param(join, self.types[var]);
                 self.joins[join].push((var, param));
             }
@@ -340,24 +366,23 @@ impl Promotion {
             for &(var, param) in &self.joins[block] {
                 set(var, param, &mut current, &mut stack);
             }
-            let mut kept = Vec::new();
-            for inst in std::mem::take(&mut f.blocks[block].insts) {
-                match self.event(f, inst) {
-                    Some(Event::Read(var)) => {
-                        let value = current[var].unwrap_or_else(|| self.undefined(f, var));
-                        if let Some(result) = f.result(inst) {
-                            f.replace(result, value);
-                        }
+            let mut insts = std::mem::take(&mut f.blocks[block].insts);
+            insts.retain(|&inst| match self.event(f, inst) {
+                Some(Event::Read(var)) => {
+                    let value = current[var].unwrap_or_else(|| self.undefined(f, var));
+                    if let Some(result) = f.result(inst) {
+                        f.replace(result, value);
                     }
-                    Some(Event::Write(var, value)) => {
-                        let value = f.resolve(value);
-                        set(var, value, &mut current, &mut stack);
-                    }
-                    None => kept.push(inst),
+                    false
                 }
-            }
-            // `undefined` may have put constants into the entry block meanwhile.
-            f.blocks[block].insts.extend(kept);
+                Some(Event::Write(var, value)) => {
+                    let value = f.resolve(value);
+                    set(var, value, &mut current, &mut stack);
+                    false
+                }
+                None => true,
+            });
+            f.blocks[block].insts = insts;
             self.pass_args(f, block, &current);
             for &child in flow.children(block).iter().rev() {
                 stack.push(Step::Enter(child));
@@ -403,11 +428,12 @@ impl Promotion {
         for &block in &flow.rpo {
             params.extend(self.joins[block].iter().map(|&(_, param)| (block, param)));
         }
-        let mut changed = true;
+        let homes = inst_blocks(f);
+        let mut changed = !params.is_empty();
         while changed {
             changed = false;
             params.retain(|&(block, param)| {
-                let Some(value) = same_argument(f, flow, block, param, &undef) else { return true };
+                let Some(value) = same_argument(f, flow, &homes, block, param, &undef) else { return true };
                 drop_param(f, &flow.preds[block], block, param);
                 f.replace(param, value);
                 changed = true;
@@ -422,6 +448,7 @@ impl Promotion {
 fn same_argument(
     f: &Function,
     flow: &Flow,
+    homes: &Arena<Inst, Option<Block>>,
     block: Block,
     param: Value,
     undef: &BTreeSet<Value>,
@@ -451,7 +478,7 @@ fn same_argument(
         (Some(value), Some(_)) => match f.values[value].def {
             ValueDef::Param(home, _) => (home != block && flow.dominates(home, block)).then_some(value),
             ValueDef::Inst(inst) => {
-                let home = *f.order.iter().find(|&&b| f.blocks[b].insts.contains(&inst))?;
+                let home = homes[inst]?;
                 (home != block && flow.dominates(home, block)).then_some(value)
             }
             ValueDef::Alias(_) => None,
@@ -504,18 +531,4 @@ fn frontiers(f: &Function, flow: &Flow) -> Arena<Block, Vec<Block>> {
         }
     }
     frontiers
-}
-
-/// Blocks at whose start a variable is needed.
-fn live_in(flow: &Flow, writes: &BTreeSet<Block>, exposed: &BTreeSet<Block>) -> BTreeSet<Block> {
-    let mut live = exposed.clone();
-    let mut work: Vec<Block> = exposed.iter().copied().collect();
-    while let Some(block) = work.pop() {
-        for &pred in &flow.preds[block] {
-            if !writes.contains(&pred) && live.insert(pred) {
-                work.push(pred);
-            }
-        }
-    }
-    live
 }

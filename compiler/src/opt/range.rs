@@ -169,6 +169,8 @@ impl Interval {
 pub struct Ranges {
     flow: Flow,
     values: Arena<Value, Option<Interval>>,
+    /// Values that branches depend on.
+    tested: Arena<Value, bool>,
     /// Numbers at which growing bounds stop first, in order.
     marks: Vec<i64>,
 }
@@ -188,11 +190,29 @@ fn marks(f: &Function) -> Vec<i64> {
     marks.into_iter().collect()
 }
 
+/// The values that branches compare, and what these extend.
+fn tested(f: &Function) -> Arena<Value, bool> {
+    let mut tested = Arena::filled(&f.values, false);
+    for &block in &f.order {
+        let Some(InstData::Branch { cond, .. }) = f.terminator(block).map(|inst| &f.insts[inst]) else {
+            continue;
+        };
+        let Some(InstData::Compare { args, .. }) = f.def(*cond) else { continue };
+        for &value in args {
+            tested[value] = true;
+            if let Some(&InstData::Convert { arg, .. }) = f.def(value) {
+                tested[arg] = true;
+            }
+        }
+    }
+    tested
+}
+
 impl Ranges {
     /// Analyses a function without unreachable blocks.
     pub fn new(f: &Function) -> Ranges {
         let (flow, values) = (Flow::new(f), Arena::filled(&f.values, None));
-        let mut ranges = Ranges { flow, values, marks: marks(f) };
+        let mut ranges = Ranges { flow, values, tested: tested(f), marks: marks(f) };
         // Bounds grow for some rounds, then those of parameters that still grow are set to the next
         // number that the function compares with, at last to the limits of their type. Every cycle
         // passes a parameter, so this ends.
@@ -328,7 +348,11 @@ impl Ranges {
             let exact = ty.sign_extend(bits);
             return Interval { lo: exact, hi: exact };
         }
-        let mut range = self.values[value].unwrap_or(Interval::full(ty));
+        // Nothing is known of values that were made since.
+        let mut range = self.values.get(value).copied().flatten().unwrap_or(Interval::full(ty));
+        if self.tested.get(value) != Some(&true) {
+            return range;
+        }
         let mut at = block;
         for _ in 0..CONDITIONS {
             let Some(up) = self.flow.idom(at) else { break };

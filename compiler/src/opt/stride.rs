@@ -24,8 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Cx;
 use super::alias::{Place, Root};
-use super::edit::{self, inst_blocks, use_counts};
-use super::licm::{self, Hoist, is_leaf};
+use super::edit::{self, use_counts};
+use super::licm::{self, Around, Hoist, is_leaf};
 use super::range::Ranges;
 use super::widen;
 use crate::ir::flow::{Flow, Loop, Loops};
@@ -63,9 +63,10 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     for depth in (1..=deepest(&loops)).rev() {
         let (flow, ranges) = (Flow::new(f), Ranges::new(f));
         let loops = Loops::new(f, &flow);
+        let facts = Facts { around: Around::new(f, &flow), uses: use_counts(f), flow, ranges };
         for l in loops.loops.iter().filter(|l| l.depth == depth) {
-            let plans = Plans::new(f, &flow, &ranges, l);
-            changed |= plans.is_some_and(|plans| plans.carry_out(f, &flow, l));
+            let plans = Plans::new(f, &facts, l);
+            changed |= plans.is_some_and(|plans| plans.carry_out(f, &facts.flow, l));
         }
     }
     if changed {
@@ -73,6 +74,14 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
         super::dce::remove_unused(f);
     }
     changed
+}
+
+/// What is known of a function before its loops of one depth change.
+struct Facts {
+    flow: Flow,
+    ranges: Ranges,
+    around: Around,
+    uses: Arena<Value, u32>,
 }
 
 /// A sum of multiples of values, which are extended with zeros if they have 32 bits, and a constant.
@@ -192,7 +201,7 @@ impl Sums<'_> {
     /// The least and greatest value where it is computed.
     fn range(&self, value: Value) -> (i64, i64) {
         let home = match self.f.values[value].def {
-            ValueDef::Inst(inst) => self.homes[inst],
+            ValueDef::Inst(inst) => home(self.homes, inst),
             ValueDef::Param(block, _) => Some(block),
             ValueDef::Alias(_) => None,
         };
@@ -200,6 +209,11 @@ impl Sums<'_> {
             (self.ranges.lowest(self.f, value, home), self.ranges.highest(self.f, value, home))
         })
     }
+}
+
+/// The block of an instruction; those made since are in none.
+fn home(homes: &Arena<Inst, Option<Block>>, inst: Inst) -> Option<Block> {
+    homes.get(inst).copied().flatten()
 }
 
 /// What multiplies when this operation is applied with a constant.
@@ -230,7 +244,8 @@ struct Plans {
 }
 
 impl Plans {
-    fn new(f: &Function, flow: &Flow, ranges: &Ranges, l: &Loop) -> Option<Plans> {
+    fn new(f: &Function, facts: &Facts, l: &Loop) -> Option<Plans> {
+        let Facts { flow, ranges, around, uses } = facts;
         let opaque = |data: &InstData| {
             matches!(data, InstData::Call { .. } | InstData::Asm { .. } | InstData::Intrinsic { .. })
         };
@@ -242,10 +257,10 @@ impl Plans {
         if counters.is_empty() {
             return None;
         }
-        let hoist = Hoist::new(f, flow, l);
+        let hoist = Hoist::new(f, flow, around, l);
         let room = ROOM.saturating_sub(hoist.pressure(f, &BTreeSet::new()));
-        let homes = inst_blocks(f);
-        let sums = Sums { f, ranges, hoist: &hoist, homes: &homes, counters };
+        let homes = &around.homes;
+        let sums = Sums { f, ranges, hoist: &hoist, homes, counters };
         let tested = tested(f, l);
         let mut plans: BTreeMap<Vec<(Value, i64)>, Plan> = BTreeMap::new();
         for inst in insts() {
@@ -267,11 +282,10 @@ impl Plans {
             let key: Vec<(Value, i64)> = sum.terms.clone().into_iter().collect();
             plans.entry(key).or_insert(Plan { counter, addresses: Vec::new() }).addresses.push((inst, sum));
         }
-        let uses = use_counts(f);
         let always = |inst: Inst| {
-            homes[inst].is_some_and(|home| l.latches.iter().all(|&latch| flow.dominates(home, latch)))
+            home(homes, inst).is_some_and(|home| l.latches.iter().all(|&latch| flow.dominates(home, latch)))
         };
-        let plans = plans.into_values().filter(|plan| plan.saves(f, &uses, &hoist, &always) > 1).collect();
+        let plans = plans.into_values().filter(|plan| plan.saves(f, uses, &hoist, &always) > 1).collect();
         Some(Plans { counters: sums.counters, plans, room })
     }
 

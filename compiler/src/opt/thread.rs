@@ -17,7 +17,9 @@
 //! Preserves: what happens on every path. Each loop keeps one entry.
 //! The kernel's verifier still accepts: it would have found the same edge dead. Where not all edges decide, only
 //! constants do: a null pointer goes where null pointers go, and any other pointer is tested as it was.
-//! Cost: linear in the edges, times the size of the copied block, which is bounded.
+//! Cost: linear in the edges, times the size of the copied block, which is bounded, for each analysis. All edges
+//! that have nothing to do with each other are threaded after one; a function is analysed again as long as there
+//! are others, as often as its size allows.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +29,7 @@ use super::edit;
 use super::simplify::convert::never_null;
 use super::simplify::evaluate;
 use crate::ir::flow::{Flow, Loops};
-use crate::ir::{Block, BlockCall, Compare, Function, InstData, Type, Unroll, Value};
+use crate::ir::{Arena, Block, BlockCall, Compare, Function, InstData, Type, Unroll, Value};
 
 /// Instructions of a block, besides constants, that are copied for an edge.
 const COPIED: usize = 6;
@@ -38,29 +40,73 @@ const BRANCHES: usize = 16;
 /// Loads and stores among them.
 const ACCESSES: usize = 2;
 
-/// Threads per run, so that each starts from a fresh analysis.
-const THREADS: usize = 64;
+/// Analyses per run; what is found by one has nothing to do with each other.
+const ANALYSES: usize = 64;
 
-/// Instructions that the analyses of one run look at; larger functions have fewer threads per run.
+/// Instructions that the analyses of one run look at; larger functions have fewer analyses.
 const LOOKED_AT: usize = 1_000_000;
 
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     let mut changed = super::cfg::remove_unreachable(f);
-    for _ in 0..THREADS.min(1 + LOOKED_AT / edit::size(f).max(1)) {
-        let flow = Flow::new(f);
-        let loops = Loops::new(f, &flow);
-        let found = flow.rpo.iter().find_map(|&block| Some((block, candidate(f, &flow, &loops, block)?)));
-        let Some((block, decided)) = found else { break };
-        if flow.preds[block].iter().any(|&pred| flow.is_back_edge(pred, block)) {
-            // The target of the entry becomes the header.
-            let target = f.successors(block)[decided[0].1].block;
-            f.blocks[target].unroll = std::mem::take(&mut f.blocks[block].unroll);
+    for _ in 0..ANALYSES.min(2 + LOOKED_AT / edit::size(f).max(1)) {
+        let found = candidates(f);
+        if found.is_empty() {
+            break;
         }
-        thread(f, block, &decided);
+        thread(f, &found);
         changed = true;
     }
     changed
+}
+
+/// Blocks and the edges into them that decide their branches, with where they lead. No two of the blocks have
+/// neighbours in common, so what was found of one is true when the others are passed by.
+fn candidates(f: &mut Function) -> Vec<(Block, Vec<(Edge, usize)>)> {
+    if !f.order.iter().skip(1).any(|&block| branches(f, block)) {
+        return Vec::new();
+    }
+    let flow = Flow::new(f);
+    let loops = Loops::new(f, &flow);
+    let mut touched = Arena::filled(&f.blocks, false);
+    let mut found: Vec<(Block, Vec<(Edge, usize)>)> = Vec::new();
+    for &block in &flow.rpo {
+        let Some(decided) = candidate(f, &flow, &loops, block) else { continue };
+        let around = || {
+            let preds = flow.preds[block].iter().copied();
+            preds.chain(f.successors(block).map(|call| call.block)).chain([block])
+        };
+        if !around().any(|block| touched[block]) {
+            around().for_each(|block| touched[block] = true);
+            found.push((block, decided));
+        }
+    }
+    for (block, decided) in &found {
+        if flow.preds[*block].iter().any(|&pred| flow.is_back_edge(pred, *block)) {
+            // The target of the entry becomes the header.
+            let target = f.successors(*block)[decided[0].1].block;
+            f.blocks[target].unroll = std::mem::take(&mut f.blocks[*block].unroll);
+        }
+    }
+    found
+}
+
+/// Is the block small and does it end in a branch?
+fn branches(f: &Function, block: Block) -> bool {
+    let Some((&last, body)) = f.blocks[block].insts.split_last() else { return false };
+    if !matches!(f.insts[last], InstData::Branch { .. } | InstData::Switch { .. }) {
+        return false;
+    }
+    let (mut copied, mut accesses) = (0, 0);
+    body.iter().all(|&inst| {
+        let data = &f.insts[inst];
+        let pure = data.is_pure();
+        copied += usize::from(!matches!(data, InstData::Const { .. }));
+        accesses += usize::from(!pure);
+        copied <= COPIED
+            && accesses <= ACCESSES
+            && (pure || matches!(data, InstData::Load { .. } | InstData::Store { .. }))
+    })
 }
 
 /// An edge: the block it leaves and its number among the jumps there.
@@ -68,21 +114,10 @@ type Edge = (Block, usize);
 
 /// The edges into a block that decide its branch, and where they lead.
 fn candidate(f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Option<Vec<(Edge, usize)>> {
-    let data = &f.blocks[block];
-    if block == f.entry() || flow.preds[block].len() < 2 {
+    if block == f.entry() || flow.preds[block].len() < 2 || !branches(f, block) {
         return None;
     }
-    let (&last, body) = data.insts.split_last()?;
-    if !matches!(f.insts[last], InstData::Branch { .. } | InstData::Switch { .. }) {
-        return None;
-    }
-    let copied = body.iter().filter(|&&inst| !matches!(f.insts[inst], InstData::Const { .. })).count();
-    let mut effects = body.iter().filter(|&&inst| !f.insts[inst].is_pure());
-    let is_access = |data: &InstData| matches!(data, InstData::Load { .. } | InstData::Store { .. });
-    if copied > COPIED || effects.clone().count() > ACCESSES || !effects.all(|&i| is_access(&f.insts[i])) {
-        return None;
-    }
-    let has_effects = body.iter().any(|&inst| !f.insts[inst].is_pure());
+    let has_effects = f.blocks[block].insts.iter().rev().skip(1).any(|&inst| !f.insts[inst].is_pure());
     let mut preds: Vec<Block> =
         flow.preds[block].iter().copied().filter(|&pred| !flow.is_back_edge(pred, block)).collect();
     let is_loop = preds.len() < flow.preds[block].len();
@@ -214,23 +249,31 @@ fn on_the_way(
     says(pred, index).or_else(|| way.take(BRANCHES).find_map(into))
 }
 
-/// Sends each edge to a copy of the block that jumps straight to the target.
-fn thread(f: &mut Function, block: Block, decided: &[(Edge, usize)]) {
-    let slots = clone::demote_escaping(f, &[block]);
-    for &((pred, index), target) in decided {
-        let copies = clone::blocks(f, &[block], block);
-        let copy = copies.blocks[&block];
-        if let Some(last) = f.terminator(copy) {
-            let data = f.insts[last].clone();
-            let call = data.targets()[target].clone();
-            f.set_inst(last, InstData::Jump { target: call });
+/// Sends each edge to a copy of its block that jumps straight to the target.
+fn thread(f: &mut Function, found: &[(Block, Vec<(Edge, usize)>)]) {
+    let lists: Vec<&[Block]> = found.iter().map(|(block, _)| std::slice::from_ref(block)).collect();
+    let slots = clone::demote_escaping(f, &lists);
+    let mut placed = Vec::new();
+    for (block, decided) in found {
+        let mut made = Vec::new();
+        for &((pred, index), target) in decided {
+            let copy = clone::unplaced(f, &[*block]).blocks[block];
+            if let Some(last) = f.terminator(copy) {
+                let data = f.insts[last].clone();
+                let call = data.targets()[target].clone();
+                f.set_inst(last, InstData::Jump { target: call });
+            }
+            if let Some(last) = f.terminator(pred) {
+                let mut data = f.insts[last].clone();
+                data.targets_mut()[index].block = copy;
+                f.set_inst(last, data);
+            }
+            made.push(copy);
         }
-        if let Some(last) = f.terminator(pred) {
-            let mut data = f.insts[last].clone();
-            data.targets_mut()[index].block = copy;
-            f.set_inst(last, data);
-        }
+        made.reverse();
+        placed.push((*block, made));
     }
+    clone::place(f, &placed);
     clone::repair(f, &slots);
 }
 

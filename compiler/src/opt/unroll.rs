@@ -347,7 +347,7 @@ fn evaluate_round(f: &Function, l: &Loop, state: BTreeMap<Value, u64>) -> BTreeM
 /// Copies the loop's blocks this many times, one copy after the other: before the loop, or within it
 /// so that a round of the loop becomes several. Returns what became of its blocks in each round, the loop's own first.
 fn copy(f: &mut Function, flow: &Flow, l: &Loop, count: usize, within: bool) -> Vec<BTreeMap<Block, Block>> {
-    let slots = clone::demote_escaping(f, &l.blocks);
+    let slots = clone::demote_escaping(f, &[&l.blocks]);
     let mut rounds: Vec<BTreeMap<Block, Block>> =
         vec![l.blocks.iter().map(|&block| (block, block)).collect()];
     let Some(&last) = l.blocks.last() else { return rounds };

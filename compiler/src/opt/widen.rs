@@ -18,11 +18,11 @@
 use std::collections::BTreeMap;
 
 use super::Cx;
-use super::edit::{self, Edit};
+use super::edit::{self, Edit, inst_blocks};
 use super::mem2reg::drop_param;
 use super::range::Ranges;
 use crate::ir::flow::{Flow, Loops};
-use crate::ir::{BinaryOp, Block, ConvertOp, Function, InstData, SrcLoc, Type, Value, ValueDef};
+use crate::ir::{Arena, BinaryOp, Block, ConvertOp, Function, Inst, InstData, SrcLoc, Type, Value, ValueDef};
 
 /// Steps in which a round adds to its counter, at most.
 const STEPS: usize = 16;
@@ -36,29 +36,44 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
         return false;
     }
     let ranges = Ranges::new(f);
-    let mut changed = false;
+    let (indexes, homes) = (indexes(f), inst_blocks(f));
+    let mut counters = Vec::new();
     for l in &loops.loops {
-        for param in f.blocks[l.header].params.clone() {
+        for &param in &f.blocks[l.header].params {
             if f.ty(param) == Type::I32
-                && is_index(f, param)
-                && let Some(steps) = steps(f, &flow, &ranges, l.header, param)
+                && indexes[param]
+                && let Some(steps) = steps(f, &flow, &ranges, &homes, l.header, param)
             {
-                widen(f, &flow, l.header, param, &steps);
-                changed = true;
+                counters.push(Counter { header: l.header, param, steps });
             }
         }
     }
-    if changed {
-        super::dce::remove_unused(f);
+    if counters.is_empty() {
+        return false;
     }
-    changed
+    widen(f, &flow, &counters);
+    super::dce::remove_unused(f);
+    true
 }
 
-/// Is the counter extended to 64 bits somewhere?
-fn is_index(f: &Function, param: Value) -> bool {
-    f.order.iter().flat_map(|&block| &f.blocks[block].insts).any(|&inst| {
-        matches!(f.insts[inst], InstData::Convert { op: ConvertOp::Zext | ConvertOp::Sext, ty: Type::I64, arg } if arg == param)
-    })
+/// The values that are extended to 64 bits somewhere.
+fn indexes(f: &Function) -> Arena<Value, bool> {
+    let mut indexes = Arena::filled(&f.values, false);
+    for &inst in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {
+        if let InstData::Convert { op: ConvertOp::Zext | ConvertOp::Sext, ty: Type::I64, arg } = f.insts[inst]
+        {
+            indexes[arg] = true;
+        }
+    }
+    indexes
+}
+
+/// A parameter of a loop's header that becomes wide.
+struct Counter {
+    header: Block,
+    param: Value,
+    /// What each edge passes, in the order of predecessors and their jumps.
+    steps: Vec<Step>,
 }
 
 /// What an edge into the header passes.
@@ -70,9 +85,15 @@ enum Step {
     Next(Value, u64),
 }
 
-/// What each edge passes, in the order of predecessors and their jumps; `None` if the counter is not
-/// simple or may overflow.
-fn steps(f: &Function, flow: &Flow, ranges: &Ranges, header: Block, param: Value) -> Option<Vec<Step>> {
+/// What each edge passes; `None` if the counter is not simple or may overflow.
+fn steps(
+    f: &Function,
+    flow: &Flow,
+    ranges: &Ranges,
+    homes: &Arena<Inst, Option<Block>>,
+    header: Block,
+    param: Value,
+) -> Option<Vec<Step>> {
     let index = f.blocks[header].params.iter().position(|&p| p == param)?;
     if ranges.lowest(f, param, header) < 0 {
         return None;
@@ -88,7 +109,7 @@ fn steps(f: &Function, flow: &Flow, ranges: &Ranges, header: Block, param: Value
                     // Without overflow the sum is the sum in 64 bits.
                     let step = (step < 1 << 16).then_some(step)?;
                     let ValueDef::Inst(inst) = f.values[arg].def else { return None };
-                    let home = *f.order.iter().find(|&&b| f.blocks[b].insts.contains(&inst))?;
+                    let home = homes[inst]?;
                     let most = ranges.highest(f, param, home).checked_add(step as i64)?;
                     (most <= i32::MAX.into()).then_some(())?;
                     steps.push(Step::Next(arg, step));
@@ -121,36 +142,42 @@ pub fn step(f: &Function, counter: Value, mut next: Value) -> Option<u64> {
     None
 }
 
-fn widen(f: &mut Function, flow: &Flow, header: Block, param: Value, steps: &[Step]) {
-    let wide = f.add_param(header, Type::I64);
-    let low = f.make_inst(InstData::Convert { op: ConvertOp::Trunc, ty: Type::I32, arg: wide }, SrcLoc::NONE);
-    f.blocks[header].insts.insert(0, low);
-    let Some(low) = f.result(low) else { return };
-    drop_param(f, &flow.preds[header], header, param);
-    f.replace(param, low);
-    // Lower halves and what they are halves of.
-    let mut halves = vec![(low, wide)];
+fn widen(f: &mut Function, flow: &Flow, counters: &[Counter]) {
+    // Lower halves and what they are halves of; sums of counters, and what they are summed from.
+    let mut halves: BTreeMap<Value, Value> = BTreeMap::new();
+    let mut sums: BTreeMap<Value, (Value, u64)> = BTreeMap::new();
+    for counter in counters {
+        let wide = f.add_param(counter.header, Type::I64);
+        let data = InstData::Convert { op: ConvertOp::Trunc, ty: Type::I32, arg: wide };
+        let low = f.make_inst(data, SrcLoc::NONE);
+        f.blocks[counter.header].insts.insert(0, low);
+        let Some(low) = f.result(low) else { return };
+        drop_param(f, &flow.preds[counter.header], counter.header, counter.param);
+        f.replace(counter.param, low);
+        halves.insert(low, wide);
+        sums.extend(counter.steps.iter().filter_map(|step| match *step {
+            Step::Next(value, by) => Some((value, (wide, by))),
+            Step::Start(_) => None,
+        }));
+    }
     let mut next: BTreeMap<Value, Value> = BTreeMap::new();
     edit::rewrite(f, |ed, inst| {
-        let step = steps.iter().find_map(|step| match *step {
-            Step::Next(value, by) if ed.f.result(inst) == Some(value) => Some((value, by)),
-            Step::Next(..) | Step::Start(_) => None,
-        });
-        if let Some((value, by)) = step {
+        if let Some(value) = ed.f.result(inst)
+            && let Some(&(wide, by)) = sums.get(&value)
+        {
             let sum = ed.binary_imm(BinaryOp::Add, wide, by);
             let half = ed.convert(ConvertOp::Trunc, Type::I32, sum);
             next.insert(value, sum);
-            halves.push((half, sum));
+            halves.insert(half, sum);
             return Edit::Replace(half);
         }
-        let whole = |v: Value| halves.iter().find(|&&(half, _)| half == v).map(|&(_, wide)| wide);
         match ed.f.insts[inst] {
             InstData::Convert { op: ConvertOp::Zext | ConvertOp::Sext, ty: Type::I64, arg } => {
-                whole(arg).map_or(Edit::Keep, Edit::Replace)
+                halves.get(&arg).map_or(Edit::Keep, |&wide| Edit::Replace(wide))
             }
             InstData::Compare { op, args: [x, c] } => {
                 let limit = ed.f.constant(c).filter(|&bits| bits <= i32::MAX as u64);
-                if let (Some(wide), Some(bits)) = (whole(x), limit) {
+                if let (Some(&wide), Some(bits)) = (halves.get(&x), limit) {
                     let limit = ed.iconst(Type::I64, bits);
                     ed.set(inst, InstData::Compare { op, args: [wide, limit] });
                 }
@@ -159,22 +186,31 @@ fn widen(f: &mut Function, flow: &Flow, header: Block, param: Value, steps: &[St
             _ => Edit::Keep,
         }
     });
+    for counter in counters {
+        pass(f, flow, counter, &next);
+    }
+    f.resolve_aliases();
+}
+
+/// Passes what the wide counter is to the header.
+fn pass(f: &mut Function, flow: &Flow, counter: &Counter, next: &BTreeMap<Value, Value>) {
+    let header = counter.header;
     let mut preds = flow.preds[header].to_vec();
     preds.dedup();
-    let mut steps = steps.iter();
+    let mut steps = counter.steps.iter();
     for pred in preds {
         let Some(last) = f.blocks[pred].insts.pop() else { continue };
         let loc = f.locs[last];
         let calls = f.insts[last].targets().filter(|call| call.block == header).count();
         let mut args = Vec::new();
         for step in steps.by_ref().take(calls) {
-            args.push(match step {
+            match step {
                 Step::Start(value) => {
                     let value = f.resolve(*value);
-                    edit::append(f, pred, loc, |ed| ed.convert(ConvertOp::Zext, Type::I64, value))
+                    args.push(edit::append(f, pred, loc, |ed| ed.convert(ConvertOp::Zext, Type::I64, value)));
                 }
-                Step::Next(value, _) => next.get(value).copied().unwrap_or(wide),
-            });
+                Step::Next(value, _) => args.extend(next.get(value)),
+            }
         }
         f.blocks[pred].insts.push(last);
         let mut args = args.into_iter();
@@ -182,7 +218,6 @@ fn widen(f: &mut Function, flow: &Flow, header: Block, param: Value, steps: &[St
             call.args.extend(args.next());
         }
     }
-    f.resolve_aliases();
 }
 
 #[cfg(test)]
@@ -197,5 +232,17 @@ mod tests {
             block2:\n  return v7\n}";
         let out = after_pass("widen", text);
         assert!(!out.contains("zext.i64 v2") && out.contains("ult"), "{out}");
+    }
+
+    #[test]
+    fn an_inner_counter_may_start_where_the_outer_one_is() {
+        let text = "function @f(ptr) -> i32 {\nblock0(v0: ptr):\n  v1 = iconst.i32 0\n  v6 = iconst.i32 1\n\
+            v8 = iconst.i32 9\n  jump block1(v1)\nblock1(v2: i32):\n  v3 = zext.i64 v2\n  v4 = ptr_add v0, v3\n\
+            store v6, v4 align 1\n  jump block2(v2)\nblock2(v10: i32):\n  v11 = zext.i64 v10\n\
+            v12 = ptr_add v0, v11\n  store v8, v12 align 1\n  v13 = add v10, v6\n  v14 = icmp ult v13, v8\n\
+            br v14, block2(v13), block3\nblock3:\n  v7 = add v2, v6\n  v9 = icmp ult v7, v8\n\
+            br v9, block1(v7), block4\nblock4:\n  return v7\n}";
+        let out = after_pass("widen", text);
+        assert!(!out.contains("zext.i64 v2") && !out.contains("zext.i64 v10"), "{out}");
     }
 }

@@ -27,6 +27,9 @@ pub struct Spilled {
     pub remade: Option<Op>,
 }
 
+/// Neighbours and moves of a register that are too many to be copied often.
+const LARGE: usize = 256;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     /// Not in the code, or a machine register.
@@ -58,6 +61,8 @@ struct Colourer {
     state: Vec<State>,
     alias: Vec<Reg>,
     moves_of: Vec<Vec<u32>>,
+    /// By register: how many of its moves are not done with; those within it count twice.
+    undone: Vec<u32>,
     move_state: Vec<MoveState>,
     /// By register: moves of it that may wait.
     waiting: Vec<Vec<u32>>,
@@ -80,12 +85,14 @@ pub fn colour(work: &Work<'_>, graph: Graph) -> Colouring {
         moves_of[m.dst.index()].push(i as u32);
         moves_of[m.src.index()].push(i as u32);
     }
+    let undone = moves_of.iter().map(|moves| moves.len() as u32).collect();
     let count = graph.moves.len();
     let mut colourer = Colourer {
         graph,
         state: vec![State::Outside; regs],
         alias: (0..regs).map(Reg::from_index).collect(),
         moves_of,
+        undone,
         move_state: vec![MoveState::Ready; count],
         waiting: vec![Vec::new(); regs],
         ready: (0..count as u32).map(Reverse).collect(),
@@ -145,7 +152,15 @@ impl Colourer {
     }
 
     fn move_related(&self, reg: Reg) -> bool {
-        self.moves_of[reg.index()].iter().any(|&m| self.move_state[m as usize] != MoveState::Done)
+        self.undone[reg.index()] > 0
+    }
+
+    /// Nothing more is to be done about a move between these.
+    fn finish(&mut self, index: u32, dst: Reg, src: Reg) {
+        if std::mem::replace(&mut self.move_state[index as usize], MoveState::Done) != MoveState::Done {
+            self.undone[dst.index()] -= 1;
+            self.undone[src.index()] -= 1;
+        }
     }
 
     fn is_gone(&self, reg: Reg) -> bool {
@@ -202,9 +217,12 @@ impl Colourer {
         }
     }
 
-    fn find(&self, mut reg: Reg) -> Reg {
+    fn find(&mut self, mut reg: Reg) -> Reg {
         while self.state[reg.index()] == State::Coalesced {
-            reg = self.alias[reg.index()];
+            let up = self.alias[reg.index()];
+            // The next search has half as far to go.
+            self.alias[reg.index()] = self.alias[up.index()];
+            reg = up;
         }
         reg
     }
@@ -212,17 +230,18 @@ impl Colourer {
     fn coalesce(&mut self, index: u32) {
         let m = self.graph.moves[index as usize];
         let (dst, src) = (self.find(m.dst), self.find(m.src));
-        // The machine register, if one is, comes first.
-        let (keep, join) = if src.is_virtual() { (dst, src) } else { (src, dst) };
+        // The machine register, if one is, comes first; then the one that would take long to join another.
+        let turned = !src.is_virtual() || dst.is_virtual() && self.is_larger(src, dst);
+        let (keep, join) = if turned { (src, dst) } else { (dst, src) };
         if keep == join {
-            self.move_state[index as usize] = MoveState::Done;
+            self.finish(index, dst, src);
             self.reclassify(keep);
         } else if !join.is_virtual() || self.graph.interfere(keep, join) {
-            self.move_state[index as usize] = MoveState::Done;
+            self.finish(index, dst, src);
             self.reclassify(keep);
             self.reclassify(join);
         } else if self.is_safe(keep, join) {
-            self.move_state[index as usize] = MoveState::Done;
+            self.finish(index, dst, src);
             self.combine(keep, join);
             self.reclassify(keep);
         } else {
@@ -230,6 +249,12 @@ impl Colourer {
             self.waiting[keep.index()].push(index);
             self.waiting[join.index()].push(index);
         }
+    }
+
+    /// Has the register so much more to it that the other should join it?
+    fn is_larger(&self, reg: Reg, other: Reg) -> bool {
+        let size = |reg: Reg| self.graph.neighbours[reg.index()].len() + self.moves_of[reg.index()].len();
+        size(reg) > LARGE && size(reg) > size(other)
     }
 
     /// A register that lost its last move may be simplified.
@@ -241,7 +266,9 @@ impl Colourer {
     }
 
     /// Is the graph after coalescing as easy to colour as before?
-    fn is_safe(&self, keep: Reg, join: Reg) -> bool {
+    fn is_safe(&mut self, keep: Reg, join: Reg) -> bool {
+        self.tidy(keep);
+        self.tidy(join);
         if !keep.is_virtual() {
             // George: every neighbour is no new trouble for the machine register.
             return self.neighbours(join).all(|other| {
@@ -251,17 +278,26 @@ impl Colourer {
             });
         }
         // Briggs: fewer neighbours of high degree than colours.
-        let mut heavy = 0;
-        for other in self.neighbours(keep) {
-            let common = self.graph.interfere(other, join);
-            let degree = if other.is_virtual() { self.graph.degree[other.index()] } else { COLOURS + 1 };
-            heavy += usize::from(degree - usize::from(common && other.is_virtual()) >= COLOURS);
+        let degree = |reg: Reg| if reg.is_virtual() { self.graph.degree[reg.index()] } else { COLOURS + 1 };
+        let of_keep = self.neighbours(keep).filter(|&other| {
+            // A common neighbour loses one.
+            degree(other) >= COLOURS
+                && (degree(other) > COLOURS || !other.is_virtual() || !self.graph.interfere(other, join))
+        });
+        let of_join = self
+            .neighbours(join)
+            .filter(|&other| degree(other) >= COLOURS && !self.graph.interfere(other, keep));
+        of_keep.chain(of_join).nth(COLOURS - 1).is_none()
+    }
+
+    /// Drops neighbours that are gone where they are most: they get their colours later.
+    fn tidy(&mut self, reg: Reg) {
+        let (degree, count) = (self.graph.degree[reg.index()], self.graph.neighbours[reg.index()].len());
+        if reg.is_virtual() && count > 2 * degree + COLOURS {
+            let mut list = std::mem::take(&mut self.graph.neighbours[reg.index()]);
+            list.retain(|&other| !self.is_gone(other));
+            self.graph.neighbours[reg.index()] = list;
         }
-        for other in self.neighbours(join) {
-            let degree = if other.is_virtual() { self.graph.degree[other.index()] } else { COLOURS + 1 };
-            heavy += usize::from(!self.graph.interfere(other, keep) && degree >= COLOURS);
-        }
-        heavy < COLOURS
     }
 
     fn combine(&mut self, keep: Reg, join: Reg) {
@@ -269,6 +305,7 @@ impl Colourer {
         self.alias[join.index()] = keep;
         let moves = std::mem::take(&mut self.moves_of[join.index()]);
         self.moves_of[keep.index()].extend(moves);
+        self.undone[keep.index()] += self.undone[join.index()];
         self.enable_moves(join);
         self.enable_moves(keep);
         let (a, b) = (self.graph.cost[keep.index()], self.graph.cost[join.index()]);
@@ -291,17 +328,19 @@ impl Colourer {
     }
 
     fn give_up_moves(&mut self, reg: Reg) {
-        for m in self.moves_of[reg.index()].clone() {
-            if std::mem::replace(&mut self.move_state[m as usize], MoveState::Done) == MoveState::Done {
+        for at in 0..self.moves_of[reg.index()].len() {
+            let m = self.moves_of[reg.index()][at];
+            if self.move_state[m as usize] == MoveState::Done {
                 continue;
             }
             let Ends { dst, src } = self.ends(m);
+            self.finish(m, dst, src);
             let other = if dst == reg { src } else { dst };
             self.reclassify(other);
         }
     }
 
-    fn ends(&self, m: u32) -> Ends {
+    fn ends(&mut self, m: u32) -> Ends {
         let m = self.graph.moves[m as usize];
         Ends { dst: self.find(m.dst), src: self.find(m.src) }
     }
@@ -333,7 +372,7 @@ impl Colourer {
         let mut uncoloured = Vec::new();
         while let Some(reg) = self.stack.pop() {
             let mut free = (1u16 << COLOURS) - 1;
-            for &other in &self.graph.neighbours[reg.index()] {
+            for other in std::mem::take(&mut self.graph.neighbours[reg.index()]) {
                 if let Some(colour) = colours[self.find(other).index()] {
                     free &= !(1 << colour.index());
                 }
@@ -363,14 +402,18 @@ impl Colourer {
     }
 
     /// A free colour; one that makes a move vanish if possible.
-    fn pick(&self, reg: Reg, free: u16, colours: &[Option<Reg>]) -> Option<Reg> {
-        let liked = self.moves_of[reg.index()].iter().filter_map(|&m| {
+    fn pick(&mut self, reg: Reg, free: u16, colours: &[Option<Reg>]) -> Option<Reg> {
+        if free == 0 {
+            return None;
+        }
+        let moves = std::mem::take(&mut self.moves_of[reg.index()]);
+        let liked = moves.into_iter().find_map(|m| {
             let Ends { dst, src } = self.ends(m);
             let other = if dst == reg { src } else { dst };
             colours[other.index()].filter(|colour| free >> colour.index() & 1 == 1)
         });
-        if let Some(colour) = liked.into_iter().next() {
-            return Some(colour);
+        if liked.is_some() {
+            return liked;
         }
         ORDER.into_iter().find(|&colour| free >> colour & 1 == 1).map(Reg::from_index)
     }

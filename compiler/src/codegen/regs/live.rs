@@ -1,83 +1,95 @@
 //! Which virtual registers are live at the end of each block.
 //!
-//! Most registers live within one block; only the others get a bit.
+//! Most registers live within one block. Each of the others is followed from the blocks that read it before
+//! they write it back to those that write it, so that the work is as much as there is to say.
 
 use super::Work;
-use crate::codegen::bits::ones;
 use crate::codegen::mir::{Block, Reg};
 use crate::ir::Arena;
 
 /// Sets of registers at the ends of blocks.
 pub struct Liveness {
-    /// Registers that live across blocks, by bit.
-    globals: Vec<Reg>,
-    live_out: Arena<Block, Vec<u64>>,
+    live_out: Arena<Block, Vec<Reg>>,
+}
+
+/// A register that lives across blocks.
+struct Global {
+    reg: Reg,
+    /// Blocks that read it before they write it.
+    readers: Vec<Block>,
+    writers: Vec<Block>,
 }
 
 impl Liveness {
     /// Computes the sets.
     pub fn new(work: &Work<'_>) -> Liveness {
-        let mut global = vec![None; work.func.regs];
-        let mut globals = Vec::new();
-        let mut written = vec![None; work.func.regs];
-        for &block in &work.flow.rpo {
-            for step in &work.steps[block] {
-                step.inst.op.for_each_reg(|reg, role| {
-                    let exposed = role.reads() && reg.is_virtual() && written[reg.index()] != Some(block);
-                    if exposed && global[reg.index()].is_none() {
-                        global[reg.index()] = Some(globals.len());
-                        globals.push(reg);
+        let globals = globals(work);
+        let preds = work.func.predecessors();
+        let mut live = Liveness { live_out: Arena::filled(&work.func.blocks, Vec::new()) };
+        let none = || Arena::filled(&work.func.blocks, Reg::from_index(0));
+        // The last register that each block writes, and that is live at its end.
+        let (mut written, mut out) = (none(), none());
+        let mut stack = Vec::new();
+        for Global { reg, readers, writers } in globals {
+            writers.iter().for_each(|&block| written[block] = reg);
+            stack.extend(readers);
+            while let Some(block) = stack.pop() {
+                for &pred in &preds[block] {
+                    if out[pred] != reg {
+                        out[pred] = reg;
+                        live.live_out[pred].push(reg);
+                        if written[pred] != reg {
+                            stack.push(pred);
+                        }
                     }
-                    if role.writes() {
-                        written[reg.index()] = Some(block);
-                    }
-                });
+                }
             }
         }
-        let words = globals.len().div_ceil(64);
-        let mut live = Liveness { globals, live_out: Arena::filled(&work.func.blocks, vec![0; words]) };
-        live.solve(work, &global, words);
         live
     }
 
     /// Registers that are live at the end of a block.
     pub fn live_out(&self, block: Block) -> impl Iterator<Item = Reg> {
-        ones(&self.live_out[block]).map(|bit| self.globals[bit])
+        self.live_out[block].iter().copied()
     }
+}
 
-    fn solve(&mut self, work: &Work<'_>, global: &[Option<usize>], words: usize) {
-        let mut reads = Arena::filled(&work.func.blocks, vec![0u64; words]);
-        let mut writes = Arena::filled(&work.func.blocks, vec![0u64; words]);
-        for &block in &work.flow.rpo {
-            let (reads, writes) = (&mut reads[block], &mut writes[block]);
-            for step in &work.steps[block] {
-                step.inst.op.for_each_reg(|reg, role| {
-                    let Some(bit) = global.get(reg.index()).copied().flatten() else { return };
-                    let (word, mask) = (bit / 64, 1u64 << (bit % 64));
-                    if role.reads() && writes[word] & mask == 0 {
-                        reads[word] |= mask;
-                    }
-                    if role.writes() {
-                        writes[word] |= mask;
-                    }
-                });
-            }
-        }
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for &block in work.flow.rpo.iter().rev() {
-                for next in work.func.successors(block) {
-                    for word in 0..words {
-                        let live_in = reads[next][word] | (self.live_out[next][word] & !writes[next][word]);
-                        let new = self.live_out[block][word] | live_in;
-                        changed |= new != self.live_out[block][word];
-                        self.live_out[block][word] = new;
+/// The registers that live across blocks, in the order in which they are first read so.
+fn globals(work: &Work<'_>) -> Vec<Global> {
+    let mut number = vec![None; work.func.regs];
+    let mut globals: Vec<Global> = Vec::new();
+    let mut written = vec![None; work.func.regs];
+    for &block in &work.flow.rpo {
+        for step in &work.steps[block] {
+            step.inst.op.for_each_reg(|reg, role| {
+                if role.reads() && reg.is_virtual() && written[reg.index()] != Some(block) {
+                    let at = *number[reg.index()].get_or_insert_with(|| {
+                        globals.push(Global { reg, readers: Vec::new(), writers: Vec::new() });
+                        globals.len() - 1
+                    });
+                    if globals[at].readers.last() != Some(&block) {
+                        globals[at].readers.push(block);
                     }
                 }
-            }
+                if role.writes() {
+                    written[reg.index()] = Some(block);
+                }
+            });
         }
     }
+    for &block in &work.flow.rpo {
+        for step in &work.steps[block] {
+            step.inst.op.for_each_reg(|reg, role| {
+                if let Some(at) = number[reg.index()].filter(|_| role.writes()) {
+                    let writers = &mut globals[at].writers;
+                    if writers.last() != Some(&block) {
+                        writers.push(block);
+                    }
+                }
+            });
+        }
+    }
+    globals
 }
 
 /// Registers that are live: quick to change and to list.

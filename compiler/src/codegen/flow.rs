@@ -3,8 +3,8 @@
 //! Loops are the natural loops of back edges, and loops with the same header are one.
 
 use super::mir::{Block, Func};
-use crate::ir::Arena;
 use crate::ir::dominators::Dominators;
+use crate::ir::{Arena, Preds};
 
 /// Facts about the control flow of a function. Blocks that cannot be reached have none.
 pub struct Flow {
@@ -90,7 +90,7 @@ impl Flow {
         at
     }
 
-    fn find_loops(&mut self, func: &Func, preds: &Arena<Block, Vec<Block>>) {
+    fn find_loops(&mut self, func: &Func, preds: &Preds<Block>) {
         let mut member = Arena::filled(&func.blocks, None);
         // Outer headers come first in reverse postorder, so inner loops overwrite `header`.
         for index in 0..self.rpo.len() {

@@ -82,7 +82,7 @@ impl Peephole<'_> {
         let mut numbers = 0;
         let mut changed = false;
         for block in self.flow.rpo.clone() {
-            let mut contents = match preds[block].as_slice() {
+            let mut contents = match &preds[block] {
                 [only] if self.flow.reaches(*only) => ends[*only].clone(),
                 _ => Contents::new(),
             };

@@ -83,7 +83,11 @@ impl Preset<'_> {
                 ends.push(block);
             }
         }
-        let (preds, live_in) = (func.predecessors(), live_in(func, &flow));
+        let (all, live_in) = (func.predecessors(), live_in(func, &flow));
+        let mut preds = Arena::new();
+        for block in func.blocks.keys() {
+            preds.push(all[block].to_vec());
+        }
         Preset { preds, live_in, touched, ends, end: None, flow, func }
     }
 

@@ -7,7 +7,7 @@
 //! Only instructions on registers and on the frame are shared. The kernel's verifier wants the kinds
 //! of pointers that one load or store sees, and the map that one call sees, to be always the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::mir::{Base, Block, Func, Inst, Op};
 
@@ -45,19 +45,36 @@ impl Key {
     }
 }
 
-/// Merges the pair of blocks with the longest common end, if any.
+/// Merges the pairs of blocks with the longest common end, if any, in order.
 fn merge_group(func: &mut Func, blocks: &[Block]) -> bool {
-    let mut best = None;
+    let mut most = 1;
+    let mut best = Vec::new();
     for (i, &a) in blocks.iter().enumerate() {
         // Ends of many blocks are alike; the neighbours in the order are enough to find that.
         for &b in blocks.iter().skip(i + 1).take(16) {
             let length = common_end(&func.blocks[a].insts, &func.blocks[b].insts);
-            if length > 1 && best.is_none_or(|(most, _, _)| length > most) {
-                best = Some((length, a, b));
+            if length > most {
+                most = length;
+                best.clear();
+            }
+            if length == most && length > 1 {
+                best.push((a, b));
             }
         }
     }
-    let Some((length, a, b)) = best else { return false };
+    // What a block ends in now is another matter once it goes to a shared end.
+    let mut done = BTreeSet::new();
+    for &(a, b) in &best {
+        if !done.contains(&a) && !done.contains(&b) {
+            let end = merge_pair(func, a, b, most);
+            done.extend([a, b].into_iter().filter(|&block| block != end));
+        }
+    }
+    !best.is_empty()
+}
+
+/// Lets two blocks share their last instructions. Returns the block that these are.
+fn merge_pair(func: &mut Func, a: Block, b: Block, length: usize) -> Block {
     // A block that is nothing but the end is it; else the end becomes a block.
     let whole = [a, b].into_iter().find(|&block| func.blocks[block].insts.len() == length);
     let end = whole.unwrap_or_else(|| split_end(func, a, length));
@@ -68,7 +85,7 @@ fn merge_group(func: &mut Func, blocks: &[Block]) -> bool {
             push_jump(insts, end);
         }
     }
-    true
+    end
 }
 
 /// Makes the last instructions of a block a block of their own.

@@ -5,7 +5,7 @@
 //! [`Function::replace`] makes a value an alias of another; operands keep naming the alias until
 //! [`Function::resolve_aliases`] rewrites them, which every pass that replaces does at its end.
 
-use super::entities::{Arena, Block, Inst, Slot, SrcLoc, SymbolId, Value};
+use super::entities::{Arena, Block, Entity, Inst, Slot, SrcLoc, SymbolId, Value};
 use super::inst::{Callee, InstData, Intrinsic, Targets, Type};
 
 /// Types of the parameters and of the result.
@@ -75,15 +75,41 @@ pub struct SlotData {
 
 /// The predecessors of every block: one list, of which each block has a range.
 #[derive(Clone, Debug)]
-pub struct Preds {
+pub struct Preds<B = Block> {
     starts: Vec<u32>,
-    list: Vec<Block>,
+    list: Vec<B>,
 }
 
-impl std::ops::Index<Block> for Preds {
-    type Output = [Block];
+impl<B: Entity> Preds<B> {
+    /// Turns edges around: those of the blocks in `order`, of `count` that there are. Predecessors come in
+    /// this order, once for each edge.
+    pub fn new<S: Iterator<Item = B>>(count: usize, order: &[B], successors: impl Fn(B) -> S) -> Preds<B> {
+        // Counts, then the ends of the ranges, then their starts as they are filled from the back.
+        let mut starts = vec![0u32; count + 1];
+        for &block in order {
+            successors(block).for_each(|target| starts[target.index()] += 1);
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        let mut list = vec![B::new(0); sum as usize];
+        for &block in order.iter().rev() {
+            successors(block).for_each(|target| {
+                let start = &mut starts[target.index()];
+                *start -= 1;
+                list[*start as usize] = block;
+            });
+        }
+        Preds { starts, list }
+    }
+}
 
-    fn index(&self, block: Block) -> &[Block] {
+impl<B: Entity> std::ops::Index<B> for Preds<B> {
+    type Output = [B];
+
+    fn index(&self, block: B) -> &[B] {
         let range = self.starts.get(block.index()).zip(self.starts.get(block.index() + 1));
         range.map_or(&[], |(&start, &end)| &self.list[start as usize..end as usize])
     }
@@ -292,25 +318,7 @@ impl Function {
 
     /// Blocks that jump to each block, in layout order, once for each jump.
     pub fn predecessors(&self) -> Preds {
-        // Counts, then the ends of the ranges, then their starts as they are filled from the back.
-        let mut starts = vec![0u32; self.blocks.len() + 1];
-        for &block in &self.order {
-            self.successors(block).for_each(|target| starts[target.block.index()] += 1);
-        }
-        let mut sum = 0;
-        for start in &mut starts {
-            sum += *start;
-            *start = sum;
-        }
-        let mut list = vec![Block::from_index(0); sum as usize];
-        for &block in self.order.iter().rev() {
-            self.successors(block).for_each(|target| {
-                let start = &mut starts[target.block.index()];
-                *start -= 1;
-                list[*start as usize] = block;
-            });
-        }
-        Preds { starts, list }
+        Preds::new(self.blocks.len(), &self.order, |block| self.successors(block).map(|call| call.block))
     }
 
     /// The type of the result that this instruction would have in this function.

@@ -650,15 +650,18 @@ impl InstData {
     }
 
     /// The jumps of a terminator, in order, mutable.
-    pub fn targets_mut(&mut self) -> Vec<&mut BlockCall> {
+    pub fn targets_mut(&mut self) -> impl Iterator<Item = &mut BlockCall> {
+        let (mut cases, mut labels, mut last) = (&mut [][..], &mut [][..], [None, None]);
         match self {
-            InstData::Jump { target } => vec![target],
-            InstData::Branch { then, els, .. } => vec![then, els],
-            InstData::Switch { cases, default, .. } => {
-                cases.iter_mut().map(|case| &mut case.target).chain([default]).collect()
+            InstData::Jump { target } => last = [Some(target), None],
+            InstData::Branch { then, els, .. } => last = [Some(then), Some(els)],
+            InstData::Switch { cases: some, default, .. } => {
+                (cases, last) = (some, [Some(default), None]);
             }
-            InstData::Asm { targets, .. } => targets.iter_mut().collect(),
-            _ => Vec::new(),
+            InstData::Asm { targets, .. } => labels = targets,
+            _ => {}
         }
+        let cases = cases.iter_mut().map(|case: &mut SwitchCase| &mut case.target);
+        cases.chain(labels).chain(last.into_iter().flatten())
     }
 }

@@ -235,8 +235,16 @@ fn forward(f: &Function, call: &BlockCall) -> Option<BlockCall> {
     Some(target)
 }
 
+/// Does the block do nothing but jump?
+fn only_jumps(f: &Function, block: Block) -> bool {
+    matches!(f.blocks[block].insts[..], [only] if matches!(f.insts[only], InstData::Jump { .. }))
+}
+
 /// Sends jumps to empty blocks straight on.
 fn skip_empty_blocks(f: &mut Function) -> bool {
+    if !f.order.iter().any(|&block| only_jumps(f, block)) {
+        return false;
+    }
     // Parameters of an empty block must not be used beyond it.
     let mut used_elsewhere = Arena::filled(&f.blocks, false);
     for &block in &f.order {
@@ -253,6 +261,9 @@ fn skip_empty_blocks(f: &mut Function) -> bool {
     let mut changed = false;
     for block in f.order.clone() {
         let Some(inst) = f.terminator(block) else { continue };
+        if !f.insts[inst].targets().any(|call| only_jumps(f, call.block)) {
+            continue;
+        }
         let mut data = f.insts[inst].clone();
         for call in data.targets_mut() {
             // A chain of empty blocks may be a cycle.

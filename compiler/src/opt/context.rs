@@ -83,9 +83,9 @@ fn split(f: &mut Function, preds: &Preds, block: Block) -> usize {
         for jump in 0..f.insts[last].targets().len() {
             if f.insts[last].targets()[jump].block == block {
                 let copies = clone::blocks(f, &[block], block);
-                let mut data = f.insts[last].clone();
-                data.targets_mut()[jump].block = copies.blocks[&block];
-                f.set_inst(last, data);
+                for call in f.insts[last].targets_mut().skip(jump).take(1) {
+                    call.block = copies.blocks[&block];
+                }
                 count += 1;
             }
         }

@@ -107,11 +107,13 @@ impl Editor<'_> {
 /// Shows every instruction to `edit`, in layout order. Returns whether anything changed.
 pub fn rewrite(f: &mut Function, mut edit: impl FnMut(&mut Editor<'_>, Inst) -> Edit) -> bool {
     let mut changed = false;
+    // Lists take turns: what one block had is room for what becomes of the next one.
+    let mut room = Vec::new();
     for block in f.order.clone() {
-        let insts = std::mem::take(&mut f.blocks[block].insts);
-        let out = Vec::with_capacity(insts.len());
+        let mut insts = std::mem::take(&mut f.blocks[block].insts);
+        let out = std::mem::take(&mut room);
         let mut editor = Editor { f, block, loc: SrcLoc::NONE, out, changed: false };
-        for inst in insts {
+        for inst in insts.drain(..) {
             resolve_operands(editor.f, inst);
             editor.loc = editor.f.locs[inst];
             match edit(&mut editor, inst) {
@@ -127,6 +129,7 @@ pub fn rewrite(f: &mut Function, mut edit: impl FnMut(&mut Editor<'_>, Inst) -> 
         }
         let Editor { out, changed: here, .. } = editor;
         f.blocks[block].insts = out;
+        room = insts;
         changed |= here;
     }
     if changed {

@@ -62,12 +62,23 @@ fn walk(f: &mut Function, cx: &Cx<'_>) -> (bool, bool) {
         written: false,
         let_out: globals::let_out(f),
         out: Arena::filled(&f.blocks, None),
+        left: Arena::filled(&f.blocks, 0),
+        room: Vec::new(),
         changed: false,
     };
     for &block in &flow.rpo {
+        let later = f.successors(block).filter(|call| flow.order(call.block) > flow.order(block));
+        pass.left[block] = later.count();
         let mut memory = pass.memory_at(f, &flow, &loops, block);
         pass.block(f, &flow, block, &mut memory);
         pass.out[block] = Some(memory);
+        // What nobody asks for again goes.
+        for &pred in flow.preds[block].iter().filter(|&&pred| flow.order(pred) < flow.order(block)) {
+            pass.left[pred] -= 1;
+            if pass.left[pred] == 0 {
+                pass.out[pred] = None;
+            }
+        }
     }
     if pass.changed {
         f.resolve_aliases();
@@ -137,12 +148,22 @@ struct Pass<'a> {
     let_out: BTreeSet<SymbolId>,
     /// Memory at the end of each block that was visited.
     out: Arena<Block, Option<Memory>>,
+    /// How many of the jumps from each such block lead to blocks that are not visited yet.
+    left: Arena<Block, usize>,
+    /// Room for a list of instructions.
+    room: Vec<Inst>,
     changed: bool,
 }
 
 impl Pass<'_> {
     /// What memory certainly holds at the start of a block.
-    fn memory_at(&self, f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Memory {
+    fn memory_at(&mut self, f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Memory {
+        if let [only] = flow.preds[block]
+            && self.left[only] == 1
+            && let Some(memory) = self.out[only].take()
+        {
+            return memory;
+        }
         let mut common: Option<Memory> = None;
         let mut pending = false;
         for &pred in &flow.preds[block] {
@@ -174,10 +195,15 @@ impl Pass<'_> {
 
     fn block(&mut self, f: &mut Function, flow: &Flow, block: Block, memory: &mut Memory) {
         self.written = false;
-        for inst in std::mem::take(&mut f.blocks[block].insts) {
+        let mut insts = std::mem::replace(&mut f.blocks[block].insts, std::mem::take(&mut self.room));
+        for inst in insts.drain(..) {
             resolve_operands(f, inst);
+            memory.leaked.extend(slots::leaked(f, &f.insts[inst]));
+            if f.insts[inst].is_terminator() && !matches!(f.insts[inst], InstData::Asm { .. }) {
+                f.blocks[block].insts.push(inst);
+                continue;
+            }
             let data = f.insts[inst].clone();
-            memory.leaked.extend(slots::leaked(f, &data));
             if data.is_pure() && self.expression(f, flow, block, inst, &data) {
                 continue;
             }
@@ -201,6 +227,7 @@ impl Pass<'_> {
             self.written |= !matches!(effect(f, &f.insts[inst]), Write::Nothing);
             f.blocks[block].insts.push(inst);
         }
+        self.room = insts;
     }
 
     /// Replaces a pure instruction by an equal one that dominates it.

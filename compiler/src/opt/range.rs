@@ -169,6 +169,8 @@ impl Interval {
 pub struct Ranges {
     flow: Flow,
     values: Arena<Value, Option<Interval>>,
+    /// What is known from the bits of a value.
+    bits: Arena<Value, Option<Interval>>,
     /// Values that branches depend on.
     tested: Arena<Value, bool>,
     /// Numbers at which growing bounds stop first, in order.
@@ -212,7 +214,8 @@ impl Ranges {
     /// Analyses a function without unreachable blocks.
     pub fn new(f: &Function) -> Ranges {
         let (flow, values) = (Flow::new(f), Arena::filled(&f.values, None));
-        let mut ranges = Ranges { flow, values, tested: tested(f), marks: marks(f) };
+        let bits = Arena::filled(&f.values, None);
+        let mut ranges = Ranges { flow, values, bits, tested: tested(f), marks: marks(f) };
         // Bounds grow for some rounds, then those of parameters that still grow are set to the next
         // number that the function compares with, at last to the limits of their type. Every cycle
         // passes a parameter, so this ends.
@@ -236,7 +239,8 @@ impl Ranges {
             }
             for &inst in &f.blocks[block].insts {
                 if let Some(result) = f.result(inst) {
-                    let new = self.transfer(f, block, &f.insts[inst], result);
+                    let from_bits = self.of_bits(f, result);
+                    let new = self.transfer(f, block, &f.insts[inst], result, from_bits);
                     self.values[result] = Some(self.values[result].map_or(new, |old| old.meet(new)));
                 }
             }
@@ -290,7 +294,8 @@ impl Ranges {
             }
             for &inst in &f.blocks[block].insts {
                 if let Some(result) = f.result(inst) {
-                    let new = self.transfer(f, block, &f.insts[inst], result);
+                    let from_bits = self.of_bits(f, result);
+                    let new = self.transfer(f, block, &f.insts[inst], result, from_bits);
                     changed |= self.grow(f, result, new, 0);
                 }
             }
@@ -405,7 +410,14 @@ impl Ranges {
         range
     }
 
-    fn transfer(&self, f: &Function, block: Block, data: &InstData, result: Value) -> Interval {
+    fn transfer(
+        &self,
+        f: &Function,
+        block: Block,
+        data: &InstData,
+        result: Value,
+        from_bits: Interval,
+    ) -> Interval {
         let ty = f.ty(result);
         let full = Interval::full(ty);
         let of = |v: Value| self.at(f, v, block);
@@ -427,12 +439,19 @@ impl Ranges {
             }
             _ => None,
         };
-        let bits = known(f, result);
-        let from_bits = match bits.is_non_negative(ty) {
-            true => Interval { lo: bits.ones as i64, hi: bits.maybe() as i64 },
-            false => full,
-        };
         computed.unwrap_or(full).meet(from_bits)
+    }
+
+    /// What the bits of a value say, which is the same in every round.
+    fn of_bits(&mut self, f: &Function, value: Value) -> Interval {
+        let ty = f.ty(value);
+        *self.bits[value].get_or_insert_with(|| {
+            let bits = known(f, value);
+            match bits.is_non_negative(ty) {
+                true => Interval { lo: bits.ones as i64, hi: bits.maybe() as i64 },
+                false => Interval::full(ty),
+            }
+        })
     }
 }
 

@@ -264,9 +264,9 @@ fn thread(f: &mut Function, found: &[(Block, Vec<(Edge, usize)>)]) {
                 f.set_inst(last, InstData::Jump { target: call });
             }
             if let Some(last) = f.terminator(pred) {
-                let mut data = f.insts[last].clone();
-                data.targets_mut()[index].block = copy;
-                f.set_inst(last, data);
+                for call in f.insts[last].targets_mut().skip(index).take(1) {
+                    call.block = copy;
+                }
             }
             made.push(copy);
         }

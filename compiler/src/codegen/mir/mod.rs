@@ -17,7 +17,7 @@ use std::fmt;
 use skep_stdlib::isa::{AluOp, AtomicOp, Cond, Endian, Reg as Phys, Size, Width};
 
 use crate::codegen::asm::Text;
-use crate::ir::{Arena, CoreId, Entity, SrcLoc, SymbolId};
+use crate::ir::{Arena, CoreId, Entity, Preds, SrcLoc, SymbolId};
 
 pub use print::print;
 
@@ -488,13 +488,7 @@ impl Func {
     }
 
     /// Blocks that jump to each block, once for each jump.
-    pub fn predecessors(&self) -> Arena<Block, Vec<Block>> {
-        let mut preds = Arena::filled(&self.blocks, Vec::new());
-        for &block in &self.order {
-            for to in self.successors(block) {
-                preds[to].push(block);
-            }
-        }
-        preds
+    pub fn predecessors(&self) -> Preds<Block> {
+        Preds::new(self.blocks.len(), &self.order, |block| self.successors(block))
     }
 }

@@ -82,7 +82,7 @@ fn jump(r: &mut Random, number: usize) -> (String, usize) {
 }
 
 fn nested(r: &mut Random, _: usize) -> (String, usize) {
-    let depth = 20 + r.below(100) as usize;
+    let depth = 20 + r.below(100);
     let open: String = (0..depth).map(|n| format!("if (x > {n}) {{ x -= y; a[{}] = x; ", n % 64)).collect();
     (format!("{open} z += x; {}", "}".repeat(depth)), 4 * depth)
 }

@@ -13,8 +13,14 @@ use skep_stdlib::isa::asm;
 /// A bounded number in two registers, that is then known in both; r2 is the context.
 const PROGRAM: &str = "r2 = r1; call 7; r0 &= 255; r6 = r0; if r0 > 9 goto out; r6 += 1; out: r0 = 0; exit";
 
-fn recorded() -> (Image, Vec<Moment>) {
-    let image = cases::image("tc", Code::new(asm::assemble(PROGRAM).unwrap()), &[]);
+/// What is in the stack is any number on the way that is walked, and the address of a map on the one that is taken.
+const HIDDEN: &str = "call 7; r6 = r0; r7 = 1; r7 = 2; r7 = 3; r7 = 4; if r6 > 5 goto address
+    *(u32 *)(r10 - 8) = r6; *(u32 *)(r10 - 4) = r6; goto on
+    address: r1 = map[idx:0]; *(u64 *)(r10 - 8) = r1
+    on: r1 = *(u64 *)(r10 - 8); r1 += r6; r0 = 0; exit";
+
+fn recorded(program: &str) -> (Image, Vec<Moment>) {
+    let image = cases::image("tc", Code::new(asm::assemble(program).unwrap()), &["map_array_48b"]);
     let verified = verify::verify(image.clone(), &Options::default()).unwrap();
     let mut vm = Vm::plain(verified, Box::new(Deterministic::default())).unwrap();
     vm.start_recording();
@@ -24,7 +30,7 @@ fn recorded() -> (Image, Vec<Moment>) {
 
 /// What a replay says of the recording after a lie about its moment before the instruction at `slot`.
 fn lie(slot: u32, tell: impl Fn(&mut Moment)) -> Option<String> {
-    let (image, mut run) = recorded();
+    let (image, mut run) = recorded(PROGRAM);
     run.iter_mut().filter(|moment| moment.slot == slot).for_each(tell);
     replay(&image, 0, &Options::default(), &run).err().map(|escape| escape.what)
 }
@@ -32,6 +38,14 @@ fn lie(slot: u32, tell: impl Fn(&mut Moment)) -> Option<String> {
 #[test]
 fn a_true_run_escapes_nowhere() {
     assert_eq!(lie(0, |_| ()), None);
+}
+
+#[test]
+fn an_address_in_the_stack_may_be_a_number_to_the_way_that_covers_it() {
+    let (image, run) = recorded(HIDDEN);
+    let taken = run.iter().any(|moment| moment.slot == 10);
+    assert!(taken, "the address was not in the stack");
+    assert_eq!(replay(&image, 0, &Options::default(), &run), Ok(()));
 }
 
 #[test]

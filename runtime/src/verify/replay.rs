@@ -49,7 +49,8 @@ pub fn replay(image: &Image, index: usize, options: &Options, run: &[Moment]) ->
         begin(image, index, options).map_err(|report| escape(report.slot, report.cause.message()))?;
     let (mut state, mut slot) = (walk.entry_state(), 0);
     let context = run.first().map_or(0, |first| first.regs[1]);
-    let mut rest = Run { moments: run.iter().peekable(), regs: [0; 11], index, context, ends: [0; 8] };
+    let mut rest =
+        Run { moments: run.iter().peekable(), regs: [0; 11], index, context, ends: [0; 8], filled: false };
     loop {
         // The helper's rounds are the walk's: the run is inside its one call.
         let is_round = matches!(walk.event, Event::Callback) && rest.is_past(slot, state.frames.len());
@@ -61,11 +62,19 @@ pub fn replay(image: &Image, index: usize, options: &Options, run: &[Moment]) ->
         (walk.event, walk.now) = (Event::Plain, slot);
         let next = match walk.step(&mut state, slot, insn) {
             Ok(next) => next,
-            // A path that held nothing in a slot covers one that holds an address there, of which then a
-            // part may be read: as any number.
+            // A path that held nothing, or any number, in a stack slot covers one that holds an address
+            // there: of that a part may be read then, and with all of it reckoned.
             Err(Cause::PointerLeak { .. }) => return Ok(()),
+            Err(
+                Cause::UnboundedOffset { .. }
+                | Cause::PointerArithmetic { .. }
+                | Cause::PointerCompare { .. },
+            ) if rest.filled => return Ok(()),
             Err(cause) => return Err(escape(slot, cause.message())),
         };
+        if let (Insn::Load { dst, .. }, Event::Stack(_)) = (insn, walk.event) {
+            rest.filled |= state.frame().regs[dst.index()].as_pointer().is_some();
+        }
         slot = match next {
             Next::Ended => return Ok(()),
             Next::Again(next, other) => {
@@ -105,6 +114,8 @@ struct Run<'a> {
     context: u64,
     /// The ends of the frames in use.
     ends: [u64; 8],
+    /// An address was loaded from the stack.
+    filled: bool,
 }
 
 impl Run<'_> {

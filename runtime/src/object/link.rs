@@ -13,7 +13,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use skep_stdlib::btf::ext::{Ext, LineInfo};
-use skep_stdlib::btf::{Btf, BtfError, Kind, Linkage, StrOff, Type, TypeId};
+use skep_stdlib::btf::{Btf, BtfError, Linkage, StrOff, Type, TypeId};
 use skep_stdlib::features::Kernel;
 use skep_stdlib::isa::{CallTarget, Imm64, Insn};
 use skep_stdlib::programs::sections;
@@ -126,7 +126,6 @@ impl Object {
     fn programs(&self, info: &Info, bodies: &[Body]) -> Result<Vec<Program>, LoadError> {
         let mut programs = Vec::new();
         let mut total = 0u32;
-        let handlers = info.btf.as_deref().map(exception_handlers).unwrap_or_default();
         for (index, body) in bodies.iter().enumerate() {
             let Some(section) = self.sections.get(body.section) else { continue };
             if section.name == ".text" {
@@ -143,8 +142,9 @@ impl Object {
             let mut linker =
                 Linker { object: self, info, bodies, starts: BTreeMap::new(), order: vec![], slots: 0 };
             let func = linker.btf_func(body);
-            let handlers = func.and_then(|func| handlers.get(&func)).map_or(&[][..], Vec::as_slice);
-            let (code, functions, lines) = linker.link(index, handlers)?;
+            let named = info.btf.as_deref().zip(func);
+            let handlers = named.map(|(btf, func)| exception_handlers(btf, func)).unwrap_or_default();
+            let (code, functions, lines) = linker.link(index, &handlers)?;
             total = total.saturating_add(code.len());
             if total > MAX_TOTAL {
                 let place = Place::Insn { function: body.name.clone(), slot: 0 };
@@ -211,17 +211,9 @@ fn bad_btf(section: &str, error: BtfError) -> LoadError {
     LoadError::malformed(place, format!("{error}"))
 }
 
-/// The functions that each function's tags name to handle its exceptions.
-fn exception_handlers(btf: &Btf) -> BTreeMap<TypeId, Vec<&str>> {
-    let mut handlers: BTreeMap<TypeId, Vec<&str>> = BTreeMap::new();
-    for tag in btf.ids().filter(|&id| btf.kind(id) == Some(Kind::DeclTag)) {
-        if let Some(Type::DeclTag { name, ty, component: None }) = btf.ty(tag)
-            && let Some(handler) = name.strip_prefix("exception_callback:")
-        {
-            handlers.entry(ty).or_default().push(handler);
-        }
-    }
-    handlers
+/// The functions that a function's tags name to handle its exceptions.
+fn exception_handlers(btf: &Btf, function: TypeId) -> Vec<&str> {
+    btf.tags(function, None).filter_map(|tag| tag.strip_prefix("exception_callback:")).collect()
 }
 
 /// Puts together one program.

@@ -269,11 +269,5 @@ impl Search<'_> {
 /// What the tag of a variable, or of a member of a structure, says that it holds: a type and its node
 /// (`contains:TYPE:NODE`).
 fn contained(btf: &Btf, at: TypeId, member: Option<u32>) -> Option<(&str, &str)> {
-    let tags = btf.ids().filter(|&id| btf.kind(id) == Some(Kind::DeclTag));
-    tags.filter_map(|tag| btf.ty(tag)).find_map(|tag| match tag {
-        btf::Type::DeclTag { name, ty, component } if ty == at && component == member => {
-            name.strip_prefix("contains:")?.split_once(':')
-        }
-        _ => None,
-    })
+    btf.tags(at, member).find_map(|tag| tag.strip_prefix("contains:")?.split_once(':'))
 }

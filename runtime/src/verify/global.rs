@@ -182,13 +182,7 @@ const TAGS: &[&str] = &["ctx", "nonnull", "nullable", "trusted", "untrusted", "a
 
 /// The `arg:` tags of a function's parameter.
 fn tags(btf: &Btf, function: TypeId, index: u32) -> Vec<&str> {
-    let tag = |id| match btf.ty(id) {
-        Some(btf::Type::DeclTag { name, ty, component }) if ty == function && component == Some(index) => {
-            name.strip_prefix("arg:")
-        }
-        _ => None,
-    };
-    btf.ids().filter(|&id| btf.kind(id) == Some(Kind::DeclTag)).filter_map(tag).collect()
+    btf.tags(function, Some(index)).filter_map(|tag| tag.strip_prefix("arg:")).collect()
 }
 
 fn refused(function: &str, why: &'static str, log: String) -> Cause {

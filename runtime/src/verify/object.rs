@@ -277,13 +277,13 @@ impl Walk<'_> {
 pub fn begins_with(btf: &Btf, mut ty: TypeId, name: &str) -> bool {
     // Deeper nesting than this is a cycle in broken input.
     for _ in 0..32 {
-        let Some(btf::Type::Struct(composite)) = btf.resolve(ty).and_then(|ty| btf.ty(ty)) else {
+        let Some(composite) = btf.resolve(ty).filter(|&ty| btf.kind(ty) == Some(Kind::Struct)) else {
             return false;
         };
-        if btf.resolve(ty).is_some_and(|ty| btf.name(ty) == name) {
+        if btf.name(composite) == name {
             return true;
         }
-        match composite.members.first() {
+        match btf.fields(composite).next() {
             Some(member) if member.byte_offset() == Some(0) => ty = member.ty,
             _ => return false,
         }

@@ -27,6 +27,8 @@ pub struct Btf {
     first_id: u32,
     first_string: u32,
     names: Names,
+    /// What each tag of a declaration is on, and the tag, in order.
+    tags: Vec<(TypeId, TypeId)>,
 }
 
 /// Why bytes are not BTF.
@@ -189,8 +191,12 @@ impl Btf {
             None => (1, 0),
         };
         let names = Names::default();
-        let mut btf = Btf { bytes, order, records, strings, base, first_id, first_string, names };
+        let tags = Vec::new();
+        let mut btf = Btf { bytes, order, records, strings, base, first_id, first_string, names, tags };
         btf.names = Names::build(btf.records.len(), |at| btf.record_name(btf.records[at] as usize));
+        let on = |tag| Some((btf.target(tag)?, tag));
+        btf.tags = btf.ids().filter(|&id| btf.kind(id) == Some(Kind::DeclTag)).filter_map(on).collect();
+        btf.tags.sort_unstable();
         Ok(btf)
     }
 
@@ -262,6 +268,21 @@ impl Btf {
     /// The name in the record of a type; empty if it has none.
     pub fn name(&self, id: TypeId) -> &str {
         self.record(id).map_or("", |(btf, at)| btf.record_name(at))
+    }
+
+    /// The tags on a declaration, or on its parameter or member with this number, in the order of their ids.
+    pub fn tags(&self, on: TypeId, component: Option<u32>) -> impl Iterator<Item = &str> {
+        let base = self.base.as_deref().map_or(&[][..], |base| base.tags_on(on));
+        base.iter().chain(self.tags_on(on)).filter_map(move |&(_, tag)| match self.ty(tag) {
+            Some(Type::DeclTag { name, component: of, .. }) if of == component => Some(name),
+            _ => None,
+        })
+    }
+
+    fn tags_on(&self, on: TypeId) -> &[(TypeId, TypeId)] {
+        let start = self.tags.partition_point(|&(declaration, _)| declaration < on);
+        let count = self.tags[start..].partition_point(|&(declaration, _)| declaration == on);
+        &self.tags[start..start + count]
     }
 
     /// The type with this id.

@@ -29,7 +29,9 @@ const LARGEST: u32 = 600;
 
 /// Why the kernel may refuse what we accept: a part of its words, and the reason.
 #[rustfmt::skip]
-const EXPLAINED: &[(&str, &str)] = &[];
+const EXPLAINED: &[(&str, &str)] = &[
+    ("verifier bug", "the kernel says itself that it is wrong"),
+];
 
 fn number(variable: &str, usual: usize) -> usize {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
@@ -42,8 +44,8 @@ struct Tally {
     accepted: usize,
     /// Accepted by us alone: the mutants, by the kernel's words.
     unsafe_ones: BTreeMap<String, Vec<String>>,
-    /// Accepted by the kernel alone: how many, by our rule and words.
-    refused: BTreeMap<String, usize>,
+    /// Accepted by the kernel alone: of which programs, by our rule and words.
+    refused: BTreeMap<String, Vec<String>>,
 }
 
 /// What the kernel says of the reason, if the verifier is who says it.
@@ -83,7 +85,7 @@ impl Tally {
                 }
                 (Ok(_), Err(report)) => {
                     let why = format!("{} {}", report.cause.rule().code, report.cause.message());
-                    *self.refused.entry(why).or_default() += 1;
+                    self.refused.entry(why).or_default().push(name.to_owned());
                 }
                 (Ok(_), Ok(())) | (Err(_), Err(_)) => {}
             }
@@ -92,8 +94,8 @@ impl Tally {
 
     fn finish(&self) {
         eprintln!("{} mutants, {} accepted", self.tried, self.accepted);
-        for (why, count) in &self.refused {
-            eprintln!("refused, but safe: {count:4} {why}");
+        for (why, names) in &self.refused {
+            eprintln!("refused, but safe: {:4} {why}: {}", names.len(), names[0]);
         }
         for (words, names) in &self.unsafe_ones {
             eprintln!("accepted, but unsafe: {:4} {words}: {}", names.len(), names[0]);

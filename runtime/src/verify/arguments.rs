@@ -63,6 +63,10 @@ impl Walk<'_> {
                 if arg == Arg::MapValueOrNull && reg.value() == Some(0) {
                     return Ok(());
                 }
+                if arg == Arg::MapValueOrNull {
+                    // What these helpers are given may be written, as far as the kernel says.
+                    callee.check_written(number, &reg)?;
+                }
                 let def = call.map.and_then(|map| self.cx.map(map));
                 if arg != Arg::MapKey && def.is_some_and(|def| is_sockmap(def.ty)) {
                     return match self.check_socket(&reg, true) {

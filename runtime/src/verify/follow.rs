@@ -8,6 +8,7 @@ use alloc::format;
 use alloc::string::String;
 
 use skep_stdlib::btf::{Btf, Kind, TypeId};
+use skep_stdlib::features::Feature;
 
 use super::call::is_gpl;
 use super::members::{self, Found, Tag};
@@ -73,7 +74,10 @@ impl Walk<'_> {
         }
         match members::at(btf, ty, access.min as u32, access.size) {
             None => Err(outside()),
-            Some(Found::Number) => Ok(Reg::scalar(Scalar::of_bytes(access.size), slot)),
+            Some(Found::Leaf) if self.cx.target.has(Feature::ProbedMemory) => {
+                Ok(Reg::pointer(PtrKind::Probed, slot))
+            }
+            Some(Found::Number | Found::Leaf) => Ok(Reg::scalar(Scalar::of_bytes(access.size), slot)),
             Some(Found::Pointer { target, name, tag, in_union }) => {
                 let followed = follow(btf, state, ty, trust, target, name, tag, in_union);
                 let kind = match (tag, followed.trust) {

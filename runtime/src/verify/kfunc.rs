@@ -266,18 +266,26 @@ impl<'a> Walk<'a> {
         }
         match row.name {
             "bpf_rdonly_cast" => {
-                let ty = TypeId(call.constant.unwrap_or(0));
+                // Of the number, 32 bits count.
+                let reg = state.frame().regs[2];
+                let ty = TypeId(reg.value().unwrap_or(0) as u32);
                 return match btf.kind(ty) {
-                    Some(Kind::Struct) => {
+                    Some(Kind::Struct | Kind::Union) => {
                         let kind = PtrKind::Btf { ty: ty.0, trust: Trust::Untrusted };
                         Ok(Reg::pointer(kind, slot))
                     }
                     Some(Kind::Void) if self.cx.target.has(Feature::ProbedMemory) => {
                         Ok(Reg::pointer(PtrKind::Probed, slot))
                     }
-                    _ => {
-                        let log = "kfunc bpf_rdonly_cast type ID argument must be of a struct or void";
-                        let reg = state.frame().regs[2];
+                    kind => {
+                        let log = match kind {
+                            Some(_) => {
+                                "kfunc bpf_rdonly_cast type ID argument must be of a struct or void".into()
+                            }
+                            None => {
+                                format!("Unknown type ID {} passed to kfunc bpf_rdonly_cast", ty.0 as i32)
+                            }
+                        };
                         let wanted = "the number of a structure's type, or 0";
                         Err(Callee::Function(row.name).wrong(2, wanted, &reg).logged(log))
                     }

@@ -65,7 +65,7 @@ impl Walk<'_> {
             );
             return Err(if p.nullable { wrong() } else { wrong().logged(log) });
         }
-        if p.off != 0 || !p.is_fixed() || p.reference == 0 {
+        if p.nullable || p.off != 0 || !p.is_fixed() || p.reference == 0 {
             return Err(wrong());
         }
         call.release = Some(p.reference);

@@ -25,8 +25,10 @@ pub enum Tag {
 /// What was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Found<'a> {
-    /// A number, or a pointer to something that cannot be followed.
+    /// A number.
     Number,
+    /// A pointer to what is no structure.
+    Leaf,
     /// A pointer to a structure or union.
     Pointer {
         /// What it points to.
@@ -126,7 +128,7 @@ fn member_at(btf: &Btf, member: Field<StrOff>, offset: u32, size: u32) -> Option
 fn pointer<'a>(btf: &Btf, target: TypeId, name: &'a str, in_union: bool) -> Found<'a> {
     match btf.resolve(target).filter(|&ty| is_composite(btf, ty)) {
         Some(ty) => Found::Pointer { target: ty, name, tag: tag_of(btf, target), in_union },
-        None => Found::Number,
+        None => Found::Leaf,
     }
 }
 

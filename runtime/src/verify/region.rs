@@ -7,7 +7,7 @@ use skep_stdlib::helpers::{Access as MemAccess, Helper};
 use skep_stdlib::isa::Reg as R;
 
 use super::call::Call;
-use super::reg::{PtrKind, Reg, Trust};
+use super::reg::{Pointer, PtrKind, Reg, Trust};
 use super::report::{Access, Cause, terms};
 use super::stack;
 use super::state::State;
@@ -26,6 +26,16 @@ impl Callee<'_> {
     /// A helper.
     pub fn of(helper: &'static Helper) -> Callee<'static> {
         Callee::Helper(helper)
+    }
+
+    /// Is an argument memory that may be written, and not a structure of the kernel?
+    pub fn check_written(&self, number: u8, reg: &Reg) -> Check {
+        if !matches!(reg, Reg::Pointer(Pointer { kind: PtrKind::Btf { .. }, .. })) {
+            return Ok(());
+        }
+        let (name, ty) = (self.name(), terms::log_type(reg));
+        let log = alloc::format!("{name}() may write into memory pointed by R{number} type={ty}");
+        Err(self.wrong(number, "memory that may be written", reg).logged(log))
     }
 
     /// Its name as the program spells it.
@@ -132,12 +142,7 @@ impl Walk<'_> {
             {
                 MemAccess::Read => self.load_structure(state, 0, &pointer, &access).map(|_| ()),
                 MemAccess::Uninit | MemAccess::Write | MemAccess::ReadWrite => {
-                    let log = alloc::format!(
-                        "{}() may write into memory pointed by R{number} type={}",
-                        callee.name(),
-                        terms::log_type(&reg)
-                    );
-                    Err(callee.wrong(number, "memory that may be written", &reg).logged(log))
+                    callee.check_written(number, &reg)
                 }
             },
             PtrKind::Stack(depth) => self.check_stack_memory(state, depth, &access, wanted, call),

@@ -437,6 +437,60 @@ const IN_C: &[InC] = &[
         "V0302",
         "cannot tail call within exception cb",
     ),
+    // What a structure points to that is no structure is probed wherever it is read, and not written.
+    (
+        r#"struct task_struct { void *stack; } __attribute__((preserve_access_index));
+        SEC("tp_btf/task_newtask") int f(unsigned long long *ctx) {
+            long *at = ((struct task_struct *)ctx[0])->stack;
+            asm volatile("%0 += %1; %0 &= -8" : "+r"(at) : "r"(bpf_get_prandom_u32()));
+            return *at != 0; }"#,
+        "",
+        "",
+    ),
+    (
+        r#"struct task_struct { void *stack; } __attribute__((preserve_access_index));
+        SEC("tp_btf/task_newtask") int f(unsigned long long *ctx) {
+            long *at = ((struct task_struct *)ctx[0])->stack;
+            asm volatile("r1 = %0; w1 += 1" :: "r"(at) : "r1");
+            return 0; }"#,
+        "V0202",
+        "R1 32-bit pointer arithmetic prohibited",
+    ),
+    (
+        r#"struct task_struct { void *stack; } __attribute__((preserve_access_index));
+        SEC("tp_btf/task_newtask") int f(unsigned long long *ctx) {
+            long *at = ((struct task_struct *)ctx[0])->stack, zero = 0;
+            asm volatile("%0 = 0; %0 += %1" : "+r"(zero) : "r"(at));
+            return *(char *)zero; }"#,
+        "V0109",
+        "R2 invalid mem access 'scalar'",
+    ),
+    (
+        r#"SEC("tc") int f(struct __sk_buff *skb) { return bpf_rdonly_cast(skb, -116) != 0; }"#,
+        "V0304",
+        "Unknown type ID 4294967180 passed to kfunc bpf_rdonly_cast",
+    ),
+    (
+        r#"struct { __uint(type, BPF_MAP_TYPE_TASK_STORAGE); __uint(map_flags, BPF_F_NO_PREALLOC);
+            __type(key, int); __type(value, long); } m SEC(".maps");
+        SEC("tp_btf/task_newtask") int f(unsigned long long *ctx) {
+            void *task = (void *)ctx[0];
+            return bpf_task_storage_get(&m, task, task, 1) != 0; }"#,
+        "V0304",
+        "bpf_task_storage_get() may write into memory pointed by R3 type=trusted_ptr_",
+    ),
+    (
+        r#"struct task_struct { int pid; } __attribute__((preserve_access_index));
+        struct v { struct task_struct TAG("kptr") *p; }; ARRAY(m, struct v);
+        extern struct task_struct *bpf_task_from_pid(int pid) __ksym;
+        extern void bpf_task_release(struct task_struct *task) __ksym;
+        SEC("tp_btf/task_newtask") int f(unsigned long long *ctx) {
+            struct v *v = VALUE(m); if (!v) return 0;
+            struct task_struct *old = bpf_kptr_xchg(&v->p, bpf_task_from_pid(1)); if (old) bpf_task_release(old);
+            return 0; }"#,
+        "V0304",
+        "Possibly NULL pointer passed to helper arg2",
+    ),
     (
         r#"SEC("tc") int f(struct __sk_buff *skb) { bpf_throw((__u64)skb); return 0; }"#,
         "V0304",

@@ -89,6 +89,16 @@ impl Walk<'_> {
             // Any arithmetic on addresses of an arena gives such an address.
             (Reg::Pointer(p), Reg::Scalar(_) | Reg::Pointer(_)) if p.kind == PtrKind::Arena => left,
             (Reg::Scalar(_) | Reg::Pointer(_), Reg::Pointer(p)) if p.kind == PtrKind::Arena => right,
+            // No place is tracked in memory that is probed wherever it is read.
+            (Reg::Pointer(p), Reg::Scalar(_)) if p.kind == PtrKind::Probed && width == Width::W64 => {
+                self.need_operand(state, src);
+                left
+            }
+            // Kernels leave the number as it was, which is wrong.
+            (Reg::Scalar(_), Reg::Pointer(p)) if p.kind == PtrKind::Probed && width == Width::W64 => {
+                self.need(state, dst);
+                Reg::unknown(slot)
+            }
             (Reg::Pointer(a), Reg::Pointer(_)) => self.pointer_difference(&a, op, dst, slot)?,
             (Reg::Pointer(p), Reg::Scalar(n)) => {
                 self.need_operand(state, src);

@@ -50,7 +50,6 @@ const MOVES_PACKET: &[&str] = &[
     "lwt_seg6_action",
     "skb_adjust_room",
     "store_hdr_opt",
-    "sk_assign",
     // A program that is called in the tail of a subprogram may move the packet.
     "tail_call",
 ];

@@ -42,7 +42,9 @@ pub fn may_call(cx: &Context<'_>, helper: &str) -> bool {
         ("d_path" | "ima_inode_hash" | "ima_file_hash", ProgType::Lsm) => may_sleep,
         ("d_path", ProgType::Tracing) if cx.section.section.attach == Some(A::TraceIter) => true,
         ("setsockopt" | "getsockopt", ProgType::Lsm) => tracing::SOCKET_OPTION_HOOKS.contains(&target),
-        ("sk_storage_get" | "sk_storage_delete", ProgType::Tracing) => !target.starts_with("bpf_sk_storage"),
+        ("sk_storage_get" | "sk_storage_delete", ProgType::Tracing) => {
+            cx.section.section.attach == Some(A::TraceIter) || !target.starts_with("bpf_sk_storage")
+        }
         ("d_path", _) => tracing::PATH_FUNCTIONS.contains(&target),
         _ => true,
     }

@@ -268,7 +268,8 @@ impl<'a> Walk<'a> {
             "bpf_rdonly_cast" => {
                 // Of the number, 32 bits count.
                 let reg = state.frame().regs[2];
-                let ty = TypeId(reg.value().unwrap_or(0) as u32);
+                let number = reg.value().unwrap_or(0);
+                let ty = TypeId(number as u32);
                 return match btf.kind(ty) {
                     Some(Kind::Struct | Kind::Union) => {
                         let kind = PtrKind::Btf { ty: ty.0, trust: Trust::Untrusted };
@@ -283,7 +284,7 @@ impl<'a> Walk<'a> {
                                 "kfunc bpf_rdonly_cast type ID argument must be of a struct or void".into()
                             }
                             None => {
-                                format!("Unknown type ID {} passed to kfunc bpf_rdonly_cast", ty.0 as i32)
+                                format!("Unknown type ID {} passed to kfunc bpf_rdonly_cast", number as i64)
                             }
                         };
                         let wanted = "the number of a structure's type, or 0";

@@ -245,10 +245,13 @@ impl Walk<'_> {
         }
     }
 
-    /// The address of a kernel variable.
+    /// The address of a kernel variable, or of a function.
     pub(super) fn kernel_variable(&self, slot: u32, id: u32) -> Reg {
         let unknown = Reg::unknown(slot);
         let Some(btf) = self.cx.btf else { return unknown };
+        if btf.kind(TypeId(id)) == Some(Kind::Func) {
+            return Reg::pointer(PtrKind::Mem { size: 0, writable: false }, slot);
+        }
         let Some(ty) = btf.target(TypeId(id)).and_then(|ty| btf.resolve(ty)) else { return unknown };
         if btf.kind(TypeId(id)) != Some(Kind::Var) {
             return unknown;

@@ -187,7 +187,7 @@ static VARIANTS: &[Variant] = &[
         args: &[],
     },
     // get_socket_cookie of a given socket.
-    Variant { id: 46, programs: TRAMPOLINES, args: &[Arg::BtfSockOrNull] },
+    Variant { id: 46, programs: TRAMPOLINES.plus(&[ProgType::SkReuseport]), args: &[Arg::BtfSockOrNull] },
     // setsockopt, getsockopt.
     Variant {
         id: 49,

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use skep_stdlib::isa::{AluOp, Cond, Imm64, Operand, Reg, Size, Width};
 
+use crate::verify::scalar::negated;
 use crate::vm::jit::flow::{Registers, bit};
 
 /// The registers that calls leave alone.
@@ -134,9 +135,10 @@ impl Known {
     /// The condition does not hold.
     #[inline]
     pub fn where_fails(self, width: Width, cond: Cond, dst: Reg, src: Operand) -> Known {
-        match opposite(cond) {
-            Some(cond) => self.where_holds(width, cond, dst, src),
-            None => self,
+        match cond {
+            // That bits are not set says little.
+            Cond::Set => self,
+            cond => self.where_holds(width, negated(cond), dst, src),
         }
     }
 }
@@ -162,23 +164,6 @@ fn excludes_zero(cond: Cond, imm: i32) -> bool {
         Cond::Slt => imm <= 0,
         Cond::Sle => imm < 0,
     }
-}
-
-/// The condition that holds where this one does not, if there is one.
-fn opposite(cond: Cond) -> Option<Cond> {
-    Some(match cond {
-        Cond::Eq => Cond::Ne,
-        Cond::Ne => Cond::Eq,
-        Cond::Gt => Cond::Le,
-        Cond::Le => Cond::Gt,
-        Cond::Ge => Cond::Lt,
-        Cond::Lt => Cond::Ge,
-        Cond::Sgt => Cond::Sle,
-        Cond::Sle => Cond::Sgt,
-        Cond::Sge => Cond::Slt,
-        Cond::Slt => Cond::Sge,
-        Cond::Set => return None,
-    })
 }
 
 /// What the jumps passed so far have brought to their targets, by slot.

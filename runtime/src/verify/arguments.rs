@@ -60,10 +60,10 @@ impl Walk<'_> {
                 _ => Err(wrong("a map")),
             },
             Arg::MapKey | Arg::MapValue | Arg::MapValueUninit | Arg::MapValueOrNull => {
-                if arg == Arg::MapValueOrNull && reg.value() == Some(0) {
-                    return Ok(());
-                }
                 if arg == Arg::MapValueOrNull {
+                    if reg.value() == Some(0) {
+                        return Ok(());
+                    }
                     // What these helpers are given may be written, as far as the kernel says.
                     callee.check_written(number, &reg)?;
                 }

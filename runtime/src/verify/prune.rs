@@ -122,8 +122,8 @@ impl Store {
 
     /// Is something not yet known of what is read and what matters after this state?
     fn is_pending(&self, kept: u32) -> bool {
-        let mut visits = self.kept[kept as usize].inside.all();
-        visits.any(|visit| self.visits.is_pending(Some(visit)))
+        let inside = self.kept[kept as usize].inside;
+        self.visits.is_pending(inside.visit) || self.visits.is_pending(inside.rounds)
     }
 
     /// One more path below `kept`, which may have been finished but for the entry of its loop.
@@ -264,18 +264,19 @@ impl Walk<'_> {
                 _ => covers(Matter::Marked(&kept.precise)),
             };
             if is_covered {
-                let is_sure = is_pending && covers(Matter::All);
+                let trial = inside.rounds.filter(|_| is_pending && !is_open && !is_in_loop);
+                let is_sure = trial.is_none() || covers(Matter::All);
                 kept.hits += 1;
                 let end = Backedge { equal: known, at: self.at, frames: state.frames.len() };
                 self.inherit(known, end.frames);
-                match inside.rounds {
-                    _ if is_open || is_in_loop => self.store.visits.add(inside, end),
+                match trial {
                     Some(rounds) if is_sure => self.store.visits.add(Inside::only(rounds), end),
-                    Some(rounds) if is_pending => {
+                    Some(rounds) => {
                         let state = Box::new(state.clone());
                         self.store.visits.add_trial(rounds, Trial { end, state });
                     }
-                    Some(_) | None => {}
+                    None if is_pending || is_open => self.store.visits.add(inside, end),
+                    None => {}
                 }
                 return Ok(true);
             }

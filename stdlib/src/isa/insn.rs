@@ -63,6 +63,14 @@ pub enum AluOp {
     Smod,
 }
 
+impl AluOp {
+    /// All of them, by number.
+    pub const ALL: [AluOp; 13] = {
+        use AluOp::*;
+        [Add, Sub, Mul, Div, Or, And, Lsh, Rsh, Mod, Xor, Arsh, Sdiv, Smod]
+    };
+}
+
 /// Conditions of conditional jumps (RFC 9669 section 4.3); `S` marks signed comparison.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[allow(missing_docs)]
@@ -78,6 +86,14 @@ pub enum Cond {
     Le,
     Slt,
     Sle,
+}
+
+impl Cond {
+    /// All of them, by number.
+    pub const ALL: [Cond; 11] = {
+        use Cond::*;
+        [Eq, Gt, Ge, Set, Ne, Sgt, Sge, Lt, Le, Slt, Sle]
+    };
 }
 
 /// Byte-order conversions (RFC 9669 section 4.2).

@@ -150,3 +150,9 @@ fn prints_like_llvm() {
         }
     }
 }
+
+#[test]
+fn operations_and_conditions_are_listed_by_number() {
+    assert!(AluOp::ALL.iter().enumerate().all(|(number, &op)| op as usize == number));
+    assert!(Cond::ALL.iter().enumerate().all(|(number, &cond)| cond as usize == number));
+}

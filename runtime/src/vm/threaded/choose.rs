@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use skep_stdlib::isa::{AluOp, CallTarget, Cond, Endian, Imm64, Insn, Operand, Reg, Size, Width};
 
 use super::effects::{
-    ALU_OPS, Alu, Branch, CONDS, Load, Mov, MovSx, Neg, Store, StoreImm, Swap, branch, call, exit, jump,
-    leave, may_goto, pair, single, then_branch,
+    Alu, Branch, Load, Mov, MovSx, Neg, Store, StoreImm, Swap, branch, call, exit, jump, leave, may_goto,
+    pair, single, then_branch,
 };
 use super::{Access, Op, Program, Run};
 use crate::vm::alu::immediate;
@@ -29,33 +29,15 @@ pub fn program<A: Access>(steps: &[Step], value_of: &dyn Fn(u32) -> Option<u64>)
     Program { ops }
 }
 
-/// The position of an operation in [`ALU_OPS`].
-const fn number(op: AluOp) -> usize {
-    let mut at = 0;
-    while ALU_OPS[at] as u8 != op as u8 {
-        at += 1;
-    }
-    at
-}
-
-/// The position of a condition in [`CONDS`].
-const fn cond(cond: Cond) -> usize {
-    let mut at = 0;
-    while CONDS[at] as u8 != cond as u8 {
-        at += 1;
-    }
-    at
-}
-
 /// The function of `$make` with the type of an arithmetic instruction of these operations.
 macro_rules! alu {
     ($make:ident, $op:expr, $wide:expr, $imm:expr; $($name:ident)*) => {
         match ($op, $wide, $imm) {
             $(
-                (AluOp::$name, true, true) => $make!(Alu<{ number(AluOp::$name) }, true, true>),
-                (AluOp::$name, true, false) => $make!(Alu<{ number(AluOp::$name) }, true, false>),
-                (AluOp::$name, false, true) => $make!(Alu<{ number(AluOp::$name) }, false, true>),
-                (AluOp::$name, false, false) => $make!(Alu<{ number(AluOp::$name) }, false, false>),
+                (AluOp::$name, true, true) => $make!(Alu<{ AluOp::$name as usize }, true, true>),
+                (AluOp::$name, true, false) => $make!(Alu<{ AluOp::$name as usize }, true, false>),
+                (AluOp::$name, false, true) => $make!(Alu<{ AluOp::$name as usize }, false, true>),
+                (AluOp::$name, false, false) => $make!(Alu<{ AluOp::$name as usize }, false, false>),
             )*
         }
     };
@@ -66,10 +48,10 @@ macro_rules! conditions {
     ($make:ident, $cond:expr, $wide:expr, $imm:expr; $($name:ident)*) => {
         match ($cond, $wide, $imm) {
             $(
-                (Cond::$name, true, true) => $make!(Branch<{ cond(Cond::$name) }, true, true>),
-                (Cond::$name, true, false) => $make!(Branch<{ cond(Cond::$name) }, true, false>),
-                (Cond::$name, false, true) => $make!(Branch<{ cond(Cond::$name) }, false, true>),
-                (Cond::$name, false, false) => $make!(Branch<{ cond(Cond::$name) }, false, false>),
+                (Cond::$name, true, true) => $make!(Branch<{ Cond::$name as usize }, true, true>),
+                (Cond::$name, true, false) => $make!(Branch<{ Cond::$name as usize }, true, false>),
+                (Cond::$name, false, true) => $make!(Branch<{ Cond::$name as usize }, false, true>),
+                (Cond::$name, false, false) => $make!(Branch<{ Cond::$name as usize }, false, false>),
             )*
         }
     };
@@ -309,22 +291,22 @@ macro_rules! kind {
     (Mov32) => { Mov<false, false> };
     (MovImm) => { Mov<true, true> };
     (Mov32Imm) => { Mov<false, true> };
-    (Add) => { Alu<{ number(AluOp::Add) }, true, false> };
-    (AddImm) => { Alu<{ number(AluOp::Add) }, true, true> };
-    (Add32) => { Alu<{ number(AluOp::Add) }, false, false> };
-    (Add32Imm) => { Alu<{ number(AluOp::Add) }, false, true> };
-    (LshImm) => { Alu<{ number(AluOp::Lsh) }, true, true> };
-    (Lsh32Imm) => { Alu<{ number(AluOp::Lsh) }, false, true> };
-    (RshImm) => { Alu<{ number(AluOp::Rsh) }, true, true> };
-    (Rsh32Imm) => { Alu<{ number(AluOp::Rsh) }, false, true> };
-    (Xor) => { Alu<{ number(AluOp::Xor) }, true, false> };
-    (Xor32) => { Alu<{ number(AluOp::Xor) }, false, false> };
-    (Or) => { Alu<{ number(AluOp::Or) }, true, false> };
-    (Or32) => { Alu<{ number(AluOp::Or) }, false, false> };
-    (AndImm) => { Alu<{ number(AluOp::And) }, true, true> };
-    (And32Imm) => { Alu<{ number(AluOp::And) }, false, true> };
-    (MulImm) => { Alu<{ number(AluOp::Mul) }, true, true> };
-    (Mul) => { Alu<{ number(AluOp::Mul) }, true, false> };
+    (Add) => { Alu<{ AluOp::Add as usize }, true, false> };
+    (AddImm) => { Alu<{ AluOp::Add as usize }, true, true> };
+    (Add32) => { Alu<{ AluOp::Add as usize }, false, false> };
+    (Add32Imm) => { Alu<{ AluOp::Add as usize }, false, true> };
+    (LshImm) => { Alu<{ AluOp::Lsh as usize }, true, true> };
+    (Lsh32Imm) => { Alu<{ AluOp::Lsh as usize }, false, true> };
+    (RshImm) => { Alu<{ AluOp::Rsh as usize }, true, true> };
+    (Rsh32Imm) => { Alu<{ AluOp::Rsh as usize }, false, true> };
+    (Xor) => { Alu<{ AluOp::Xor as usize }, true, false> };
+    (Xor32) => { Alu<{ AluOp::Xor as usize }, false, false> };
+    (Or) => { Alu<{ AluOp::Or as usize }, true, false> };
+    (Or32) => { Alu<{ AluOp::Or as usize }, false, false> };
+    (AndImm) => { Alu<{ AluOp::And as usize }, true, true> };
+    (And32Imm) => { Alu<{ AluOp::And as usize }, false, true> };
+    (MulImm) => { Alu<{ AluOp::Mul as usize }, true, true> };
+    (Mul) => { Alu<{ AluOp::Mul as usize }, true, false> };
     (Load1) => { Load<1, false> };
     (Load2) => { Load<2, false> };
     (Load4) => { Load<4, false> };
@@ -361,13 +343,13 @@ macro_rules! branches {
         match $branch {
             $(
                 (Cond::$cond, true, true) => {
-                    Some(then_branch::<A, kind!($one), Branch<{ cond(Cond::$cond) }, true, true>> as Run<A>)
+                    Some(then_branch::<A, kind!($one), Branch<{ Cond::$cond as usize }, true, true>> as Run<A>)
                 }
                 (Cond::$cond, true, false) => {
-                    Some(then_branch::<A, kind!($one), Branch<{ cond(Cond::$cond) }, true, false>> as Run<A>)
+                    Some(then_branch::<A, kind!($one), Branch<{ Cond::$cond as usize }, true, false>> as Run<A>)
                 }
                 (Cond::$cond, false, true) => {
-                    Some(then_branch::<A, kind!($one), Branch<{ cond(Cond::$cond) }, false, true>> as Run<A>)
+                    Some(then_branch::<A, kind!($one), Branch<{ Cond::$cond as usize }, false, true>> as Run<A>)
                 }
             )*
             _ => None,

@@ -46,24 +46,12 @@ const fn width(wide: bool) -> Width {
     if wide { Width::W64 } else { Width::W32 }
 }
 
-/// All operations, so that they can be parameters by their number.
-pub(super) const ALU_OPS: [AluOp; 13] = {
-    use AluOp::*;
-    [Add, Sub, Mul, Div, Or, And, Lsh, Rsh, Mod, Xor, Arsh, Sdiv, Smod]
-};
-
-/// All conditions, likewise.
-pub(super) const CONDS: [Cond; 11] = {
-    use Cond::*;
-    [Eq, Gt, Ge, Set, Ne, Sgt, Sge, Lt, Le, Slt, Sle]
-};
-
 pub(super) struct Alu<const OP: usize, const WIDE: bool, const IMM: bool>;
 
 impl<A: Access, const OP: usize, const WIDE: bool, const IMM: bool> Effect<A> for Alu<OP, WIDE, IMM> {
     #[inline(always)]
     fn run(op: &Op<A>, regs: &mut Regs, _: &mut A::Bytes<'_>) -> Option<()> {
-        let operation = const { ALU_OPS[OP] };
+        let operation = const { AluOp::ALL[OP] };
         let value = alu::alu(width(WIDE), operation, dst(op, regs), operand::<IMM, A>(op, regs));
         set(op, regs, value);
         Some(())
@@ -171,7 +159,7 @@ impl<A: Access, const COND: usize, const WIDE: bool, const IMM: bool> Condition<
 {
     #[inline(always)]
     fn holds(op: &Op<A>, regs: &Regs) -> bool {
-        let condition = const { CONDS[COND] };
+        let condition = const { Cond::ALL[COND] };
         alu::compare(width(WIDE), condition, dst(op, regs), operand::<IMM, A>(op, regs))
     }
 }

@@ -4,37 +4,8 @@ use skep_stdlib::isa::{AluOp, AtomicOp, CallTarget, Cond, Endian, Imm64, Insn, O
 
 use super::{ARRAY, CONTEXT, KEPT, Kind, LONGEST, SCRATCH, Writer, mov, over};
 
-/// The last ones of [`OPS`], that came late.
+/// The last ones of all operations, that came late.
 const SIGNED: usize = 2;
-const OPS: [AluOp; 13] = [
-    AluOp::Add,
-    AluOp::Sub,
-    AluOp::Mul,
-    AluOp::Div,
-    AluOp::Or,
-    AluOp::And,
-    AluOp::Lsh,
-    AluOp::Rsh,
-    AluOp::Mod,
-    AluOp::Xor,
-    AluOp::Arsh,
-    AluOp::Sdiv,
-    AluOp::Smod,
-];
-
-const CONDS: [Cond; 11] = [
-    Cond::Eq,
-    Cond::Gt,
-    Cond::Ge,
-    Cond::Set,
-    Cond::Ne,
-    Cond::Sgt,
-    Cond::Sge,
-    Cond::Lt,
-    Cond::Le,
-    Cond::Slt,
-    Cond::Sle,
-];
 
 const ATOMICS: [AtomicOp; 7] = [
     AtomicOp::Add { fetch: false },
@@ -112,8 +83,8 @@ impl Writer {
                 Insn::MovSx { width, bits, dst, src: self.reg_of(Kind::Number) }
             }
             _ => {
-                let count = OPS.len() - if self.is_new { 0 } else { SIGNED };
-                let (op, src) = (self.from.pick(&OPS[..count]), self.operand());
+                let count = AluOp::ALL.len() - if self.is_new { 0 } else { SIGNED };
+                let (op, src) = (self.from.pick(&AluOp::ALL[..count]), self.operand());
                 let shifts = matches!(op, AluOp::Lsh | AluOp::Rsh | AluOp::Arsh);
                 let divides = matches!(op, AluOp::Div | AluOp::Mod | AluOp::Sdiv | AluOp::Smod);
                 let src = match src {
@@ -165,7 +136,7 @@ impl Writer {
         if self.nesting > DEEPEST {
             return Vec::new();
         }
-        let (width, cond, dst) = (self.from.width(), self.from.pick(&CONDS), self.reg_of(Kind::Number));
+        let (width, cond, dst) = (self.from.width(), self.from.pick(&Cond::ALL), self.reg_of(Kind::Number));
         let src = self.operand();
         let mut then = self.branch(3);
         let mut otherwise = Vec::new();
@@ -253,7 +224,7 @@ impl Writer {
             0..5 => (Reg::R4, Reg::R3, Cond::Le),
             5 => (Reg::R4, Reg::R3, Cond::Lt),
             6 => (Reg::R3, Reg::R4, Cond::Ge),
-            _ => (Reg::R4, Reg::R3, self.from.pick(&CONDS)),
+            _ => (Reg::R4, Reg::R3, self.from.pick(&Cond::ALL)),
         };
         let off = over(&leave);
         insns.push(Insn::Branch { width: Width::W64, cond, dst, src: Operand::Reg(src), off });
@@ -363,7 +334,7 @@ impl Writer {
             return vec![mov(Reg::R5, Operand::Reg(a)), difference];
         }
         let then = self.branch(2);
-        let (cond, src) = (self.from.pick(&CONDS), Operand::Reg(b));
+        let (cond, src) = (self.from.pick(&Cond::ALL), Operand::Reg(b));
         let mut insns = vec![Insn::Branch { width: Width::W64, cond, dst: a, src, off: over(&then) }];
         insns.extend(then);
         insns
@@ -374,12 +345,12 @@ impl Writer {
         let (width, dst, src) = (self.from.width(), self.from.pick(&SCRATCH), self.from.pick(&SCRATCH));
         let (size, off) = (self.from.size(), self.from.below(48) - 8);
         vec![match self.from.byte() % 5 {
-            0 => Insn::Alu { width, op: self.from.pick(&OPS[..11]), dst, src: Operand::Reg(src) },
+            0 => Insn::Alu { width, op: self.from.pick(&AluOp::ALL[..11]), dst, src: Operand::Reg(src) },
             1 => Insn::Mov { width, dst, src: Operand::Reg(src) },
             2 => Insn::Load { size, signed: false, dst, base: src, off },
             3 => Insn::Store { size, base: dst, off, src: Operand::Reg(src) },
             _ => {
-                let (cond, off) = (self.from.pick(&CONDS), self.from.below(10));
+                let (cond, off) = (self.from.pick(&Cond::ALL), self.from.below(10));
                 Insn::Branch { width, cond, dst, src: Operand::Reg(src), off }
             }
         }]

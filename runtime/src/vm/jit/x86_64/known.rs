@@ -201,53 +201,17 @@ impl Brought {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vm::alu;
 
-    const CONDITIONS: [Cond; 11] = [
-        Cond::Eq,
-        Cond::Gt,
-        Cond::Ge,
-        Cond::Set,
-        Cond::Ne,
-        Cond::Sgt,
-        Cond::Sge,
-        Cond::Lt,
-        Cond::Le,
-        Cond::Slt,
-        Cond::Sle,
-    ];
     const NUMBERS: [u64; 9] = [0, 1, 2, 7, 1 << 31, u32::MAX as u64, 1 << 32, 1 << 63, u64::MAX];
-
-    fn holds(width: Width, cond: Cond, number: u64, imm: i32) -> bool {
-        let (a, b) = match width {
-            Width::W64 => (number, i64::from(imm) as u64),
-            Width::W32 => (u64::from(number as u32), u64::from(imm as u32)),
-        };
-        let signed = |number: u64| match width {
-            Width::W64 => number as i64,
-            Width::W32 => i64::from(number as i32),
-        };
-        match cond {
-            Cond::Eq => a == b,
-            Cond::Ne => a != b,
-            Cond::Gt => a > b,
-            Cond::Ge => a >= b,
-            Cond::Lt => a < b,
-            Cond::Le => a <= b,
-            Cond::Set => a & b != 0,
-            Cond::Sgt => signed(a) > signed(b),
-            Cond::Sge => signed(a) >= signed(b),
-            Cond::Slt => signed(a) < signed(b),
-            Cond::Sle => signed(a) <= signed(b),
-        }
-    }
 
     /// Both ways of each comparison say only what is true.
     #[test]
     fn comparisons() {
         let reg = Reg::R3;
-        for (width, cond) in [Width::W32, Width::W64].into_iter().flat_map(|w| CONDITIONS.map(|c| (w, c))) {
+        for (width, cond) in [Width::W32, Width::W64].into_iter().flat_map(|w| Cond::ALL.map(|c| (w, c))) {
             for (imm, number) in [-7, -1, 0, 1, 7].into_iter().flat_map(|i| NUMBERS.map(|n| (i, n))) {
-                let known = match holds(width, cond, number, imm) {
+                let known = match alu::compare(width, cond, number, alu::immediate(imm)) {
                     true => Known::default().where_holds(width, cond, reg, Operand::Imm(imm)),
                     false => Known::default().where_fails(width, cond, reg, Operand::Imm(imm)),
                 };

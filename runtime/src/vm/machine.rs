@@ -17,6 +17,7 @@ use skep_stdlib::programs::Context;
 use super::env::TaskLayout;
 use super::hook::Hook;
 use super::interp::{FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES};
+use super::jit::Jit;
 use super::{
     Decoded, Engine, Env, Fault, Input, Interp, Layout, Memory, Outcome, Output, Profile, Recording,
     RedirectActions, RunError,
@@ -41,8 +42,7 @@ pub struct Vm {
     helpers: HelperTable,
     profile: Option<Profile>,
     recording: Option<Recording>,
-    #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
-    jit: Option<super::jit::Jit>,
+    jit: Option<Jit>,
 }
 
 impl Vm {
@@ -87,28 +87,12 @@ impl Vm {
 
     /// Is there a compiler for this machine?
     pub const fn can_compile() -> bool {
-        cfg!(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))
+        Jit::IS_HERE
     }
 
-    #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
     fn compile(&mut self, seed: Option<u64>) -> Result<(), LoadError> {
-        use super::jit::{Jit, Source};
-        let source = Source {
-            image: self.verified.image(),
-            facts: self.verified.facts(),
-            helpers: &self.helpers,
-            maps: &self.env.maps,
-            stack: self.env.stack,
-            features: Jit::features(),
-            seed,
-        };
-        self.jit = Some(Jit::new(&source).ok_or_else(no_memory)?);
+        self.jit = Some(Jit::compile(&self.verified, &self.helpers, &self.env, seed)?);
         Ok(())
-    }
-
-    #[cfg(not(all(feature = "jit", target_os = "linux", target_arch = "x86_64")))]
-    fn compile(&mut self, _seed: Option<u64>) -> Result<(), LoadError> {
-        Err(LoadError::unsupported(Place::File(0), "compiling programs for this machine"))
     }
 
     /// Runs the functions of timers that are due.
@@ -116,7 +100,6 @@ impl Vm {
         if self.env.timers.is_empty() {
             return Ok(());
         }
-        #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
         if let Some(jit) = &mut self.jit {
             return jit.run_timers(&mut self.env, &self.helpers, budget);
         }
@@ -126,7 +109,6 @@ impl Vm {
     /// Runs the chosen engine as often as the input says, or until a fault; also the number of instructions,
     /// where it is counted.
     fn execute(&mut self, program: usize, args: [u64; 5], input: &Input) -> (Result<u64, Fault>, u64) {
-        #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
         if let Some(jit) = &mut self.jit {
             return (jit.run(&mut self.env, &self.helpers, program, args, input), 0);
         }
@@ -211,16 +193,7 @@ impl Vm {
             task_layout: TaskLayout::find(image),
         };
         let helpers = HelperTable::new(&image.kfuncs);
-        Ok(Vm {
-            verified,
-            env,
-            decoded: Vec::new(),
-            helpers,
-            profile: None,
-            recording: None,
-            #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
-            jit: None,
-        })
+        Ok(Vm { verified, env, decoded: Vec::new(), helpers, profile: None, recording: None, jit: None })
     }
 
     /// The image that was loaded.
@@ -276,7 +249,6 @@ impl Vm {
 
 impl Engine for Vm {
     fn name(&self) -> &'static str {
-        #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
         if let Some(jit) = &self.jit {
             return match (self.verified.is_proven(), jit.is_blinded()) {
                 (true, false) => "jit",

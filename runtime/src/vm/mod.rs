@@ -14,6 +14,9 @@ pub(crate) mod hook;
 mod interp;
 #[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
 mod jit;
+#[cfg(not(all(feature = "jit", target_os = "linux", target_arch = "x86_64")))]
+#[path = "no_jit.rs"]
+mod jit;
 mod machine;
 mod memory;
 mod outcome;

@@ -20,7 +20,7 @@
 //!    references of them, and none of these lives on when it returns to the code. Entries nest: an
 //!    inner one puts its own pointers there and restores the outer ones.
 //! 5. **Code has one thread**: [`Jit`] is neither `Send` nor `Sync`, and entering needs `&mut`.
-//! 6. Functions called from the code do not unwind: a panic in `extern "sysv64"` ends the process.
+//! 6. Functions called from the code do not unwind: a panic in `extern "C"` ends the process.
 #![allow(unsafe_code)]
 
 use alloc::vec::Vec;
@@ -29,16 +29,14 @@ use core::ptr::{NonNull, null_mut};
 
 use skep_stdlib::isa::Size;
 
-use super::x86_64::{Features, Translation, translate};
+use super::arch::DATA_SIZE;
+use super::translate::{Translation, translate};
 use super::{Entries, Site, Source, What, entry, extend};
 use crate::helpers::{Caller, Cx, HelperTable, Stop, timer};
 use crate::object::Program;
 use crate::vm::interp::{self, FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES, MAX_TAIL_CALLS};
 use crate::vm::memory::BASE;
 use crate::vm::{Env, Fault, FaultKind, Input, Memory, env};
-
-/// Bytes in front of the code: the state has a page of its own.
-pub const DATA_SIZE: u32 = 4096;
 
 /// What code and host share. Code reaches it relative to itself.
 #[repr(C)]
@@ -97,9 +95,9 @@ impl Answer {
     }
 }
 
-type HelperEntry = extern "sysv64" fn(u64, u64, u64, u64, u64, *mut State) -> Answer;
-type SlowEntry = extern "sysv64" fn(u64, u64, *mut State) -> Answer;
-type CodeEntry = extern "sysv64" fn(*const [u64; 5], u64, u64) -> u64;
+type HelperEntry = extern "C" fn(u64, u64, u64, u64, u64, *mut State) -> Answer;
+type SlowEntry = extern "C" fn(u64, u64, *mut State) -> Answer;
+type CodeEntry = extern "C" fn(*const [u64; 5], u64, u64) -> u64;
 
 /// Pages with a state and code behind it.
 struct Mapping {
@@ -160,11 +158,6 @@ pub struct Jit {
 }
 
 impl Jit {
-    /// What the processor at hand can do.
-    pub fn features() -> Features {
-        Features { bmi2: std::is_x86_feature_detected!("bmi2") }
-    }
-
     /// Translates all programs; none if there is no memory for them.
     pub fn new(source: &Source<'_>) -> Option<Jit> {
         let translation = translate(source);
@@ -391,7 +384,7 @@ fn look_up(env: &mut Env, map: u32, key: u64) -> Result<u64, FaultKind> {
 }
 
 /// Called by the helper stub.
-extern "sysv64" fn helper_entry(r1: u64, r2: u64, r3: u64, r4: u64, r5: u64, state: *mut State) -> Answer {
+extern "C" fn helper_entry(r1: u64, r2: u64, r3: u64, r4: u64, r5: u64, state: *mut State) -> Answer {
     // SAFETY: invariant 4: the state is that of the code that calls, and its pointers are those that
     // the innermost `enter` put there; nobody uses them before this function returns.
     let (env, run, site) = unsafe {
@@ -434,7 +427,7 @@ extern "sysv64" fn helper_entry(r1: u64, r2: u64, r3: u64, r4: u64, r5: u64, sta
 }
 
 /// Called by the stub for what templates cannot do.
-extern "sysv64" fn slow_entry(at: u64, value: u64, state: *mut State) -> Answer {
+extern "C" fn slow_entry(at: u64, value: u64, state: *mut State) -> Answer {
     // SAFETY: as in `helper_entry`.
     let (env, run, site) = unsafe { (&mut *(*state).env, &mut *(*state).run, (*state).site) };
     let jit = run.jit;

@@ -5,32 +5,37 @@
 //! translated to plain loads and stores; what was not, with a comparison in front of each and
 //! under a budget, so that no program whatsoever reaches memory of the host.
 //!
-//! - [`asm`], [`form`]: machine instructions and jumps. - [`flow`]: functions, jump targets.
-//! - [`x86_64`]: the templates. - [`exec`]: memory for code, the way in and out; all unsafe code.
+//! - [`translate`]: the translation, as far as it is the same everywhere; [`flow`]: functions, jump
+//!   targets; [`known`]: what is known of registers; [`labels`], [`masks`]: what all code needs.
+//! - [`x86_64`], [`aarch64`]: the templates and the assembler of a machine.
+//! - [`exec`]: memory for code, the way in and out; all unsafe code.
 //!
 //! Code and state are of one VM: addresses of maps and of the stack are constants in the code. The
 //! arena may move, as it grows: code reads its place after each call of the host.
 
-mod asm;
 mod exec;
 mod flow;
-mod form;
+mod known;
+mod labels;
+mod masks;
+mod translate;
 mod x86_64;
+
+#[cfg(target_arch = "x86_64")]
+use x86_64 as arch;
 
 use alloc::vec::Vec;
 
 use skep_stdlib::isa::Size;
 
+use arch::Features;
 pub use exec::Jit;
-use x86_64::Features;
 
-use super::{FaultKind, alu};
+use super::{Env, FaultKind, alu};
 use crate::helpers::{HelperFn, HelperTable};
 use crate::maps::MapSet;
-use crate::object::Image;
-use crate::verify::Facts;
-
-use super::interp::MAY_GOTO_LIMIT;
+use crate::object::{Image, LoadError, Place};
+use crate::verify::{Facts, Verified};
 
 /// What a translation needs.
 pub struct Source<'a> {
@@ -48,6 +53,25 @@ pub struct Source<'a> {
     pub features: Features,
     /// Where to take masks for constants from, if they must not be in the code.
     pub seed: Option<u64>,
+}
+
+impl Jit {
+    /// Is there a compiler for this machine?
+    pub const IS_HERE: bool = true;
+
+    /// Translates all programs of an image that a VM has been made for.
+    pub fn compile(
+        verified: &Verified,
+        helpers: &HelperTable,
+        env: &Env,
+        seed: Option<u64>,
+    ) -> Result<Jit, LoadError> {
+        let (features, maps, stack) = (Features::here(), &env.maps, env.stack);
+        let (image, facts) = (verified.image(), verified.facts());
+        let source = Source { image, facts, helpers, maps, stack, features, seed };
+        let no_memory = || LoadError::limit(Place::File(0), "out of memory");
+        Jit::new(&source).ok_or_else(no_memory)
+    }
 }
 
 /// A place in the code that needs the host.

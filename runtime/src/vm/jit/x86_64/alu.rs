@@ -2,8 +2,9 @@
 
 use skep_stdlib::isa::{AluOp, Endian, Operand, Reg, Width};
 
+use super::asm::{Cc, Gpr, Op, Rm, Shift, Unary};
 use super::{Cold, Translator, gpr};
-use crate::vm::jit::asm::{Cc, Gpr, Label, Op, Rm, Shift, Unary};
+use crate::vm::jit::labels::Label;
 
 /// The operations that are the processor's.
 const SIMPLE: [Option<Op>; 13] = {
@@ -18,7 +19,7 @@ const SIMPLE: [Option<Op>; 13] = {
 
 impl Translator<'_> {
     #[inline]
-    pub(super) fn alu(&mut self, width: Width, op: AluOp, dst: Reg, src: Operand) {
+    pub fn alu(&mut self, width: Width, op: AluOp, dst: Reg, src: Operand) {
         let (wide, to) = (width == Width::W64, gpr(dst));
         // Most are: which one nobody could predict, so it is no question of where to go.
         if let Some(simple) = SIMPLE[op as usize] {
@@ -105,7 +106,7 @@ impl Translator<'_> {
     }
 
     #[inline(always)]
-    pub(super) fn mov(&mut self, width: Width, dst: Reg, src: Operand) {
+    pub fn mov(&mut self, width: Width, dst: Reg, src: Operand) {
         let (wide, to) = (width == Width::W64, gpr(dst));
         match src {
             Operand::Imm(0) => self.asm.zero(to),
@@ -116,7 +117,7 @@ impl Translator<'_> {
         }
     }
 
-    pub(super) fn mov_sign_extended(&mut self, width: Width, bits: u8, dst: Reg, src: Reg) {
+    pub fn mov_sign_extended(&mut self, width: Width, bits: u8, dst: Reg, src: Reg) {
         let bytes = u32::from(bits) / 8;
         match width {
             Width::W64 => self.asm.load(bytes, true, gpr(dst), Rm::Reg(gpr(src))),
@@ -124,11 +125,11 @@ impl Translator<'_> {
         }
     }
 
-    pub(super) fn neg(&mut self, width: Width, dst: Reg) {
+    pub fn neg(&mut self, width: Width, dst: Reg) {
         self.asm.unary(width == Width::W64, Unary::Neg, gpr(dst));
     }
 
-    pub(super) fn swap(&mut self, kind: Endian, bits: u8, dst: Reg) {
+    pub fn swap(&mut self, kind: Endian, bits: u8, dst: Reg) {
         let reg = gpr(dst);
         let swaps = match kind {
             Endian::ToLe => false,
@@ -263,7 +264,7 @@ impl Translator<'_> {
         }
     }
 
-    pub(super) fn divided_by_zero(&mut self, width: Width, remainder: bool, dst: Gpr, back: Label) {
+    pub fn divided_by_zero(&mut self, width: Width, remainder: bool, dst: Gpr, back: Label) {
         if remainder {
             self.keep(width, dst);
         } else {
@@ -272,7 +273,7 @@ impl Translator<'_> {
         self.asm.jump(back);
     }
 
-    pub(super) fn divided_by_minus_one(&mut self, width: Width, remainder: bool, dst: Gpr, back: Label) {
+    pub fn divided_by_minus_one(&mut self, width: Width, remainder: bool, dst: Gpr, back: Label) {
         if remainder {
             self.asm.zero(dst);
         } else {

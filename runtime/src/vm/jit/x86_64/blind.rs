@@ -1,43 +1,12 @@
-//! Blinding: the constants of a program are not in its code.
-//!
-//! Who chooses a program chooses the bytes of its constants, and could jump into the middle of them if
-//! something else let him jump anywhere. So with a seed each constant is in the code under a mask of its own,
-//! and taken out of it in a scratch register: `mov r9d, value ^ mask; xor r9d, mask`. Distances of jumps,
-//! offsets of accesses and counts of shifts stay, as they do in the kernel: too few of their bits are free.
+//! Constants of programs under masks: `mov r9d, value ^ mask; xor r9d, mask`.
 
 use super::Translator;
-use crate::vm::jit::asm::{Gpr, Op, Rm};
-
-/// Where masks come from.
-pub struct Masks {
-    /// The state of SplitMix64; none where nothing is blinded.
-    state: Option<u64>,
-}
-
-impl Masks {
-    /// Those that follow from a seed, if there is one.
-    pub fn new(seed: Option<u64>) -> Masks {
-        Masks { state: seed }
-    }
-
-    fn next(&mut self) -> Option<u64> {
-        let state = self.state?.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.state = Some(state);
-        let mixed = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Some(mixed ^ mixed >> 31)
-    }
-}
+use super::asm::{Gpr, Op, Rm};
 
 impl Translator<'_> {
-    /// Must constants not be in the code?
-    pub(super) fn is_blind(&self) -> bool {
-        self.masks.state.is_some()
-    }
-
     /// `to = value`, a constant of the program. Changes the flags, and `r9` if the value is long.
-    pub(super) fn constant(&mut self, to: Gpr, value: u64) {
-        let Some(mask) = self.masks.next() else { return self.asm.mov_imm(to, value) };
+    pub fn constant(&mut self, to: Gpr, value: u64) {
+        let Some(mask) = self.masks.take() else { return self.asm.mov_imm(to, value) };
         let is_signed = i64::from(value as i32) as u64 == value;
         if is_signed || u32::try_from(value).is_ok() {
             let mask = mask as u32;
@@ -54,7 +23,7 @@ impl Translator<'_> {
     }
 
     /// An immediate in a register, for an operation that must not have it in itself.
-    pub(super) fn blinded(&mut self, imm: i32) -> Gpr {
+    pub fn blinded(&mut self, imm: i32) -> Gpr {
         self.constant(Gpr::R9, i64::from(imm) as u64);
         Gpr::R9
     }
@@ -66,11 +35,11 @@ mod tests {
 
     use skep_stdlib::isa::asm;
 
-    use super::super::{Features, translate};
+    use super::super::Features;
     use crate::helpers::HelperTable;
     use crate::maps::MapSet;
     use crate::object::{Code, Image};
-    use crate::vm::jit::Source;
+    use crate::vm::jit::{Source, translate::translate};
 
     /// The program's code without a proof, with what is behind the function.
     fn code(text: &str, seed: Option<u64>) -> Vec<u8> {

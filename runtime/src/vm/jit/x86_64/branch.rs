@@ -4,25 +4,17 @@
 //! programs: to where the second leads, if the condition does not hold. A move that is jumped over stays one:
 //! as a conditional move it would wait for the comparison, and a search took longer by a sixth.
 
-use skep_stdlib::isa::{Cond, Insn, Operand, Reg, Width};
+use skep_stdlib::isa::{Cond, Insn, Operand, Width};
 
+use super::asm::{Cc, Op, Rm};
 use super::{Translator, gpr};
 use crate::object::Program;
-use crate::vm::jit::asm::{Cc, Op, Rm};
-
-/// A comparison.
-#[derive(Clone, Copy)]
-pub(super) struct Comparison {
-    pub width: Width,
-    pub cond: Cond,
-    pub dst: Reg,
-    pub src: Operand,
-}
+use crate::vm::jit::translate::Comparison;
 
 impl Translator<'_> {
     /// Translates a conditional jump, maybe with the jump that follows. Returns the slot after that.
     #[inline]
-    pub(super) fn branch(&mut self, program: &Program, slot: u32, c: Comparison, off: i16) -> u32 {
+    pub fn branch(&mut self, program: &Program, slot: u32, c: Comparison, off: i16) -> u32 {
         if off == 1
             && self.is_proven()
             && let Some(Insn::Jump { off: far, .. }) = self.after(program, slot + 1)

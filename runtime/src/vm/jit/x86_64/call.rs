@@ -1,22 +1,13 @@
 //! Calls, and the stubs through which programs and host enter each other.
 
-use skep_stdlib::isa::{Insn, Reg};
+use skep_stdlib::isa::Reg;
 
-use super::lookup::MAP_LOOKUP;
+use super::asm::{Cc, Gpr, Op, Rm};
 use super::{ARENA, Cold, SAVED, Translator, gpr};
-use crate::object::{CORE_POISON, Program};
 use crate::vm::FaultKind;
 use crate::vm::interp::{FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES};
 use crate::vm::jit::What;
-use crate::vm::jit::asm::{Cc, Gpr, Op, Rm};
 use crate::vm::jit::exec::field;
-use crate::vm::jit::flow::{self, Function};
-
-/// Number of the helper that continues as another program.
-const TAIL_CALL: i32 = 12;
-
-/// Most slots of a function whose instructions take the place of its calls.
-const SMALL: u32 = 12;
 
 /// The registers that a call may change, apart from scratch ones.
 const CHANGED: [Gpr; 6] = [Gpr::RAX, Gpr::RDI, Gpr::RSI, Gpr::RDX, Gpr::RCX, Gpr::R8];
@@ -25,7 +16,7 @@ const CHANGED: [Gpr; 6] = [Gpr::RAX, Gpr::RDI, Gpr::RSI, Gpr::RDX, Gpr::RCX, Gpr
 const HOST_SAVED: [Gpr; 6] = [Gpr::RBP, Gpr::RBX, Gpr::R12, Gpr::R13, Gpr::R14, Gpr::R15];
 
 impl Translator<'_> {
-    pub(super) fn emit_stubs(&mut self) {
+    pub fn emit_stubs(&mut self) {
         self.entry_stub();
         self.helper_stub();
         self.keeping_stub();
@@ -116,44 +107,21 @@ impl Translator<'_> {
         asm.ret();
     }
 
-    pub(super) fn call_slow(&mut self, site: u32) {
+    pub fn call_slow(&mut self, site: u32) {
         self.asm.store_imm(4, Rm::Data(field::SITE), site as i32);
         self.asm.call(self.stubs.slow);
     }
 
     /// Calls the helper of a site. Unverified programs may read `r1` to `r5` afterwards, and must not
     /// find in them what the host left.
-    pub(super) fn call_site(&mut self, site: u32, keep: bool) {
+    pub fn call_site(&mut self, site: u32, keep: bool) {
         self.asm.store_imm(4, Rm::Data(field::SITE), site as i32);
         let stub = if keep || !self.is_proven() { self.stubs.keeping } else { self.stubs.helper };
         self.asm.call(stub);
     }
 
-    /// Returns the slot after what was translated.
-    pub(super) fn call_helper(&mut self, program: &Program, slot: u32, id: i32) -> u32 {
-        let what = match id {
-            CORE_POISON => What::Fault(FaultKind::CorePoison),
-            id => self.source.helpers.get(id).map_or_else(What::Fault, What::Helper),
-        };
-        if id == MAP_LOOKUP {
-            return self.look_up(program, slot, what);
-        }
-        let site = self.site(slot, what);
-        self.call_site(site, id == TAIL_CALL);
-        if id == TAIL_CALL {
-            self.check_tail();
-        }
-        slot + 1
-    }
-
-    pub(super) fn call_kfunc(&mut self, slot: u32, id: i32) {
-        let what = self.source.helpers.kfunc(id).map_or_else(What::Fault, What::Helper);
-        let site = self.site(slot, what);
-        self.call_site(site, false);
-    }
-
     /// Has the helper found a program to continue as?
-    fn check_tail(&mut self) {
+    pub fn check_tail(&mut self) {
         self.asm.op_imm(true, Op::Cmp, Rm::Data(field::TAIL), 0);
         let tail = self.rare(Cold::Tail);
         self.asm.jump_if(Cc::NotEqual, tail);
@@ -161,7 +129,7 @@ impl Translator<'_> {
 
     /// The other program takes this function's place: its frame, its return address. It saves no registers,
     /// which only the host does not need.
-    pub(super) fn continue_as_other(&mut self) {
+    pub fn continue_as_other(&mut self) {
         self.asm.load(8, false, Gpr::R11, Rm::Data(field::TAIL));
         self.asm.store_imm(8, Rm::Data(field::TAIL), 0);
         self.epilogue();
@@ -176,49 +144,8 @@ impl Translator<'_> {
         self.asm.ret();
     }
 
-    pub(super) fn call_local(&mut self, program: &Program, slot: u32, off: i32) {
-        let target = flow::relative(slot, off);
-        let Some(at) = flow::at(&self.functions[self.index], target) else {
-            let target = i64::from(slot) + 1 + i64::from(off);
-            let stop = self.stop(slot, FaultKind::NoInstruction { target });
-            return self.asm.jump(stop);
-        };
-        let callee = self.functions[self.index][at];
-        if self.is_proven() && self.is_small(program, callee) {
-            return self.in_place(program, callee);
-        }
-        let frame = callee.frame || !self.is_proven();
-        let entry = self.entries[self.index].at(at);
-        if frame {
-            self.next_frame(slot);
-        }
-        self.asm.call(entry);
-        if frame {
-            self.asm.op_imm(true, Op::Sub, Rm::Reg(Gpr::RBP), FRAME_STRIDE as i32);
-        }
-    }
-
-    /// Is the function straight, small and without a frame or saved registers?
-    fn is_small(&self, program: &Program, callee: Function) -> bool {
-        let Function { start, end, saves, calls, counts, frame, .. } = callee;
-        let is_straight = |slot: u32, insn: &Insn| {
-            !self.is_leader[slot as usize]
-                && flow::jump_target(slot, insn).is_none()
-                && matches!(insn, Insn::Exit) == (slot + 1 == end)
-        };
-        let is_leaf = saves == 0 && !calls && !counts && !frame && end - start <= SMALL;
-        is_leaf && flow::body(program, start, end).all(|(slot, insn)| is_straight(slot, insn))
-    }
-
-    /// The callee's instructions in place of its call: what they do to registers is what the call does.
-    fn in_place(&mut self, program: &Program, callee: Function) {
-        let caller = core::mem::replace(&mut self.function, callee);
-        self.instructions(program, callee.start, callee.end - 1);
-        self.function = caller;
-    }
-
     /// Moves the frame pointer to the callee's frame.
-    fn next_frame(&mut self, slot: u32) {
+    pub fn next_frame(&mut self, slot: u32) {
         if !self.is_proven() {
             let last = self.source.stack + u64::from(MAX_FRAMES - 1) * FRAME_STRIDE + FRAME_SIZE;
             self.asm.op_imm(true, Op::Cmp, Rm::Reg(Gpr::RBP), last as i32);
@@ -228,8 +155,13 @@ impl Translator<'_> {
         self.asm.op_imm(true, Op::Add, Rm::Reg(Gpr::RBP), FRAME_STRIDE as i32);
     }
 
+    /// Moves it back.
+    pub fn previous_frame(&mut self) {
+        self.asm.op_imm(true, Op::Sub, Rm::Reg(Gpr::RBP), FRAME_STRIDE as i32);
+    }
+
     /// The host says what the register's value stands for: a function, or a helper's number.
-    pub(super) fn call_register(&mut self, slot: u32, reg: Reg) {
+    pub fn call_register(&mut self, slot: u32, reg: Reg) {
         let (resolve, by_number) = (self.site(slot, What::Resolve), self.site(slot, What::ByNumber));
         let back = self.asm.label();
         self.asm.mov(true, Gpr::R11, gpr(reg));
@@ -239,7 +171,7 @@ impl Translator<'_> {
         self.asm.jump_if(Cc::Equal, number);
         self.next_frame(slot);
         self.asm.call_rm(Rm::Reg(Gpr::R11));
-        self.asm.op_imm(true, Op::Sub, Rm::Reg(Gpr::RBP), FRAME_STRIDE as i32);
+        self.previous_frame();
         self.asm.bind(back);
         self.check_tail();
     }

@@ -6,9 +6,9 @@
 
 use skep_stdlib::isa::{AluOp, Insn, Operand, Reg, Width};
 
+use super::asm::{Gpr, Rm, Shift};
 use super::{Translator, gpr};
 use crate::object::Program;
-use crate::vm::jit::asm::{Gpr, Rm, Shift};
 use crate::vm::jit::flow::{self, Effects, bit};
 
 /// Instructions that are looked through for the next use of a register.
@@ -26,7 +26,7 @@ struct Shifted {
 impl Translator<'_> {
     /// Translates a sequence, if one begins with the move or shift at `slot`.
     #[inline]
-    pub(super) fn fused(&mut self, program: &Program, slot: u32, first: &Insn) -> Option<u32> {
+    pub fn fused(&mut self, program: &Program, slot: u32, first: &Insn) -> Option<u32> {
         // The second instruction mostly says that it is none.
         let Insn::Alu { op, .. } = *program.code.at(slot + 1)? else { return None };
         match op {
@@ -48,7 +48,7 @@ impl Translator<'_> {
 
     /// The instruction at `slot`, if control only comes there from the one before.
     #[inline]
-    pub(super) fn after(&self, program: &Program, slot: u32) -> Option<Insn> {
+    pub fn after(&self, program: &Program, slot: u32) -> Option<Insn> {
         let is_inside = slot < self.function.end && !self.is_leader[slot as usize];
         program.code.at(slot).copied().filter(|_| is_inside)
     }

@@ -7,19 +7,19 @@
 
 use skep_stdlib::isa::{AluOp, CallTarget, Cond, Imm64, Insn, Operand, Reg, Size, Width};
 
+use super::asm::{Cc, Gpr, Op, Rm, Shift};
 use super::{ARENA, Cold, Translator};
 use crate::maps::index::{MULTIPLIER, ROW_BITS};
 use crate::maps::{ArrayLayout, IndexLayout};
 use crate::object::Program;
 use crate::vm::interp::FRAME_SIZE;
 use crate::vm::jit::What;
-use crate::vm::jit::asm::{Cc, Gpr, Label, Op, Rm, Shift};
 use crate::vm::jit::exec::field;
 use crate::vm::jit::flow::{Effects, bit};
+use crate::vm::jit::labels::Label;
+use crate::vm::jit::translate::MAP_LOOKUP;
 use crate::vm::memory::BASE;
 
-/// Number of the helper that looks an element up.
-pub(super) const MAP_LOOKUP: i32 = 1;
 /// Instructions that are looked back at for the arguments.
 const HORIZON: usize = 16;
 
@@ -84,7 +84,7 @@ impl Translator<'_> {
     }
 
     /// Is the pointer to a map that is loaded into `r1` at `slot` only for a look-up that does without?
-    pub(super) fn is_spared(&self, program: &Program, slot: u32) -> bool {
+    pub fn is_spared(&self, program: &Program, slot: u32) -> bool {
         let call = slot + 2;
         let is_lookup = matches!(program.code.at(call), Some(Insn::Call(CallTarget::Helper(MAP_LOOKUP))));
         // What is proven does not read `r1` after the call.
@@ -103,7 +103,7 @@ impl Translator<'_> {
 
     /// Is what is in `r2` at `slot` only for a look-up that follows and knows it? Then nothing else is read
     /// there before it is written again.
-    pub(super) fn is_spared_key(&self, program: &Program, slot: u32) -> bool {
+    pub fn is_spared_key(&self, program: &Program, slot: u32) -> bool {
         let is_map = |insn: &Insn| matches!(insn, Insn::LoadImm64 { dst: Reg::R1, value: Imm64::MapIdx(_) });
         program.code.at(slot).is_some_and(is_map)
             && !self.is_leader[slot as usize]
@@ -112,7 +112,7 @@ impl Translator<'_> {
 
     /// Translates the call at `slot`, and what follows if that looks whether there was a value. Returns
     /// the slot after it.
-    pub(super) fn look_up(&mut self, program: &Program, slot: u32, what: What) -> u32 {
+    pub fn look_up(&mut self, program: &Program, slot: u32, what: What) -> u32 {
         let arguments = self.arguments(program, slot);
         let map = arguments.map.filter(|&map| self.source.maps.holds_values(map));
         let array = map.and_then(|map| self.source.maps.array_layout(map));
@@ -232,7 +232,7 @@ impl Translator<'_> {
     }
 
     /// Goes on with the next row, if this one, whose address is in `r0`, was not empty.
-    pub(super) fn next_row(&mut self, rows: i32, again: Label, back: Label) {
+    pub fn next_row(&mut self, rows: i32, again: Label, back: Label) {
         self.asm.test(false, Gpr::RAX, Gpr::RAX);
         self.asm.jump_if(Cc::Equal, back);
         self.asm.op_imm(false, Op::Add, Rm::Reg(Gpr::R11), 1 << ROW_BITS);

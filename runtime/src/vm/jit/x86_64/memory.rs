@@ -2,11 +2,12 @@
 
 use skep_stdlib::isa::{AtomicOp, Operand, Reg, Size};
 
+use super::asm::{Cc, Gpr, Op, Rm};
 use super::{ARENA, Cold, Translator, gpr};
 use crate::vm::interp::FRAME_SIZE;
 use crate::vm::jit::What;
-use crate::vm::jit::asm::{Cc, Gpr, Label, Op, Rm};
 use crate::vm::jit::exec::field;
+use crate::vm::jit::labels::Label;
 use crate::vm::memory::BASE;
 
 impl Translator<'_> {
@@ -35,7 +36,7 @@ impl Translator<'_> {
         (Rm::Index(ARENA, Gpr::R11, 0, BASE as i32), Some(outside))
     }
 
-    pub(super) fn load(&mut self, slot: u32, size: Size, signed: bool, dst: Reg, base: Reg, off: i16) {
+    pub fn load(&mut self, slot: u32, size: Size, signed: bool, dst: Reg, base: Reg, off: i16) {
         let (from, outside) = self.place(slot, size, base, off);
         self.asm.load(size.bytes(), signed, gpr(dst), from);
         if let Some(outside) = outside {
@@ -46,7 +47,7 @@ impl Translator<'_> {
         }
     }
 
-    pub(super) fn store(&mut self, slot: u32, size: Size, base: Reg, off: i16, src: Operand) {
+    pub fn store(&mut self, slot: u32, size: Size, base: Reg, off: i16, src: Operand) {
         let (to, outside) = self.place(slot, size, base, off);
         match src {
             Operand::Reg(src) => self.asm.store(size.bytes(), to, gpr(src)),
@@ -85,18 +86,18 @@ impl Translator<'_> {
     }
 
     /// The processor's loads are acquiring.
-    pub(super) fn load_acquire(&mut self, slot: u32, size: Size, dst: Reg, base: Reg, off: i16) {
+    pub fn load_acquire(&mut self, slot: u32, size: Size, dst: Reg, base: Reg, off: i16) {
         let from = self.aligned(slot, size, base, off, false);
         self.asm.load(size.bytes(), false, gpr(dst), from);
     }
 
     /// The processor's stores are releasing.
-    pub(super) fn store_release(&mut self, slot: u32, size: Size, base: Reg, off: i16, src: Reg) {
+    pub fn store_release(&mut self, slot: u32, size: Size, base: Reg, off: i16, src: Reg) {
         let to = self.aligned(slot, size, base, off, true);
         self.asm.store(size.bytes(), to, gpr(src));
     }
 
-    pub(super) fn atomic(&mut self, slot: u32, size: Size, op: AtomicOp, base: Reg, off: i16, src: Reg) {
+    pub fn atomic(&mut self, slot: u32, size: Size, op: AtomicOp, base: Reg, off: i16, src: Reg) {
         let place = self.aligned(slot, size, base, off, true);
         let (wide, operand) = (size == Size::DW, gpr(src));
         match op {
@@ -143,7 +144,7 @@ impl Translator<'_> {
     }
 
     /// The classic packet loads; past the packet's end the program returns 0.
-    pub(super) fn load_packet(&mut self, slot: u32, size: Size, src: Option<Reg>, imm: i32) {
+    pub fn load_packet(&mut self, slot: u32, size: Size, src: Option<Reg>, imm: i32) {
         match src {
             // The sum is cut to 32 bits.
             Some(src) if self.is_blind() => {

@@ -9,6 +9,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::form::{Form, Imm};
+use crate::vm::jit::labels::{Assembled, Label, LabelRow, UNBOUND};
 
 /// A register of the processor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -129,10 +130,6 @@ impl Cc {
     }
 }
 
-/// A place in the code, bound or not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Label(u32);
-
 #[derive(Clone, Copy)]
 enum JumpKind {
     Jump,
@@ -174,8 +171,6 @@ struct DataRef {
     offset: u32,
 }
 
-const UNBOUND: u32 = u32::MAX;
-
 /// The code so far.
 #[derive(Default)]
 pub struct Asm {
@@ -189,20 +184,6 @@ pub struct Asm {
     bound: Vec<Label>,
     jumps: Vec<Jump>,
     data: Vec<DataRef>,
-}
-
-/// Finished code.
-pub struct Assembled {
-    /// The machine code.
-    pub bytes: Vec<u8>,
-    labels: Vec<u32>,
-}
-
-impl Assembled {
-    /// Offset of a label that was bound.
-    pub fn offset(&self, label: Label) -> u32 {
-        self.labels.get(label.0 as usize).copied().unwrap_or(UNBOUND)
-    }
 }
 
 impl Asm {
@@ -668,20 +649,6 @@ impl<'c> Shrunk<'c> {
             self.at.next();
         }
         self.saved
-    }
-}
-
-/// Labels that were made at once.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct LabelRow {
-    first: u32,
-    count: u32,
-}
-
-impl LabelRow {
-    /// One of them; of those past the end, the last.
-    pub fn at(self, index: usize) -> Label {
-        Label(self.first + (index as u32).min(self.count.saturating_sub(1)))
     }
 }
 

@@ -51,3 +51,83 @@ fn what_is_not_there_reads_as_zero() {
         "a = TAKE(0, 3); if (a) return 1; *a = 7; return *(volatile char __arena *)a + a[100];",
     );
 }
+
+#[test]
+fn beside_its_pages_there_is_nothing() {
+    check(
+        "arena_beside",
+        2,
+        r#"
+        volatile char __arena *p, *q;
+        a = TAKE(0, 2); if (!a) return 1;
+        p = a; q = a + 4096;
+        p[0] = 1; q[0] = 2; p[8192] = 3; p[-4096] = 4;
+        if (p[0] != 1 || q[0] != 2 || p[8192] || p[-4096]) return 2;
+        *(volatile __u32 __arena *)(a + 4094) = 0x04030201;
+        if (*(volatile __u32 __arena *)(a + 4094) != 0x04030201 || q[1] != 4) return 3;
+        bpf_arena_free_pages(&arena, (char __arena *)q, 1);
+        *(volatile __u32 __arena *)(a + 4094) = 0x05050505;
+        if (p[4094] != 1 || p[4095] != 2 || q[0] || *(volatile __u32 __arena *)(a + 4094)) return 4;
+        q[8] = 1;
+        c = TAKE(q, 1); if (c != q || q[8]) return 5;
+        return 0;"#,
+    );
+}
+
+#[test]
+fn atomics_on_what_is_not_there_do_nothing() {
+    check(
+        "arena_atomics",
+        1,
+        r#"
+        __u64 __arena *p; __u64 old;
+        a = TAKE(0, 1); if (!a) return 1;
+        p = (__u64 __arena *)a;
+        __sync_fetch_and_add(p, 5); __sync_fetch_and_add(p + 512, 5);
+        if (*(volatile __u64 __arena *)p != 5 || *(volatile __u64 __arena *)(p + 512)) return 2;
+        old = __sync_fetch_and_add(p, 2); if (old != 5 || *p != 7) return 3;
+        if (__sync_val_compare_and_swap(p, 7, 9) != 7 || *p != 9) return 4;
+        return 0;"#,
+    );
+}
+
+#[test]
+fn maps_say_how_large_they_are() {
+    let source = r#"
+        struct bpf_map { __u32 key_size; __u32 value_size; __u32 max_entries; enum bpf_map_type map_type; }
+            __attribute__((preserve_access_index));
+        struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 77); __type(key, __u32); __type(value, char[12]); } h SEC(".maps");
+        SEC("syscall") int prog(void *ctx)
+        { volatile struct bpf_map *map = (void *)&h; return map->max_entries * 1000 + map->key_size * 100 + map->value_size + map->map_type; }
+    "#;
+    let Some(outcome) = same_as_kernel("map_struct", source, vec![]) else { return };
+    assert_eq!(outcome.result, Ok(77_413));
+}
+
+/// What an atomic access of an arena may be.
+#[rustfmt::skip]
+const ATOMICS: &[(&str, &str, Option<&str>)] = &[
+    ("a sum, an exchange and a comparison", "PROG(old = __sync_fetch_and_add(p, 1); old += __sync_lock_test_and_set(p, old);
+        old += __sync_val_compare_and_swap(p, 1, old);)", None),
+    ("bits that nobody reads", "PROG(__sync_fetch_and_and(p, 3); __sync_fetch_and_or(p, 1); __sync_fetch_and_xor(p, 7);)", None),
+    ("an address of odd bytes", "PROG(__sync_fetch_and_add((__u64 __arena *)(a + 3), 1);)", None),
+    ("and, read", "PROG(old = __sync_fetch_and_and(p, 3);)", Some("V0110")),
+    ("or, read", "PROG(old = __sync_fetch_and_or(p, 3);)", Some("V0110")),
+    ("xor, read, of 32 bits", "PROG(old = __sync_fetch_and_xor((__u32 __arena *)p, 3);)", Some("V0110")),
+];
+
+#[test]
+fn some_atomics_cannot_be_in_an_arena() {
+    let head = format!(
+        r#"
+        #include <linux/bpf.h>
+        #include <bpf/bpf_helpers.h>
+        char LICENSE[] SEC("license") = "GPL";
+        #define PAGES 1
+        {HEAD}
+        #define PROG(...) SEC("syscall") int f(void *ctx) {{ char __arena *a = TAKE(0, 1); \
+            __u64 __arena *p = (__u64 __arena *)a; __u64 old = 0; if (!a) return 0; __VA_ARGS__ return old; }}
+        "#
+    );
+    common::judged::cases("arena", &head, ATOMICS);
+}

@@ -1,8 +1,8 @@
 //! Arenas: pages that programs take and give back.
 //!
 //! The pages are in one row, so that a program can say which it wants and reckon from one to the other.
-//! Pages that nobody has taken can be written to here and are zero again when they are taken; the kernel
-//! drops such stores.
+//! Those that nobody has taken are absent: stores to them are dropped and loads give 0, as in the kernel
+//! (`kernel/bpf/arena.c`), where they fault.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -35,8 +35,11 @@ impl Arena {
     /// Where the pages are.
     fn start(&mut self, memory: &mut Memory) -> Option<u64> {
         if self.start.is_none() {
-            let layout = Layout::bytes(PAGE.checked_mul(self.taken.len() as u32)?);
-            self.start = Some(memory.alloc(layout, true).ok()?);
+            let pages = self.taken.len() as u32;
+            let layout = Layout { count: pages, elem: PAGE, stride: PAGE };
+            let start = memory.alloc(layout, true).ok()?;
+            memory.set_present(start, pages, false);
+            self.start = Some(start);
         }
         self.start
     }
@@ -64,7 +67,7 @@ impl Arena {
         let page = first.into_iter().find(is_free).filter(|_| count != 0)?;
         self.taken.get_mut(page..page + count)?.fill(true);
         let address = start + page as u64 * u64::from(PAGE);
-        memory.fill(address, &alloc::vec![0; count * PAGE as usize])?;
+        memory.set_present(address, pages, true);
         Some(address)
     }
 
@@ -74,7 +77,7 @@ impl Arena {
         let count = (pages as usize).min(self.taken.len() - page);
         self.taken.iter_mut().skip(page).take(count).for_each(|taken| *taken = false);
         let first = self.start.unwrap_or(0) + page as u64 * u64::from(PAGE);
-        let _ = memory.fill(first, &alloc::vec![0; count * PAGE as usize]);
+        memory.set_present(first, count as u32, false);
     }
 
     /// Keeps pages from being taken, if all are free.

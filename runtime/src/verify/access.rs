@@ -4,7 +4,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use skep_stdlib::isa::Reg as R;
+use skep_stdlib::isa::{AtomicOp, Reg as R};
 
 use super::args::BUFFER;
 use super::facts::is_own;
@@ -173,8 +173,8 @@ impl Walk<'_> {
 }
 
 /// Is there memory behind the pointer that an acquire or a release goes to, or an operation that reads and
-/// writes (`both`), and is it aligned?
-pub fn may_be_atomic(pointer: &Pointer, access: &Access, both: bool) -> Check {
+/// writes, and is it aligned? The kernel's compiler for x86-64 has a say too (`bpf_jit_supports_insn`).
+pub fn may_be_atomic(pointer: &Pointer, access: &Access, op: Option<AtomicOp>) -> Check {
     let opaque = match pointer.kind {
         PtrKind::Ctx
         | PtrKind::Packet(_)
@@ -183,7 +183,14 @@ pub fn may_be_atomic(pointer: &Pointer, access: &Access, both: bool) -> Check {
         | PtrKind::Socket(_)
         | PtrKind::FlowKeys
         | PtrKind::Probed => true,
-        PtrKind::Object { .. } | PtrKind::Btf { .. } => both,
+        PtrKind::Object { .. } | PtrKind::Btf { .. } => op.is_some(),
+        // Such an instruction becomes a loop in the kernel's code for x86-64, in which nothing may fault.
+        PtrKind::Arena => matches!(
+            op,
+            Some(
+                AtomicOp::And { fetch: true } | AtomicOp::Or { fetch: true } | AtomicOp::Xor { fetch: true }
+            )
+        ),
         PtrKind::Stack(_)
         | PtrKind::Map(_)
         | PtrKind::MapValue(_)
@@ -193,10 +200,9 @@ pub fn may_be_atomic(pointer: &Pointer, access: &Access, both: bool) -> Check {
         | PtrKind::Irq { .. }
         | PtrKind::Remote { .. }
         | PtrKind::Dynptr(_)
-        | PtrKind::Arena
         | PtrKind::Func(_) => false,
     };
-    match (opaque, is_aligned(pointer, access)) {
+    match (opaque, pointer.kind == PtrKind::Arena || is_aligned(pointer, access)) {
         (true, _) => {
             let verb = if access.write { "stores into" } else { "loads from" };
             let log =

@@ -208,7 +208,7 @@ impl Walk<'_> {
     pub(super) fn ordered(&mut self, state: &mut State, size: Size, base: R, off: i16, write: bool) -> Check {
         let pointer = self.address(state, base)?;
         let access = access(&pointer, base, off, size.bytes(), write);
-        may_be_atomic(&pointer, &access, false)
+        may_be_atomic(&pointer, &access, None)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -232,7 +232,7 @@ impl Walk<'_> {
         }
         let access = access(&pointer, base, off, size.bytes(), true);
         self.check_way(slot, &access)?;
-        may_be_atomic(&pointer, &access, true)?;
+        may_be_atomic(&pointer, &access, Some(op))?;
         let old = self.load_value(state, slot, &pointer, &Access { write: false, ..access })?;
         if !matches!(old, Reg::Scalar(_)) && !self.cx.leaks() {
             let log = format!("leaking pointer from stack off {}", access.min);

@@ -14,7 +14,7 @@ use skep_stdlib::btf::{Btf, Kind};
 use skep_stdlib::contexts::ContextInfo;
 
 use super::hook::Hook;
-use super::{Event, Memory, Redirect, Space};
+use super::{Event, Memory, Redirect, Space, map_struct};
 use crate::helpers::object::Object;
 use crate::helpers::timer::Timer;
 use crate::host::Host;
@@ -28,21 +28,23 @@ const LINK: i64 = -0x20_0000;
 const ETH_HLEN: i64 = 14;
 /// Map pointers are this plus the map's index.
 const MAP_POINTERS: u64 = 0x4d41_5000_0000_0000;
+/// Their distance: more than `struct bpf_map` has bytes.
+const MAP_STRIDE: u64 = 4096;
 /// Function pointers are this plus program and slot.
 const FUNC_POINTERS: u64 = 0x4655_0000_0000_0000;
 
 /// The value that stands for a pointer to the map with this index.
 pub fn map_address(index: u32) -> u64 {
-    MAP_POINTERS + u64::from(index) * 256
+    MAP_POINTERS + u64::from(index) * MAP_STRIDE
 }
 
 /// The map a pointer stands for.
 pub fn map_of_address(address: u64) -> Option<u32> {
     let offset = address.checked_sub(MAP_POINTERS)?;
-    if offset % 256 != 0 {
+    if offset % MAP_STRIDE != 0 {
         return None;
     }
-    u32::try_from(offset / 256).ok()
+    u32::try_from(offset / MAP_STRIDE).ok()
 }
 
 /// The value that stands for the address of a function.
@@ -68,6 +70,8 @@ pub struct Env {
     pub output: Output,
     /// VM address of the first stack frame.
     pub stack: u64,
+    /// How many frames there are.
+    pub frames: u32,
     /// VM address of the context.
     pub context: u64,
     /// Bytes of the context.
@@ -210,7 +214,7 @@ impl Env {
         self.context_info = None;
         self.hook = Hook::default();
         self.memory.foreign.clear();
-        for frame in 0..u64::from(super::interp::MAX_FRAMES) {
+        for frame in 0..u64::from(self.frames) {
             let start = self.stack + frame * super::interp::FRAME_STRIDE;
             if let Some(bytes) = self.memory.read_mut(start, super::interp::FRAME_SIZE) {
                 bytes.fill(fill);
@@ -292,8 +296,23 @@ impl Env {
     pub fn load_typed(&self, address: u64, size: u32) -> Option<u64> {
         match self.memory.foreign.read(Space::Kernel, address, u64::from(size)) {
             Some(bytes) => Some(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte))),
-            None => (self.probe_loads || self.soft_faults).then_some(0),
+            None => self.load_unowned(address, size),
         }
+    }
+
+    /// A load from what is no memory here.
+    fn load_unowned(&self, address: u64, size: u32) -> Option<u64> {
+        if let Some(value) = self.load_map_field(address, size) {
+            return Some(value);
+        }
+        let arena = self.soft_faults.then(|| self.memory.load_across(address, size)).flatten();
+        arena.or((self.probe_loads || self.soft_faults).then_some(0))
+    }
+
+    fn load_map_field(&self, address: u64, size: u32) -> Option<u64> {
+        let offset = address.checked_sub(MAP_POINTERS)? % MAP_STRIDE;
+        let index = map_of_address(address - offset)?;
+        map_struct::read(self.kernel_btf.as_deref()?, &self.maps.get(index)?.def, index, offset, size)
     }
 
     /// Address of the current `task_struct`: made on first use, with the task's ids and name where

@@ -13,6 +13,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use skep_stdlib::isa::{AtomicOp, CallTarget, Imm64, Insn, Reg, Size, Width};
+use skep_stdlib::maps::MapType;
 
 use super::alu::{self, value_of};
 use super::env::{Env, func_address, func_of_address, map_address};
@@ -20,10 +21,10 @@ use super::recording::{Moment, Recording};
 use super::threaded::{self, Calls, Checked, Proven};
 use super::{Fault, FaultKind};
 use crate::helpers::{Caller, Cx, HelperFn, HelperTable, Stop, timer};
-use crate::object::{CORE_POISON, Program};
+use crate::object::{CORE_POISON, Image, Program};
 
 /// Nested calls that the kernel allows, the entry included.
-pub const MAX_FRAMES: u32 = 8;
+const MAX_FRAMES: u32 = 8;
 /// Bytes of stack in each frame.
 pub const FRAME_SIZE: u64 = 512;
 /// Distance of frames in VM memory; the gap makes overruns fault.
@@ -32,6 +33,16 @@ pub const FRAME_STRIDE: u64 = 1024;
 pub(super) const MAY_GOTO_LIMIT: u32 = 8_388_608;
 /// Tail calls that the kernel allows in one run.
 pub(super) const MAX_TAIL_CALLS: u32 = 33;
+
+/// Frames that an image's programs may need. One that goes on as another program in a function that was
+/// called keeps the frames of the callers, and that other one may call as many functions again.
+pub(super) fn frames(image: &Image) -> u32 {
+    let goes_on = image.maps.iter().any(|map| map.ty == MapType::ProgArray);
+    match goes_on && image.programs.iter().any(|program| program.functions.len() > 1) {
+        true => MAX_FRAMES + MAX_TAIL_CALLS * (MAX_FRAMES - 1),
+        false => MAX_FRAMES,
+    }
+}
 
 /// Stands for a jump target that starts no instruction.
 pub(super) const NOWHERE: u32 = u32::MAX;
@@ -88,10 +99,10 @@ impl Decoded {
         Decoded { steps, index_of, handler: program.handler(), fast: Fast::None }
     }
 
-    /// Prepares for fast execution too; `value_of` gives the address of a map's only value. If the
-    /// program is proven it is trusted.
-    pub(super) fn quicken(&mut self, proven: bool, value_of: &dyn Fn(u32) -> Option<u64>) {
-        self.fast = match proven {
+    /// Prepares for fast execution too; `value_of` gives the address of a map's only value. A
+    /// program that is trusted only accesses what it may.
+    pub(super) fn quicken(&mut self, trusted: bool, value_of: &dyn Fn(u32) -> Option<u64>) {
+        self.fast = match trusted {
             true => Fast::Proven(threaded::program(&self.steps, value_of)),
             false => Fast::Checked(threaded::program(&self.steps, value_of)),
         };
@@ -276,7 +287,7 @@ impl<'p> Interp<'p> {
 
     /// Takes a stack frame and returns its end.
     fn enter_frame(&mut self, env: &mut Env) -> Result<u64, FaultKind> {
-        if self.depth >= MAX_FRAMES {
+        if self.depth >= env.frames {
             return Err(FaultKind::CallDepth);
         }
         let start = env.stack + u64::from(self.depth) * FRAME_STRIDE;
@@ -332,6 +343,7 @@ impl<'p> Interp<'p> {
             frames: &mut exec.frames,
             depth: &mut self.depth,
             stack: env.stack,
+            most: env.frames,
             may_goto_left: &mut exec.may_goto_left,
             program: exec.program,
         };
@@ -628,6 +640,9 @@ impl Exec<'_> {
         src: Reg,
     ) -> Result<(), FaultKind> {
         let address = self.aligned(size, base, off)?;
+        if env.soft_faults && !env.memory.holds(address, size) {
+            return Ok(());
+        }
         let mask = if size == Size::DW { u64::MAX } else { (1u64 << (size.bytes() * 8)) - 1 };
         let old = load(env, size, address)?;
         let operand = self.regs.get(src);
@@ -703,5 +718,10 @@ pub(super) fn store(env: &mut Env, size: Size, address: u64, value: u64) -> Resu
         Size::DW => memory.store(address, value.to_le_bytes()),
     };
     let fault = FaultKind::Access { address, size: u64::from(size.bytes()), write: true };
-    stored.or(env.soft_faults.then_some(())).ok_or(fault)
+    if stored.is_none() && env.soft_faults {
+        // What is not there is not written.
+        let _ = memory.store_across(address, size.bytes(), value);
+        return Ok(());
+    }
+    stored.ok_or(fault)
 }

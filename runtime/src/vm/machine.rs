@@ -16,7 +16,7 @@ use skep_stdlib::programs::Context;
 
 use super::env::TaskLayout;
 use super::hook::Hook;
-use super::interp::{FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES};
+use super::interp::{FRAME_SIZE, FRAME_STRIDE, frames};
 use super::jit::Jit;
 use super::{
     Decoded, Engine, Env, Fault, Input, Interp, Layout, Memory, Outcome, Output, Profile, Recording,
@@ -144,8 +144,9 @@ impl Vm {
         let mut decoded: Vec<Decoded> = vm.image().programs.iter().map(Decoded::new).collect();
         if fast {
             let value_of = |map| vm.env.maps.value_address(map);
-            let is_proven = vm.verified.is_proven();
-            decoded.iter_mut().for_each(|program| program.quicken(is_proven, &value_of));
+            // Which of an arena's pages are there changes: no proof tells.
+            let is_trusted = vm.verified.is_proven() && !vm.env.soft_faults;
+            decoded.iter_mut().for_each(|program| program.quicken(is_trusted, &value_of));
         }
         vm.decoded = decoded;
         Ok(vm)
@@ -158,8 +159,9 @@ impl Vm {
             return Err(LoadError::unsupported(Place::File(5), "big-endian programs cannot be run here"));
         }
         let mut memory = Memory::new(MEMORY_LIMIT);
-        let frames = Layout { count: MAX_FRAMES, elem: FRAME_SIZE as u32, stride: FRAME_STRIDE as u32 };
-        let stack = memory.alloc(frames, true).map_err(|_| no_memory())?;
+        let frames = frames(image);
+        let layout = Layout { count: frames, elem: FRAME_SIZE as u32, stride: FRAME_STRIDE as u32 };
+        let stack = memory.alloc(layout, true).map_err(|_| no_memory())?;
         let context = memory.alloc(Layout::bytes(CONTEXT_SIZE), true).map_err(|_| no_memory())?;
         let mut maps = MapSet::create(&image.maps, host.cpus(), &mut memory)?;
         fill_slots(image, &mut maps, &mut memory)?;
@@ -169,6 +171,7 @@ impl Vm {
             host,
             output: Output::default(),
             stack,
+            frames,
             context,
             context_len: 0,
             packet: None,

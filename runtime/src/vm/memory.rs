@@ -13,6 +13,8 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use skep_stdlib::isa::Size;
+
 use super::Space;
 
 /// VM address of the first byte of the arena; nothing below is ever valid.
@@ -22,6 +24,9 @@ const PAGE: u32 = 4096;
 
 /// Marks a page without a region in the page table.
 const NO_REGION: u32 = u32::MAX;
+
+/// Marks a page of a region that is not there now.
+const ABSENT: u32 = 1 << 31;
 
 /// A part of the arena that is allocated and freed as a whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -164,6 +169,21 @@ impl Memory {
         }
     }
 
+    /// Says whether pages of a region are there. Those that come, and those that go, are zero.
+    pub fn set_present(&mut self, address: u64, pages: u32, is_present: bool) {
+        let Some(offset) = address.checked_sub(BASE).and_then(|offset| usize::try_from(offset).ok()) else {
+            return;
+        };
+        let first = offset / PAGE as usize;
+        let all = first..first + pages as usize;
+        let bytes = all.start * PAGE as usize..all.end * PAGE as usize;
+        let (Some(table), Some(bytes)) = (self.pages.get_mut(all), self.bytes.get_mut(bytes)) else { return };
+        for page in table {
+            *page = if is_present { *page & !ABSENT } else { *page | ABSENT };
+        }
+        bytes.fill(0);
+    }
+
     /// Makes the region at `address` read-only for the program.
     pub fn freeze(&mut self, address: u64) {
         let Some((index, _)) = self.region_at(address) else { return };
@@ -242,6 +262,29 @@ impl Memory {
         let at = self.locate(address, N as u64, true)?;
         *self.bytes.get_mut(at..)?.first_chunk_mut()? = value;
         Some(())
+    }
+
+    /// May the program write to these bytes?
+    pub fn holds(&self, address: u64, size: Size) -> bool {
+        self.locate(address, u64::from(size.bytes()), true).is_some()
+    }
+
+    /// Loads bytes of several elements, one by one.
+    pub fn load_across(&self, address: u64, size: u32) -> Option<u64> {
+        (0..u64::from(size)).rev().try_fold(0, |value, at| {
+            let [byte] = self.load(address.wrapping_add(at))?;
+            Some(value << 8 | u64::from(byte))
+        })
+    }
+
+    /// Stores bytes to several elements, if all may be.
+    pub fn store_across(&mut self, address: u64, size: u32, value: u64) -> Option<()> {
+        self.load_across(address, size)?;
+        let bytes = value.to_le_bytes();
+        bytes
+            .iter()
+            .zip(0..size)
+            .try_for_each(|(&byte, at)| self.store(address.wrapping_add(u64::from(at)), [byte]))
     }
 
     /// All bytes, regions and gaps: for code that knows or checks where its accesses go.

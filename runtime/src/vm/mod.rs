@@ -18,6 +18,7 @@ mod jit;
 #[path = "no_jit.rs"]
 mod jit;
 mod machine;
+mod map_struct;
 mod memory;
 mod outcome;
 mod recording;

@@ -34,7 +34,7 @@ use super::translate::{Translation, translate};
 use super::{Entries, Site, Source, What, entry, extend};
 use crate::helpers::{Caller, Cx, HelperTable, Stop, timer};
 use crate::object::Program;
-use crate::vm::interp::{self, FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES, MAX_TAIL_CALLS};
+use crate::vm::interp::{self, FRAME_SIZE, FRAME_STRIDE, MAX_TAIL_CALLS};
 use crate::vm::memory::BASE;
 use crate::vm::{Env, Fault, FaultKind, Input, Memory, env};
 
@@ -319,6 +319,7 @@ impl Run<'_> {
             | What::Load { .. }
             | What::Store { .. }
             | What::Atomic { .. }
+            | What::Presence { .. }
             | What::LoadPacket { .. }
             | What::Symbol(_) => return Err(FaultKind::Unsupported("call".into()).into()),
         };
@@ -341,6 +342,10 @@ impl Run<'_> {
                     _ => FaultKind::Misaligned { address },
                 });
             }
+            What::Presence { size } => match address % u64::from(size.bytes()) {
+                0 => u64::from(env.memory.holds(address, *size)),
+                _ => return Err(FaultKind::Misaligned { address }),
+            },
             What::LoadPacket { size } => match env.classic_bytes(at, u64::from(size.bytes())) {
                 Some(bytes) => bytes.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)),
                 None => return Ok(None),
@@ -450,7 +455,7 @@ impl Caller for Run<'_> {
         let nowhere = FaultKind::NoInstruction { target: i64::from(slot) };
         let place = entry(&self.jit.entries, program, slot).ok_or(nowhere)?;
         let frame = self.frame + FRAME_STRIDE;
-        if frame > env.stack + u64::from(MAX_FRAMES - 1) * FRAME_STRIDE + FRAME_SIZE {
+        if frame > env.stack + u64::from(env.frames - 1) * FRAME_STRIDE + FRAME_SIZE {
             return Err(Stop::Inner(Fault { slot: 0, kind: FaultKind::CallDepth }));
         }
         let outer = self.frame;

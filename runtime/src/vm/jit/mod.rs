@@ -49,6 +49,10 @@ pub struct Source<'a> {
     pub maps: &'a MapSet,
     /// Address of the first stack frame.
     pub stack: u64,
+    /// How many frames there are.
+    pub frames: u32,
+    /// Are there accesses to memory that may be absent, which then do nothing?
+    pub soft_faults: bool,
     /// What the processor can do.
     pub features: Features,
     /// Where to take masks for constants from, if they must not be in the code.
@@ -113,6 +117,11 @@ enum What {
         size: Size,
         /// Not only a load.
         write: bool,
+    },
+    /// Finds out whether the memory of an atomic access is there.
+    Presence {
+        /// Bytes.
+        size: Size,
     },
     /// Loads from the packet, in network order.
     LoadPacket {

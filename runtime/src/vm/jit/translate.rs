@@ -175,6 +175,11 @@ impl Translator<'_> {
         self.facts.map_or(Fact::default(), |facts| facts.at(slot))
     }
 
+    /// May the memory of an access be absent? Only the host knows.
+    pub fn may_be_absent(&self, slot: u32, base: Reg) -> bool {
+        self.source.soft_faults && base != Reg::FP && !self.fact(slot).own
+    }
+
     pub fn site(&mut self, slot: u32, what: What) -> u32 {
         self.sites.push(Site { slot, program: self.index, what });
         self.sites.len() as u32 - 1

@@ -7,7 +7,7 @@ use skep_stdlib::isa::{AluOp, Cond, Endian, Width};
 
 use super::{Access, Machine, Op, next};
 use crate::vm::alu;
-use crate::vm::interp::{FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES, MAY_GOTO_LIMIT, Regs};
+use crate::vm::interp::{FRAME_SIZE, FRAME_STRIDE, MAY_GOTO_LIMIT, Regs};
 
 /// An instruction that the next one follows.
 pub(super) trait Effect<A: Access> {
@@ -258,7 +258,7 @@ pub(super) fn call<'c, A: Access>(
     machine: &mut Machine<'c, '_, A>,
 ) {
     let calls = &mut machine.calls;
-    if *calls.depth >= MAX_FRAMES {
+    if *calls.depth >= calls.most {
         return machine.leave(after);
     }
     calls.frames.push(regs.frame(calls.program, machine.ops.len() - after.len(), *calls.may_goto_left));

@@ -119,6 +119,8 @@ pub(super) struct Calls<'m> {
     pub depth: &'m mut u32,
     /// Address of the first frame.
     pub stack: u64,
+    /// How many there are.
+    pub most: u32,
     /// Rounds that the current function's bounded loop may still take.
     pub may_goto_left: &'m mut u32,
     /// Index of the program.

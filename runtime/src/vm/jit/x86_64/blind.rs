@@ -45,10 +45,18 @@ mod tests {
     fn code(text: &str, seed: Option<u64>) -> Vec<u8> {
         let image = Image::bare("xdp", Code::new(asm::assemble(text).unwrap())).unwrap();
         let (maps, helpers) = (MapSet::default(), HelperTable::new(&Default::default()));
-        let features = Features { bmi2: true };
-        let (facts, stack) = (None, 0x1000_0000);
-        translate(&Source { image: &image, facts, helpers: &helpers, maps: &maps, stack, features, seed })
-            .code
+        let source = Source {
+            image: &image,
+            facts: None,
+            helpers: &helpers,
+            maps: &maps,
+            stack: 0x1000_0000,
+            frames: 8,
+            soft_faults: false,
+            features: Features { bmi2: true },
+            seed,
+        };
+        translate(&source).code
     }
 
     #[test]

@@ -5,7 +5,7 @@ use skep_stdlib::isa::Reg;
 use super::asm::{Cc, Gpr, Op, Rm};
 use super::{ARENA, Cold, SAVED, Translator, gpr};
 use crate::vm::FaultKind;
-use crate::vm::interp::{FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES};
+use crate::vm::interp::{FRAME_SIZE, FRAME_STRIDE};
 use crate::vm::jit::What;
 use crate::vm::jit::exec::field;
 
@@ -147,7 +147,7 @@ impl Translator<'_> {
     /// Moves the frame pointer to the callee's frame.
     pub fn next_frame(&mut self, slot: u32) {
         if !self.is_proven() {
-            let last = self.source.stack + u64::from(MAX_FRAMES - 1) * FRAME_STRIDE + FRAME_SIZE;
+            let last = self.source.stack + u64::from(self.source.frames - 1) * FRAME_STRIDE + FRAME_SIZE;
             self.asm.op_imm(true, Op::Cmp, Rm::Reg(Gpr::RBP), last as i32);
             let stop = self.stop(slot, FaultKind::CallDepth);
             self.asm.jump_if(Cc::AboveEqual, stop);

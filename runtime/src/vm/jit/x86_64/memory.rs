@@ -30,13 +30,24 @@ impl Translator<'_> {
 
     fn compared(&mut self, size: Size, base: Reg, off: i16) -> (Rm, Option<Label>) {
         let outside = self.asm.label();
-        self.asm.lea(true, Gpr::R11, Rm::Base(gpr(base), i32::from(off) - BASE as i32));
+        self.show_address(base, off);
         self.asm.cmp_mem(true, Gpr::R11, Rm::Data(field::limit(size)));
         self.asm.jump_if(Cc::Above, outside);
         (Rm::Index(ARENA, Gpr::R11, 0, BASE as i32), Some(outside))
     }
 
+    /// Puts the address of an access, relative to the arena's start, where the host expects it.
+    fn show_address(&mut self, base: Reg, off: i16) {
+        self.asm.lea(true, Gpr::R11, Rm::Base(gpr(base), i32::from(off) - BASE as i32));
+    }
+
     pub fn load(&mut self, slot: u32, size: Size, signed: bool, dst: Reg, base: Reg, off: i16) {
+        if self.may_be_absent(slot, base) {
+            self.show_address(base, off);
+            let site = self.site(slot, What::Load { size, signed });
+            self.call_slow(site);
+            return self.asm.mov(true, gpr(dst), Gpr::R11);
+        }
         let (from, outside) = self.place(slot, size, base, off);
         self.asm.load(size.bytes(), signed, gpr(dst), from);
         if let Some(outside) = outside {
@@ -48,6 +59,11 @@ impl Translator<'_> {
     }
 
     pub fn store(&mut self, slot: u32, size: Size, base: Reg, off: i16, src: Operand) {
+        if self.may_be_absent(slot, base) {
+            self.show_address(base, off);
+            let site = self.site(slot, What::Store { size });
+            return self.store_outside(site, src);
+        }
         let (to, outside) = self.place(slot, size, base, off);
         match src {
             Operand::Reg(src) => self.asm.store(size.bytes(), to, gpr(src)),
@@ -65,6 +81,22 @@ impl Translator<'_> {
         }
     }
 
+    /// Whether the memory of an atomic access is there: then `r11` is not 0. It must be aligned, too.
+    fn ask_for_presence(&mut self, slot: u32, size: Size, base: Reg, off: i16) {
+        self.show_address(base, off);
+        let site = self.site(slot, What::Presence { size });
+        self.call_slow(site);
+    }
+
+    /// A store by the host, of the address in `r11`.
+    pub fn store_outside(&mut self, site: u32, src: Operand) {
+        match src {
+            Operand::Reg(src) => self.asm.mov(true, Gpr::R10, gpr(src)),
+            Operand::Imm(imm) => self.constant(Gpr::R10, i64::from(imm) as u64),
+        }
+        self.call_slow(site);
+    }
+
     /// As [`Translator::place`], for what must be aligned. The label is for what cannot be accessed.
     fn aligned(&mut self, slot: u32, size: Size, base: Reg, off: i16, write: bool) -> Rm {
         let (place, outside) = self.place(slot, size, base, off);
@@ -73,7 +105,7 @@ impl Translator<'_> {
         }
         let outside = outside.unwrap_or_else(|| {
             // In the frame, but maybe not aligned.
-            self.asm.lea(true, Gpr::R11, Rm::Base(gpr(base), i32::from(off) - BASE as i32));
+            self.show_address(base, off);
             self.asm.label()
         });
         if size != Size::B {
@@ -87,18 +119,41 @@ impl Translator<'_> {
 
     /// The processor's loads are acquiring.
     pub fn load_acquire(&mut self, slot: u32, size: Size, dst: Reg, base: Reg, off: i16) {
+        if self.may_be_absent(slot, base) {
+            self.ask_for_presence(slot, size, base, off);
+            return self.load(slot, size, false, dst, base, off);
+        }
         let from = self.aligned(slot, size, base, off, false);
         self.asm.load(size.bytes(), false, gpr(dst), from);
     }
 
     /// The processor's stores are releasing.
     pub fn store_release(&mut self, slot: u32, size: Size, base: Reg, off: i16, src: Reg) {
+        if self.may_be_absent(slot, base) {
+            self.ask_for_presence(slot, size, base, off);
+            return self.store(slot, size, base, off, Operand::Reg(src));
+        }
         let to = self.aligned(slot, size, base, off, true);
         self.asm.store(size.bytes(), to, gpr(src));
     }
 
     pub fn atomic(&mut self, slot: u32, size: Size, op: AtomicOp, base: Reg, off: i16, src: Reg) {
+        let absent = self.may_be_absent(slot, base).then(|| {
+            self.ask_for_presence(slot, size, base, off);
+            let absent = self.asm.label();
+            self.asm.test(true, Gpr::R11, Gpr::R11);
+            self.asm.jump_if(Cc::Equal, absent);
+            absent
+        });
         let place = self.aligned(slot, size, base, off, true);
+        self.update(place, size, op, src);
+        if let Some(absent) = absent {
+            self.asm.bind(absent);
+        }
+    }
+
+    /// Changes what is at a place.
+    fn update(&mut self, place: Rm, size: Size, op: AtomicOp, src: Reg) {
         let (wide, operand) = (size == Size::DW, gpr(src));
         match op {
             AtomicOp::Add { fetch: true } => self.asm.lock_xadd(wide, place, operand),

@@ -156,11 +156,7 @@ impl Translator<'_> {
                     self.asm.jump(back);
                 }
                 Cold::Store { site, src, back } => {
-                    match src {
-                        Operand::Reg(src) => self.asm.mov(true, Gpr::R10, gpr(src)),
-                        Operand::Imm(imm) => self.constant(Gpr::R10, i64::from(imm) as u64),
-                    }
-                    self.call_slow(site);
+                    self.store_outside(site, src);
                     self.asm.jump(back);
                 }
                 Cold::Atomic { site } => self.call_slow(site),

@@ -201,8 +201,12 @@ impl Jit {
         let nowhere = Fault { slot: 0, kind: FaultKind::NoInstruction { target: 0 } };
         let place = entry(&self.entries, program, 0).ok_or(nowhere)?;
         let frame = env.stack + FRAME_SIZE;
+        let times = input.repeat.max(1);
+        if self.handlers.is_none() {
+            return self.start(helpers, input.budget, frame).enter(env, place, args, frame, times);
+        }
         let mut last = 0;
-        for _ in 0..input.repeat.max(1) {
+        for _ in 0..times {
             last = self.start(helpers, input.budget, frame).program(env, place, args, frame)?;
         }
         Ok(last)
@@ -217,12 +221,23 @@ impl Jit {
     /// A run by a function whose frame ends at `frame`.
     fn start<'j>(&'j mut self, helpers: &'j HelperTable, budget: u64, frame: u64) -> Run<'j> {
         let state = self.mapping.state();
+        let budget = i64::try_from(budget).unwrap_or(i64::MAX);
         // SAFETY: the state is there as long as the mapping, and no code runs that could use it.
         unsafe {
-            (*state).budget = i64::try_from(budget).unwrap_or(i64::MAX);
+            (*state).budget = budget;
             (*state).tail = 0;
         }
-        Run { jit: self, helpers, fault: None, tail_calls: 0, frame, number: 0, thrown: None, callbacks: 0 }
+        Run {
+            jit: self,
+            helpers,
+            budget,
+            fault: None,
+            tail_calls: 0,
+            frame,
+            number: 0,
+            thrown: None,
+            callbacks: 0,
+        }
     }
 }
 
@@ -230,6 +245,8 @@ impl Jit {
 struct Run<'j> {
     jit: &'j Jit,
     helpers: &'j HelperTable,
+    /// Instructions that each run may take.
+    budget: i64,
     /// Why the code was stopped.
     fault: Option<Fault>,
     tail_calls: u32,
@@ -260,8 +277,15 @@ unsafe fn show_arena(state: *mut State, memory: &mut Memory) {
 }
 
 impl Run<'_> {
-    /// Enters the code at a function's place.
-    fn enter(&mut self, env: &mut Env, place: u32, args: [u64; 5], frame: u64) -> Result<u64, Fault> {
+    /// Enters the code at a function's place so many times, each but the first as a run of its own.
+    fn enter(
+        &mut self,
+        env: &mut Env,
+        place: u32,
+        args: [u64; 5],
+        frame: u64,
+        times: u32,
+    ) -> Result<u64, Fault> {
         let mapping = &self.jit.mapping;
         let (state, function) = (mapping.state(), mapping.address(place));
         let run: *mut Run<'_> = self;
@@ -274,7 +298,14 @@ impl Run<'_> {
             (*state).run = run.cast();
             show_arena(state, &mut (*(*state).env).memory);
             let enter: CodeEntry = core::mem::transmute(mapping.address(0));
-            let value = enter(&args, function, frame);
+            let mut value = enter(&args, function, frame);
+            for _ in 1..times {
+                if (*run).fault.is_some() {
+                    break;
+                }
+                ((*state).budget, (*run).tail_calls) = ((*run).budget, 0);
+                value = enter(&args, function, frame);
+            }
             ((*state).env, (*state).run) = outer;
             value
         };
@@ -287,7 +318,7 @@ impl Run<'_> {
 
     /// Enters a program; what it throws ends it and goes to its handler.
     fn program(&mut self, env: &mut Env, place: u32, args: [u64; 5], frame: u64) -> Result<u64, Fault> {
-        let result = self.enter(env, place, args, frame)?;
+        let result = self.enter(env, place, args, frame, 1)?;
         let Some((program, number)) = self.thrown.take() else { return Ok(result) };
         let handler = self.jit.handlers.as_ref().and_then(|handlers| *handlers.get(program)?);
         match handler.and_then(|slot| entry(&self.jit.entries, program, slot)) {
@@ -460,7 +491,7 @@ impl Caller for Run<'_> {
         }
         let outer = self.frame;
         self.callbacks += 1;
-        let result = self.enter(env, place, args, frame);
+        let result = self.enter(env, place, args, frame, 1);
         self.callbacks -= 1;
         self.frame = outer;
         result.map_err(Stop::Inner)

@@ -16,55 +16,54 @@ use crate::vm::jit::flow::{Registers, bit};
 /// The registers that calls leave alone.
 const KEPT: Registers = bit(Reg::R6) | bit(Reg::R7) | bit(Reg::R8) | bit(Reg::R9);
 
-/// Sets of registers of which something is known.
+/// Sets of registers of which something is known, in one number, as they are mostly changed together.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Known {
-    /// The upper half is zero.
-    narrow: Registers,
-    /// The register is not zero.
-    nonzero: Registers,
-    /// Even its lower half is not.
-    nonzero_low: Registers,
-}
+pub struct Known(u64);
+
+/// Where the set is of registers whose upper half is zero.
+const NARROW: u32 = 0;
+/// Of those that are not zero.
+const NONZERO: u32 = 16;
+/// Of those of which even the lower half is not.
+const NONZERO_LOW: u32 = 32;
+/// One register in all sets.
+const EACH: u64 = 1 << NARROW | 1 << NONZERO | 1 << NONZERO_LOW;
 
 impl Known {
     /// What no way contradicts that leads to a place.
-    const EVERYTHING: Known = Known { narrow: !0, nonzero: !0, nonzero_low: !0 };
+    const EVERYTHING: Known = Known(!0);
 
     /// Is the upper half of the register zero?
+    #[inline]
     pub fn is_narrow(self, reg: Reg) -> bool {
-        self.narrow & bit(reg) != 0
+        self.0 >> NARROW >> reg.number() & 1 != 0
     }
 
     /// Is as much of the register as the width says not zero?
+    #[inline]
     pub fn is_nonzero(self, width: Width, reg: Reg) -> bool {
         let known = match width {
-            Width::W64 => self.nonzero,
-            Width::W32 => self.nonzero_low | self.nonzero & self.narrow,
+            Width::W64 => self.0 >> NONZERO,
+            Width::W32 => self.0 >> NONZERO_LOW | self.0 >> NONZERO & self.0 >> NARROW,
         };
-        known & bit(reg) != 0
+        known >> reg.number() & 1 != 0
     }
 
     /// What holds of both.
+    #[inline]
     fn join(self, other: Known) -> Known {
-        Known {
-            narrow: self.narrow & other.narrow,
-            nonzero: self.nonzero & other.nonzero,
-            nonzero_low: self.nonzero_low & other.nonzero_low,
-        }
+        Known(self.0 & other.0)
     }
 
     /// The register has been written.
     #[inline]
     pub fn write(&mut self, reg: Reg, is_narrow: bool) {
-        self.narrow = self.narrow & !bit(reg) | Registers::from(is_narrow) << reg.number();
-        self.nonzero &= !bit(reg);
-        self.nonzero_low &= !bit(reg);
+        self.0 = self.0 & !(EACH << reg.number()) | u64::from(is_narrow) << NARROW << reg.number();
     }
 
+    #[inline]
     fn set_nonzero(&mut self, reg: Reg, whole: bool, low: bool) {
-        self.nonzero |= Registers::from(whole) << reg.number();
-        self.nonzero_low |= Registers::from(low) << reg.number();
+        self.0 |= (u64::from(whole) << NONZERO | u64::from(low) << NONZERO_LOW) << reg.number();
     }
 
     /// `dst op= src` has been computed.
@@ -108,14 +107,15 @@ impl Known {
 
     /// An atomic access has been made.
     pub fn accessed(&mut self, size: Size, writes: Registers) {
-        self.narrow = if size == Size::DW { self.narrow & !writes } else { self.narrow | writes };
-        self.nonzero &= !writes;
-        self.nonzero_low &= !writes;
+        self.0 &= !(EACH * u64::from(writes));
+        if size != Size::DW {
+            self.0 |= u64::from(writes) << NARROW;
+        }
     }
 
     /// Something was called.
     pub fn called(self) -> Known {
-        self.join(Known { narrow: KEPT, nonzero: KEPT, nonzero_low: KEPT })
+        self.join(Known(EACH * KEPT as u64))
     }
 
     /// The condition holds.
@@ -127,7 +127,7 @@ impl Known {
         };
         self.set_nonzero(dst, nonzero, nonzero && width == Width::W32);
         if width == Width::W64 && is_small && matches!(cond, Cond::Eq | Cond::Lt | Cond::Le) {
-            self.narrow |= bit(dst);
+            self.0 |= 1 << NARROW << dst.number();
         }
         self
     }

@@ -23,6 +23,20 @@ struct Shifted {
     count: u8,
 }
 
+impl Shifted {
+    /// Do the two bring all bits of one number together, turned around?
+    fn completes(self, other: Shifted) -> bool {
+        matches!((self.op, other.op), (AluOp::Lsh, AluOp::Rsh) | (AluOp::Rsh, AluOp::Lsh))
+            && self.width == other.width
+            && u32::from(self.count) + u32::from(other.count) == self.width.bits()
+    }
+
+    /// The machine's.
+    fn shift(self) -> Shift {
+        if self.op == AluOp::Lsh { Shift::Shl } else { Shift::Shr }
+    }
+}
+
 impl Translator<'_> {
     /// Translates a sequence, if one begins with the move or shift at `slot`.
     #[inline]
@@ -113,21 +127,25 @@ impl Translator<'_> {
     fn rotation(&mut self, program: &Program, slot: u32, first: &Insn) -> Option<u32> {
         let Insn::Mov { width, dst: t, src: Operand::Reg(x) } = *first else { return None };
         let one = shifted(&self.after(program, slot + 1)?)?;
-        let two = shifted(&self.after(program, slot + 2)?)?;
+        let third = self.after(program, slot + 2)?;
+        if let Insn::Mov { width: same, dst: copy, src: Operand::Reg(of) } = third {
+            let is_same = same == width && one.width == width && of == x && one.reg == t;
+            return if is_same { self.rotated_copy(program, slot, x, one, copy) } else { None };
+        }
+        let two = shifted(&third)?;
         let fourth = self.after(program, slot + 3)?;
         let Insn::Alu { width: joined, op: AluOp::Or, dst, src: Operand::Reg(src) } = fourth else {
             return None;
         };
         let (of_t, of_x) = if one.reg == t { (one, two) } else { (two, one) };
-        let opposite = matches!((of_t.op, of_x.op), (AluOp::Lsh, AluOp::Rsh) | (AluOp::Rsh, AluOp::Lsh));
         let is_rotation = t != x
             && t != Reg::FP
             && x != Reg::FP
             && of_t.reg == t
             && of_x.reg == x
-            && opposite
-            && [of_t.width, of_x.width, joined].iter().all(|&other| other == width)
-            && u32::from(of_t.count) + u32::from(of_x.count) == width.bits();
+            && joined == width
+            && of_t.width == width
+            && of_t.completes(of_x);
         let ends_right = (dst == t && src == x) || (dst == x && src == t);
         if !is_rotation || !ends_right {
             return None;
@@ -140,21 +158,52 @@ impl Translator<'_> {
             }
             self.asm.shift_imm(wide, Shift::Rol, gpr(x), left);
         } else {
-            let right = width.bits() as u8 - left;
-            if self.source.features.bmi2 {
-                self.asm.rotate_bmi2(wide, gpr(t), gpr(x), right);
-            } else {
-                self.asm.mov(wide, gpr(t), gpr(x));
-                self.asm.shift_imm(wide, Shift::Rol, gpr(t), left);
-            }
+            self.rotate(width, t, x, left);
             if !self.is_dead(program, after, x) {
-                let shift = if of_x.op == AluOp::Lsh { Shift::Shl } else { Shift::Shr };
-                self.asm.shift_imm(wide, shift, gpr(x), of_x.count);
+                self.asm.shift_imm(wide, of_x.shift(), gpr(x), of_x.count);
             }
         }
         self.known.write(t, !wide);
         self.known.write(x, !wide);
         Some(after)
+    }
+
+    /// `u = x; u >>= b; t = x; t <<= a; t |= u`, in its variants: a rotation that leaves `x` alone. Of it, `one`
+    /// is what is done to the first copy.
+    fn rotated_copy(&mut self, program: &Program, slot: u32, x: Reg, one: Shifted, t: Reg) -> Option<u32> {
+        let (width, u) = (one.width, one.reg);
+        let two = shifted(&self.after(program, slot + 3)?)?;
+        let fifth = self.after(program, slot + 4)?;
+        let Insn::Alu { width: joined, op: AluOp::Or, dst, src: Operand::Reg(src) } = fifth else {
+            return None;
+        };
+        let are_others = u != x && t != x && u != t && [u, t, x].iter().all(|&reg| reg != Reg::FP);
+        let ends_right = (dst == t && src == u) || (dst == u && src == t);
+        if !are_others || !ends_right || two.reg != t || joined != width || !one.completes(two) {
+            return None;
+        }
+        let left = if one.op == AluOp::Lsh { one.count } else { two.count };
+        self.rotate(width, dst, x, left);
+        let (wide, after) = (width == Width::W64, slot + 5);
+        if !self.is_dead(program, after, src) {
+            let shifted = if src == u { one } else { two };
+            self.asm.mov(wide, gpr(src), gpr(x));
+            self.asm.shift_imm(wide, shifted.shift(), gpr(src), shifted.count);
+        }
+        self.known.write(dst, !wide);
+        self.known.write(src, !wide);
+        Some(after)
+    }
+
+    /// `dst` is `src`, rotated.
+    fn rotate(&mut self, width: Width, dst: Reg, src: Reg, left: u8) {
+        let wide = width == Width::W64;
+        if self.source.features.bmi2 {
+            self.asm.rotate_bmi2(wide, gpr(dst), gpr(src), width.bits() as u8 - left);
+        } else {
+            self.asm.mov(wide, gpr(dst), gpr(src));
+            self.asm.shift_imm(wide, Shift::Rol, gpr(dst), left);
+        }
     }
 
     /// Is the register written before it is read, whatever happens next? Says no when in doubt.

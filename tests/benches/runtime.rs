@@ -160,8 +160,10 @@ fn measure(name: &str, workloads: &Path, scratch: &Path) -> Vec<Measured> {
         all.push(("unproven", virtual_machine(jit, &data)));
     }
     all.push(("kernel", in_kernel(&image, &data)));
-    if !OTHERS.contains(&name) || name == "calls" {
+    if name != "arraymap" {
         all.push(("native", native(&[], &source, &packet, scratch)));
+    }
+    if !OTHERS.contains(&name) || name == "calls" {
         let scalar = ["-fno-vectorize", "-fno-slp-vectorize"];
         all.push(("scalar", native(&scalar, &source, &packet, scratch)));
         if let Some(rbpf) = for_rbpf(name, workloads, scratch) {
@@ -261,10 +263,32 @@ fn native(flags: &[&str], source: &Path, packet: &Path, scratch: &Path) -> Run {
     })
 }
 
+/// With a map for those who want one: keys and values of 8 bytes, nothing locked, nothing ever full.
 const NATIVE_MAIN: &str = "
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+typedef unsigned long long u64;
+enum { ROWS = 2048 };
+static struct row { u64 key, value; int used; } rows[ROWS];
+char hmap[1];
+static struct row *row_of(u64 key)
+{
+	unsigned at = key * 0x9e3779b97f4a7c15 >> 53;
+	while (rows[at].used && rows[at].key != key)
+		at = (at + 1) % ROWS;
+	return &rows[at];
+}
+void *h2_map_lookup(void *map, const void *key)
+{
+	struct row *row = row_of(*(u64 *)key);
+	return row->used ? &row->value : 0;
+}
+long h2_map_update(void *map, const void *key, const void *value, u64 flags)
+{
+	*row_of(*(u64 *)key) = (struct row) { *(u64 *)key, *(u64 *)value, 1 };
+	return 0;
+}
 unsigned long long entry(unsigned char *mem);
 static double now(void)
 {
@@ -391,6 +415,8 @@ fn print_goals(times: &BTreeMap<(String, &'static str), f64>) {
         ("jit to solana-sbpf's", mean_ratio(times, "jit", "sbpf"), 1.0, 0.14),
         ("calls to rbpf", to("calls", "rbpf"), 1.15, 0.77),
         ("calls to native code", to("calls", "native"), 1.25, 0.83),
+        // So is the one for hash maps: native code took 0.07 there.
+        ("hashmap to native code with such a map", to("hashmap", "native"), 1.43, 1.0),
     ];
     for (what, ratio, must, stretch) in goals {
         if let Some(ratio) = ratio {

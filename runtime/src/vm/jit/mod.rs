@@ -70,9 +70,17 @@ impl Jit {
         env: &Env,
         seed: Option<u64>,
     ) -> Result<Jit, LoadError> {
-        let (features, maps, stack) = (Features::here(), &env.maps, env.stack);
-        let (image, facts) = (verified.image(), verified.facts());
-        let source = Source { image, facts, helpers, maps, stack, features, seed };
+        let source = Source {
+            image: verified.image(),
+            facts: verified.facts(),
+            helpers,
+            maps: &env.maps,
+            stack: env.stack,
+            frames: env.frames,
+            soft_faults: env.soft_faults,
+            features: Features::here(),
+            seed,
+        };
         let no_memory = || LoadError::limit(Place::File(0), "out of memory");
         Jit::new(&source).ok_or_else(no_memory)
     }

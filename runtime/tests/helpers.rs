@@ -50,6 +50,29 @@ SEC("xdp") int prog(struct xdp_md *ctx)
     assert_eq!(&outcome.data[32..40], b"abcdefg\0");
 }
 
+#[test]
+fn strings_into_dynptrs() {
+    let source = r#"
+extern int bpf_probe_read_kernel_str_dynptr(struct bpf_dynptr *p, __u32 off, __u32 size, const void *from) __ksym;
+extern int bpf_copy_from_user_str_dynptr(struct bpf_dynptr *p, __u32 off, __u32 size, const void *from) __ksym;
+char text[8] = "abcdef", value[16];
+SEC("syscall") int prog(void *ctx)
+{
+    struct bpf_dynptr p;
+    int sum;
+
+    bpf_dynptr_from_mem(value, sizeof(value), 0, &p);
+    sum = bpf_probe_read_kernel_str_dynptr(&p, 1, 16 - 1, text);
+    sum += bpf_probe_read_kernel_str_dynptr(&p, 9, 4, text + 1) * 10;
+    sum += (bpf_probe_read_kernel_str_dynptr(&p, 12, 8, text) < 0) * 100;
+    sum += (bpf_copy_from_user_str_dynptr(&p, 0, 4, 0) == -14) * 1000;
+    for (int i = 0; i < 16; i++)
+        sum = sum * 3 + value[i];
+    return sum;
+}"#;
+    same_as_kernel("dynptr_str", source, vec![]);
+}
+
 const OBJECTS: &str = r#"
 #define BPF_NO_KFUNC_PROTOTYPES
 #include "vmlinux.h"

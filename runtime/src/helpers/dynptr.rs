@@ -6,6 +6,8 @@
 
 use alloc::vec::Vec;
 
+use super::outside::copy_from_user_str;
+use super::probe::probe_read_str;
 use super::{Cx, Entry, Stop};
 use crate::maps::Errno;
 use crate::vm::Space;
@@ -36,6 +38,14 @@ pub(super) const KFUNCS: &[Entry] = &[
     ("bpf_probe_read_user_dynptr", |cx, args| fetch(cx, args, Space::User)),
     ("bpf_copy_from_user_dynptr", |cx, args| fetch(cx, args, Space::User)),
     ("bpf_copy_from_user_task_dynptr", |cx, args| fetch(cx, args, Space::User)),
+    ("bpf_probe_read_kernel_str_dynptr", |cx, args| {
+        fetch_str(cx, args, |cx, args| probe_read_str(cx, args, &[Space::Kernel]))
+    }),
+    ("bpf_probe_read_user_str_dynptr", |cx, args| {
+        fetch_str(cx, args, |cx, args| probe_read_str(cx, args, &[Space::User]))
+    }),
+    ("bpf_copy_from_user_str_dynptr", |cx, args| fetch_str(cx, args, copy_from_user_str)),
+    ("bpf_copy_from_user_task_str_dynptr", |cx, args| fetch_str(cx, args, copy_from_user_str)),
 ];
 
 /// Largest size.
@@ -270,6 +280,26 @@ fn fetch(cx: &mut Cx<'_>, [dynptr, at, len, from, _]: [u64; 5], space: Space) ->
             cx.bytes_mut(address, len)?.fill(0);
             Ok(Errno::EFAULT.code())
         }
+    }
+}
+
+/// As [`fetch`], for a string: what `read` is given is where to, how much room there is, where from, no flags.
+fn fetch_str(
+    cx: &mut Cx<'_>,
+    [dynptr, at, len, from, _]: [u64; 5],
+    read: fn(&mut Cx<'_>, [u64; 5]) -> Result<u64, Stop>,
+) -> Result<u64, Stop> {
+    match writable(cx, dynptr, at, len)? {
+        Ok(address) => {
+            // Where nothing is read, nothing is cleared either.
+            let before = cx.bytes(address, u64::from(len as u32))?.to_vec();
+            let read = read(cx, [address, len, from, 0, 0])?;
+            if (read as i32) < 0 {
+                cx.write(address, &before)?;
+            }
+            Ok(read)
+        }
+        Err(errno) => Ok(errno.code()),
     }
 }
 

@@ -15,6 +15,9 @@ pub(super) const KFUNCS: &[Entry] = &[
     ("bpf_lookup_user_key", |_, _| Ok(0)),
     ("bpf_get_file_xattr", |_, _| Ok(Errno::EOPNOTSUPP.int())),
     ("bpf_get_dentry_xattr", |_, _| Ok(Errno::EOPNOTSUPP.int())),
+    ("bpf_set_dentry_xattr", |_, _| Ok(Errno::EOPNOTSUPP.int())),
+    ("bpf_remove_dentry_xattr", |_, _| Ok(Errno::EOPNOTSUPP.int())),
+    ("bpf_put_file", |_, _| Ok(0)),
     ("bpf_path_d_path", |cx, [path, to, size, ..]| match size {
         0 => Ok(Errno::EINVAL.int()),
         size => super::absent::d_path(cx, [path, to, size, 0, 0]),
@@ -44,6 +47,9 @@ pub(super) const KFUNCS: &[Entry] = &[
     ("bpf_session_cookie", session_cookie),
     ("bpf_send_signal_task", send_signal_task),
     ("bpf_copy_from_user_str", copy_from_user_str),
+    ("bpf_copy_from_user_task_str", |cx, [to, size, from, _, flags]| {
+        copy_from_user_str(cx, [to, size, from, flags, 0])
+    }),
     ("bpf_stream_vprintk_impl", stream_vprintk),
     ("bpf_xdp_pull_data", pull_data),
 ];
@@ -105,7 +111,7 @@ fn send_signal_task(cx: &mut Cx<'_>, [_, signal, kind, value, _]: [u64; 5]) -> R
 const PAD: u64 = 1;
 
 /// Returns the length with the terminator.
-fn copy_from_user_str(cx: &mut Cx<'_>, [to, size, from, flags, _]: [u64; 5]) -> Result<u64, Stop> {
+pub(super) fn copy_from_user_str(cx: &mut Cx<'_>, [to, size, from, flags, _]: [u64; 5]) -> Result<u64, Stop> {
     let size = u64::from(size as u32);
     if flags & !PAD != 0 {
         return Ok(Errno::EINVAL.int());

@@ -56,7 +56,11 @@ fn probe_read(cx: &mut Cx<'_>, [to, size, from, ..]: [u64; 5], spaces: &[Space])
 }
 
 /// Returns the length with the terminator; a string that does not fit is cut and terminated.
-fn probe_read_str(cx: &mut Cx<'_>, [to, size, from, ..]: [u64; 5], spaces: &[Space]) -> Result<u64, Stop> {
+pub(super) fn probe_read_str(
+    cx: &mut Cx<'_>,
+    [to, size, from, ..]: [u64; 5],
+    spaces: &[Space],
+) -> Result<u64, Stop> {
     let size = u64::from(size as u32);
     if size == 0 {
         return Ok(0);

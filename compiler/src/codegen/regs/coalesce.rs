@@ -63,9 +63,13 @@ struct Colourer {
     moves_of: Vec<Vec<u32>>,
     /// By register: how many of its moves are not done with; those within it count twice.
     undone: Vec<u32>,
+    /// By virtual register: how many of its neighbours are machine registers or have many neighbours.
+    heavy: Vec<u32>,
     move_state: Vec<MoveState>,
-    /// By register: moves of it that may wait.
+    /// By virtual register: moves of it that may wait.
     waiting: Vec<Vec<u32>>,
+    /// Registers with moves that wait for what has happened since, and whether each is among them.
+    eased: (Vec<Reg>, Vec<bool>),
     /// Moves to try, by position in the list of moves, so the heaviest comes first, and some that were given up.
     ready: BinaryHeap<Reverse<u32>>,
     simplify: Vec<Reg>,
@@ -73,7 +77,7 @@ struct Colourer {
     /// Candidates with the ratio they had; it is never less than that as long as there is no other entry.
     spill: BinaryHeap<Reverse<(u128, Reg)>>,
     stack: Vec<Reg>,
-    /// Room for a list of neighbours.
+    /// Room for lists of neighbours, one after the other.
     list: Vec<Reg>,
 }
 
@@ -93,8 +97,10 @@ pub fn colour(work: &Work<'_>, graph: Graph) -> Colouring {
         alias: (0..regs).map(Reg::from_index).collect(),
         moves_of,
         undone,
+        heavy: vec![0; regs],
         move_state: vec![MoveState::Ready; count],
         waiting: vec![Vec::new(); regs],
+        eased: (Vec::new(), vec![false; regs]),
         ready: (0..count as u32).map(Reverse).collect(),
         simplify: Vec::new(),
         freeze: Vec::new(),
@@ -108,6 +114,10 @@ pub fn colour(work: &Work<'_>, graph: Graph) -> Colouring {
 
 impl Colourer {
     fn run(&mut self) {
+        for index in Reg::FIRST_VIRTUAL as usize..self.alias.len() {
+            let neighbours = &self.graph.neighbours[index];
+            self.heavy[index] = neighbours.iter().filter(|&&other| self.is_heavy(other)).count() as u32;
+        }
         for index in (Reg::FIRST_VIRTUAL as usize..self.alias.len()).rev() {
             if self.graph.used[index] {
                 self.classify(Reg::from_index(index));
@@ -118,6 +128,7 @@ impl Colourer {
                 self.push(reg);
             } else if let Some(index) = self.next_move() {
                 self.coalesce(index);
+            } else if self.try_eased() {
             } else if let Some(reg) = pop(&mut self.freeze, &self.state, State::Freeze) {
                 self.set(reg, State::Simplify);
                 self.give_up_moves(reg);
@@ -174,12 +185,15 @@ impl Colourer {
     /// Does something with each neighbour that there is before that.
     fn with_neighbours(&mut self, reg: Reg, mut act: impl FnMut(&mut Colourer, Reg)) {
         let mut list = std::mem::take(&mut self.list);
+        let start = list.len();
         list.extend(self.neighbours(reg));
-        for &other in &list {
+        let end = list.len();
+        self.list = list;
+        for at in start..end {
+            let other = self.list[at];
             act(self, other);
         }
-        list.clear();
-        self.list = list;
+        self.list.truncate(start);
     }
 
     /// The heaviest move that is to be tried.
@@ -192,20 +206,76 @@ impl Colourer {
     fn push(&mut self, reg: Reg) {
         self.state[reg.index()] = State::Stacked;
         self.stack.push(reg);
-        self.with_neighbours(reg, Colourer::decrement);
+        let heavy = self.is_heavy(reg);
+        self.with_neighbours(reg, |colourer, other| colourer.decrement(other, heavy));
     }
 
-    fn decrement(&mut self, reg: Reg) {
+    /// Is it a machine register, or one with many neighbours?
+    fn is_heavy(&self, reg: Reg) -> bool {
+        !reg.is_virtual() || self.graph.degree[reg.index()] >= COLOURS
+    }
+
+    /// A neighbour, such a one or not, is gone.
+    fn decrement(&mut self, reg: Reg, heavy: bool) {
         if !reg.is_virtual() {
             return;
         }
+        if heavy {
+            self.heavy[reg.index()] -= 1;
+            self.ease(reg);
+        }
         let degree = &mut self.graph.degree[reg.index()];
         *degree -= 1;
-        if *degree + 1 == COLOURS && self.state[reg.index()] == State::Spill {
-            self.enable_moves(reg);
-            self.with_neighbours(reg, Colourer::enable_moves);
-            self.classify(reg);
+        if *degree + 1 == COLOURS {
+            let enable = self.state[reg.index()] == State::Spill;
+            if enable {
+                self.enable_moves(reg);
+            }
+            self.with_neighbours(reg, |colourer, other| {
+                colourer.heavy[other.index()] -= u32::from(other.is_virtual());
+                if enable {
+                    colourer.enable_moves(other);
+                }
+            });
+            if enable {
+                self.classify(reg);
+            }
         }
+    }
+
+    /// Makes two registers that are there differ.
+    fn add_edge(&mut self, a: Reg, b: Reg) {
+        let heavy = [self.is_heavy(a), self.is_heavy(b)];
+        if !self.graph.add_edge(a, b) {
+            return;
+        }
+        self.heavy[a.index()] += u32::from(heavy[1]);
+        self.heavy[b.index()] += u32::from(heavy[0]);
+        for (reg, before) in [a, b].into_iter().zip(heavy) {
+            if before && reg.is_virtual() && !(a.is_virtual() && b.is_virtual()) {
+                // It no longer keeps others from joining the machine register.
+                self.with_neighbours(reg, Colourer::ease);
+            }
+            if !before && self.is_heavy(reg) {
+                self.with_neighbours(reg, |colourer, other| colourer.heavy[other.index()] += 1);
+            }
+        }
+    }
+
+    /// Moves of a register may have become safe.
+    fn ease(&mut self, reg: Reg) {
+        if !self.waiting[reg.index()].is_empty() && !std::mem::replace(&mut self.eased.1[reg.index()], true) {
+            self.eased.0.push(reg);
+        }
+    }
+
+    /// Makes the moves ready that may have become safe. Whether there are any.
+    fn try_eased(&mut self) -> bool {
+        while let Some(reg) = self.eased.0.pop() {
+            self.eased.1[reg.index()] = false;
+            self.enable_moves(reg);
+        }
+        !self.ready.is_empty()
     }
 
     fn enable_moves(&mut self, reg: Reg) {
@@ -246,8 +316,9 @@ impl Colourer {
             self.reclassify(keep);
         } else {
             self.move_state[index as usize] = MoveState::Waiting;
-            self.waiting[keep.index()].push(index);
-            self.waiting[join.index()].push(index);
+            for reg in [keep, join].into_iter().filter(|reg| reg.is_virtual()) {
+                self.waiting[reg.index()].push(index);
+            }
         }
     }
 
@@ -277,17 +348,17 @@ impl Colourer {
                     || self.graph.interfere(other, keep)
             });
         }
-        // Briggs: fewer neighbours of high degree than colours.
-        let degree = |reg: Reg| if reg.is_virtual() { self.graph.degree[reg.index()] } else { COLOURS + 1 };
-        let of_keep = self.neighbours(keep).filter(|&other| {
-            // A common neighbour loses one.
-            degree(other) >= COLOURS
-                && (degree(other) > COLOURS || !other.is_virtual() || !self.graph.interfere(other, join))
+        // Briggs: fewer neighbours of high degree than colours. Those of one are counted, those of the other are
+        // looked at: what both have counts once, and loses a neighbour.
+        let count = |reg: Reg| self.graph.neighbours[reg.index()].len();
+        let (many, few) = if count(keep) < count(join) { (join, keep) } else { (keep, join) };
+        let heavy = self.neighbours(few).fold(i64::from(self.heavy[many.index()]), |heavy, other| {
+            match self.graph.interfere(other, many) {
+                true => heavy - i64::from(other.is_virtual() && self.graph.degree[other.index()] == COLOURS),
+                false => heavy + i64::from(self.is_heavy(other)),
+            }
         });
-        let of_join = self
-            .neighbours(join)
-            .filter(|&other| degree(other) >= COLOURS && !self.graph.interfere(other, keep));
-        of_keep.chain(of_join).nth(COLOURS - 1).is_none()
+        heavy < COLOURS as i64
     }
 
     /// Drops neighbours that are gone where they are most: they get their colours later.
@@ -317,9 +388,10 @@ impl Colourer {
         if self.graph.remade[keep.index()] != self.graph.remade[join.index()] {
             self.graph.remade[keep.index()] = None;
         }
+        let heavy = self.is_heavy(join);
         self.with_neighbours(join, |colourer, other| {
-            colourer.graph.add_edge(other, keep);
-            colourer.decrement(other);
+            colourer.add_edge(other, keep);
+            colourer.decrement(other, heavy);
         });
         let many = self.graph.degree[keep.index()] >= COLOURS;
         if keep.is_virtual() && many && matches!(self.state[keep.index()], State::Freeze | State::Spill) {

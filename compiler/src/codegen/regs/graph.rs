@@ -117,8 +117,8 @@ impl Graph {
         }
     }
 
-    /// Makes two registers differ.
-    pub fn add_edge(&mut self, a: Reg, b: Reg) {
+    /// Makes two registers differ. Whether they did not before.
+    pub fn add_edge(&mut self, a: Reg, b: Reg) -> bool {
         let new = match (a.is_virtual(), b.is_virtual()) {
             (true, true) => a != b && self.pairs.insert(a, b),
             (true, false) => self.add_machine(a, b),
@@ -126,7 +126,7 @@ impl Graph {
             (false, false) => false,
         };
         if !new {
-            return;
+            return false;
         }
         for (reg, other) in [(a, b), (b, a)] {
             if reg.is_virtual() {
@@ -134,6 +134,7 @@ impl Graph {
                 self.degree[reg.index()] += 1;
             }
         }
+        true
     }
 
     fn add_machine(&mut self, reg: Reg, machine: Reg) -> bool {

@@ -2,7 +2,10 @@
 //!
 //! In: a function. Out: [`Flow`] (reverse post-order, dominator tree) and [`Loops`] (natural loops
 //! and their nesting). Both are snapshots: a pass that changes edges computes them again.
+//! [`Function::flow`] remembers the last snapshot for as long as the graph is what it was.
 //! Everything is iterative, so a function with a million blocks does not overflow the stack.
+
+use std::sync::Arc;
 
 use super::dominators::Dominators;
 use super::entities::{Arena, Block};
@@ -25,11 +28,51 @@ pub struct Flow {
     /// Children in the tree by position of the parent: one list, of which each has a range.
     starts: Vec<u32>,
     children: Vec<Block>,
+    /// The graph that it is about: how many blocks there are, their layout, and where each jumps to, after how often.
+    graph: (usize, Vec<Block>, Vec<u32>),
+}
+
+/// The last [`Flow`] of a function. It is no part of what the function is.
+#[derive(Clone, Debug, Default)]
+pub struct Remembered(Option<Arc<Flow>>);
+
+impl PartialEq for Remembered {
+    fn eq(&self, _: &Remembered) -> bool {
+        true
+    }
+}
+
+impl Function {
+    /// Its flow, of which there is one for as long as no edge changes.
+    pub fn flow(&mut self) -> Arc<Flow> {
+        if let Some(flow) = self.remembered_flow() {
+            return Arc::clone(flow);
+        }
+        let flow = Arc::new(Flow::new(self));
+        self.flow = Remembered(Some(Arc::clone(&flow)));
+        flow
+    }
+
+    /// Its flow, which is not remembered if it was not.
+    pub fn flow_as_is(&self) -> Arc<Flow> {
+        self.remembered_flow().cloned().unwrap_or_else(|| Arc::new(Flow::new(self)))
+    }
+
+    /// Its flow, if that is known.
+    pub fn remembered_flow(&self) -> Option<&Arc<Flow>> {
+        self.flow.0.as_ref().filter(|flow| flow.is_of(self))
+    }
 }
 
 impl Flow {
     /// Analyses a function, all of whose blocks have terminators.
     pub fn new(f: &Function) -> Flow {
+        let mut jumps = Vec::with_capacity(3 * f.order.len());
+        for &block in &f.order {
+            let targets = f.successors(block);
+            jumps.push(targets.len() as u32);
+            jumps.extend(targets.map(|call| call.block.index() as u32));
+        }
         let preds = f.predecessors();
         let rpo = reverse_post_order(f);
         let mut order = Arena::filled(&f.blocks, UNREACHABLE);
@@ -40,9 +83,22 @@ impl Flow {
             let preds = preds[rpo[node as usize]].iter();
             preds.map(|&pred| order[pred]).filter(|&pred| pred != UNREACHABLE)
         });
-        let mut flow = Flow { preds, rpo, order, tree, starts: Vec::new(), children: Vec::new() };
+        let graph = (f.blocks.len(), f.order.clone(), jumps);
+        let mut flow = Flow { preds, rpo, order, tree, starts: Vec::new(), children: Vec::new(), graph };
         flow.list_children();
         flow
+    }
+
+    /// Is the graph of the function the one that this is about?
+    fn is_of(&self, f: &Function) -> bool {
+        let (count, layout, jumps) = &self.graph;
+        let mut jumps = jumps.iter().copied();
+        let mut same = |block: Block| {
+            let mut targets = f.successors(block);
+            jumps.next() == Some(targets.len() as u32)
+                && targets.all(|call| jumps.next() == Some(call.block.index() as u32))
+        };
+        *count == f.blocks.len() && *layout == f.order && f.order.iter().all(|&block| same(block))
     }
 
     /// Can control come here?

@@ -6,6 +6,7 @@
 //! [`Function::resolve_aliases`] rewrites them, which every pass that replaces does at its end.
 
 use super::entities::{Arena, Block, Entity, Inst, Slot, SrcLoc, SymbolId, Value};
+use super::flow::Remembered;
 use super::inst::{Callee, InstData, Intrinsic, Targets, Type};
 
 /// Types of the parameters and of the result.
@@ -136,6 +137,7 @@ pub struct Function {
     pub values: Arena<Value, ValueData>,
     /// Stack slots.
     pub slots: Arena<Slot, SlotData>,
+    pub(super) flow: Remembered,
 }
 
 impl Function {
@@ -162,6 +164,7 @@ impl Function {
             results: Arena::new(),
             values: Arena::new(),
             slots: Arena::new(),
+            flow: Remembered::default(),
         };
         let entry = f.add_block();
         for ty in f.sig.params.clone() {

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Cx;
 use super::mem2reg::drop_param;
 use crate::hash::LookupMap;
-use crate::ir::flow::{Flow, reverse_post_order};
+use crate::ir::flow::reverse_post_order;
 use crate::ir::{
     Arena, Block, BlockCall, Callee, Compare, Function, InstData, Intrinsic, Unroll, Value, ValueDef,
 };
@@ -46,6 +46,9 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
 
 /// Takes blocks that control never reaches out of the layout.
 pub fn remove_unreachable(f: &mut Function) -> bool {
+    if f.remembered_flow().is_some_and(|flow| flow.rpo.len() == f.order.len()) {
+        return false;
+    }
     let mut reachable = Arena::filled(&f.blocks, false);
     for block in reverse_post_order(f) {
         reachable[block] = true;
@@ -333,7 +336,7 @@ fn same_condition(f: &mut Function) -> bool {
     if asked.is_empty() {
         return false;
     }
-    let flow = Flow::new(f);
+    let flow = f.flow();
     let mut changed = false;
     // The conditions that the edges on the way have decided, the nearest last.
     let mut known: LookupMap<Subject, Vec<(Value, bool)>> = LookupMap::default();

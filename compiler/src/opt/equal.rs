@@ -23,7 +23,7 @@ use crate::ir::{Block, Compare, ConvertOp, Function, InstData, SrcLoc, Value};
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     let mut changed = super::cfg::remove_unreachable(f);
-    let flow = Flow::new(f);
+    let flow = f.flow();
     // What is known at the start of each block, beyond what its dominators know.
     let mut known: BTreeMap<Block, Vec<(Value, u64)>> = BTreeMap::new();
     let uses = use_counts(f);

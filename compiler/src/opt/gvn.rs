@@ -52,7 +52,7 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
 
 /// Goes over the blocks once. Whether anything changed, and whether there are loops.
 fn walk(f: &mut Function, cx: &Cx<'_>) -> (bool, bool) {
-    let flow = Flow::new(f);
+    let flow = f.flow();
     let loops = Loops::new(f, &flow);
     let mut pass = Pass {
         cx,
@@ -60,7 +60,8 @@ fn walk(f: &mut Function, cx: &Cx<'_>) -> (bool, bool) {
         values: Vec::new(),
         ends: ends(f, &flow),
         written: false,
-        let_out: globals::let_out(f),
+        slots: slots::has_slots(f),
+        let_out: if cx.hidden.is_empty() { BTreeSet::new() } else { globals::let_out(f) },
         out: Arena::filled(&f.blocks, None),
         left: Arena::filled(&f.blocks, 0),
         room: Vec::new(),
@@ -144,6 +145,8 @@ struct Pass<'a> {
     ends: Arena<Block, u32>,
     /// Something before the current instruction in its block may write to memory.
     written: bool,
+    /// There are slots.
+    slots: bool,
     /// Variables whose addresses are values that may be one of several here.
     let_out: BTreeSet<SymbolId>,
     /// Memory at the end of each block that was visited.
@@ -198,7 +201,9 @@ impl Pass<'_> {
         let mut insts = std::mem::replace(&mut f.blocks[block].insts, std::mem::take(&mut self.room));
         for inst in insts.drain(..) {
             resolve_operands(f, inst);
-            memory.leaked.extend(slots::leaked(f, &f.insts[inst]));
+            if self.slots {
+                memory.leaked.extend(slots::leaked(f, &f.insts[inst]));
+            }
             if f.insts[inst].is_terminator() && !matches!(f.insts[inst], InstData::Asm { .. }) {
                 f.blocks[block].insts.push(inst);
                 continue;
@@ -332,7 +337,7 @@ impl Pass<'_> {
                     || !content.place.may_overlap(content.ty.bytes().into(), &place, size, &private)
             }),
             Write::Anything => {
-                let passed = slots::passed(f, data);
+                let passed = if self.slots { slots::passed(f, data) } else { Vec::new() };
                 contents.retain(|content| match content.place.root {
                     Root::Slot(slot) => !leaked.contains(&slot) && !passed.contains(&slot),
                     Root::Symbol(_) | Root::Number(_) | Root::Helper(_) | Root::Other(_) => content.constant,

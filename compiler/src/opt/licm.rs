@@ -38,7 +38,7 @@ const MOVED: usize = 8;
 
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
-    let flow = Flow::new(f);
+    let flow = f.flow();
     let loops = Loops::new(f, &flow);
     if loops.loops.is_empty() {
         return false;

@@ -241,7 +241,7 @@ pub fn store_in(f: &mut Function, block: Block, values: &[Value], slots: &BTreeM
 /// Turns slots into values. Each is accessed as one value of the given type at its start, by loads
 /// and stores only; all blocks are reachable.
 pub fn promote(f: &mut Function, types: &BTreeMap<Slot, Type>) {
-    let flow = Flow::new(f);
+    let flow = f.flow();
     let mut var_of = Arena::filled(&f.slots, None);
     types.keys().enumerate().for_each(|(i, &slot)| var_of[slot] = Some(i));
     let mut pass = Promotion {

@@ -21,6 +21,7 @@
 //! Cost: linear in the instructions, times a few rounds, times the depth of conditions looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::Cx;
 use super::bits::known;
@@ -167,7 +168,7 @@ impl Interval {
 
 /// The intervals of a function's values.
 pub struct Ranges {
-    flow: Flow,
+    flow: Arc<Flow>,
     values: Arena<Value, Option<Interval>>,
     /// What is known from the bits of a value.
     bits: Arena<Value, Option<Interval>>,
@@ -213,7 +214,7 @@ fn tested(f: &Function) -> Arena<Value, bool> {
 impl Ranges {
     /// Analyses a function without unreachable blocks.
     pub fn new(f: &Function) -> Ranges {
-        let (flow, values) = (Flow::new(f), Arena::filled(&f.values, None));
+        let (flow, values) = (f.flow_as_is(), Arena::filled(&f.values, None));
         let bits = Arena::filled(&f.values, None);
         let mut ranges = Ranges { flow, values, bits, tested: tested(f), marks: marks(f) };
         // Bounds grow for some rounds, then those of parameters that still grow are set to the next

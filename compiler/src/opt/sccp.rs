@@ -24,6 +24,7 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     let mut state = State {
         values: Arena::filled(&f.values, Lattice::Unknown),
         reached: Arena::filled(&f.blocks, false),
+        visited: Arena::filled(&f.insts, false),
         blocks: VecDeque::new(),
         uses: Uses::new(f),
         work: VecDeque::new(),
@@ -48,15 +49,17 @@ enum Lattice {
 struct State {
     values: Arena<Value, Lattice>,
     reached: Arena<Block, bool>,
+    /// Instructions that were looked at; the others will be, in blocks that are reached.
+    visited: Arena<Inst, bool>,
     blocks: VecDeque<Block>,
     uses: Uses,
-    work: VecDeque<(Block, Inst)>,
+    work: VecDeque<Inst>,
 }
 
 /// The uses of every value: one list, of which each value has a range.
 struct Uses {
     starts: Vec<u32>,
-    list: Vec<(Block, Inst)>,
+    list: Vec<Inst>,
 }
 
 impl Uses {
@@ -68,12 +71,12 @@ impl Uses {
             sum += count;
         }
         starts[f.values.len()] = sum;
-        let mut list = vec![(f.entry(), Inst::from_index(0)); sum as usize];
+        let mut list = vec![Inst::from_index(0); sum as usize];
         let mut next = starts.clone();
         for &block in &f.order {
             for &inst in &f.blocks[block].insts {
                 f.insts[inst].for_each_operand(|v| {
-                    list[next[v.index()] as usize] = (block, inst);
+                    list[next[v.index()] as usize] = inst;
                     next[v.index()] += 1;
                 });
             }
@@ -81,7 +84,7 @@ impl Uses {
         Uses { starts, list }
     }
 
-    fn of(&self, value: Value) -> &[(Block, Inst)] {
+    fn of(&self, value: Value) -> &[Inst] {
         &self.list[self.starts[value.index()] as usize..self.starts[value.index() + 1] as usize]
     }
 }
@@ -99,10 +102,8 @@ impl State {
                 for &inst in &f.blocks[block].insts {
                     self.visit(f, inst);
                 }
-            } else if let Some((block, inst)) = self.work.pop_front() {
-                if self.reached[block] {
-                    self.visit(f, inst);
-                }
+            } else if let Some(inst) = self.work.pop_front() {
+                self.visit(f, inst);
             } else {
                 return;
             }
@@ -111,6 +112,7 @@ impl State {
 
     fn visit(&mut self, f: &Function, inst: Inst) {
         let data = &f.insts[inst];
+        self.visited[inst] = true;
         if data.is_terminator() {
             return self.terminator(f, data);
         }
@@ -132,6 +134,17 @@ impl State {
         if unknown { Lattice::Unknown } else { Lattice::Varies }
     }
 
+    /// Is a parameter of the block a constant, or a result that is computed there?
+    fn finds_constants(&self, f: &Function, block: Block) -> bool {
+        let constant = |v: Value| matches!(self.values[v], Lattice::Constant(_));
+        let data = &f.blocks[block];
+        self.reached[block]
+            && (data.params.iter().any(|&param| constant(param))
+                || data.insts.iter().any(|&inst| {
+                    f.result(inst).is_some_and(constant) && !matches!(f.insts[inst], InstData::Const { .. })
+                }))
+    }
+
     fn raise(&mut self, value: Value, new: Lattice) {
         let old = self.values[value];
         let joined = match (old, new) {
@@ -144,26 +157,27 @@ impl State {
         };
         if joined != old {
             self.values[value] = joined;
-            self.work.extend(self.uses.of(value));
+            self.work.extend(self.uses.of(value).iter().filter(|&&inst| self.visited[inst]));
         }
     }
 
     fn terminator(&mut self, f: &Function, data: &InstData) {
         let targets = data.targets();
-        let taken: Vec<usize> = match data {
+        let only = |index: usize| index..index + 1;
+        let taken = match data {
             InstData::Branch { cond, .. } => match self.values[*cond] {
                 Lattice::Unknown => return,
-                Lattice::Constant(bit) => vec![usize::from(bit & 1 == 0)],
-                Lattice::Varies => vec![0, 1],
+                Lattice::Constant(bit) => only(usize::from(bit & 1 == 0)),
+                Lattice::Varies => 0..2,
             },
             InstData::Switch { value, cases, .. } => match self.values[*value] {
                 Lattice::Unknown => return,
                 Lattice::Constant(bits) => {
-                    vec![cases.iter().position(|c| (c.lo..=c.hi).contains(&bits)).unwrap_or(cases.len())]
+                    only(cases.iter().position(|c| (c.lo..=c.hi).contains(&bits)).unwrap_or(cases.len()))
                 }
-                Lattice::Varies => (0..targets.len()).collect(),
+                Lattice::Varies => 0..targets.len(),
             },
-            _ => (0..targets.len()).collect(),
+            _ => 0..targets.len(),
         };
         for index in taken {
             let call = &targets[index];
@@ -177,6 +191,9 @@ impl State {
 
 fn apply(f: &mut Function, state: &State) -> bool {
     let mut changed = false;
+    if !f.order.iter().any(|&block| state.finds_constants(f, block)) {
+        return false;
+    }
     let preds = f.predecessors();
     // Parameters that are constant: their uses become constants of the block.
     for block in f.order.clone() {

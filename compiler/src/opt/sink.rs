@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Cx;
 use super::edit::cost;
-use crate::ir::flow::{Flow, Loops};
+use crate::ir::flow::Loops;
 use crate::ir::{Block, BlockCall, Callee, Function, Inst, InstData, Intrinsic, Slot, Type, Value, ValueDef};
 
 /// Ends of many blocks are alike; those nearby are enough to find that.
@@ -97,7 +97,7 @@ type Place = (usize, usize);
 /// At most one plan for each group of blocks that go to the same block, and none that touches a block
 /// of another.
 fn plans(f: &Function) -> Vec<Plan> {
-    let flow = Flow::new(f);
+    let flow = f.flow_as_is();
     let loops = Loops::new(f, &flow);
     let ends = Ends::new(f);
     let mut groups: BTreeMap<(Option<Block>, Option<usize>), Vec<Block>> = BTreeMap::new();

@@ -69,6 +69,10 @@ pub fn usage(f: &Function) -> BTreeMap<Slot, Usage> {
             }
             let mut found = None;
             data.for_each_operand(|v| {
+                // Most operands are no addresses.
+                if f.ty(v) != Type::Ptr {
+                    return;
+                }
                 let Some((slot, _)) = slot_of(f, v) else { return };
                 let found = found.get_or_insert_with(|| accesses(f, inst, data));
                 let through = |found: &mut Option<Found>| found.take_if(|(_, address)| *address == v);
@@ -175,7 +179,7 @@ pub fn leaked(f: &Function, data: &InstData) -> Vec<Slot> {
 }
 
 /// Has the function any slot that is not gone yet?
-fn has_slots(f: &Function) -> bool {
+pub fn has_slots(f: &Function) -> bool {
     f.slots.values().any(|slot| slot.size > 0)
 }
 

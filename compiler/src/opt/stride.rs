@@ -21,6 +21,7 @@
 //! Cost: linear for each depth of nesting; functions of more than [`LARGEST`] instructions are left alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::Cx;
 use super::alias::{Place, Root};
@@ -53,7 +54,7 @@ const NEAR: i64 = 0x4000;
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     super::cfg::remove_unreachable(f);
     let deepest = |loops: &Loops| loops.loops.iter().map(|l| l.depth).max().unwrap_or(0);
-    let flow = Flow::new(f);
+    let flow = f.flow();
     let loops = Loops::new(f, &flow);
     if loops.loops.is_empty() || edit::size(f) > LARGEST {
         return false;
@@ -61,7 +62,7 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     let mut changed = false;
     // Where an inner loop begins is an address that the loop around it computes from its own counter.
     for depth in (1..=deepest(&loops)).rev() {
-        let (flow, ranges) = (Flow::new(f), Ranges::new(f));
+        let (flow, ranges) = (f.flow(), Ranges::new(f));
         let loops = Loops::new(f, &flow);
         let facts = Facts { around: Around::new(f, &flow), uses: use_counts(f), flow, ranges };
         for l in loops.loops.iter().filter(|l| l.depth == depth) {
@@ -78,7 +79,7 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
 
 /// What is known of a function before its loops of one depth change.
 struct Facts {
-    flow: Flow,
+    flow: Arc<Flow>,
     ranges: Ranges,
     around: Around,
     uses: Arena<Value, u32>,

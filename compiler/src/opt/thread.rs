@@ -66,7 +66,7 @@ fn candidates(f: &mut Function) -> Vec<(Block, Vec<(Edge, usize)>)> {
     if !f.order.iter().skip(1).any(|&block| branches(f, block)) {
         return Vec::new();
     }
-    let flow = Flow::new(f);
+    let flow = f.flow();
     let loops = Loops::new(f, &flow);
     let mut touched = Arena::filled(&f.blocks, false);
     let mut found: Vec<(Block, Vec<(Edge, usize)>)> = Vec::new();

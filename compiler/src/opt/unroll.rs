@@ -62,7 +62,7 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     let mut changed = false;
     // Each round of this loop unrolls one loop, inner ones first, and marks it as done.
     loop {
-        let flow = Flow::new(f);
+        let flow = f.flow();
         let loops = Loops::new(f, &flow);
         let plan = loops.loops.iter().rev().find_map(|l| Some((l.clone(), plan(f, cx, &flow, l)?)));
         let Some((l, plan)) = plan else { return changed };

@@ -30,7 +30,7 @@ const STEPS: usize = 16;
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     super::cfg::remove_unreachable(f);
-    let flow = Flow::new(f);
+    let flow = f.flow();
     let loops = Loops::new(f, &flow);
     if loops.loops.is_empty() {
         return false;

@@ -128,7 +128,6 @@ impl Colourer {
                 self.push(reg);
             } else if let Some(index) = self.next_move() {
                 self.coalesce(index);
-            } else if self.try_eased() {
             } else if let Some(reg) = pop(&mut self.freeze, &self.state, State::Freeze) {
                 self.set(reg, State::Simplify);
                 self.give_up_moves(reg);
@@ -198,6 +197,10 @@ impl Colourer {
 
     /// The heaviest move that is to be tried.
     fn next_move(&mut self) -> Option<u32> {
+        while let Some(reg) = self.eased.0.pop() {
+            self.eased.1[reg.index()] = false;
+            self.enable_moves(reg);
+        }
         std::iter::from_fn(|| self.ready.pop())
             .map(|Reverse(index)| index)
             .find(|&index| self.move_state[index as usize] == MoveState::Ready)
@@ -267,15 +270,6 @@ impl Colourer {
         if !self.waiting[reg.index()].is_empty() && !std::mem::replace(&mut self.eased.1[reg.index()], true) {
             self.eased.0.push(reg);
         }
-    }
-
-    /// Makes the moves ready that may have become safe. Whether there are any.
-    fn try_eased(&mut self) -> bool {
-        while let Some(reg) = self.eased.0.pop() {
-            self.eased.1[reg.index()] = false;
-            self.enable_moves(reg);
-        }
-        !self.ready.is_empty()
     }
 
     fn enable_moves(&mut self, reg: Reg) {
@@ -352,11 +346,12 @@ impl Colourer {
         // looked at: what both have counts once, and loses a neighbour.
         let count = |reg: Reg| self.graph.neighbours[reg.index()].len();
         let (many, few) = if count(keep) < count(join) { (join, keep) } else { (keep, join) };
-        let heavy = self.neighbours(few).fold(i64::from(self.heavy[many.index()]), |heavy, other| {
-            match self.graph.interfere(other, many) {
-                true => heavy - i64::from(other.is_virtual() && self.graph.degree[other.index()] == COLOURS),
-                false => heavy + i64::from(self.is_heavy(other)),
-            }
+        let heavy = self.neighbours(few).fold(i64::from(self.heavy[many.index()]), |heavy, other| match self
+            .graph
+            .interfere(other, many)
+        {
+            true => heavy - i64::from(other.is_virtual() && self.graph.degree[other.index()] == COLOURS),
+            false => heavy + i64::from(self.is_heavy(other)),
         });
         heavy < COLOURS as i64
     }

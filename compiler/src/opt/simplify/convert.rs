@@ -125,9 +125,7 @@ pub fn compare(
     let ty = ed.f.ty(a);
     let constant = ed.f.constant(b);
     let equality = matches!(op, Compare::Eq | Compare::Ne);
-    if let (Some(bits), Some(InstData::Convert { op: ConvertOp::Zext, arg, .. })) =
-        (constant, ed.f.def(a).cloned())
-    {
+    if let (Some(bits), Some(&InstData::Convert { op: ConvertOp::Zext, arg, .. })) = (constant, ed.f.def(a)) {
         let from = ed.f.ty(arg);
         if from == Type::I1 && equality {
             return Some(match (bits, op) {
@@ -137,7 +135,7 @@ pub fn compare(
             });
         }
         // Swapped bytes of a short: swap the constant instead.
-        if let (true, Some(InstData::Unary { op: UnaryOp::Bswap, arg })) = (equality, ed.f.def(arg).cloned())
+        if let (true, Some(&InstData::Unary { op: UnaryOp::Bswap, arg })) = (equality, ed.f.def(arg))
             && bits <= from.mask()
         {
             let plain = ed.convert(ConvertOp::Zext, ty, arg);
@@ -204,7 +202,7 @@ fn before_sext(
 
 /// `(p ? A : B) == C` is `p`, `!p` or known.
 fn compare_selection(ed: &mut Editor<'_>, op: Compare, a: Value, b: Value) -> Option<Value> {
-    let Some(InstData::Select { cond, args }) = ed.f.def(a).cloned() else { return None };
+    let Some(&InstData::Select { cond, args }) = ed.f.def(a) else { return None };
     let (x, y, c) = (ed.f.constant(args[0])?, ed.f.constant(args[1])?, ed.f.constant(b)?);
     let holds = |v: u64| (v == c) == (op == Compare::Eq);
     Some(match (holds(x), holds(y)) {
@@ -413,7 +411,7 @@ pub fn binary(ed: &mut Editor<'_>, op: BinaryOp, args: [Value; 2]) -> Option<Val
 
 /// `(x << 32) >> 32` extends the lower half.
 fn shifted_left_32(ed: &mut Editor<'_>, op: ConvertOp, shifted: Value) -> Option<Value> {
-    let Some(InstData::Binary { op: BinaryOp::Shl, args: [x, count] }) = ed.f.def(shifted).cloned() else {
+    let Some(&InstData::Binary { op: BinaryOp::Shl, args: [x, count] }) = ed.f.def(shifted) else {
         return None;
     };
     (ed.f.constant(count) == Some(32)).then(|| {

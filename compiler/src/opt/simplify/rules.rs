@@ -390,6 +390,84 @@ const fn index() -> Index {
     index
 }
 
+/// Kinds of values, one bit each: by the operation that yields them, as in [`Index`], and constants.
+type Kinds = u32;
+
+const ZERO: Kinds = 1 << (SELECT + 1);
+const ONE: Kinds = 1 << (SELECT + 2);
+const ONES: Kinds = 1 << (SELECT + 3);
+const CONSTANT: Kinds = 1 << (SELECT + 4);
+const _: () = assert!(SELECT + 5 < 32);
+
+/// What the operands of a row must be, at least: few rows need a closer look.
+#[derive(Clone, Copy)]
+struct Shape {
+    operands: [Kinds; 2],
+    /// The operands are the same value.
+    same: bool,
+}
+
+/// By place in [`INDEX`].
+const SHAPES: [Shape; RULES.len()] = {
+    let mut shapes = [Shape { operands: [Kinds::MAX; 2], same: false }; RULES.len()];
+    let mut at = 0;
+    while at < RULES.len() {
+        if let Pat::Bin(_, a, b) | Pat::Cmp(_, a, b) = &RULES[INDEX.order[at]].lhs {
+            shapes[at].operands = [kinds_of_pattern(a), kinds_of_pattern(b)];
+            if let (Pat::Var(a), Pat::Var(b)) = (a, b) {
+                shapes[at].same = *a == *b;
+            }
+        } else if let Pat::Un(_, a) = &RULES[INDEX.order[at]].lhs {
+            shapes[at].operands[0] = kinds_of_pattern(a);
+        }
+        at += 1;
+    }
+    shapes
+};
+
+/// Kinds of the values that a pattern may match.
+const fn kinds_of_pattern(pat: &Pat) -> Kinds {
+    match pat {
+        Pat::Var(_) => Kinds::MAX,
+        Pat::Num(0) => ZERO,
+        Pat::Num(1) => ONE,
+        Pat::Num(-1) => ONES,
+        Pat::Const(_) | Pat::Num(_) => ZERO | ONE | ONES | CONSTANT,
+        Pat::Bin(op, ..) => 1 << key_of_binary(*op),
+        Pat::Un(op, _) => 1 << key_of_unary(*op),
+        Pat::Cmp(op, ..) => 1 << key_of_compare(*op),
+        Pat::Sel(..) => 1 << SELECT,
+        Pat::Log2(_) => 0,
+    }
+}
+
+/// Of an `i1` the constant 1 is of two kinds.
+fn kinds(f: &Function, value: Value) -> Kinds {
+    let constant = |bits: u64, ty: Type| match bits & ty.mask() {
+        0 => ZERO,
+        bits => {
+            let (one, ones) = (bits == 1, bits == ty.mask());
+            CONSTANT | if one { ONE } else { 0 } | if ones { ONES } else { 0 }
+        }
+    };
+    match f.def(value) {
+        Some(InstData::Const { ty, value }) => constant(*value, *ty),
+        Some(InstData::Binary { op, .. }) => 1 << key_of_binary(*op),
+        Some(InstData::Unary { op, .. }) => 1 << key_of_unary(*op),
+        Some(InstData::Compare { op, .. }) => 1 << key_of_compare(*op),
+        Some(InstData::Select { .. }) => 1 << SELECT,
+        _ => 1 << (SELECT + 5),
+    }
+}
+
+impl Shape {
+    fn fits(self, [a, b]: [Kinds; 2], same: bool, commutes: bool) -> bool {
+        let [left, right] = self.operands;
+        (same || !self.same)
+            && (a & left != 0 && b & right != 0 || commutes && b & left != 0 && a & right != 0)
+    }
+}
+
 /// What the variables of a pattern stand for.
 #[derive(Default)]
 struct Bound {
@@ -406,15 +484,20 @@ pub fn apply(
     result: Type,
     single_use: &dyn Fn(Value) -> bool,
 ) -> Option<Value> {
-    let (key, operand) = match data {
-        InstData::Binary { op, args } => (key_of_binary(*op), args[0]),
-        InstData::Unary { op, arg } => (key_of_unary(*op), *arg),
-        InstData::Compare { op, args } => (key_of_compare(*op), args[0]),
-        InstData::Select { args, .. } => (SELECT, args[0]),
+    let (key, args, either) = match data {
+        InstData::Binary { op, args } => (key_of_binary(*op), *args, commutes(*op)),
+        InstData::Unary { op, arg } => (key_of_unary(*op), [*arg; 2], false),
+        InstData::Compare { op, args } => (key_of_compare(*op), *args, same_swapped(*op)),
+        InstData::Select { args, .. } => (SELECT, *args, false),
         _ => return None,
     };
-    let operand_type = ed.f.ty(operand);
-    for rule in INDEX.order[INDEX.starts[key]..INDEX.starts[key + 1]].iter().map(|&row| &RULES[row]) {
+    let operand_type = ed.f.ty(args[0]);
+    let (kinds, same) = (args.map(|arg| kinds(ed.f, arg)), args[0] == args[1]);
+    for at in INDEX.starts[key]..INDEX.starts[key + 1] {
+        if !SHAPES[at].fits(kinds, same, either) {
+            continue;
+        }
+        let rule = &RULES[INDEX.order[at]];
         let mut bound = Bound::default();
         if !match_data(ed.f, &rule.lhs, data, &mut bound, single_use) || (rule.single && bound.shared) {
             continue;
@@ -498,7 +581,7 @@ fn match_data(
             match_value(f, a, *arg, bound, single)
         }
         (Pat::Cmp(want, a, b), InstData::Compare { op, args }) if want == op => {
-            match_pair(f, [a, b], *args, matches!(op, Compare::Eq | Compare::Ne), bound, single)
+            match_pair(f, [a, b], *args, same_swapped(*op), bound, single)
         }
         (Pat::Sel(c, a, b), InstData::Select { cond, args }) => {
             match_value(f, c, *cond, bound, single)
@@ -522,6 +605,11 @@ pub fn commutes(op: BinaryOp) -> bool {
         | BinaryOp::Lshr
         | BinaryOp::Ashr => false,
     }
+}
+
+/// May the operands of a comparison be exchanged?
+fn same_swapped(op: Compare) -> bool {
+    matches!(op, Compare::Eq | Compare::Ne)
 }
 
 /// Type of the operands of a comparison on a right-hand side.

@@ -61,6 +61,22 @@ impl Flow {
         Some(self.rpo[self.tree.idom(self.position[block]?)? as usize])
     }
 
+    /// The position in reverse postorder of each reachable block.
+    pub fn position(&self, block: Block) -> Option<u32> {
+        self.position[block]
+    }
+
+    /// The position of the last block that each reachable block dominates.
+    pub fn ends(&self) -> Arena<Block, Option<u32>> {
+        let mut ends = self.position.clone();
+        for &block in self.rpo.iter().rev() {
+            if let Some(up) = self.idom(block) {
+                ends[up] = ends[up].max(ends[block]);
+            }
+        }
+        ends
+    }
+
     /// The last block that every path to each of these passes, if it is found in so many steps.
     pub fn common_dominator(&self, blocks: &[Block], steps: usize) -> Option<Block> {
         let (&first, others) = blocks.split_first()?;
@@ -119,21 +135,23 @@ impl Flow {
 fn reverse_postorder(func: &Func) -> Vec<Block> {
     let Some(&entry) = func.order.first() else { return Vec::new() };
     let mut seen = Arena::filled(&func.blocks, false);
-    let mut order = Vec::new();
-    let mut stack = vec![(entry, func.successors(entry).collect::<Vec<_>>())];
+    let mut order = Vec::with_capacity(func.order.len());
+    // Each block with how many of its successors are still to be entered.
+    let mut stack = Vec::with_capacity(func.order.len());
+    stack.push((entry, func.successors(entry).count()));
     seen[entry] = true;
-    while let Some((block, rest)) = stack.last_mut() {
+    while let Some((block, left)) = stack.last_mut() {
         // The last successor first, so that the first one comes first in the result.
-        match rest.pop() {
-            Some(next) => {
-                if !std::mem::replace(&mut seen[next], true) {
-                    stack.push((next, func.successors(next).collect()));
-                }
-            }
-            None => {
-                order.push(*block);
-                stack.pop();
-            }
+        if *left == 0 {
+            order.push(*block);
+            stack.pop();
+            continue;
+        }
+        *left -= 1;
+        if let Some(next) = func.successors(*block).nth(*left)
+            && !std::mem::replace(&mut seen[next], true)
+        {
+            stack.push((next, func.successors(next).count()));
         }
     }
     order.reverse();

@@ -109,7 +109,17 @@ fn at_depth(f: &Function, value: Value, depth: u32) -> Bits {
             let (bits, from) = (of(*arg), f.ty(*arg));
             if bits.is_non_negative(from) { bits } else { unknown }
         }
+        InstData::Unary { op: UnaryOp::Neg, .. } => unknown,
         InstData::Unary { op, arg } => unary(*op, ty, of(*arg)),
+        // Of these nothing is known, whatever is known of the operands.
+        InstData::Binary {
+            op: BinaryOp::Sub | BinaryOp::Udiv | BinaryOp::Sdiv | BinaryOp::Urem | BinaryOp::Srem,
+            ..
+        } => unknown,
+        InstData::Binary { op: op @ (BinaryOp::Shl | BinaryOp::Lshr | BinaryOp::Ashr), args: [a, b] } => {
+            let count = of(*b);
+            if count.exact().is_some() { binary(*op, ty, of(*a), count) } else { unknown }
+        }
         InstData::Binary { op, args: [a, b] } => binary(*op, ty, of(*a), of(*b)),
         InstData::Select { args: [a, b], .. } => {
             let (a, b) = (of(*a), of(*b));

@@ -174,6 +174,9 @@ fn share_returns(f: &mut Function) -> bool {
 /// Replaces parameters to which all edges pass the same value, and equal parameters of a block.
 fn remove_params(f: &mut Function) -> bool {
     let mut changed = false;
+    if f.order.iter().skip(1).all(|&block| f.blocks[block].params.is_empty()) {
+        return false;
+    }
     loop {
         let preds = f.predecessors();
         let mut here = false;

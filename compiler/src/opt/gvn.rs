@@ -208,11 +208,13 @@ impl Pass<'_> {
                 f.blocks[block].insts.push(inst);
                 continue;
             }
-            let data = f.insts[inst].clone();
-            if data.is_pure() && self.expression(f, flow, block, inst, &data) {
-                continue;
+            if f.insts[inst].is_pure() {
+                let equal = canonical(&f.insts[inst]);
+                if self.expression(f, flow, block, inst, equal) {
+                    continue;
+                }
             }
-            match data {
+            match f.insts[inst] {
                 InstData::Load { flags, .. } if !flags.volatile => {
                     if self.load(f, flow, block, inst, memory) {
                         continue;
@@ -235,17 +237,17 @@ impl Pass<'_> {
         self.room = insts;
     }
 
-    /// Replaces a pure instruction by an equal one that dominates it.
+    /// Replaces a pure instruction by one that dominates it, if one is `equal`.
     fn expression(
         &mut self,
         f: &mut Function,
         flow: &Flow,
         block: Block,
         inst: Inst,
-        data: &InstData,
+        equal: InstData,
     ) -> bool {
         let Some(result) = f.result(inst) else { return false };
-        let last = self.known.entry(canonical(data)).or_default();
+        let last = self.known.entry(equal).or_default();
         let (mut at, mut after): (Option<usize>, Option<usize>) = (*last, None);
         while let Some((index, (home, value, before))) = at.map(|at| (at, self.values[at])) {
             if flow.dominates(home, block) && f.ty(value) == f.ty(result) {

@@ -69,7 +69,9 @@ mod widen;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
+use self::range::Ranges;
 use crate::ir::verify::{self, verify_function};
 use crate::ir::{
     Arena, DataSymbol, FuncSymbol, Function, Limit, Module, Remark, SrcLoc, Symbol, SymbolId, SymbolKind,
@@ -123,6 +125,8 @@ pub struct Cx<'a> {
     pub options: &'a Options,
     /// What is not constant by now never will be.
     pub late: bool,
+    /// The intervals of the function's values, while it does not change.
+    pub ranges: &'a RefCell<Option<Rc<Ranges>>>,
     /// Where limits go.
     pub limits: &'a RefCell<BTreeSet<Limit>>,
     /// Where remarks go.
@@ -143,6 +147,15 @@ impl Cx<'_> {
         match &self.symbols[symbol].kind {
             SymbolKind::Data(data) => Some(data),
             SymbolKind::Func(_) => None,
+        }
+    }
+
+    /// The intervals of the values of the function, which has no unreachable blocks.
+    fn ranges(&self, f: &Function) -> Rc<Ranges> {
+        let mut known = self.ranges.borrow_mut();
+        match &*known {
+            Some(ranges) if ranges.cover(f) => Rc::clone(ranges),
+            _ => Rc::clone(known.insert(Rc::new(Ranges::new(f)))),
         }
     }
 
@@ -323,6 +336,8 @@ struct Work<'a, 'o> {
     remarks: RefCell<Vec<Remark>>,
     observer: &'a mut Observer<'o>,
     late: bool,
+    /// The function that passes ran on last, and its intervals if they are known.
+    ranges: (Option<SymbolId>, RefCell<Option<Rc<Ranges>>>),
     /// The passes that would find nothing to do in each function: a bit for each row of [`PASSES`].
     settled: Arena<SymbolId, u32>,
 }
@@ -334,7 +349,17 @@ impl<'a, 'o> Work<'a, 'o> {
         let statics = globals::statics(module);
         let settled = Arena::filled(&module.symbols, 0);
         let (limits, remarks) = (RefCell::default(), RefCell::default());
-        Work { module, options, statics, limits, remarks, observer, late: false, settled }
+        Work {
+            module,
+            options,
+            statics,
+            limits,
+            remarks,
+            observer,
+            late: false,
+            ranges: (None, RefCell::default()),
+            settled,
+        }
     }
 
     /// What passes may know has changed.
@@ -431,8 +456,13 @@ impl<'a, 'o> Work<'a, 'o> {
     }
 
     fn apply(&mut self, index: usize, pass: &Pass) -> bool {
+        let symbol = self.module.functions[index].symbol;
+        if self.ranges.0.replace(symbol) != Some(symbol) {
+            self.ranges.1.take();
+        }
         let cx = Cx {
             symbols: &self.module.symbols,
+            ranges: &self.ranges.1,
             immutable: &self.statics.immutable,
             hidden: &self.statics.hidden,
             options: self.options,
@@ -452,6 +482,7 @@ impl<'a, 'o> Work<'a, 'o> {
     fn observe(&mut self, index: usize, pass: &'static str) {
         let f = &self.module.functions[index];
         self.settled[f.symbol] = 0;
+        self.ranges.1.take();
         (self.observer)(pass, self.module, Some(f));
         if self.options.check {
             let violations = verify_function(self.module, f, verify::Options::default());

@@ -58,7 +58,7 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
         return false;
     }
     super::cfg::remove_unreachable(f);
-    let ranges = Ranges::new(f);
+    let ranges = cx.ranges(f);
     let mut new: Vec<(Inst, InstData)> = Vec::new();
     let mut whole: BTreeMap<Inst, Value> = BTreeMap::new();
     let mut wider: BTreeSet<Inst> = BTreeSet::new();
@@ -212,6 +212,11 @@ fn tested(f: &Function) -> Arena<Value, bool> {
 }
 
 impl Ranges {
+    /// Is there something about each value of the function?
+    pub fn cover(&self, f: &Function) -> bool {
+        self.values.len() == f.values.len()
+    }
+
     /// Analyses a function without unreachable blocks.
     pub fn new(f: &Function) -> Ranges {
         let (flow, values) = (f.flow_as_is(), Arena::filled(&f.values, None));

@@ -21,6 +21,7 @@
 //! Cost: linear for each depth of nesting; functions of more than [`LARGEST`] instructions are left alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::Cx;
@@ -51,7 +52,7 @@ const ROOM: usize = 8;
 const NEAR: i64 = 0x4000;
 
 /// Runs the pass.
-pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
+pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     super::cfg::remove_unreachable(f);
     let deepest = |loops: &Loops| loops.loops.iter().map(|l| l.depth).max().unwrap_or(0);
     let flow = f.flow();
@@ -61,13 +62,17 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     }
     let mut changed = false;
     // Where an inner loop begins is an address that the loop around it computes from its own counter.
+    let (mut loops, mut facts) = (loops, Facts::new(f, cx.ranges(f)));
     for depth in (1..=deepest(&loops)).rev() {
-        let (flow, ranges) = (f.flow(), Ranges::new(f));
-        let loops = Loops::new(f, &flow);
-        let facts = Facts { around: Around::new(f, &flow), uses: use_counts(f), flow, ranges };
+        let mut here = false;
         for l in loops.loops.iter().filter(|l| l.depth == depth) {
             let plans = Plans::new(f, &facts, l);
-            changed |= plans.is_some_and(|plans| plans.carry_out(f, &facts.flow, l));
+            here |= plans.is_some_and(|plans| plans.carry_out(f, &facts.flow, l));
+        }
+        if here {
+            changed = true;
+            facts = Facts::new(f, Rc::new(Ranges::new(f)));
+            loops = Loops::new(f, &facts.flow);
         }
     }
     if changed {
@@ -80,9 +85,16 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
 /// What is known of a function before its loops of one depth change.
 struct Facts {
     flow: Arc<Flow>,
-    ranges: Ranges,
+    ranges: Rc<Ranges>,
     around: Around,
     uses: Arena<Value, u32>,
+}
+
+impl Facts {
+    fn new(f: &mut Function, ranges: Rc<Ranges>) -> Facts {
+        let flow = f.flow();
+        Facts { around: Around::new(f, &flow), uses: use_counts(f), flow, ranges }
+    }
 }
 
 /// A sum of multiples of values, which are extended with zeros if they have 32 bits, and a constant.

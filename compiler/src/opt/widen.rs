@@ -28,14 +28,14 @@ use crate::ir::{Arena, BinaryOp, Block, ConvertOp, Function, Inst, InstData, Src
 const STEPS: usize = 16;
 
 /// Runs the pass.
-pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
+pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     super::cfg::remove_unreachable(f);
     let flow = f.flow();
     let loops = Loops::new(f, &flow);
     if loops.loops.is_empty() {
         return false;
     }
-    let ranges = Ranges::new(f);
+    let ranges = cx.ranges(f);
     let (indexes, homes) = (indexes(f), inst_blocks(f));
     let mut counters = Vec::new();
     for l in &loops.loops {

@@ -12,7 +12,7 @@ use skep_stdlib::isa::{Cpu, Width};
 
 use crate::codegen::flow::Flow;
 use crate::codegen::mir::{Block, Func, Inst, Object, Op, Reg, Role};
-use crate::ir::{SrcLoc, SymbolId};
+use crate::ir::{Arena, SrcLoc, SymbolId};
 
 /// Something that can be put into a register anywhere.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -60,7 +60,7 @@ pub fn place(func: &mut Func, constants: &BTreeMap<Constant, Reg>) {
     }
     let flow = Flow::new(func);
     let stand_ins = constants.iter().map(|(&constant, &reg)| (reg, (constant, Vec::new()))).collect();
-    let mut placer = Placer { func, flow: &flow, stand_ins };
+    let mut placer = Placer { func, flow: &flow, ends: flow.ends(), stand_ins };
     placer.place_shared();
     for &block in &flow.rpo {
         placer.block(block);
@@ -73,6 +73,8 @@ const FAR: usize = 256;
 struct Placer<'a> {
     func: &'a mut Func,
     flow: &'a Flow,
+    /// The position of the last block that each dominates.
+    ends: Arena<Block, Option<u32>>,
     /// The constant of each stand-in and its definitions so far.
     stand_ins: BTreeMap<Reg, (Constant, Vec<(Block, Reg)>)>,
 }
@@ -135,6 +137,9 @@ impl Placer<'_> {
 
     fn definition(&mut self, block: Block, stand_in: Reg, loc: SrcLoc, before: &mut Vec<Inst>) -> Reg {
         let Some((constant, defs)) = self.stand_ins.get_mut(&stand_in) else { return stand_in };
+        // Blocks come in order: what dominates none from here on is not asked for again.
+        let here = self.flow.position(block);
+        defs.retain(|&(at, _)| self.ends[at] >= here);
         if let Some(&(_, reg)) = defs.iter().rev().find(|&&(at, _)| self.flow.dominates(at, block)) {
             return reg;
         }

@@ -45,6 +45,15 @@ pub struct Facts {
     signed_load: Arena<Value, bool>,
 }
 
+/// Does any block jump to itself or one before it?
+fn goes_back(f: &Function, rpo: &[Block]) -> bool {
+    let mut before = Arena::filled(&f.blocks, false);
+    rpo.iter().any(|&block| {
+        before[block] = true;
+        f.successors(block).any(|call| before[call.block])
+    })
+}
+
 impl Facts {
     /// Computes the facts; `rpo` lists the reachable blocks in reverse postorder.
     pub fn new(f: &Function, module: &Module, cpu: Cpu, rpo: &[Block]) -> Facts {
@@ -61,7 +70,8 @@ impl Facts {
         facts.mark_needed(f, rpo);
         facts.find_wants(f, module, cpu, rpo);
         facts.find_signed_loads(f, cpu, rpo);
-        while facts.step(f, cpu, rpo) {}
+        // Without a way back, all that a block is told of is known before.
+        while facts.step(f, cpu, rpo) && goes_back(f, rpo) {}
         facts
     }
 

@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::beside::same_as_kernel;
+use common::beside::{all_engines, compile, same_as_kernel};
+use skep_runtime::vm::Input;
 
 const HEAD: &str = r#"
 #define __arena __attribute__((address_space(1)))
@@ -130,4 +131,24 @@ fn some_atomics_cannot_be_in_an_arena() {
         "#
     );
     common::judged::cases("arena", &head, ATOMICS);
+}
+
+#[test]
+fn variables_are_in_the_first_pages() {
+    let source = format!(
+        r#"
+        #define PAGES 3
+        {HEAD}
+        __u64 __arena five = 5, __arena table[600] = {{ [599] = 7 }};
+        SEC("syscall") int prog(void *ctx)
+        {{
+            char __arena *a = TAKE(0, 1), *b = TAKE(0, 1);
+            five += 1; table[1] = 8;
+            if (!a || b) return 1;
+            *a = 9;
+            return five == 6 && table[599] == 7 && table[1] == 8 && !table[2] ? 0 : 2;
+        }}"#
+    );
+    let Some(image) = compile("arena_variables", &source) else { return };
+    assert_eq!(all_engines(image, &Input::default()).result, Ok(0));
 }

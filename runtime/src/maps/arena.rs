@@ -22,14 +22,25 @@ pub struct Arena {
     start: Option<u64>,
     /// Is the page in use?
     taken: Vec<bool>,
+    /// How many more there would be in the kernel.
+    missing: u32,
 }
 
 impl Arena {
-    pub(super) fn boxed(def: &MapDef) -> Result<Box<dyn Map>, Errno> {
-        Ok(Box::new(Arena {
-            start: None,
-            taken: alloc::vec![false; def.max_entries.min(MAX_PAGES) as usize],
-        }))
+    /// One whose first pages have the variables that are in it.
+    pub(super) fn boxed(def: &MapDef, memory: &mut Memory) -> Result<Box<dyn Map>, Errno> {
+        let pages = def.max_entries.min(MAX_PAGES);
+        let taken = alloc::vec![false; pages as usize];
+        let mut arena = Arena { start: None, taken, missing: def.max_entries - pages };
+        let pages = def.contents.chunks(PAGE as usize);
+        if let Some(count) = u32::try_from(pages.len()).ok().filter(|&count| count != 0) {
+            let mut address = arena.take(memory, 0, count).ok_or(Errno::ENOMEM)?;
+            for page in pages {
+                memory.fill(address, page).ok_or(Errno::ENOMEM)?;
+                address += u64::from(PAGE);
+            }
+        }
+        Ok(Box::new(arena))
     }
 
     /// Where the pages are.
@@ -48,6 +59,17 @@ impl Arena {
     fn page(&mut self, memory: &mut Memory, address: u64) -> Option<usize> {
         let offset = address.checked_sub(self.start(memory)?)?;
         usize::try_from(offset / u64::from(PAGE)).ok().filter(|&page| page < self.taken.len())
+    }
+
+    /// Would there be such pages in the kernel's arena, but not in this one?
+    pub fn lacks(&self, address: u64, pages: u32) -> bool {
+        let here = self.taken.len() as u64;
+        let first = match address {
+            0 => here,
+            address => address.wrapping_sub(self.start.unwrap_or(0)) / u64::from(PAGE),
+        };
+        let behind = first.saturating_add(pages.into());
+        pages != 0 && behind > here && behind <= here + u64::from(self.missing)
     }
 
     /// So many zeroed pages in a row, those at an address or the first that are free.
@@ -94,6 +116,10 @@ impl Arena {
 }
 
 impl Map for Arena {
+    fn direct_value(&self) -> Option<u64> {
+        self.start
+    }
+
     fn arena(&mut self) -> Option<&mut Arena> {
         Some(self)
     }

@@ -404,11 +404,11 @@ fn create(mut def: MapDef, cpus: u32, memory: &mut Memory) -> Result<MapEntry, L
         MapType::StructOps => array::Array::boxed(&def, 1, memory),
         MapType::BloomFilter => bloom::Bloom::boxed(&def),
         MapType::UserRingbuf => user_ringbuf::UserRingbuf::boxed(&def),
-        MapType::Arena => arena::Arena::boxed(&def),
+        MapType::Arena => arena::Arena::boxed(&def, memory),
     };
     let map = made.map_err(|_| too_large(&def))?;
     let mut entry = MapEntry { def, map };
-    if !entry.def.contents.is_empty() {
+    if !entry.def.contents.is_empty() && entry.def.ty != MapType::Arena {
         let contents = core::mem::take(&mut entry.def.contents);
         let filled = entry.map.direct_value().and_then(|address| memory.fill(address, &contents));
         entry.def.contents = contents;

@@ -10,6 +10,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use skep_stdlib::btf::{Btf, Composite, Member, SecVar, Type, TypeId};
+use skep_stdlib::elf::ARENA;
 use skep_stdlib::maps::MapType;
 
 use super::elf::{Object, Section, SectionKind};
@@ -43,6 +44,10 @@ pub(super) fn collect(object: &Object, btf: Option<&Btf>) -> Result<Maps, LoadEr
         }
     }
     for (index, section) in object.sections.iter().enumerate() {
+        if section.name == ARENA && section.size > 0 {
+            let map = arena_variables(object, section, &mut maps)?;
+            maps.data.push((index, map));
+        }
         let Some(role) = data_role(section) else { continue };
         if section.size == 0 {
             continue;
@@ -96,6 +101,22 @@ fn data_map(
         def.contents = object.bytes(section).to_vec();
     }
     Ok(def)
+}
+
+/// Puts the variables of an arena into the first pages of the object's arena, as libbpf does; the map's index.
+fn arena_variables(object: &Object, section: &Section, maps: &mut Maps) -> Result<u32, LoadError> {
+    let place = || Place::Section { name: section.name.clone(), offset: 0 };
+    let Some(index) = maps.defs.iter().position(|def| def.ty == MapType::Arena) else {
+        return Err(LoadError::malformed(place(), "variables of an arena, but no map is one"));
+    };
+    let def = &mut maps.defs[index];
+    let room = u64::from(def.max_entries) * u64::from(PAGE);
+    if section.size > room.min(MAX_DATA) {
+        let why = format!("{} bytes of variables in an arena of {room}", section.size);
+        return Err(LoadError::limit(place(), why));
+    }
+    def.contents = object.bytes(section).to_vec();
+    Ok(index as u32)
 }
 
 /// Bytes of a page.

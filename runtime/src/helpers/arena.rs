@@ -1,7 +1,7 @@
 //! Pages of arenas.
 
 use super::{Cx, Entry, Stop, bad};
-use crate::maps::{Arena, Errno};
+use crate::maps::Arena;
 use crate::vm::{FaultKind, Memory};
 
 pub(super) const KFUNCS: &[Entry] = &[

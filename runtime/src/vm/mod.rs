@@ -12,9 +12,9 @@ mod engine;
 mod env;
 pub(crate) mod hook;
 mod interp;
-#[cfg(all(feature = "jit", target_os = "linux", target_arch = "x86_64"))]
+#[cfg(all(feature = "jit", target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod jit;
-#[cfg(not(all(feature = "jit", target_os = "linux", target_arch = "x86_64")))]
+#[cfg(not(all(feature = "jit", target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 #[path = "no_jit.rs"]
 mod jit;
 mod machine;

@@ -122,6 +122,7 @@ impl Mapping {
         let protected = unsafe {
             let place = mapping.start.as_ptr().add(DATA_SIZE as usize);
             place.copy_from_nonoverlapping(code.as_ptr(), code.len());
+            show_code(place, code.len());
             libc::mprotect(place.cast(), len - DATA_SIZE as usize, libc::PROT_READ | libc::PROT_EXEC)
         };
         (protected == 0).then_some(mapping)
@@ -136,6 +137,36 @@ impl Mapping {
         self.start.as_ptr() as u64 + u64::from(DATA_SIZE) + u64::from(place)
     }
 }
+
+/// Lets the processor fetch what was written.
+///
+/// # Safety
+///
+/// These bytes are mapped.
+#[cfg(target_arch = "aarch64")]
+unsafe fn show_code(start: *const u8, len: usize) {
+    use core::arch::asm;
+    let kinds: u64;
+    // SAFETY: reads a register that says how long the lines of the caches are.
+    unsafe { asm!("mrs {}, ctr_el0", out(reg) kinds, options(nomem, nostack, preserves_flags)) };
+    let (data, code) = (4usize << (kinds >> 16 & 15), 4usize << (kinds & 15));
+    let lines = |line: usize| (start as usize & !(line - 1)..start as usize + len).step_by(line);
+    // SAFETY: writing back and dropping lines of the caches changes nothing that programs see but code.
+    unsafe {
+        lines(data).for_each(|line| asm!("dc cvau, {}", in(reg) line, options(nostack, preserves_flags)));
+        asm!("dsb ish", options(nostack, preserves_flags));
+        lines(code).for_each(|line| asm!("ic ivau, {}", in(reg) line, options(nostack, preserves_flags)));
+        asm!("dsb ish", "isb", options(nostack, preserves_flags));
+    }
+}
+
+/// The processor sees by itself what was written.
+///
+/// # Safety
+///
+/// None is needed.
+#[cfg(target_arch = "x86_64")]
+unsafe fn show_code(_start: *const u8, _len: usize) {}
 
 impl Drop for Mapping {
     fn drop(&mut self) {

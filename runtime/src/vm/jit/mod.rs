@@ -13,14 +13,20 @@
 //! Code and state are of one VM: addresses of maps and of the stack are constants in the code. The
 //! arena may move, as it grows: code reads its place after each call of the host.
 
+#[cfg(any(target_arch = "aarch64", test))]
+#[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+mod aarch64;
 mod exec;
 mod flow;
 mod known;
 mod labels;
 mod masks;
 mod translate;
+#[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+#[cfg(target_arch = "aarch64")]
+use aarch64 as arch;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as arch;
 

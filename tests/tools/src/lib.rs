@@ -24,6 +24,9 @@ pub const CLANG: &str = "clang-19";
 /// The disassembler that judges.
 pub const OBJDUMP: &str = "llvm-objdump-19";
 
+/// The assembler that judges encodings of other machines.
+pub const LLVM_MC: &str = "llvm-mc-19";
+
 /// The reader of ELF files that judges.
 pub const READELF: &str = "llvm-readelf-19";
 
@@ -66,6 +69,8 @@ needs! {
     Bpftool "bpftool" runs(&bpftool());
     /// `llvm-objdump-19`.
     Objdump "objdump" runs(OBJDUMP);
+    /// `llvm-mc-19`.
+    LlvmMc "llvm-mc" runs(LLVM_MC);
     /// `diagtool` of clang-19, which lists its warnings.
     Diagtool "diagtool" Path::new(DIAGTOOL).exists();
     /// `make`.
@@ -81,8 +86,8 @@ needs! {
     Libbpf "libbpf" Path::new("/usr/include/bpf/bpf_helpers.h").exists();
     /// A C compiler for this machine, and the libraries that libbpf is made of.
     Libelf "libelf" runs("cc") && Path::new("/usr/include/libelf.h").exists();
-    /// The right to load programs into the running kernel, and its BTF.
-    Kernel "kernel" is_root() && Path::new(KERNEL_BTF).exists();
+    /// The right to load programs into the running kernel, and its BTF; an emulator passes on no such call.
+    Kernel "kernel" is_root() && Path::new(KERNEL_BTF).exists() && !is_emulated();
     /// The running kernel's types as C: `SKEP_VMLINUX`, or what bpftool prints.
     Vmlinux "vmlinux" vmlinux().is_some();
     /// The seed programs: `SKEP_SEEDS`, or `shared/seeds` near the repository.
@@ -249,6 +254,12 @@ pub fn runs(program: &str) -> bool {
     let mut command = Command::new(program);
     command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
+}
+
+/// Does an emulator run this, which has no system calls of BPF? The programs it starts are of another machine.
+fn is_emulated() -> bool {
+    let output = Command::new("uname").arg("-m").output();
+    output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() != std::env::consts::ARCH)
 }
 
 fn is_root() -> bool {

@@ -6,7 +6,7 @@
 //! under a budget, so that no program whatsoever reaches memory of the host.
 //!
 //! - [`translate`]: the translation, as far as it is the same everywhere; [`flow`]: functions, jump
-//!   targets; [`known`]: what is known of registers; [`labels`], [`masks`]: what all code needs.
+//!   targets; [`known`]: what is known of registers; [`lookup`]: look-ups in maps; [`labels`], [`masks`]: what all code needs.
 //! - [`x86_64`], [`aarch64`]: the templates and the assembler of a machine.
 //! - [`exec`]: memory for code, the way in and out; all unsafe code.
 //!
@@ -20,6 +20,7 @@ mod exec;
 mod flow;
 mod known;
 mod labels;
+mod lookup;
 mod masks;
 mod translate;
 #[cfg(target_arch = "x86_64")]

@@ -278,6 +278,13 @@ impl Translator<'_> {
         false
     }
 
+    /// The instruction at `slot`, if control only comes there from the one before.
+    #[inline]
+    pub fn after(&self, program: &Program, slot: u32) -> Option<Insn> {
+        let is_inside = slot < self.function.end && !self.is_leader[slot as usize];
+        program.code.at(slot).copied().filter(|_| is_inside)
+    }
+
     /// Translates an instruction, or some at once. Returns the slot after it, and whether control may
     /// go on there.
     #[inline]

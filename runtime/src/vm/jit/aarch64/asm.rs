@@ -109,6 +109,11 @@ impl Asm {
         self.put(wide_bit(wide) | op as u32 | b.at(16) | a.at(5) | dst.at(0));
     }
 
+    /// `dst = base + (index << shift)`
+    pub fn sum_shifted(&mut self, dst: Gpr, base: Gpr, index: Gpr, shift: u32) {
+        self.put(wide_bit(true) | Op::Add as u32 | index.at(16) | shift << 10 | base.at(5) | dst.at(0));
+    }
+
     /// `dst = a op value` in one instruction; says whether there is one. Of sums, 31 is the stack pointer.
     pub fn op_imm(&mut self, wide: bool, op: Op, dst: Gpr, a: Gpr, value: u64) -> bool {
         let word = match (op.with_number(), op.with_pattern()) {
@@ -210,6 +215,12 @@ impl Asm {
     /// Stores if nobody else did since the load; `status` is 0 if so.
     pub fn store_exclusive(&mut self, form: Exclusive, bytes: u32, status: Gpr, reg: Gpr, base: Gpr) {
         self.put(bytes.trailing_zeros() << 30 | form as u32 | status.at(16) | base.at(5) | reg.at(0));
+    }
+
+    /// Changes memory by `operand`; what was there goes to `reg`. A swap that compares does so with `operand`,
+    /// stores `reg`, and gives to `operand`.
+    pub fn at_once(&mut self, form: AtOnce, bytes: u32, operand: Gpr, reg: Gpr, base: Gpr) {
+        self.put(bytes.trailing_zeros() << 30 | form as u32 | operand.at(16) | base.at(5) | reg.at(0));
     }
 
     /// Puts accesses in order.

@@ -11,6 +11,8 @@ pub enum Op {
     And = 0x0a00_0000,
     Add = 0x0b00_0000,
     Orr = 0x2a00_0000,
+    /// With the opposite of the second.
+    Orn = 0x2a20_0000,
     Adds = 0x2b00_0000,
     Eor = 0x4a00_0000,
     Sub = 0x4b00_0000,
@@ -117,6 +119,20 @@ pub enum Ordered {
 pub enum Exclusive {
     Plain = 0x0800_7c00,
     Release = 0x0800_fc00,
+}
+
+/// Changes of memory in one instruction, in order with all other accesses: the processor must have LSE.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+#[allow(missing_docs)]
+pub enum AtOnce {
+    CompareAndSwap = 0x08e0_fc00,
+    Add = 0x38e0_0000,
+    /// Bits that are set in the operand.
+    Clear = 0x38e0_1000,
+    Eor = 0x38e0_2000,
+    Set = 0x38e0_3000,
+    Swap = 0x38e0_8000,
 }
 
 /// Accesses of two registers at a stack pointer that changes before or after, or does not.

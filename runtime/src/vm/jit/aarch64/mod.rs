@@ -7,3 +7,6 @@ mod templates;
 
 #[cfg(target_arch = "aarch64")]
 pub use templates::*;
+
+#[cfg(test)]
+mod tests;

@@ -60,13 +60,6 @@ impl Translator<'_> {
         }
     }
 
-    /// The instruction at `slot`, if control only comes there from the one before.
-    #[inline]
-    pub fn after(&self, program: &Program, slot: u32) -> Option<Insn> {
-        let is_inside = slot < self.function.end && !self.is_leader[slot as usize];
-        program.code.at(slot).copied().filter(|_| is_inside)
-    }
-
     /// A move and an addition that are one.
     fn pair(&mut self, program: &Program, slot: u32, first: &Insn) -> Option<u32> {
         let Insn::Mov { width, dst, src: Operand::Reg(src) } = *first else { return None };

@@ -8,7 +8,7 @@ use super::{
     gpr,
 };
 use crate::vm::FaultKind;
-use crate::vm::interp::{FRAME_SIZE, FRAME_STRIDE, MAX_FRAMES};
+use crate::vm::interp::{FRAME_SIZE, FRAME_STRIDE};
 use crate::vm::jit::What;
 use crate::vm::jit::aarch64::asm::{Gpr, Place};
 use crate::vm::jit::aarch64::encode::{Access, Cc, Op, Pair};
@@ -196,7 +196,7 @@ impl Translator<'_> {
     /// Moves the frame pointer to the callee's frame.
     pub fn next_frame(&mut self, slot: u32) {
         if !self.is_proven() {
-            let last = self.source.stack + u64::from(MAX_FRAMES - 1) * FRAME_STRIDE + FRAME_SIZE;
+            let last = self.source.stack + u64::from(self.source.frames - 1) * FRAME_STRIDE + FRAME_SIZE;
             self.asm.mov_imm(NUMBER, last);
             self.asm.op(true, Op::Subs, Gpr::ZERO, FRAME, NUMBER);
             let stop = self.stop(slot, FaultKind::CallDepth);

@@ -6,7 +6,7 @@ use super::{ARENA, ARENA_START, AT, Cold, FRAME_PLACE, NUMBER, R0, STATUS, Trans
 use crate::vm::interp::FRAME_SIZE;
 use crate::vm::jit::What;
 use crate::vm::jit::aarch64::asm::{Gpr, Place};
-use crate::vm::jit::aarch64::encode::{Access, Cc, Exclusive, Op, Ordered};
+use crate::vm::jit::aarch64::encode::{Access, AtOnce, Cc, Exclusive, Op, Ordered};
 use crate::vm::jit::exec::field;
 use crate::vm::jit::labels::Label;
 use crate::vm::memory::BASE;
@@ -40,7 +40,7 @@ impl Translator<'_> {
 
     /// Leaves the VM address in `x10`, and what it is relative to the arena's start in `x11`. The label is for
     /// what is outside.
-    fn compared(&mut self, size: Size, base: Reg, off: i16) -> Label {
+    pub fn compared(&mut self, size: Size, base: Reg, off: i16) -> Label {
         let outside = self.asm.label();
         self.address(base, off);
         self.state(Access::Load, NUMBER, field::limit(size));
@@ -56,6 +56,12 @@ impl Translator<'_> {
 
     /// `dst = *(base + off)`
     pub fn load(&mut self, slot: u32, size: Size, signed: bool, dst: Reg, base: Reg, off: i16) {
+        if self.may_be_absent(slot, base) {
+            self.address(base, off);
+            let site = self.site(slot, What::Load { size, signed });
+            self.call_slow(site);
+            return self.take_answer(dst);
+        }
         let (from, outside) = self.place(slot, size, base, off);
         let access = if signed { Access::LoadSigned } else { Access::Load };
         self.asm.access(access, size.bytes(), gpr(dst), from);
@@ -69,6 +75,11 @@ impl Translator<'_> {
 
     /// `*(base + off) = src`
     pub fn store(&mut self, slot: u32, size: Size, base: Reg, off: i16, src: Operand) {
+        if self.may_be_absent(slot, base) {
+            self.address(base, off);
+            let site = self.site(slot, What::Store { size });
+            return self.store_outside(site, src);
+        }
         let (to, outside) = self.place(slot, size, base, off);
         let value = self.in_register(size == Size::DW, src);
         self.asm.access(Access::Store, size.bytes(), value, to);
@@ -78,6 +89,22 @@ impl Translator<'_> {
             self.asm.bind(back);
             self.cold.push((outside, Cold::Store { site, src, back }));
         }
+    }
+
+    /// Whether the memory of an atomic access is there: then `x11` is not 0. It must be aligned, too.
+    fn ask_for_presence(&mut self, slot: u32, size: Size, base: Reg, off: i16) {
+        self.address(base, off);
+        let site = self.site(slot, What::Presence { size });
+        self.call_slow(site);
+    }
+
+    /// A store by the host, of the address in `x11`.
+    pub fn store_outside(&mut self, site: u32, src: Operand) {
+        match src {
+            Operand::Reg(src) => self.asm.mov(true, VALUE, gpr(src)),
+            Operand::Imm(imm) => self.constant(VALUE, i64::from(imm) as u64),
+        }
+        self.call_slow(site);
     }
 
     /// The host address of an access, which must be aligned, in `x11`.
@@ -101,20 +128,44 @@ impl Translator<'_> {
 
     /// A load that no later access is seen before.
     pub fn load_acquire(&mut self, slot: u32, size: Size, dst: Reg, base: Reg, off: i16) {
+        if self.may_be_absent(slot, base) {
+            self.ask_for_presence(slot, size, base, off);
+            return self.load(slot, size, false, dst, base, off);
+        }
         self.aligned(slot, size, base, off, false);
         self.asm.ordered(Ordered::Load, size.bytes(), gpr(dst), AT);
     }
 
     /// A store that no earlier access is seen after.
     pub fn store_release(&mut self, slot: u32, size: Size, base: Reg, off: i16, src: Reg) {
+        if self.may_be_absent(slot, base) {
+            self.ask_for_presence(slot, size, base, off);
+            return self.store(slot, size, base, off, Operand::Reg(src));
+        }
         self.aligned(slot, size, base, off, true);
         self.asm.ordered(Ordered::Store, size.bytes(), gpr(src), AT);
     }
 
     /// Changes memory at once. What gives the old value is in order with all other accesses.
     pub fn atomic(&mut self, slot: u32, size: Size, op: AtomicOp, base: Reg, off: i16, src: Reg) {
+        let absent = self.may_be_absent(slot, base).then(|| {
+            self.ask_for_presence(slot, size, base, off);
+            let absent = self.asm.label();
+            self.asm.jump_zero(true, true, AT, absent);
+            absent
+        });
         self.aligned(slot, size, base, off, true);
-        let src = gpr(src);
+        self.update(size, op, gpr(src));
+        if let Some(absent) = absent {
+            self.asm.bind(absent);
+        }
+    }
+
+    /// Changes what is at the host address in `x11`.
+    fn update(&mut self, size: Size, op: AtomicOp, src: Gpr) {
+        if self.source.features.lse {
+            return self.at_once(size, op, src);
+        }
         match op {
             AtomicOp::Add { fetch } => self.exchange(size, Some(Op::Add), src, fetch),
             AtomicOp::Or { fetch } => self.exchange(size, Some(Op::Orr), src, fetch),
@@ -123,6 +174,25 @@ impl Translator<'_> {
             AtomicOp::Xchg => self.exchange(size, None, src, true),
             AtomicOp::CmpXchg => self.compare_and_exchange(size, src),
         }
+    }
+
+    /// By one instruction of processors that have it.
+    fn at_once(&mut self, size: Size, op: AtomicOp, src: Gpr) {
+        let (form, fetch) = match op {
+            AtomicOp::Add { fetch } => (AtOnce::Add, fetch),
+            AtomicOp::Or { fetch } => (AtOnce::Set, fetch),
+            AtomicOp::And { fetch } => (AtOnce::Clear, fetch),
+            AtomicOp::Xor { fetch } => (AtOnce::Eor, fetch),
+            AtomicOp::Xchg => (AtOnce::Swap, true),
+            AtomicOp::CmpXchg => return self.asm.at_once(AtOnce::CompareAndSwap, size.bytes(), R0, src, AT),
+        };
+        let operand = if form == AtOnce::Clear {
+            self.asm.op(true, Op::Orn, NUMBER, Gpr::ZERO, src);
+            NUMBER
+        } else {
+            src
+        };
+        self.asm.at_once(form, size.bytes(), operand, if fetch { src } else { Gpr::ZERO }, AT);
     }
 
     /// Puts what the operation gives, or `src`, into memory, until nobody else was faster.

@@ -21,18 +21,18 @@
 mod alu;
 mod branch;
 mod call;
+mod fuse;
+mod lookup;
 mod memory;
 
-use skep_stdlib::isa::{Insn, Operand, Reg};
+use skep_stdlib::isa::{Operand, Reg};
 
 pub use super::asm::Asm;
 
 use super::asm::{Gpr, Place};
 use super::encode::{Access, Cc, Field, Op, Pair};
-use crate::object::Program;
 use crate::vm::FaultKind;
 use crate::vm::interp::MAY_GOTO_LIMIT;
-use crate::vm::jit::What;
 use crate::vm::jit::exec::field;
 use crate::vm::jit::labels::Label;
 use crate::vm::jit::translate::Translator;
@@ -70,14 +70,17 @@ pub const fn gpr(reg: Reg) -> Gpr {
     }
 }
 
-/// What the processor has beyond the base set: nothing that is used.
+/// What the processor has beyond the base set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Features;
+pub struct Features {
+    /// Atomic changes of memory by one instruction.
+    pub lse: bool,
+}
 
 impl Features {
     /// What the processor at hand can do.
     pub fn here() -> Features {
-        Features
+        Features { lse: std::arch::is_aarch64_feature_detected!("lse") }
     }
 }
 
@@ -94,7 +97,11 @@ pub enum Cold {
     Atomic { site: u32 },
     /// Continues as another program.
     Tail,
-    /// A call of a helper through a register that holds its number.
+    /// No element has this key.
+    Absent { back: Label },
+    /// Another key has its row.
+    NextRow { rows: u64, again: Label, back: Label },
+    /// A call of a helper: through a register that holds its number, or where the template cannot.
     Helper { site: u32, back: Label },
 }
 
@@ -170,8 +177,8 @@ impl Translator<'_> {
             self.asm.op_imm(wide, op, dst, dst, size & 0xfff);
             return;
         }
-        self.asm.mov_imm(NUMBER, value as u64);
-        self.asm.op(wide, Op::Add, dst, src, NUMBER);
+        self.asm.mov_imm(NUMBER, size);
+        self.asm.op(wide, op, dst, src, NUMBER);
     }
 
     /// Takes instructions from the budget.
@@ -228,14 +235,15 @@ impl Translator<'_> {
                     self.asm.jump(back);
                 }
                 Cold::Store { site, src, back } => {
-                    match src {
-                        Operand::Reg(src) => self.asm.mov(true, VALUE, gpr(src)),
-                        Operand::Imm(imm) => self.constant(VALUE, i64::from(imm) as u64),
-                    }
-                    self.call_slow(site);
+                    self.store_outside(site, src);
                     self.asm.jump(back);
                 }
                 Cold::Atomic { site } => self.call_slow(site),
+                Cold::Absent { back } => {
+                    self.asm.mov_imm(R0, 0);
+                    self.asm.jump(back);
+                }
+                Cold::NextRow { rows, again, back } => self.next_row(rows, again, back),
                 Cold::Tail => self.continue_as_other(),
                 Cold::Helper { site, back } => {
                     self.call_site(site, true);
@@ -243,22 +251,5 @@ impl Translator<'_> {
                 }
             }
         }
-    }
-
-    /// Translates a sequence of instructions that one machine instruction does: none yet.
-    pub fn fused(&mut self, _program: &Program, _slot: u32, _first: &Insn) -> Option<u32> {
-        None
-    }
-
-    /// Is what is loaded at `slot` only for a look-up that does without? All look-ups are the host's.
-    pub fn is_spared(&self, _program: &Program, _slot: u32) -> bool {
-        false
-    }
-
-    /// Has the host look an element up. Returns the slot after the call.
-    pub fn look_up(&mut self, _program: &Program, slot: u32, what: What) -> u32 {
-        let site = self.site(slot, what);
-        self.call_site(site, false);
-        slot + 1
     }
 }

@@ -12,9 +12,19 @@ mod engine;
 mod env;
 pub(crate) mod hook;
 mod interp;
-#[cfg(all(feature = "jit", target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(all(
+    feature = "jit",
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_endian = "little"
+))]
 mod jit;
-#[cfg(not(all(feature = "jit", target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+#[cfg(not(all(
+    feature = "jit",
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_endian = "little"
+)))]
 #[path = "no_jit.rs"]
 mod jit;
 mod machine;

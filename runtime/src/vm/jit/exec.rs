@@ -20,7 +20,9 @@
 //!    references of them, and none of these lives on when it returns to the code. Entries nest: an
 //!    inner one puts its own pointers there and restores the outer ones.
 //! 5. **Code has one thread**: [`Jit`] is neither `Send` nor `Sync`, and entering needs `&mut`.
-//! 6. Functions called from the code do not unwind: a panic in `extern "C"` ends the process.
+//! 6. **Atomic accesses are aligned for the processor if they are in the VM**: allocators put as large a thing
+//!    as the arena on a multiple of 16. One that did not would have AArch64 end the process.
+//! 7. Functions called from the code do not unwind: a panic in `extern "C"` ends the process.
 #![allow(unsafe_code)]
 
 use alloc::vec::Vec;

@@ -46,8 +46,9 @@ pub enum Place {
 impl Place {
     /// Can an access of so many bytes have this displacement?
     pub const fn reaches(bytes: u32, displacement: i32) -> bool {
-        let is_scaled =
-            displacement >= 0 && displacement as u32 % bytes == 0 && (displacement as u32) < bytes << 12;
+        let is_scaled = displacement >= 0
+            && (displacement as u32).is_multiple_of(bytes)
+            && (displacement as u32) < bytes << 12;
         is_scaled || (-256 <= displacement && displacement < 256)
     }
 }
@@ -195,7 +196,7 @@ impl Asm {
         let word = bytes.trailing_zeros() << 30 | (access as u32) << 22 | reg.at(0);
         self.put(match place {
             Place::Sum(base, index) => word | INDEXED | index.at(16) | base.at(5),
-            Place::Base(base, by) if by >= 0 && by as u32 % bytes == 0 => {
+            Place::Base(base, by) if by >= 0 && (by as u32).is_multiple_of(bytes) => {
                 word | SCALED | (by as u32 / bytes) << 10 | base.at(5)
             }
             Place::Base(base, by) => word | UNSCALED | (by as u32 & 0x1ff) << 12 | base.at(5),

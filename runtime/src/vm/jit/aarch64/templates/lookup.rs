@@ -78,7 +78,7 @@ impl Translator<'_> {
         let rows = ((1u64 << index.bits) - 1) << ROW_BITS;
         self.asm.mov_imm(NUMBER, MULTIPLIER);
         self.asm.product(true, Product::Added, AT, Gpr::ZERO, (NUMBER, VALUE));
-        self.asm.shift_right(true, Field::Unsigned, AT, AT, 64 - u32::from(index.bits) - ROW_BITS as u32);
+        self.asm.shift_right(true, Field::Unsigned, AT, AT, 64 - index.bits - ROW_BITS);
         self.row_of(rows);
         self.asm.mov_imm(NUMBER, index.start);
         self.asm.op(true, Op::Add, NUMBER, ARENA, NUMBER);

@@ -19,6 +19,11 @@ const HIDDEN: &str = "call 7; r6 = r0; r7 = 1; r7 = 2; r7 = 3; r7 = 4; if r6 > 5
     address: r1 = map[idx:0]; *(u64 *)(r10 - 8) = r1
     on: r1 = *(u64 *)(r10 - 8); r1 += r6; r0 = 0; exit";
 
+/// What is added to an address is any number on the way that is walked, and a large one on the one that is taken.
+const LARGE: &str = "call 7; r6 = r0; call 7; w8 = w0; if r6 > 5 goto large
+    r7 = 1; r7 = 2; r7 = 3; r7 = 4; goto on; large: r8 |= 0x28000000
+    on: r1 = map[idx:0][0]+0; r1 += r8; r0 = 0; exit";
+
 fn recorded(program: &str) -> (Image, Vec<Moment>) {
     let image = cases::image("tc", Code::new(asm::assemble(program).unwrap()), &["map_array_48b"]);
     let verified = verify::verify(image.clone(), &Options::default()).unwrap();
@@ -45,6 +50,13 @@ fn an_address_in_the_stack_may_be_a_number_to_the_way_that_covers_it() {
     let (image, run) = recorded(HIDDEN);
     let taken = run.iter().any(|moment| moment.slot == 10);
     assert!(taken, "the address was not in the stack");
+    assert_eq!(replay(&image, 0, &Options::default(), &run), Ok(()));
+}
+
+#[test]
+fn a_number_may_be_less_to_the_way_that_covers_it() {
+    let (image, run) = recorded(LARGE);
+    assert!(run.iter().any(|moment| moment.slot == 10), "the number was not large");
     assert_eq!(replay(&image, 0, &Options::default(), &run), Ok(()));
 }
 

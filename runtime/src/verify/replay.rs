@@ -65,11 +65,12 @@ pub fn replay(image: &Image, index: usize, options: &Options, run: &[Moment]) ->
             // A path that held nothing, or any number, in a stack slot covers one that holds an address
             // there: of that a part may be read then, and with all of it reckoned.
             Err(Cause::PointerLeak { .. }) => return Ok(()),
-            Err(
-                Cause::UnboundedOffset { .. }
-                | Cause::PointerArithmetic { .. }
-                | Cause::PointerCompare { .. },
-            ) if rest.filled => return Ok(()),
+            Err(Cause::PointerArithmetic { .. } | Cause::PointerCompare { .. }) if rest.filled => {
+                return Ok(());
+            }
+            // What is added to a pointer must not be too much at least. A path on which it may be less covers
+            // this one, and what is made is no address that may be followed.
+            Err(Cause::UnboundedOffset { .. }) => return Ok(()),
             Err(cause) => return Err(escape(slot, cause.message())),
         };
         if let (Insn::Load { dst, .. }, Event::Stack(_)) = (insn, walk.event) {

@@ -130,12 +130,23 @@ fn add_standard_directories(cx: &mut Invocation) {
         if let Some(machine) = &cx.foreign {
             // Where Debian keeps what differs from machine to machine.
             let own = format!("/usr/include/{machine}-linux-gnu");
-            if Path::new(&format!("{sysroot}{own}")).is_dir() {
-                host.insert(1, own);
+            let cross = cross_compiler(sysroot, &format!("{machine}-linux-gnu"));
+            for directory in [Some(own), cross].into_iter().flatten() {
+                if Path::new(&format!("{sysroot}{directory}")).is_dir() {
+                    host.insert(1, directory);
+                }
             }
         }
         cx.pp.after_dirs.splice(0..0, host.iter().map(|directory| format!("{sysroot}{directory}")));
     }
+}
+
+/// Where a cross compiler of GCC's has the headers of another machine, if there is one: the newest, as clang finds it.
+fn cross_compiler(sysroot: &str, machine: &str) -> Option<String> {
+    let base = format!("/usr/lib/gcc-cross/{machine}");
+    let versions = std::fs::read_dir(format!("{sysroot}{base}")).ok()?.flatten();
+    let newest = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max()?;
+    Some(format!("{base}/{newest}/../../../../{machine}/include"))
 }
 
 /// One input file.

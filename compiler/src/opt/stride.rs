@@ -69,8 +69,8 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
             let plans = Plans::new(f, &facts, l);
             here |= plans.is_some_and(|plans| plans.carry_out(f, &facts.flow, l));
         }
-        if here {
-            changed = true;
+        changed |= here;
+        if here && depth > 1 {
             facts = Facts::new(f, Rc::new(Ranges::new(f)));
             loops = Loops::new(f, &facts.flow);
         }

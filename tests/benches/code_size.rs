@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use object::read::elf::ElfFile64;
@@ -20,7 +19,7 @@ use skep_runtime::object::LinkOptions;
 use skep_stdlib::ByteOrder;
 use skep_stdlib::btf::Btf;
 use skep_stdlib::isa;
-use skep_tests::bench::{Row, binary, compare, report};
+use skep_tests::bench::{Row, binary, compare, compile, report};
 use skep_tests::tools::{self, Need};
 
 /// Every so many of the kernel's programs are measured; `SKEP_FULL=1` measures all.
@@ -88,7 +87,8 @@ fn main() {
         report(&format!("not measured: no {}", missing.name()));
         return;
     }
-    let skep = binary().to_string_lossy().into_owned();
+    let skep = [binary().to_string_lossy().into_owned(), "cc".into()];
+    let clang = [tools::CLANG.into(), "-w".into()];
     let scratch = std::env::temp_dir().join(format!("skep-code-size-{}", std::process::id()));
     std::fs::create_dir_all(&scratch).expect("a scratch directory");
     let only = std::env::var("SKEP_CPU").unwrap_or_default();
@@ -98,9 +98,9 @@ fn main() {
         let mut verifier = (index == 0).then(Verifier::new).flatten();
         for (corpus, source) in &sources {
             let stem = source.path.file_stem().unwrap_or_default().to_string_lossy();
-            let theirs = compile(&[tools::CLANG.into(), "-w".into()], mode, source, &scratch);
+            let theirs = compile(&clang, mode, &source.path, &source.flags, &scratch);
             let Some(theirs) = theirs else { continue };
-            let Some(ours) = compile(&[skep.clone(), "cc".into()], mode, source, &scratch) else {
+            let Some(ours) = compile(&skep, mode, &source.path, &source.flags, &scratch) else {
                 found.missing.push(stem.into_owned());
                 continue;
             };
@@ -237,25 +237,6 @@ fn sources(dir: &Path, end: &str, flags: &[String]) -> impl Iterator<Item = Sour
     files.sort();
     let flags = flags.to_vec();
     files.into_iter().map(move |path| Source { path, flags: flags.clone() })
-}
-
-/// The object that a compiler makes of a source; `None` when it makes none.
-fn compile(command: &[String], mode: &[&str], source: &Source, scratch: &Path) -> Option<Vec<u8>> {
-    let out = scratch.join("out.o");
-    let status = Command::new(&command[0])
-        .args(&command[1..])
-        .args(["-target", "bpf", "-g", "-D__TARGET_ARCH_x86"])
-        .args(mode)
-        .args(["-I", "/usr/include/x86_64-linux-gnu"])
-        .args(&source.flags)
-        .arg("-c")
-        .arg(&source.path)
-        .arg("-o")
-        .arg(&out)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    status.ok().filter(|status| status.success()).and_then(|_| std::fs::read(&out).ok())
 }
 
 /// Slots and stack of each function in an object file.

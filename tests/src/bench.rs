@@ -1,6 +1,7 @@
 //! What the benchmarks share: the binary they measure, and their output.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// The binary to ship (`cargo static`) if it was built, else the one that `cargo build --release` made.
 /// Says which. `SKEP_BINARY` names another.
@@ -16,6 +17,33 @@ pub fn binary() -> PathBuf {
     let binary = found.expect("build it first: `cargo static` or `cargo build --release`");
     report(&format!("measuring {}", binary.strip_prefix(target).unwrap_or(&binary).display()));
     binary
+}
+
+/// The object that a compiler makes of a source in this mode; `None` when it makes none. The scratch directory
+/// holds it meanwhile.
+pub fn compile(
+    compiler: &[String],
+    mode: &[&str],
+    source: &Path,
+    flags: &[String],
+    scratch: &Path,
+) -> Option<Vec<u8>> {
+    let out = scratch.join("out.o");
+    let (program, first) = compiler.split_first()?;
+    let status = Command::new(program)
+        .args(first)
+        .args(["-target", "bpf", "-g", "-D__TARGET_ARCH_x86"])
+        .args(mode)
+        .args(["-I", "/usr/include/x86_64-linux-gnu"])
+        .args(flags)
+        .arg("-c")
+        .arg(source)
+        .arg("-o")
+        .arg(&out)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.ok().filter(|status| status.success()).and_then(|_| std::fs::read(&out).ok())
 }
 
 /// What one thing takes with us and with the compiler beside us.

@@ -265,6 +265,8 @@ pub(super) fn prog_load(spec: &ProgSpec<'_>, log: &mut [u8]) -> io::Result<Owned
 /// What a test run gives.
 pub(super) struct TestRun {
     pub retval: u32,
+    /// Nanoseconds that one run took, on average; none where the kernel does not say.
+    pub duration: u32,
     pub data: Vec<u8>,
     pub context: Vec<u8>,
 }
@@ -294,7 +296,8 @@ pub(super) fn prog_test_run(
     call(Command::ProgTestRun, &mut attr)?;
     data_out.truncate(attr.read_u32(12) as usize);
     context_out.truncate(attr.read_u32(44) as usize);
-    Ok(TestRun { retval: attr.read_u32(4), data: data_out, context: context_out })
+    let (retval, duration) = (attr.read_u32(4), attr.read_u32(36));
+    Ok(TestRun { retval, duration, data: data_out, context: context_out })
 }
 
 /// Runs a program that system calls are made from; it works on the context in place.

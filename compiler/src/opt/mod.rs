@@ -26,7 +26,8 @@
 //! 11. Range checks stay two comparisons of one value; `min` and `max` stay branches.
 //! 12. Loads are neither speculated nor moved above the checks before them.
 //! 13. Values do not move into memory, nor back and forth.
-//! 14. No mask is made from a condition (`-(x)&k`): each such mask doubles the verifier's work.
+//! 14. No mask is made from a condition (`-(x)&k`): each such mask doubles the verifier's work. Selection applies those
+//!     of the source to their constants, which does not.
 
 mod address;
 mod alias;

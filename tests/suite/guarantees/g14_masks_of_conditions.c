@@ -1,5 +1,5 @@
 //@ guarantee = 14
-//@ shown_by = "compiler/src/opt/simplify/rules.rs::a_mask_of_a_condition_becomes_a_product"
+//@ shown_by = "compiler/src/codegen/tests/mod.rs::a_mask_is_applied_to_a_constant"
 // A condition never becomes a mask: each such mask doubles the paths that kernels from 6.12 on walk. They refuse
 // what clang-19 makes of `masks_of_the_source` after a million instructions.
 

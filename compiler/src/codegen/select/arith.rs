@@ -9,7 +9,7 @@ use skep_stdlib::isa::{AluOp, Cpu, Endian, Width};
 use super::facts::width_of;
 use super::{Form, Selector};
 use crate::codegen::mir::{Op, Reg, Src};
-use crate::ir::{BinaryOp, CoreId, InstData, Type, UnaryOp, Value};
+use crate::ir::{BinaryOp, ConvertOp, CoreId, InstData, Type, UnaryOp, Value};
 
 impl Selector<'_> {
     pub(super) fn binary(&mut self, dst: Option<Reg>, op: BinaryOp, args: [Value; 2]) {
@@ -41,6 +41,9 @@ impl Selector<'_> {
         {
             self.set(dst, args[0]);
             return self.emit_core(Op::Alu { width, op: machine, dst, src: Src::Imm(imm) }, Some(core));
+        }
+        if op == BinaryOp::Or && self.masked(dst, width, machine, args) {
+            return;
         }
         let (left, right) = if narrow { narrow_forms(op) } else { (Form::Any, Form::Any) };
         let src = self.right_operand(op, args[1], right, narrow);
@@ -133,9 +136,44 @@ impl Selector<'_> {
                 return self.alu_imm(Width::W32, AluOp::And, dst, low as i32);
             }
         }
+        if self.masked(dst, width, AluOp::And, [a, b]) {
+            return;
+        }
         let src = self.operand(b, Form::Any);
         self.set(dst, a);
         self.emit(Op::Alu { width, op: AluOp::And, dst, src });
+    }
+
+    /// A constant and copies of one bit: the constant is what changes. Of a mask that a constant is applied to
+    /// the kernel's verifier would follow both values.
+    fn masked(&mut self, dst: Reg, width: Width, op: AluOp, [mask, constant]: [Value; 2]) -> bool {
+        let found = self.f.constant(constant).is_some() && self.is_mask(mask);
+        if found {
+            let src = self.reg(mask);
+            self.set(dst, constant);
+            self.emit(Op::Alu { width, op, dst, src: Src::Reg(src) });
+        }
+        found
+    }
+
+    /// Is the value 0 or all ones?
+    fn is_mask(&self, value: Value) -> bool {
+        let bits = u64::from(self.ty(value).bits());
+        let is_bit = |value: Value| match self.f.def(value) {
+            Some(&InstData::Binary { op: BinaryOp::And, args: [_, one] }) => self.f.constant(one) == Some(1),
+            Some(&InstData::Binary { op: BinaryOp::Lshr, args: [_, count] }) => {
+                self.f.constant(count) == Some(bits - 1)
+            }
+            Some(&InstData::Convert { op: ConvertOp::Zext, arg, .. }) => self.ty(arg) == Type::I1,
+            _ => false,
+        };
+        match self.f.def(value) {
+            Some(&InstData::Unary { op: UnaryOp::Neg, arg }) => is_bit(arg),
+            Some(&InstData::Binary { op: BinaryOp::Ashr, args: [_, count] }) => {
+                self.f.constant(count) == Some(bits - 1)
+            }
+            _ => false,
+        }
     }
 
     pub(super) fn byte_swap(&mut self, dst: Reg, bits: u8) {

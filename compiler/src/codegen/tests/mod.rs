@@ -698,6 +698,16 @@ fn an_address_for_several_calls_is_made_once() {
 }
 
 #[test]
+fn a_mask_is_applied_to_a_constant() {
+    let text = "function @f(i64) -> i64 {\nblock0(v0: i64):\n  v1 = iconst.i64 1\n  v2 = and v0, v1\n  v3 = neg v2\n\
+        v4 = iconst.i64 6\n  v5 = and v3, v4\n  return v5\n}";
+    assert_eq!(asm(text, Cpu::V3), ["r1 &= 1", "r1 = -r1", "r0 = 6", "r0 &= r1", "exit"]);
+    let text = text.replace("neg v2", "ashr v0, v9").replace("and v3", "or v3");
+    let text = text.replace("v2 = and v0, v1", "v9 = iconst.i64 63");
+    assert_eq!(asm(&text, Cpu::V3), ["r1 s>>= 63", "r0 = 6", "r0 |= r1", "exit"]);
+}
+
+#[test]
 fn small_relocations_are_immediates() {
     let text = "core0 = 0 local 8 \"lshift_u64 a\"\nfunction @f(i64) -> i64 {\nblock0(v0: i64):\n\
         v1 = core.i32 core0\n  v2 = zext.i64 v1\n  v3 = shl v0, v2\n  return v3\n}";

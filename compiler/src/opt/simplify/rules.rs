@@ -254,7 +254,7 @@ pub const RULES: &[Rule] = rules! {
     "x ^ ones": (xor x ones) => (not x);
     "x * ones": (mul x ones) => (neg x);
     "-x * -y": (mul (neg x) (neg y)) => (mul x y);
-    "-(x & 1) & A": (and (neg (and x 1)) A) => (mul (and x 1) A) single;
+    "-(x & 1) & 2^n": (and (neg (and x 1)) A) => (mul (and x 1) A) single, when |b| b.a.is_power_of_two();
     "bswap bswap x": (bswap (bswap x)) => x;
 
     // Constants move together.
@@ -767,11 +767,11 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_of_a_condition_becomes_a_product() {
+    fn a_mask_of_a_condition_that_leaves_one_bit_becomes_a_shift() {
         let text = "function @f(i64) -> i64 {\nblock0(v0: i64):\n  v1 = iconst.i64 3\n  v2 = lshr v0, v1\n\
-            v3 = iconst.i64 1\n  v4 = and v2, v3\n  v5 = neg v4\n  v6 = iconst.i64 6\n  v7 = and v5, v6\n  \
+            v3 = iconst.i64 1\n  v4 = and v2, v3\n  v5 = neg v4\n  v6 = iconst.i64 8\n  v7 = and v5, v6\n  \
             return v7\n}";
         let out = crate::opt::testing::after_pass("simplify", text);
-        assert!(out.contains("mul") && !out.contains("neg"), "{out}");
+        assert!(!out.contains("neg"), "{out}");
     }
 }

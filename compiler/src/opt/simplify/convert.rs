@@ -39,10 +39,20 @@ pub fn convert(
             Some(ed.convert(ConvertOp::Trunc, ty, source))
         }
         // The mask or the extension before a truncation only touches bits that are cut off.
-        (ConvertOp::Trunc, InstData::Binary { op: BinaryOp::And, args: [x, mask] })
-            if ed.f.constant(mask).is_some_and(|m| m & ty.mask() == ty.mask()) =>
+        (ConvertOp::Trunc, InstData::Binary { op: BinaryOp::And, .. })
+            if unmasked(ed.f, arg, ty).is_some() =>
         {
-            Some(ed.convert(ConvertOp::Trunc, ty, x))
+            unmasked(ed.f, arg, ty).map(|x| ed.convert(ConvertOp::Trunc, ty, x))
+        }
+        // The same of masks of what is combined.
+        (ConvertOp::Trunc, InstData::Binary { op, args })
+            if matches!(op, BinaryOp::Add | BinaryOp::Sub | BinaryOp::Or | BinaryOp::Xor)
+                && single_use(arg)
+                && args.iter().any(|&v| unmasked(ed.f, v, ty).is_some()) =>
+        {
+            let args = args.map(|v| unmasked(ed.f, v, ty).unwrap_or(v));
+            let wide = ed.emit(InstData::Binary { op, args });
+            Some(ed.convert(ConvertOp::Trunc, ty, wide))
         }
         // The upper half of a sum need not be computed, nor extensions before it, if nothing else uses that.
         (ConvertOp::Trunc, InstData::Binary { op, args })
@@ -77,6 +87,16 @@ pub fn convert(
         }
         (ConvertOp::Sext, _) if from != Type::I1 && known(ed.f, arg).is_non_negative(from) => {
             Some(ed.convert(ConvertOp::Zext, ty, arg))
+        }
+        _ => None,
+    }
+}
+
+/// The value without a mask that leaves all bits of this type as they are, if it has one.
+fn unmasked(f: &Function, value: Value, ty: Type) -> Option<Value> {
+    match f.def(value) {
+        Some(&InstData::Binary { op: BinaryOp::And, args: [x, mask] }) => {
+            f.constant(mask).filter(|mask| mask & ty.mask() == ty.mask()).map(|_| x)
         }
         _ => None,
     }

@@ -6,7 +6,7 @@
 //!   v5 = load.i8 v4+1                        v5 = load.i8 v6+15
 //! ```
 //!
-//! Also `p + (x + 1)` becomes `(p + x) + 1` when the sum has no other use and cannot overflow.
+//! Also `p + (x + 1)` becomes `(p + x) + 1` when the sum has no other use, and cannot overflow or `x` is a counter.
 //! Preserves: every address.
 //! The kernel's verifier still accepts: the variable is added once, and what is checked and what is
 //! accessed are constant distances from that one pointer. A sum with another use, such as a check,
@@ -16,12 +16,13 @@
 use super::Cx;
 use super::bits::known;
 use super::edit::{self, Edit, Editor, use_counts};
-use crate::ir::{Arena, BinaryOp, Function, InstData, Type, Value};
+use crate::ir::{Arena, BinaryOp, Function, InstData, Type, Value, ValueDef};
 
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     let accessed = accessed(f);
     let uses = use_counts(f);
+    let counters = counters(f);
     edit::rewrite(f, |ed, inst| {
         let InstData::PtrAdd { base, offset } = ed.f.insts[inst] else { return Edit::Keep };
         let wanted = ed.f.result(inst).and_then(|v| accessed.get(v)).copied().unwrap_or(false);
@@ -31,7 +32,7 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
             return Edit::Keep;
         }
         let (base, first) = split_base(ed, base);
-        let (offset, second) = split_offset(ed.f, &uses, offset);
+        let (offset, second) = split_offset(ed.f, &uses, &counters, offset);
         let constant = first + second;
         if constant == 0 || i16::try_from(constant).is_err() {
             return Edit::Keep;
@@ -80,16 +81,42 @@ fn split_base(ed: &Editor<'_>, base: Value) -> (impl FnOnce(&mut Editor<'_>) -> 
     (emit, constant)
 }
 
+/// Is the value a counter of a loop?
+fn is_counter(f: &Function, counters: &Arena<Value, bool>, value: Value) -> bool {
+    let is_inner = matches!(f.values[value].def, ValueDef::Param(block, _) if block != f.entry());
+    is_inner && f.ty(value) == Type::I64 && counters.get(value) == Some(&true)
+}
+
 /// The offset without its constant part, and the constant.
-fn split_offset(f: &Function, uses: &Arena<Value, u32>, offset: Value) -> (Value, i64) {
+fn split_offset(
+    f: &Function,
+    uses: &Arena<Value, u32>,
+    counters: &Arena<Value, bool>,
+    offset: Value,
+) -> (Value, i64) {
     if let Some(InstData::Binary { op: BinaryOp::Add, args: [x, c] }) = f.def(offset)
         && let Some(bytes) = f.constant(*c).filter(|&bytes| bytes <= i16::MAX as u64)
         && uses.get(offset) == Some(&1)
-        && known(f, *x).fits(Type::I32)
+        && (known(f, *x).fits(Type::I32) || is_counter(f, counters, *x))
     {
         return (*x, bytes as i64);
     }
     (offset, 0)
+}
+
+/// Values that start at constants and grow by constants: the kernel knows what each is in each round.
+fn counters(f: &Function) -> Arena<Value, bool> {
+    let mut counters = Arena::filled(&f.values, true);
+    for call in f.order.iter().flat_map(|&from| f.successors(from)) {
+        for (&param, &arg) in f.blocks[call.block].params.iter().zip(&call.args) {
+            let small = |v: Value| f.constant(v).is_some_and(|bits| bits <= u64::from(u16::MAX));
+            counters[param] &= match f.def(arg) {
+                Some(&InstData::Binary { op: BinaryOp::Add, args: [x, step] }) => x == param && small(step),
+                _ => small(arg),
+            };
+        }
+    }
+    counters
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 //! A loop that indexes into what a program is given is unrolled too if it can be, with branches and all:
 //! the kernel refuses a context pointer with anything added to it, so as a loop it could not be loaded.
 //! So is one that ends when two addresses meet: the kernel does not know how they compare, and walks on.
+//! So is a small one that alone keeps a variable from being split into values.
 //! The kernel's verifier still accepts: the copies are the paths that it would walk. Loops with
 //! branches are else unrolled on request only: each copy multiplies its paths.
 //! Cost: the size of the copies, at most [`FULL_SIZE`] instructions for one loop.
@@ -131,7 +132,14 @@ fn plan(f: &Function, cx: &Cx<'_>, flow: &Flow, l: &Loop) -> Option<Plan> {
             if size <= NEEDED_SIZE && refused() {
                 return rounds().filter(|&n| needed(n)).map(Plan::Full);
             }
-            let end = simple.then(end)??;
+            if !simple {
+                let apart =
+                    cx.options.level >= 2 && !cx.options.size && size <= FEW_SIZE && takes_apart(f, l);
+                let end = apart.then(end)??;
+                let fits = end.round <= SMALL_ROUNDS && (end.round + 1) * end.left <= SMALL_SIZE;
+                return fits.then_some(Plan::Full(end.round));
+            }
+            let end = end()?;
             let n = end.round;
             if cx.options.size {
                 return ((n + 1) * end.left <= size).then_some(Plan::Full(n));
@@ -202,6 +210,34 @@ fn compares_addresses(f: &Function, l: &Loop) -> bool {
         _ => false,
     };
     l.blocks.iter().filter(leaves).filter_map(test).any(of_addresses)
+}
+
+/// Whether the loop alone keeps a variable from being split into values: nothing else indexes it, and its address
+/// goes nowhere.
+fn takes_apart(f: &Function, l: &Loop) -> bool {
+    let indexed = l.blocks.iter().flat_map(|&block| &f.blocks[block].insts).find_map(|&inst| {
+        let InstData::PtrAdd { base, offset } = f.insts[inst] else { return None };
+        match Place::new(f, base, 0).root {
+            Root::Slot(slot) if f.constant(offset).is_none() => Some(slot),
+            _ => None,
+        }
+    });
+    let Some(slot) = indexed else { return false };
+    let is_part = |v: Value| f.ty(v) == Type::Ptr && Place::new(f, v, 0).root == Root::Slot(slot);
+    let mut insts = f.order.iter().flat_map(|&block| f.blocks[block].insts.iter().map(move |&i| (block, i)));
+    insts.all(|(block, inst)| match &f.insts[inst] {
+        InstData::PtrAdd { base, offset } => {
+            !is_part(*base) || f.constant(*offset).is_some() || l.blocks.contains(&block)
+        }
+        InstData::Load { .. } => true,
+        InstData::Store { value, .. } => !is_part(*value),
+        InstData::Intrinsic { args, .. } => !args.iter().any(|&v| is_part(v)),
+        data => {
+            let mut whole = true;
+            data.for_each_operand(|v| whole &= !is_part(v));
+            whole
+        }
+    })
 }
 
 /// The value of a constant. An address in an object of our own has one to count with: the objects
@@ -437,6 +473,22 @@ mod tests {
             br v7, block1(v6), block2\nblock2:\n  v8 = load.i32 v1 align 1\n  return v8\n}";
         let out = after_pass("unroll", text);
         assert!(out.matches("store").count() >= 12, "{out}");
+    }
+
+    #[test]
+    fn a_variable_that_only_a_search_indexes_becomes_values() {
+        let text = "func @f(i64) -> i64 keep\nfunction @f(i64) -> i64 {\n  s0 = slot 24 align 8\nblock0(v0: i64):\n  \
+            v1 = slot_addr s0\n  v2 = slot_addr s0+8\n  v3 = slot_addr s0+16\n  v4 = iconst.i64 40\n  store v0, v1 align 8\n  \
+            store v4, v2 align 8\n  store v0, v3 align 8\n  v5 = iconst.i64 0\n  jump block1(v5)\nblock1(v6: i64):\n  \
+            v7 = iconst.i64 3\n  v8 = shl v6, v7\n  v9 = ptr_add v1, v8\n  v10 = load.i64 v9 align 8\n  \
+            v11 = icmp eq v10, v4\n  br v11, block3(v6), block2\nblock2:\n  v12 = iconst.i64 1\n  v13 = add v6, v12\n  \
+            v14 = icmp ult v13, v7\n  br v14, block1(v13), block3(v5)\nblock3(v15: i64):\n  return v15\n}";
+        let before = parse(text).expect("the text parses");
+        let mut after = before.clone();
+        opt::run(&mut after, &Options::default(), &mut |_, _, _| {});
+        assert_same(&before, &after, 3, false);
+        let text = after.to_string();
+        assert!(!text.contains("load"), "{text}");
     }
 
     #[test]

@@ -11,12 +11,13 @@
 //! loaded from the same place, if nothing in between can have changed it; a store of what is there
 //! already goes. Calls and barriers change everything but constants and slots whose address nobody
 //! has yet; a helper changes only those slots that it is given. CO-RE values are equal only when they are the same relocation.
-//! A load at a join may be known on the ways there only: then each brings what it knows (see `joins`).
+//! What a fill left in a slot is known too (see `fill`). A load at a join may be known on the ways there only: then each brings what it knows (see `joins`).
 //! Preserves: effects, volatile accesses; the dominating instruction keeps its place in the source.
 //! The kernel's verifier still accepts: no load moves over a branch, none becomes wider, and what it
 //! knows of the first value it knows of the second.
 //! Cost: linear for the expressions; for memory, the number of known places times the writes.
 
+mod fill;
 mod joins;
 
 use std::collections::BTreeSet;
@@ -30,6 +31,7 @@ use super::{edit, globals, slots};
 use crate::hash::LookupMap;
 use crate::ir::flow::{Flow, Loops};
 use crate::ir::{Arena, Block, Function, Inst, InstData, Intrinsic, Slot, SymbolId, Type, Value};
+use fill::Fill;
 
 /// Places that are remembered at once.
 const PLACES: usize = 64;
@@ -122,6 +124,8 @@ impl Content {
 #[derive(Clone, Default)]
 struct Memory {
     contents: Vec<Content>,
+    /// Parts of slots that were filled.
+    fills: Vec<Fill>,
     /// Slots whose address somebody may have.
     leaked: BTreeSet<Slot>,
 }
@@ -175,6 +179,7 @@ impl Pass<'_> {
                     None => common = Some(memory.clone()),
                     Some(common) => {
                         common.contents.retain(|content| memory.contents.contains(content));
+                        common.fills.retain(|fill| memory.fills.contains(fill));
                         common.leaked.extend(&memory.leaked);
                     }
                 },
@@ -185,7 +190,7 @@ impl Pass<'_> {
         if pending {
             // A loop: what its blocks write and let out is unknown at its start.
             let Some(index) = loops.innermost(block).filter(|&i| loops.loops[i].header == block) else {
-                return Memory { contents: Vec::new(), leaked: f.slots.keys().collect() };
+                return Memory { leaked: f.slots.keys().collect(), ..Memory::default() };
             };
             let inside = || loops.loops[index].blocks.iter().flat_map(|&inside| &f.blocks[inside].insts);
             memory.leaked.extend(inside().flat_map(|&inst| slots::leaked(f, &f.insts[inst])));
@@ -229,7 +234,10 @@ impl Pass<'_> {
                     self.forget(f, &f.insts[inst], memory);
                     remember(&mut memory.contents, content);
                 }
-                _ => self.forget(f, &f.insts[inst], memory),
+                _ => {
+                    self.forget(f, &f.insts[inst], memory);
+                    memory.fills.extend(Fill::new(f, &f.insts[inst]));
+                }
             }
             self.written |= !matches!(effect(f, &f.insts[inst]), Write::Nothing);
             f.blocks[block].insts.push(inst);
@@ -275,6 +283,15 @@ impl Pass<'_> {
         let InstData::Load { ty, base, offset, .. } = f.insts[inst] else { return false };
         let Some(result) = f.result(inst) else { return false };
         let wanted = self.content(f, base, offset, result);
+        if let Some(byte) = fill::byte(&memory.fills, &wanted) {
+            let value = edit::append(f, block, f.locs[inst], |ed| {
+                let bits = ed.iconst(Type::I64, u64::from_ne_bytes([byte; 8]));
+                cast(ed, bits, ty)
+            });
+            f.replace(result, value);
+            self.changed = true;
+            return true;
+        }
         match memory.contents.iter().find(|held| wanted.is_same(held)).map(|content| content.value) {
             Some(value) => {
                 let loc = f.locs[inst];
@@ -310,7 +327,8 @@ impl Pass<'_> {
 
     /// Drops what an instruction may change.
     fn forget(&self, f: &Function, data: &InstData, memory: &mut Memory) {
-        let Memory { contents, leaked } = memory;
+        let Memory { contents, fills, leaked } = memory;
+        fill::forget(f, data, fills, leaked);
         match effect(f, data) {
             Write::Nothing => {}
             Write::At(place, size) => contents.retain(|content| {

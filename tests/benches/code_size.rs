@@ -62,9 +62,35 @@ const REASONS: &[(&str, &[&str])] = &[
     ),
     ("clang knows what a global function returns", &["selftests/test_global_func10"]),
     (
-        "what a parameter points to may be the context, where kernels before 6.4 refuse immediates",
-        &["selftests/test_global_func17"],
+        "the context is stored to from registers, and what a parameter points to may be one: kernels before 6.4 \
+         refuse immediates there",
+        &[
+            "selftests/test_global_func17",
+            "selftests/getpeername4_prog",
+            "selftests/getpeername6_prog",
+            "selftests/getsockname4_prog",
+            "selftests/getsockname6_prog",
+        ],
     ),
+    ("a function is assumed to keep the address that it is given", &["selftests/test_global_func9"]),
+    ("flags that nothing tests are set, since they share a variable with one", &["selftests/xdpwall"]),
+    (
+        "below v3, what calls are passed in 32 bits is extended to 64",
+        &[
+            "selftests/cgroup_getset_retval_hooks",
+            "selftests/tcp_ca_kfunc",
+            "selftests/test_d_path_check_rdonly_mem",
+            "selftests/test_d_path_check_types",
+            "selftests/test_ksyms_btf_null_check",
+        ],
+    ),
+    (
+        "below v3, a counter of 32 bits is extended in each round, where clang counts in 64",
+        &["selftests/strncmp_bench", "workloads/hashmap"],
+    ),
+    ("for size, clang calls what is inlined here, being small", &["selftests/refcounted_kptr"]),
+    ("for size, a function that is called twice is not inlined", &["samples/lwt_len_hist.bpf"]),
+    ("for size, loops stay, where clang unrolls a search", &["selftests/kprobe_multi_session"]),
 ];
 
 /// A source and what it needs.

@@ -5,7 +5,7 @@
 //! [`Function::flow`] remembers the last snapshot for as long as the graph is what it was.
 //! Everything is iterative, so a function with a million blocks does not overflow the stack.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::dominators::Dominators;
 use super::entities::{Arena, Block};
@@ -30,6 +30,8 @@ pub struct Flow {
     children: Vec<Block>,
     /// The graph that it is about: how many blocks there are, their layout, and where each jumps to, after how often.
     graph: (usize, Vec<Block>, Vec<u32>),
+    /// The loops, once somebody has asked for them.
+    loops: OnceLock<Loops>,
 }
 
 /// The last [`Flow`] of a function. It is no part of what the function is.
@@ -84,7 +86,16 @@ impl Flow {
             preds.map(|&pred| order[pred]).filter(|&pred| pred != UNREACHABLE)
         });
         let graph = (f.blocks.len(), f.order.clone(), jumps);
-        let mut flow = Flow { preds, rpo, order, tree, starts: Vec::new(), children: Vec::new(), graph };
+        let mut flow = Flow {
+            preds,
+            rpo,
+            order,
+            tree,
+            starts: Vec::new(),
+            children: Vec::new(),
+            graph,
+            loops: OnceLock::new(),
+        };
         flow.list_children();
         flow
     }
@@ -99,6 +110,11 @@ impl Flow {
                 && targets.all(|call| jumps.next() == Some(call.block.index() as u32))
         };
         *count == f.blocks.len() && *layout == f.order && f.order.iter().all(|&block| same(block))
+    }
+
+    /// The natural loops.
+    pub fn loops(&self) -> &Loops {
+        self.loops.get_or_init(|| Loops::new(self))
     }
 
     /// Can control come here?
@@ -208,11 +224,11 @@ pub struct Loop {
 }
 
 impl Loops {
-    /// Finds the loops of a function.
-    pub fn new(f: &Function, flow: &Flow) -> Loops {
-        let mut loops = Loops { loops: Vec::new(), innermost: Arena::filled(&f.blocks, None) };
+    /// Finds the loops of a graph.
+    fn new(flow: &Flow) -> Loops {
+        let mut loops = Loops { loops: Vec::new(), innermost: Arena::filled(&flow.order, None) };
         // The last header whose loop each block was found to be in.
-        let mut inside = Arena::filled(&f.blocks, None);
+        let mut inside = Arena::filled(&flow.order, None);
         // Headers in reverse post-order: an outer loop is met before an inner one, so that the
         // last loop that claims a block is the innermost.
         for &header in &flow.rpo {
@@ -314,7 +330,7 @@ mod tests {
         assert_eq!(flow.rpo, [b(0), b(1), b(2), b(3), b(4), b(5)]);
         assert_eq!(flow.idom(b(5)), Some(b(1)));
         assert!(flow.dominates(b(1), b(4)) && !flow.dominates(b(3), b(4)) && !flow.is_reachable(b(6)));
-        let loops = Loops::new(&f, &flow);
+        let loops = flow.loops();
         assert_eq!(loops.loops.len(), 2);
         assert_eq!(loops.loops[0].blocks, [b(1), b(2), b(3), b(4)]);
         assert_eq!(loops.loops[1].blocks, [b(2), b(3)]);

@@ -17,7 +17,6 @@
 use std::collections::BTreeMap;
 
 use super::Cx;
-use crate::ir::flow::Loops;
 use crate::ir::{Block, BlockCall, Callee, ConvertOp, Function, Inst, InstData, SymbolId, Type, Value};
 
 /// Calls before one join that are looked at.
@@ -43,7 +42,7 @@ struct End {
 /// Two calls that can be one, and the arguments in which they differ.
 fn twins(f: &Function, cx: &Cx<'_>) -> Option<([End; 2], Vec<usize>)> {
     let flow = f.flow_as_is();
-    let loops = Loops::new(f, &flow);
+    let loops = flow.loops();
     let mut groups: BTreeMap<(SymbolId, Option<Block>, Option<usize>), Vec<End>> = BTreeMap::new();
     for &block in &flow.rpo {
         let Some((end, symbol)) = end(f, block) else { continue };

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ir::{Function, InstData, Intrinsic, Module, SymbolId, SymbolKind, Value};
+use crate::ir::{Function, InstData, Intrinsic, Module, SymbolId, SymbolKind, Type, Value};
 
 /// How often functions and variables name each symbol.
 pub struct References {
@@ -157,7 +157,10 @@ fn each_use(f: &Function, mut visit: impl FnMut(SymbolId, Use)) {
         for &inst in &f.blocks[block].insts {
             let data = &f.insts[inst];
             data.for_each_operand(|v| {
-                if let Some(symbol) = root(f, v) {
+                // Most operands are no addresses.
+                if f.ty(v) == Type::Ptr
+                    && let Some(symbol) = root(f, v)
+                {
                     visit(symbol, what_it_does(data, v));
                 }
             });

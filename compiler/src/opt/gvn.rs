@@ -55,11 +55,11 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
 /// Goes over the blocks once. Whether anything changed, and whether there are loops.
 fn walk(f: &mut Function, cx: &Cx<'_>) -> (bool, bool) {
     let flow = f.flow();
-    let loops = Loops::new(f, &flow);
+    let loops = flow.loops();
     let mut pass = Pass {
         cx,
-        known: LookupMap::default(),
-        values: Vec::new(),
+        known: LookupMap::with_capacity_and_hasher(edit::size(f), Default::default()),
+        values: Vec::with_capacity(edit::size(f)),
         ends: ends(f, &flow),
         written: false,
         slots: slots::has_slots(f),

@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use super::Cx;
 use super::edit::{cost, inst_blocks};
 use crate::hash::LookupSet;
-use crate::ir::flow::{Flow, Loop, Loops};
+use crate::ir::flow::{Flow, Loop};
 use crate::ir::{Arena, Block, Function, Inst, InstData, Value, ValueDef};
 
 /// Registers that keep their content over a call.
@@ -39,7 +39,7 @@ const MOVED: usize = 8;
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     let flow = f.flow();
-    let loops = Loops::new(f, &flow);
+    let loops = flow.loops();
     if loops.loops.is_empty() {
         return false;
     }

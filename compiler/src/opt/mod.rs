@@ -53,6 +53,7 @@ mod licm;
 mod many;
 mod mem2reg;
 mod memops;
+mod needs;
 mod private;
 mod range;
 mod sccp;
@@ -72,6 +73,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use self::needs::Need::{self, Blocks, Branches, Calls, Indexes, Loops, Odd, Slots, Stores, Switches};
+use self::needs::Needs;
 use self::range::Ranges;
 use crate::ir::verify::{self, verify_function};
 use crate::ir::{
@@ -188,42 +191,50 @@ pub struct Pass {
     pub run: fn(&mut Function, &Cx<'_>) -> bool,
     /// From this `-O` on.
     pub level: u8,
+    /// What a function must have for it to find anything to do.
+    pub needs: Needs,
 }
 
-/// The passes over one function.
+const fn row(
+    name: &'static str,
+    about: &'static str,
+    run: fn(&mut Function, &Cx<'_>) -> bool,
+    level: u8,
+    needs: &[Need],
+) -> Pass {
+    Pass { name, about, run, level, needs: Needs::all(needs) }
+}
+
+/// The passes over one function: name, what they do, code, level, needs.
+#[rustfmt::skip]
 pub const PASSES: &[Pass] = &[
-    Pass { name: "sroa", about: "slots are split into what is accessed", run: sroa::run, level: 0 },
-    Pass { name: "mem2reg", about: "slots become values", run: mem2reg::run, level: 0 },
-    Pass {
-        name: "private",
-        about: "counters are values until their address is used",
-        run: private::run,
-        level: 1,
-    },
-    Pass { name: "simplify", about: "constants and algebra", run: simplify::run, level: 0 },
-    Pass { name: "cfg", about: "the graph of blocks becomes simple", run: cfg::run, level: 0 },
-    Pass { name: "sccp", about: "constants along the edges that can be taken", run: sccp::run, level: 1 },
-    Pass { name: "thread", about: "decided branches are passed by", run: thread::run, level: 1 },
-    Pass { name: "equal", about: "values equal to constants are the constants", run: equal::run, level: 1 },
-    Pass { name: "gvn", about: "what is known is not computed again", run: gvn::run, level: 0 },
-    Pass { name: "dse", about: "stores that are overwritten go", run: dse::run, level: 1 },
-    Pass { name: "unroll", about: "loops become straight code where wished", run: unroll::run, level: 0 },
-    Pass { name: "sink", about: "blocks that end alike share the end", run: sink::run, level: 1 },
-    Pass { name: "widen", about: "loop counters get 64 bits", run: widen::run, level: 1 },
-    Pass { name: "address", about: "constant parts of addresses move outward", run: address::run, level: 1 },
-    Pass { name: "range", about: "signed operations become unsigned", run: range::run, level: 1 },
-    Pass { name: "calls", about: "calls on the ways to a join are one", run: calls::run, level: 1 },
-    Pass { name: "context", about: "the context is accessed through itself", run: context::run, level: 0 },
-    Pass { name: "memops", about: "copies become loads and stores", run: memops::run, level: 0 },
-    Pass { name: "bytewise", about: "copies of unknown size become loops", run: bytewise::run, level: 0 },
-    Pass { name: "combine", about: "neighbouring stores become wide ones", run: combine::run, level: 1 },
-    Pass { name: "licm", about: "what every round computes is computed once", run: licm::run, level: 1 },
-    Pass { name: "stride", about: "addresses move on with counters", run: stride::run, level: 1 },
-    Pass { name: "switches", about: "switches become comparisons", run: switches::run, level: 0 },
-    Pass { name: "legal", about: "operations the target lacks are expanded", run: legal::run, level: 0 },
-    Pass { name: "extend", about: "halves are extended once below v3", run: extend::run, level: 0 },
-    Pass { name: "checks", about: "what cannot become code is reported", run: checks::run, level: 0 },
-    Pass { name: "dce", about: "what nobody needs goes", run: dce::run, level: 0 },
+    row("sroa", "slots are split into what is accessed", sroa::run, 0, &[Slots]),
+    row("mem2reg", "slots become values", mem2reg::run, 0, &[Slots]),
+    row("private", "counters are values until their address is used", private::run, 1, &[Slots, Loops]),
+    row("simplify", "constants and algebra", simplify::run, 0, &[]),
+    row("cfg", "the graph of blocks becomes simple", cfg::run, 0, &[]),
+    row("sccp", "constants along the edges that can be taken", sccp::run, 1, &[Branches]),
+    row("thread", "decided branches are passed by", thread::run, 1, &[Branches]),
+    row("equal", "values equal to constants are the constants", equal::run, 1, &[Branches]),
+    row("gvn", "what is known is not computed again", gvn::run, 0, &[]),
+    row("dse", "stores that are overwritten go", dse::run, 1, &[Stores]),
+    row("unroll", "loops become straight code where wished", unroll::run, 0, &[Loops]),
+    row("sink", "blocks that end alike share the end", sink::run, 1, &[Branches]),
+    row("widen", "loop counters get 64 bits", widen::run, 1, &[Loops]),
+    row("address", "constant parts of addresses move outward", address::run, 1, &[Indexes]),
+    row("range", "signed operations become unsigned", range::run, 1, &[]),
+    row("calls", "calls on the ways to a join are one", calls::run, 1, &[Calls]),
+    row("context", "the context is accessed through itself", context::run, 0, &[]),
+    row("memops", "copies become loads and stores", memops::run, 0, &[Blocks]),
+    row("bytewise", "copies of unknown size become loops", bytewise::run, 0, &[Blocks]),
+    row("combine", "neighbouring stores become wide ones", combine::run, 1, &[Stores]),
+    row("licm", "what every round computes is computed once", licm::run, 1, &[Loops]),
+    row("stride", "addresses move on with counters", stride::run, 1, &[Loops]),
+    row("switches", "switches become comparisons", switches::run, 0, &[Switches]),
+    row("legal", "operations the target lacks are expanded", legal::run, 0, &[Odd]),
+    row("extend", "halves are extended once below v3", extend::run, 0, &[]),
+    row("checks", "what cannot become code is reported", checks::run, 0, &[]),
+    row("dce", "what nobody needs goes", dce::run, 0, &[]),
 ];
 
 /// The row of this name.
@@ -339,6 +350,8 @@ struct Work<'a, 'o> {
     late: bool,
     /// The function that passes ran on last, and its intervals if they are known.
     ranges: (Option<SymbolId>, RefCell<Option<Rc<Ranges>>>),
+    /// What that function has, if it is known.
+    has: Option<Needs>,
     /// The passes that would find nothing to do in each function: a bit for each row of [`PASSES`].
     settled: Arena<SymbolId, u32>,
 }
@@ -359,6 +372,7 @@ impl<'a, 'o> Work<'a, 'o> {
             observer,
             late: false,
             ranges: (None, RefCell::default()),
+            has: None,
             settled,
         }
     }
@@ -446,7 +460,7 @@ impl<'a, 'o> Work<'a, 'o> {
     /// Runs a pass unless it had nothing to do and nothing has changed since.
     fn apply_once(&mut self, index: usize, row: usize) -> bool {
         let symbol = self.module.functions[index].symbol;
-        if self.settled[symbol] & (1 << row) != 0 {
+        if self.settled[symbol] & (1 << row) != 0 || !self.has(index).meet(PASSES[row].needs) {
             return false;
         }
         let changed = self.apply(index, &PASSES[row]);
@@ -456,11 +470,28 @@ impl<'a, 'o> Work<'a, 'o> {
         changed
     }
 
-    fn apply(&mut self, index: usize, pass: &Pass) -> bool {
-        let symbol = self.module.functions[index].symbol;
+    /// Forgets what is known of another function.
+    fn look_at(&mut self, symbol: SymbolId) {
         if self.ranges.0.replace(symbol) != Some(symbol) {
-            self.ranges.1.take();
+            self.forget();
         }
+    }
+
+    /// Forgets what is known of the function, which has changed.
+    fn forget(&mut self) {
+        self.ranges.1.take();
+        self.has = None;
+    }
+
+    /// What a function has.
+    fn has(&mut self, index: usize) -> Needs {
+        self.look_at(self.module.functions[index].symbol);
+        let f = &self.module.functions[index];
+        *self.has.get_or_insert_with(|| Needs::of(f))
+    }
+
+    fn apply(&mut self, index: usize, pass: &Pass) -> bool {
+        self.look_at(self.module.functions[index].symbol);
         let cx = Cx {
             symbols: &self.module.symbols,
             ranges: &self.ranges.1,
@@ -481,9 +512,9 @@ impl<'a, 'o> Work<'a, 'o> {
 
     /// Takes note of a change; shows the function to the observer and to the verifier.
     fn observe(&mut self, index: usize, pass: &'static str) {
+        self.forget();
         let f = &self.module.functions[index];
         self.settled[f.symbol] = 0;
-        self.ranges.1.take();
         (self.observer)(pass, self.module, Some(f));
         if self.options.check {
             let violations = verify_function(self.module, f, verify::Options::default());

@@ -24,7 +24,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::slots::{self, Access, AccessKind, Usage};
 use super::{Cx, cfg, mem2reg};
-use crate::ir::flow::Loops;
 use crate::ir::{Block, Function, Inst, InstData, MemFlags, Slot, SlotData, SrcLoc, Type};
 
 /// Runs the pass.
@@ -38,7 +37,7 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     }
     let mut changed = cfg::remove_unreachable(f);
     let flow = f.flow();
-    let looping: BTreeSet<Block> = Loops::new(f, &flow).loops.iter().flat_map(|l| l.blocks.clone()).collect();
+    let looping: BTreeSet<Block> = flow.loops().loops.iter().flat_map(|l| l.blocks.clone()).collect();
     if looping.is_empty() {
         return changed;
     }

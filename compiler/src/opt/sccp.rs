@@ -21,6 +21,9 @@ use crate::ir::{Arena, Block, Function, Inst, InstData, SrcLoc, Value};
 
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
+    if !may_find(f) {
+        return false;
+    }
     let mut state = State {
         values: Arena::filled(&f.values, Lattice::Unknown),
         reached: Arena::filled(&f.blocks, false),
@@ -38,12 +41,51 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     apply(f, &state)
 }
 
+/// Could anything be constant that `simplify` does not see? Without cycles that begins with a branch on a constant,
+/// or with a parameter to which all edges pass the same one.
+fn may_find(f: &Function) -> bool {
+    let mut places = Arena::filled(&f.blocks, 0u32);
+    f.order.iter().zip(0..).for_each(|(&block, place)| places[block] = place);
+    let mut params = Arena::filled(&f.values, Lattice::Unknown);
+    for &block in &f.order {
+        let Some(last) = f.terminator(block) else { continue };
+        if let InstData::Branch { cond: value, .. } | InstData::Switch { value, .. } = f.insts[last]
+            && f.constant(value).is_some()
+        {
+            return true;
+        }
+        for call in f.insts[last].targets() {
+            if places[call.block] <= places[block] {
+                return true;
+            }
+            for (&param, &arg) in f.blocks[call.block].params.iter().zip(&call.args) {
+                let new = f.constant(arg).map_or(Lattice::Varies, Lattice::Constant);
+                params[param] = params[param].join(new);
+            }
+        }
+    }
+    params.values().any(|param| matches!(param, Lattice::Constant(_)))
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Lattice {
     /// Nothing has been seen yet.
     Unknown,
     Constant(u64),
     Varies,
+}
+
+impl Lattice {
+    fn join(self, new: Lattice) -> Lattice {
+        match (self, new) {
+            (Lattice::Unknown, new) => new,
+            (old, Lattice::Unknown) => old,
+            (Lattice::Constant(a), Lattice::Constant(b)) if a == b => self,
+            (Lattice::Constant(_) | Lattice::Varies, Lattice::Constant(_) | Lattice::Varies) => {
+                Lattice::Varies
+            }
+        }
+    }
 }
 
 struct State {
@@ -147,14 +189,7 @@ impl State {
 
     fn raise(&mut self, value: Value, new: Lattice) {
         let old = self.values[value];
-        let joined = match (old, new) {
-            (Lattice::Unknown, new) => new,
-            (old, Lattice::Unknown) => old,
-            (Lattice::Constant(a), Lattice::Constant(b)) if a == b => old,
-            (Lattice::Constant(_) | Lattice::Varies, Lattice::Constant(_) | Lattice::Varies) => {
-                Lattice::Varies
-            }
-        };
+        let joined = old.join(new);
         if joined != old {
             self.values[value] = joined;
             self.work.extend(self.uses.of(value).iter().filter(|&&inst| self.visited[inst]));

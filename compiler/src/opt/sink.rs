@@ -19,7 +19,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Cx;
 use super::edit::cost;
-use crate::ir::flow::Loops;
 use crate::ir::{Block, BlockCall, Callee, Function, Inst, InstData, Intrinsic, Slot, Type, Value, ValueDef};
 
 /// Ends of many blocks are alike; those nearby are enough to find that.
@@ -98,7 +97,7 @@ type Place = (usize, usize);
 /// of another.
 fn plans(f: &Function) -> Vec<Plan> {
     let flow = f.flow_as_is();
-    let loops = Loops::new(f, &flow);
+    let loops = flow.loops();
     let ends = Ends::new(f);
     let mut groups: BTreeMap<(Option<Block>, Option<usize>), Vec<Block>> = BTreeMap::new();
     for &block in &flow.rpo {

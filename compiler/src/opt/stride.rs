@@ -55,24 +55,23 @@ const NEAR: i64 = 0x4000;
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     super::cfg::remove_unreachable(f);
     let deepest = |loops: &Loops| loops.loops.iter().map(|l| l.depth).max().unwrap_or(0);
-    let flow = f.flow();
-    let loops = Loops::new(f, &flow);
-    if loops.loops.is_empty() || edit::size(f) > LARGEST {
+    let mut flow = f.flow();
+    if flow.loops().loops.is_empty() || edit::size(f) > LARGEST {
         return false;
     }
     let mut changed = false;
     // Where an inner loop begins is an address that the loop around it computes from its own counter.
-    let (mut loops, mut facts) = (loops, Facts::new(f, cx.ranges(f)));
-    for depth in (1..=deepest(&loops)).rev() {
+    let mut facts = Facts::new(f, cx.ranges(f));
+    for depth in (1..=deepest(flow.loops())).rev() {
         let mut here = false;
-        for l in loops.loops.iter().filter(|l| l.depth == depth) {
+        for l in flow.loops().loops.iter().filter(|l| l.depth == depth) {
             let plans = Plans::new(f, &facts, l);
             here |= plans.is_some_and(|plans| plans.carry_out(f, &facts.flow, l));
         }
         changed |= here;
         if here && depth > 1 {
             facts = Facts::new(f, Rc::new(Ranges::new(f)));
-            loops = Loops::new(f, &facts.flow);
+            flow = Arc::clone(&facts.flow);
         }
     }
     if changed {

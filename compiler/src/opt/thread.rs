@@ -28,7 +28,7 @@ use super::clone;
 use super::edit;
 use super::simplify::convert::never_null;
 use super::simplify::evaluate;
-use crate::ir::flow::{Flow, Loops};
+use crate::ir::flow::Flow;
 use crate::ir::{Arena, Block, BlockCall, Compare, Function, InstData, Type, Unroll, Value};
 
 /// Instructions of a block, besides constants, that are copied for an edge.
@@ -63,15 +63,14 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
 /// Blocks and the edges into them that decide their branches, with where they lead. No two of the blocks have
 /// neighbours in common, so what was found of one is true when the others are passed by.
 fn candidates(f: &mut Function) -> Vec<(Block, Vec<(Edge, usize)>)> {
-    if !f.order.iter().skip(1).any(|&block| branches(f, block)) {
+    if !may_thread(f) {
         return Vec::new();
     }
     let flow = f.flow();
-    let loops = Loops::new(f, &flow);
     let mut touched = Arena::filled(&f.blocks, false);
     let mut found: Vec<(Block, Vec<(Edge, usize)>)> = Vec::new();
     for &block in &flow.rpo {
-        let Some(decided) = candidate(f, &flow, &loops, block) else { continue };
+        let Some(decided) = candidate(f, &flow, block) else { continue };
         let around = || {
             let preds = flow.preds[block].iter().copied();
             preds.chain(f.successors(block).map(|call| call.block)).chain([block])
@@ -89,6 +88,13 @@ fn candidates(f: &mut Function) -> Vec<(Block, Vec<(Edge, usize)>)> {
         }
     }
     found
+}
+
+/// Is there a small block with a branch that is entered in more than one way?
+fn may_thread(f: &Function) -> bool {
+    let mut ways = Arena::filled(&f.blocks, 0u32);
+    f.order.iter().for_each(|&block| f.successors(block).for_each(|call| ways[call.block] += 1));
+    f.order.iter().skip(1).any(|&block| ways[block] > 1 && branches(f, block))
 }
 
 /// Is the block small and does it end in a branch?
@@ -113,7 +119,7 @@ fn branches(f: &Function, block: Block) -> bool {
 type Edge = (Block, usize);
 
 /// The edges into a block that decide its branch, and where they lead.
-fn candidate(f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Option<Vec<(Edge, usize)>> {
+fn candidate(f: &Function, flow: &Flow, block: Block) -> Option<Vec<(Edge, usize)>> {
     if block == f.entry() || flow.preds[block].len() < 2 || !branches(f, block) {
         return None;
     }
@@ -130,21 +136,22 @@ fn candidate(f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Option<V
     };
     // What branches before the edge found out counts if nothing is left of the block then.
     let mut decided = decide(Some(flow));
-    if decided.len() < edges.len() {
+    if !decided.is_empty() && decided.len() < edges.len() {
         decided = decide(None);
     }
     let partly = decided.len() < edges.len();
     if decided.is_empty() || (is_loop && (partly || has_effects)) {
         return None;
     }
-    if is_loop && !may_rotate(f, flow, loops, block, &decided) {
+    if is_loop && !may_rotate(f, flow, block, &decided) {
         return None;
     }
     Some(decided)
 }
 
 /// Does the loop, which tests at its start, become one that tests at its end?
-fn may_rotate(f: &Function, flow: &Flow, loops: &Loops, header: Block, decided: &[(Edge, usize)]) -> bool {
+fn may_rotate(f: &Function, flow: &Flow, header: Block, decided: &[(Edge, usize)]) -> bool {
+    let loops = flow.loops();
     let Some(index) = loops.innermost(header).filter(|&i| loops.loops[i].header == header) else {
         return false;
     };

@@ -28,7 +28,7 @@ use super::Cx;
 use super::alias::{Place, Root};
 use super::clone;
 use super::simplify::evaluate;
-use crate::ir::flow::{Flow, Loop, Loops};
+use crate::ir::flow::{Flow, Loop};
 use crate::ir::{Block, Function, Inst, InstData, SrcLoc, Type, Unroll, Value};
 
 /// Rounds that are evaluated.
@@ -64,7 +64,7 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     // Each round of this loop unrolls one loop, inner ones first, and marks it as done.
     loop {
         let flow = f.flow();
-        let loops = Loops::new(f, &flow);
+        let loops = flow.loops();
         let plan = loops.loops.iter().rev().find_map(|l| Some((l.clone(), plan(f, cx, &flow, l)?)));
         let Some((l, plan)) = plan else { return changed };
         f.blocks[l.header].unroll = Unroll::Never;

@@ -21,7 +21,7 @@ use super::Cx;
 use super::edit::{self, Edit, inst_blocks};
 use super::mem2reg::drop_param;
 use super::range::Ranges;
-use crate::ir::flow::{Flow, Loops};
+use crate::ir::flow::Flow;
 use crate::ir::{Arena, BinaryOp, Block, ConvertOp, Function, Inst, InstData, SrcLoc, Type, Value, ValueDef};
 
 /// Steps in which a round adds to its counter, at most.
@@ -31,7 +31,7 @@ const STEPS: usize = 16;
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     super::cfg::remove_unreachable(f);
     let flow = f.flow();
-    let loops = Loops::new(f, &flow);
+    let loops = flow.loops();
     if loops.loops.is_empty() {
         return false;
     }

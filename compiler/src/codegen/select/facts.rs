@@ -34,6 +34,9 @@ struct Wants {
     sext: bool,
 }
 
+/// Sweeps in which what a loop hands to its next round may grow bit by bit.
+const PATIENCE: usize = 4;
+
 /// See the module.
 pub struct Facts {
     needed: Arena<Value, bool>,
@@ -71,7 +74,11 @@ impl Facts {
         facts.find_wants(f, module, cpu, rpo);
         facts.find_signed_loads(f, cpu, rpo);
         // Without a way back, all that a block is told of is known before.
-        while facts.step(f, cpu, rpo) && goes_back(f, rpo) {}
+        for sweep in 0.. {
+            if !facts.step(f, cpu, rpo, sweep >= PATIENCE) || !goes_back(f, rpo) {
+                break;
+            }
+        }
         facts
     }
 
@@ -241,8 +248,9 @@ impl Facts {
         }
     }
 
-    /// One round of the search for what is known; says whether anything changed.
-    fn step(&mut self, f: &Function, cpu: Cpu, rpo: &[Block]) -> bool {
+    /// One round of the search for what is known; says whether anything changed. With `widen`, what parameters hold
+    /// grows by leaps.
+    fn step(&mut self, f: &Function, cpu: Cpu, rpo: &[Block], widen: bool) -> bool {
         let mut changed = false;
         let entry = rpo.first().copied();
         for &block in rpo {
@@ -259,8 +267,10 @@ impl Facts {
                 }
                 for call in data.targets() {
                     for (&param, &arg) in f.blocks[call.block].params.iter().zip(&call.args) {
-                        let known = self.known[f.resolve(arg)];
-                        changed |= self.learn(f, param, self.raw(param).or(known), None);
+                        let before = self.raw(param);
+                        let known = before.or(self.known[f.resolve(arg)]);
+                        let known = if widen && known != before { known.widened() } else { known };
+                        changed |= self.learn(f, param, known, None);
                     }
                 }
             }

@@ -45,6 +45,12 @@ impl Known {
         Known { unsigned: self.unsigned.max(other.unsigned), signed: self.signed.max(other.signed) }
     }
 
+    /// A weaker fact of which there are few: what grows with each round of a loop comes to an end.
+    pub fn widened(self) -> Known {
+        let least = |bits: u8, of: [u8; 3]| of.into_iter().find(|&limit| bits <= limit).unwrap_or(64);
+        Known { unsigned: least(self.unsigned, [8, 16, 32]), signed: least(self.signed, [9, 17, 33]) }
+    }
+
     /// One of the two facts can follow from the other.
     fn normal(unsigned: u8, signed: u8) -> Known {
         let unsigned = unsigned.min(64);

@@ -72,7 +72,7 @@ fn walk(f: &mut Function, cx: &Cx<'_>) -> (bool, bool) {
     for &block in &flow.rpo {
         let later = f.successors(block).filter(|call| flow.order(call.block) > flow.order(block));
         pass.left[block] = later.count();
-        let mut memory = pass.memory_at(f, &flow, &loops, block);
+        let mut memory = pass.memory_at(f, &flow, loops, block);
         pass.block(f, &flow, block, &mut memory);
         pass.out[block] = Some(memory);
         // What nobody asks for again goes.

@@ -41,8 +41,15 @@ pub struct Accesses {
 impl Accesses {
     /// Analyses the code of a function as selected.
     pub fn new(func: &Func) -> Accesses {
-        let flow = Flow::new(func);
         let objects = func.objects.len();
+        if objects == 0 {
+            return Accesses {
+                objects,
+                uses: Arena::filled(&func.blocks, Vec::new()),
+                captured: Set::new(0),
+            };
+        }
+        let flow = Flow::new(func);
         let mut finder = Finder {
             func,
             pointers: vec![Set::new(objects); func.regs],

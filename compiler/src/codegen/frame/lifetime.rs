@@ -24,8 +24,11 @@ pub struct Lifetimes {
 impl Lifetimes {
     /// Analyses allocated code.
     pub fn new(func: &Func, steps: &Steps, accesses: &Accesses) -> Lifetimes {
-        let flow = Flow::new(func);
         let count = func.objects.len();
+        if count == 0 {
+            return Lifetimes { used: Set::new(0), together: Vec::new() };
+        }
+        let flow = Flow::new(func);
         let mut used = Set::new(count);
         for &block in &flow.rpo {
             for step in &steps[block] {

@@ -5,8 +5,8 @@
 
 use skep_stdlib::isa::{AtomicOp as MachineAtomic, Cpu, Reg as Phys, Size, Width};
 
+use super::Selector;
 use super::constants::Constant;
-use super::{Selector, object};
 use crate::codegen::mir::{Addr, Base, Op, Reg, Src};
 use crate::ir::{AtomicOp, ConvertOp, CoreId, InstData, SymbolId, Type, Value, ValueDef};
 
@@ -35,7 +35,7 @@ impl Selector<'_> {
                 }
                 InstData::SlotAddr { slot, offset } => {
                     if let Ok(off) = i16::try_from(total.saturating_add(i64::from(offset))) {
-                        return (Addr::frame(object(slot), off), None);
+                        return (Addr::frame(self.object(slot), off), None);
                     }
                 }
                 InstData::SymbolAddr { symbol, offset } => {

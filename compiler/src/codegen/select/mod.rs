@@ -27,7 +27,7 @@ use super::flow::Flow;
 use super::mir::{self, Inst, Object, ObjectData, Op, Reg, Src};
 use crate::ir::flow::reverse_post_order;
 use crate::ir::{
-    Arena, Block, Callee, ConvertOp, CoreId, Entity, Function, InstData, Intrinsic, Limit, Module, SrcLoc,
+    Arena, Block, Callee, ConvertOp, CoreId, Function, InstData, Intrinsic, Limit, Module, Slot, SrcLoc,
     SymbolId, Type, UnaryOp, Value,
 };
 
@@ -47,6 +47,7 @@ pub fn select(f: &Function, module: &Module, options: &Options, limits: &mut Vec
         regs: Arena::filled(&f.values, None),
         constants: BTreeMap::new(),
         anchors: BTreeMap::new(),
+        objects: Arena::filled(&f.slots, None),
         heads: Arena::filled(&f.blocks, None),
         edges: BTreeMap::new(),
         tails: Vec::new(),
@@ -87,6 +88,8 @@ struct Selector<'a> {
     constants: BTreeMap<Constant, Reg>,
     /// By region: the variables whose addresses serve for what is near.
     anchors: BTreeMap<u32, Vec<SymbolId>>,
+    /// The frame object of each slot that is named.
+    objects: Arena<Slot, Option<Object>>,
     /// Where each block starts.
     heads: Arena<Block, Option<mir::Block>>,
     /// Blocks that hold the moves of a jump that is one of several of its block.
@@ -113,9 +116,16 @@ enum Form {
 }
 
 impl Selector<'_> {
+    /// Makes an object of each slot that is named: the others are gone, and may be many.
     fn objects(&mut self) {
-        for data in self.f.slots.values() {
-            self.out.objects.push(ObjectData {
+        let mut named = Arena::filled(&self.f.slots, false);
+        for &inst in self.f.order.iter().flat_map(|&block| &self.f.blocks[block].insts) {
+            if let InstData::SlotAddr { slot, .. } = self.f.insts[inst] {
+                named[slot] = true;
+            }
+        }
+        for (slot, data) in self.f.slots.iter().filter(|&(slot, _)| named[slot]) {
+            self.objects[slot] = Some(self.out.objects.push(ObjectData {
                 size: data.size,
                 align: match data.size {
                     8.. => 8,
@@ -126,8 +136,13 @@ impl Selector<'_> {
                 name: data.name.clone(),
                 loc: data.loc,
                 place: None,
-            });
+            }));
         }
+    }
+
+    /// The frame object of a slot.
+    fn object(&self, slot: Slot) -> Object {
+        self.objects[slot].expect("a slot that is used is named")
     }
 
     fn function(&mut self, rpo: &[Block]) {
@@ -265,7 +280,7 @@ impl Selector<'_> {
                 Some(Constant::number(self.facts.content(value, ty, constant, self.cpu), self.cpu))
             }
             InstData::SymbolAddr { symbol, offset } => Some(Constant::Symbol(symbol, offset)),
-            InstData::SlotAddr { slot, offset } => Some(Constant::Frame(object(slot), offset)),
+            InstData::SlotAddr { slot, offset } => Some(Constant::Frame(self.object(slot), offset)),
             InstData::Intrinsic { op: Intrinsic::FrameAddress, .. } => Some(Constant::FramePointer),
             _ => None,
         }
@@ -558,8 +573,3 @@ impl Selector<'_> {
 
 /// The registers of arguments.
 const ARGS: [Phys; 5] = [Phys::R1, Phys::R2, Phys::R3, Phys::R4, Phys::R5];
-
-/// The frame object of a slot: they are numbered alike.
-fn object(slot: crate::ir::Slot) -> Object {
-    Entity::new(slot.index())
-}

@@ -204,11 +204,31 @@ pub(super) fn run<'a>(
             }
             if let Some(size) = cursor.data_directive() {
                 loop {
-                    let value = cursor.number().map_err(|kind| error(&cursor, kind))?;
+                    let column = cursor.at as u32 + 1;
+                    let distance = if pending.is_at_distance() { cursor.distance() } else { None };
+                    let value = match distance {
+                        Some((to, from)) => {
+                            if labels.find(from, slot) != Some(slot) {
+                                let kind = AsmErrorKind::Expected("a distance from this instruction");
+                                return Err(error(&cursor, kind));
+                            }
+                            fixups.push(Fixup { insn: insns.len(), slot, label: to, line: number, column });
+                            0
+                        }
+                        None => cursor.number().map_err(|kind| error(&cursor, kind))?,
+                    };
                     let word = pending.push(value, size).map_err(|kind| error(&cursor, kind))?;
                     if let Some(word) = word {
-                        words.push((insns.len(), word));
-                        insns.push(Insn::Exit);
+                        // With a distance it is an instruction, whose bytes are known when that is.
+                        let jumps = fixups.last().is_some_and(|fixup| fixup.insn == insns.len());
+                        insns.push(match decode(&word.little, crate::ByteOrder::Little) {
+                            Ok((insn, 1)) if jumps && set_distance(&mut insn.clone(), 0).is_some() => insn,
+                            _ if jumps => return Err(error(&cursor, AsmErrorKind::NoSuchOperation)),
+                            _ => {
+                                words.push((insns.len(), word));
+                                Insn::Exit
+                            }
+                        });
                         slot += 1;
                     }
                     if !cursor.eat(",") {
@@ -618,6 +638,7 @@ fn function(c: &mut Cursor<'_>, word: &str, dst: Reg) -> Parsed<Insn> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
     use alloc::string::ToString;
 
     #[test]
@@ -643,6 +664,26 @@ mod tests {
         assert_eq!(insns[2], Insn::Call(CallTarget::Local(0)));
         let error = assemble(text).unwrap_err();
         assert_eq!(error.kind, AsmErrorKind::UnknownLabel("counters".into()));
+    }
+
+    #[test]
+    fn a_word_with_a_distance_is_a_jump() {
+        let before = "r0 = 0; 1:.byte 0xe5; .byte 0; ";
+        for distance in ["((out - 1b - 8) / 8) & 0xffff", "(((out - 1b - 8) / 8) & 0xffff) << 16"] {
+            let text = format!("{before}.long {distance}; .short 0; r0 = 1; out: exit");
+            let Symbolic { insns, jumps, words, .. } = assemble_symbolic(&text).unwrap();
+            assert_eq!((&insns[1], jumps.len(), words.len()), (&Insn::MayGoto { off: 1 }, 0, 0));
+            let outside = assemble_symbolic(&text.replace("out:", "")).unwrap();
+            assert_eq!((outside.jumps[0].insn, outside.jumps[0].name.as_str()), (1, "out"));
+        }
+        for wrong in [
+            "r0 = 0; 1: r0 = 1; .byte 0xe5; .byte 0; .long ((out - 1b - 8) / 8) & 0xffff; .short 0; out: exit",
+            "1:.byte 0x95; .byte 0; .long ((out - 1b - 8) / 8) & 0xffff; .short 0; out: exit",
+            "1:.byte 0xe5; .byte 0; .long ((out - 1b) / 8) & 0xffff; .short 0; out: exit",
+            "1:.byte 0xe5; .long ((out - 1b - 8) / 8) & 0xffff; .short 0; out: exit",
+        ] {
+            assert!(assemble_symbolic(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -105,6 +105,31 @@ impl<'a> Cursor<'a> {
         self.sum(0, &mut depth)
     }
 
+    /// `((to - from - 8) / 8) & 0xffff`: the distance of a jump between two labels, as text that cannot name the
+    /// instruction spells it. Big-endian machines have it in the upper half.
+    pub(super) fn distance(&mut self) -> Option<(&'a str, &'a str)> {
+        let start = self.at;
+        let mut open = 0;
+        while self.eat("(") {
+            open += 1;
+        }
+        let to = self.word();
+        let middle = self.eat("-");
+        let from = self.word();
+        let ends: &[&str] = match open {
+            2 => &["-", "8", ")", "/", "8", ")", "&", "0xffff"],
+            3 => &["-", "8", ")", "/", "8", ")", "&", "0xffff", ")", "<<", "16"],
+            _ => &[],
+        };
+        let names = |word: &str| !word.is_empty() && word.parse::<u64>().is_err();
+        if middle && names(to) && names(from) && !ends.is_empty() && ends.iter().all(|token| self.eat(token))
+        {
+            return Some((to, from));
+        }
+        self.at = start;
+        None
+    }
+
     /// Terms joined by operators that bind at least as tightly as `least`.
     fn sum(&mut self, least: u8, depth: &mut u32) -> Parsed<i128> {
         let mut left = self.term(depth)?;

@@ -72,6 +72,11 @@ impl Pending {
     pub(super) fn is_empty(&self) -> bool {
         self.len == 0
     }
+
+    /// Does the distance of a jump come next?
+    pub(super) fn is_at_distance(&self) -> bool {
+        self.len == 2
+    }
 }
 
 /// Carries out `.rept` and `.ifc`.

@@ -41,6 +41,24 @@ done:
 	return 4;
 }
 
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define DISTANCE "((%l[out] - 1b - 8) / 8) & 0xffff"
+#else
+#define DISTANCE "(((%l[out] - 1b - 8) / 8) & 0xffff) << 16"
+#endif
+
+// As the kernel's headers write `may_goto` for compilers that do not know it.
+CASE(a_jump_in_bytes, 5)
+{
+	long n = 0;
+	for (int i = 0; i < UNKNOWN(5); i++) {
+		asm goto("1:.byte 0xe5; .byte 0; .long " DISTANCE "; .short 0" : : : : out);
+		n++;
+	}
+out:
+	return n;
+}
+
 CASE(labels_of_its_own, 10)
 {
 	long n = UNKNOWN(4L), sum = 0;

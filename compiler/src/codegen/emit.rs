@@ -4,6 +4,8 @@
 //! around when its target is the next block. Positions are slots of 8 bytes. What to do about jumps
 //! that are too far is up to [`relax`](super::relax).
 
+use std::rc::Rc;
+
 use skep_stdlib::isa::{CallTarget, Cpu, Imm64, Insn, Operand, Reg as Phys, Width};
 
 use super::code::{FuncCode, Reloc, RelocKind};
@@ -39,7 +41,7 @@ pub struct Far {
 pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> Emitted {
     let mut emitter = Emitter {
         func,
-        flow: Flow::new(func),
+        flow: Flow::of(func),
         module,
         wrong: Vec::new(),
         cpu,
@@ -76,7 +78,7 @@ pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> 
 
 struct Emitter<'a> {
     func: &'a Func,
-    flow: Flow,
+    flow: Rc<Flow>,
     module: &'a Module,
     /// Mistakes in inline assembly.
     wrong: Vec<(SrcLoc, String)>,

@@ -1,6 +1,10 @@
 //! Control flow of machine IR: reverse postorder, dominators, loops.
 //!
-//! Loops are the natural loops of back edges, and loops with the same header are one.
+//! Loops are the natural loops of back edges, and loops with the same header are one. A function remembers its last
+//! [`Flow`], which holds for as long as its graph is what it was.
+
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use super::mir::{Block, Func};
 use crate::ir::dominators::Dominators;
@@ -14,11 +18,45 @@ pub struct Flow {
     tree: Dominators,
     header: Arena<Block, Option<Block>>,
     depth: Arena<Block, u32>,
+    /// The graph that it is about: how many blocks there are, their layout, and where each goes.
+    graph: (usize, Vec<Block>, Vec<[Option<Block>; 2]>),
+}
+
+/// The last [`Flow`] of a function.
+#[derive(Clone, Default)]
+pub struct Remembered(RefCell<Option<Rc<Flow>>>);
+
+impl std::fmt::Debug for Remembered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("_")
+    }
+}
+
+/// Where control goes from a block.
+fn ways(func: &Func, block: Block) -> [Option<Block>; 2] {
+    let mut next = func.successors(block);
+    [next.next(), next.next()]
 }
 
 impl Flow {
-    /// Analyses a function.
-    pub fn new(func: &Func) -> Flow {
+    /// Analyses a function, unless that was done and its graph is still the same.
+    pub fn of(func: &Func) -> Rc<Flow> {
+        let mut last = func.flow.0.borrow_mut();
+        match &*last {
+            Some(flow) if flow.is_of(func) => Rc::clone(flow),
+            _ => Rc::clone(last.insert(Rc::new(Flow::new(func)))),
+        }
+    }
+
+    fn is_of(&self, func: &Func) -> bool {
+        let (count, layout, jumps) = &self.graph;
+        let mut blocks = layout.iter().zip(jumps);
+        *count == func.blocks.len()
+            && *layout == func.order
+            && blocks.all(|(&block, &jumps)| ways(func, block) == jumps)
+    }
+
+    fn new(func: &Func) -> Flow {
         let rpo = reverse_postorder(func);
         let mut position = Arena::filled(&func.blocks, None);
         for (i, &block) in rpo.iter().enumerate() {
@@ -34,6 +72,11 @@ impl Flow {
             tree,
             header: Arena::filled(&func.blocks, None),
             depth: Arena::filled(&func.blocks, 0),
+            graph: (
+                func.blocks.len(),
+                func.order.clone(),
+                func.order.iter().map(|&block| ways(func, block)).collect(),
+            ),
         };
         flow.find_loops(func, &preds);
         flow

@@ -84,7 +84,7 @@ fn identity(func: &Func) -> Arena<Block, Block> {
 /// Links blocks to chains, the most useful links first (Pettis and Hansen, "Profile Guided Code
 /// Positioning", bottom-up), and puts the chains one after another.
 fn placement(func: &Func, cpu: Cpu) -> Vec<Block> {
-    let flow = Flow::new(func);
+    let flow = Flow::of(func);
     let mut links = links(func, &flow, cpu);
     links.sort_by_key(|link| link.rank);
     let mut chains = Chains {

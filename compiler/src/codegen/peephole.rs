@@ -12,6 +12,7 @@
 //! kernel's verifier concludes too.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::flow::Flow;
 use super::mir::{Base, Block, Func, Inst, Object, Op, Reg, Src};
@@ -21,7 +22,7 @@ use skep_stdlib::isa::{Cond, Size, Width};
 
 /// Cleans up; the first `variables` objects are not spilled registers.
 pub fn run(func: &mut Func, steps: &mut Steps, variables: usize) {
-    let mut peephole = Peephole { flow: Flow::new(func), func, steps, variables };
+    let mut peephole = Peephole { flow: Flow::of(func), func, steps, variables };
     // Every round removes something; what is left after a few is not worth another.
     for _ in 0..4 {
         let known = peephole.drop_known();
@@ -56,7 +57,7 @@ enum Content {
 type Contents = BTreeMap<Cell, Content>;
 
 struct Peephole<'a> {
-    flow: Flow,
+    flow: Rc<Flow>,
     func: &'a mut Func,
     steps: &'a mut Steps,
     variables: usize,

@@ -16,6 +16,7 @@
 //! Cost: linear, for regions and numbers of branches are bounded.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::flow::Flow;
 use super::mir::{Block, Func, Inst, Op};
@@ -59,7 +60,7 @@ struct Plan {
 }
 
 struct Preset<'a> {
-    flow: Flow,
+    flow: Rc<Flow>,
     preds: Arena<Block, Vec<Block>>,
     live_in: Arena<Block, Regs>,
     /// What a block reads, writes or destroys.
@@ -73,7 +74,7 @@ struct Preset<'a> {
 
 impl Preset<'_> {
     fn new(func: &mut Func) -> Preset<'_> {
-        let flow = Flow::new(func);
+        let flow = Flow::of(func);
         let mut touched = Arena::filled(&func.blocks, 0);
         let mut ends = Vec::new();
         for &block in &flow.rpo {

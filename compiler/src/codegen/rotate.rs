@@ -19,7 +19,7 @@ const SHORT: usize = 2;
 
 /// Runs over a function with machine registers.
 pub fn run(func: &mut Func) {
-    let flow = Flow::new(func);
+    let flow = Flow::of(func);
     let preds = func.predecessors();
     for &header in &flow.rpo {
         let (inside, outside): (Vec<Block>, Vec<Block>) =

@@ -35,8 +35,11 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
 
 /// Marks slots that nothing names.
 fn remove_slots(f: &mut Function) {
-    let usage = slots::usage(f);
-    for slot in f.slots.keys().filter(|slot| !usage.contains_key(slot)) {
+    if !slots::has_slots(f) {
+        return;
+    }
+    let named = slots::named(f);
+    for slot in named.keys().filter(|&slot| !named[slot]) {
         f.slots[slot].size = 0;
         f.slots[slot].name.clear();
     }

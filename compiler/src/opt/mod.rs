@@ -59,7 +59,7 @@ mod range;
 mod sccp;
 pub mod simplify;
 mod sink;
-mod slots;
+pub(crate) mod slots;
 mod sroa;
 mod stride;
 mod switches;

@@ -49,7 +49,7 @@ impl Accesses {
                 captured: Set::new(0),
             };
         }
-        let flow = Flow::new(func);
+        let flow = Flow::of(func);
         let mut finder = Finder {
             func,
             pointers: vec![Set::new(objects); func.regs],

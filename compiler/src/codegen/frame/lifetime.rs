@@ -28,7 +28,7 @@ impl Lifetimes {
         if count == 0 {
             return Lifetimes { used: Set::new(0), together: Vec::new() };
         }
-        let flow = Flow::new(func);
+        let flow = Flow::of(func);
         let mut used = Set::new(count);
         for &block in &flow.rpo {
             for step in &steps[block] {

@@ -17,6 +17,7 @@ use std::fmt;
 use skep_stdlib::isa::{AluOp, AtomicOp, Cond, Endian, Reg as Phys, Size, Width};
 
 use crate::codegen::asm::Text;
+use crate::codegen::flow::Remembered;
 use crate::ir::{Arena, CoreId, Entity, Preds, SrcLoc, SymbolId};
 
 pub use print::print;
@@ -245,6 +246,8 @@ pub struct Func {
     pub texts: Arena<AsmId, Text>,
     /// Registers in use, the machine's included.
     pub regs: usize,
+    /// What is known of its graph.
+    pub(super) flow: Remembered,
 }
 
 /// How an instruction uses a register.
@@ -467,6 +470,7 @@ impl Func {
             objects: Arena::new(),
             texts: Arena::new(),
             regs: Reg::FIRST_VIRTUAL as usize,
+            flow: Remembered::default(),
         }
     }
 

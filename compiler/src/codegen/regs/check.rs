@@ -68,7 +68,7 @@ struct Checker<'a> {
 /// Checks an allocation: `before` is the code as selected, `after` what allocation returned.
 pub fn check(before: &Func, after: &Steps) -> Result<(), String> {
     let checker = Checker { before, after, constants: constants(before) };
-    let flow = Flow::new(before);
+    let flow = Flow::of(before);
     let mut inputs: Arena<Block, Option<State>> = Arena::filled(&before.blocks, None);
     let Some(&entry) = flow.rpo.first() else { return Ok(()) };
     let start = (1..=5).map(Reg::from_index);

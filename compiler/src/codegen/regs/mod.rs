@@ -20,6 +20,8 @@ mod live;
 mod share;
 mod spill;
 
+use std::rc::Rc;
+
 use super::flow::Flow;
 use super::mir::{Block, Func, Inst, Op, Reg};
 use crate::ir::Arena;
@@ -53,7 +55,7 @@ enum Generation {
 /// What is being allocated.
 struct Work<'a> {
     func: &'a mut Func,
-    flow: Flow,
+    flow: Rc<Flow>,
     steps: Steps,
     /// By register.
     generation: Vec<Generation>,
@@ -95,7 +97,7 @@ impl<'a> Work<'a> {
             let numbered = data.insts.iter().enumerate();
             steps[block] = numbered.map(|(i, &inst)| Step { inst, origin: Some(i as u32) }).collect();
         }
-        let flow = Flow::new(func);
+        let flow = Flow::of(func);
         let generation = vec![Generation::Original; func.regs];
         let reload = vec![None; func.regs];
         Work { func, flow, steps, generation, reload }

@@ -58,7 +58,7 @@ pub fn place(func: &mut Func, constants: &BTreeMap<Constant, Reg>) {
     if constants.is_empty() {
         return;
     }
-    let flow = Flow::new(func);
+    let flow = Flow::of(func);
     let stand_ins = constants.iter().map(|(&constant, &reg)| (reg, (constant, Vec::new()))).collect();
     let mut placer = Placer { func, flow: &flow, ends: flow.ends(), stand_ins };
     placer.place_shared();

@@ -30,6 +30,7 @@ use crate::ir::{
     Arena, Block, Callee, ConvertOp, CoreId, Function, InstData, Intrinsic, Limit, Module, Slot, SrcLoc,
     SymbolId, Type, UnaryOp, Value,
 };
+use crate::opt::slots;
 
 /// Selects instructions for one function.
 pub fn select(f: &Function, module: &Module, options: &Options, limits: &mut Vec<Limit>) -> mir::Func {
@@ -65,7 +66,7 @@ pub fn select(f: &Function, module: &Module, options: &Options, limits: &mut Vec
 
 /// Branches whose outcome is known leave blocks that nobody jumps to.
 fn drop_unreachable(func: &mut mir::Func) {
-    let flow = Flow::new(func);
+    let flow = Flow::of(func);
     func.order.retain(|&block| flow.reaches(block));
     for block in func.blocks.keys() {
         if !flow.reaches(block) {
@@ -118,12 +119,7 @@ enum Form {
 impl Selector<'_> {
     /// Makes an object of each slot that is named: the others are gone, and may be many.
     fn objects(&mut self) {
-        let mut named = Arena::filled(&self.f.slots, false);
-        for &inst in self.f.order.iter().flat_map(|&block| &self.f.blocks[block].insts) {
-            if let InstData::SlotAddr { slot, .. } = self.f.insts[inst] {
-                named[slot] = true;
-            }
-        }
+        let named = slots::named(self.f);
         for (slot, data) in self.f.slots.iter().filter(|&(slot, _)| named[slot]) {
             self.objects[slot] = Some(self.out.objects.push(ObjectData {
                 size: data.size,

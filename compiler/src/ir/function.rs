@@ -309,6 +309,17 @@ impl Function {
         }
     }
 
+    /// Which slots any instruction names.
+    pub fn named_slots(&self) -> Arena<Slot, bool> {
+        let mut named = Arena::filled(&self.slots, false);
+        for &inst in self.order.iter().flat_map(|&block| &self.blocks[block].insts) {
+            if let InstData::SlotAddr { slot, .. } = self.insts[inst] {
+                named[slot] = true;
+            }
+        }
+        named
+    }
+
     /// The terminator of a block; `None` only while the block is being built.
     pub fn terminator(&self, block: Block) -> Option<Inst> {
         self.blocks[block].insts.last().copied().filter(|&inst| self.insts[inst].is_terminator())

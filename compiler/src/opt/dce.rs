@@ -38,7 +38,7 @@ fn remove_slots(f: &mut Function) {
     if !slots::has_slots(f) {
         return;
     }
-    let named = slots::named(f);
+    let named = f.named_slots();
     for slot in named.keys().filter(|&slot| !named[slot]) {
         f.slots[slot].size = 0;
         f.slots[slot].name.clear();

@@ -59,7 +59,7 @@ mod range;
 mod sccp;
 pub mod simplify;
 mod sink;
-pub(crate) mod slots;
+mod slots;
 mod sroa;
 mod stride;
 mod switches;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::alias::{Place, Root};
-use crate::ir::{Arena, Callee, Function, Inst, InstData, Intrinsic, Slot, Type, Value};
+use crate::ir::{Callee, Function, Inst, InstData, Intrinsic, Slot, Type, Value};
 
 /// What an access does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,17 +86,6 @@ pub fn usage(f: &Function) -> BTreeMap<Slot, Usage> {
         }
     }
     all
-}
-
-/// Which slots anything names.
-pub fn named(f: &Function) -> Arena<Slot, bool> {
-    let mut named = Arena::filled(&f.slots, false);
-    for &inst in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {
-        if let InstData::SlotAddr { slot, .. } = f.insts[inst] {
-            named[slot] = true;
-        }
-    }
-    named
 }
 
 /// The plain writes to each slot that nobody reads, at whatever distance from its start.

@@ -205,18 +205,11 @@ pub(super) fn run<'a>(
             if let Some(size) = cursor.data_directive() {
                 loop {
                     let column = cursor.at as u32 + 1;
-                    let distance = if pending.is_at_distance() { cursor.distance() } else { None };
-                    let value = match distance {
-                        Some((to, from)) => {
-                            if labels.find(from, slot) != Some(slot) {
-                                let kind = AsmErrorKind::Expected("a distance from this instruction");
-                                return Err(error(&cursor, kind));
-                            }
-                            fixups.push(Fixup { insn: insns.len(), slot, label: to, line: number, column });
-                            0
-                        }
-                        None => cursor.number().map_err(|kind| error(&cursor, kind))?,
-                    };
+                    let item = item(&mut cursor, &pending, &labels, slot);
+                    let value = item.map_err(|kind| error(&cursor, kind))?.unwrap_or_else(|label| {
+                        fixups.push(Fixup { insn: insns.len(), slot, label, line: number, column });
+                        0
+                    });
                     let word = pending.push(value, size).map_err(|kind| error(&cursor, kind))?;
                     if let Some(word) = word {
                         // With a distance it is an instruction, whose bytes are known when that is.
@@ -271,6 +264,19 @@ pub(super) fn run<'a>(
             }
         }
     }
+    resolve(fixups, &labels, &mut insns, &mut uses, &mut jumps)?;
+    uses.sort_by_key(|symbol| symbol.insn);
+    Ok(Symbolic { insns, uses, jumps, words })
+}
+
+/// Fills in the distances to labels; those that are not in the text are left to the caller.
+fn resolve(
+    fixups: Vec<Fixup<'_>>,
+    labels: &Labels<'_>,
+    insns: &mut [Insn],
+    uses: &mut Vec<SymbolUse>,
+    jumps: &mut Vec<SymbolUse>,
+) -> Result<(), AsmError> {
     for fixup in fixups {
         let Fixup { insn, slot: from, label, line, column } = fixup;
         let Some(at) = insns.get_mut(insn) else { continue };
@@ -289,8 +295,21 @@ pub(super) fn run<'a>(
         let set = distance.and_then(|distance| set_distance(at, distance));
         set.ok_or(AsmError { line, column, kind: AsmErrorKind::Range })?;
     }
-    uses.sort_by_key(|symbol| symbol.insn);
-    Ok(Symbolic { insns, uses, jumps, words })
+    Ok(())
+}
+
+/// An item of data. Where a jump has its distance it may be spelled as one, from the instruction to a label.
+fn item<'a>(
+    c: &mut Cursor<'a>,
+    pending: &Pending,
+    labels: &Labels<'a>,
+    slot: usize,
+) -> Parsed<Result<i128, &'a str>> {
+    match if pending.is_at_distance() { c.distance() } else { None } {
+        Some((to, from)) if labels.find(from, slot) == Some(slot) => Ok(Err(to)),
+        Some(_) => Err(AsmErrorKind::Expected("a distance from this instruction")),
+        None => Ok(Ok(c.number()?)),
+    }
 }
 
 /// Slots of labels by name. Those whose names are numbers may be defined again.

@@ -30,7 +30,6 @@ use crate::ir::{
     Arena, Block, Callee, ConvertOp, CoreId, Function, InstData, Intrinsic, Limit, Module, Slot, SrcLoc,
     SymbolId, Type, UnaryOp, Value,
 };
-use crate::opt::slots;
 
 /// Selects instructions for one function.
 pub fn select(f: &Function, module: &Module, options: &Options, limits: &mut Vec<Limit>) -> mir::Func {
@@ -119,7 +118,7 @@ enum Form {
 impl Selector<'_> {
     /// Makes an object of each slot that is named: the others are gone, and may be many.
     fn objects(&mut self) {
-        let named = slots::named(self.f);
+        let named = self.f.named_slots();
         for (slot, data) in self.f.slots.iter().filter(|&(slot, _)| named[slot]) {
             self.objects[slot] = Some(self.out.objects.push(ObjectData {
                 size: data.size,

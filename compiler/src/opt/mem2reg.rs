@@ -523,9 +523,11 @@ fn frontiers(f: &Function, flow: &Flow) -> Arena<Block, Vec<Block>> {
                 && Some(block) != flow.idom(join)
             {
                 let list: &mut Vec<Block> = &mut frontiers[block];
-                if list.last() != Some(&join) {
-                    list.push(join);
+                // Another predecessor came this way, and went on to the end of it.
+                if list.last() == Some(&join) {
+                    break;
                 }
+                list.push(join);
                 runner = flow.idom(block);
             }
         }

@@ -18,6 +18,10 @@ use skep_syntax::Session;
 use skep_tests::bench::report;
 use skep_tests::tools::{self, Need};
 
+/// As in the command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Every so many of the programs are measured; `SKEP_FULL=1` measures all.
 const STEP: usize = 8;
 

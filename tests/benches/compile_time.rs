@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use skep_tests::bench::{binary, report};
+use skep_tests::bench::{binary, median, report};
 use skep_tests::tools::{self, Need};
 
 /// Rounds, each of which runs every command some times.
@@ -94,11 +94,6 @@ fn include(case: &Case, scratch: &Path) -> Vec<String> {
 
 fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }
 
 /// Clock ticks of CPU time that so many runs of a command take.

@@ -46,6 +46,12 @@ pub fn compile(
     status.ok().filter(|status| status.success()).and_then(|_| std::fs::read(&out).ok())
 }
 
+/// The one in the middle; there is at least one.
+pub fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
 /// What one thing takes with us and with the compiler beside us.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Row {

@@ -198,6 +198,15 @@ pub fn reverse_post_order(f: &Function) -> Vec<Block> {
     post
 }
 
+/// Does any block jump to itself or one before it in this order? Every cycle has such a jump.
+pub fn goes_back(f: &Function, order: &[Block]) -> bool {
+    let mut before = Arena::filled(&f.blocks, false);
+    order.iter().any(|&block| {
+        before[block] = true;
+        f.successors(block).any(|call| before[call.block])
+    })
+}
+
 /// Natural loops and their nesting. Cycles that can be entered in several places (made by `goto`)
 /// have no header and are not loops here.
 #[derive(Clone, Debug)]

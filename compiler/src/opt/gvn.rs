@@ -29,7 +29,7 @@ use super::mem2reg::cast;
 use super::simplify::rules::commutes;
 use super::{edit, globals, slots};
 use crate::hash::LookupMap;
-use crate::ir::flow::{Flow, Loops};
+use crate::ir::flow::Flow;
 use crate::ir::{Arena, Block, Function, Inst, InstData, Intrinsic, Slot, SymbolId, Type, Value};
 use fill::Fill;
 
@@ -55,11 +55,11 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
 /// Goes over the blocks once. Whether anything changed, and whether there are loops.
 fn walk(f: &mut Function, cx: &Cx<'_>) -> (bool, bool) {
     let flow = f.flow();
-    let loops = flow.loops();
+    let size = edit::size(f);
     let mut pass = Pass {
         cx,
-        known: LookupMap::with_capacity_and_hasher(edit::size(f), Default::default()),
-        values: Vec::with_capacity(edit::size(f)),
+        known: LookupMap::with_capacity_and_hasher(size, Default::default()),
+        values: Vec::with_capacity(size),
         ends: ends(f, &flow),
         written: false,
         slots: slots::has_slots(f),
@@ -72,7 +72,7 @@ fn walk(f: &mut Function, cx: &Cx<'_>) -> (bool, bool) {
     for &block in &flow.rpo {
         let later = f.successors(block).filter(|call| flow.order(call.block) > flow.order(block));
         pass.left[block] = later.count();
-        let mut memory = pass.memory_at(f, &flow, loops, block);
+        let mut memory = pass.memory_at(f, &flow, block);
         pass.block(f, &flow, block, &mut memory);
         pass.out[block] = Some(memory);
         // What nobody asks for again goes.
@@ -86,7 +86,7 @@ fn walk(f: &mut Function, cx: &Cx<'_>) -> (bool, bool) {
     if pass.changed {
         f.resolve_aliases();
     }
-    (pass.changed, !loops.loops.is_empty())
+    (pass.changed, !flow.loops().loops.is_empty())
 }
 
 /// The position in reverse post-order of the last block that each dominates.
@@ -164,7 +164,7 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     /// What memory certainly holds at the start of a block.
-    fn memory_at(&mut self, f: &Function, flow: &Flow, loops: &Loops, block: Block) -> Memory {
+    fn memory_at(&mut self, f: &Function, flow: &Flow, block: Block) -> Memory {
         if let [only] = flow.preds[block]
             && self.left[only] == 1
             && let Some(memory) = self.out[only].take()
@@ -189,6 +189,7 @@ impl Pass<'_> {
         let mut memory = common.unwrap_or_default();
         if pending {
             // A loop: what its blocks write and let out is unknown at its start.
+            let loops = flow.loops();
             let Some(index) = loops.innermost(block).filter(|&i| loops.loops[i].header == block) else {
                 return Memory { leaked: f.slots.keys().collect(), ..Memory::default() };
             };

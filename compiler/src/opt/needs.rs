@@ -5,7 +5,8 @@
 //! [`PASSES`](super::PASSES) says what its pass needs, and it only runs where that is. Invariant: a pass whose needs
 //! are not met would change nothing that another pass does not change as well.
 
-use crate::ir::{Arena, BinaryOp, Callee, Function, InstData, Intrinsic};
+use crate::ir::flow::goes_back;
+use crate::ir::{BinaryOp, Callee, Function, InstData, Intrinsic};
 
 /// Something that a function may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,19 +53,15 @@ impl Needs {
 
     /// What a function has.
     pub fn of(f: &Function) -> Needs {
-        let mut places = Arena::filled(&f.blocks, 0u32);
-        for (&block, place) in f.order.iter().zip(0..) {
-            places[block] = place;
-        }
         let (mut has, mut calls) = (Needs::default(), 0);
         for &block in &f.order {
             for &inst in &f.blocks[block].insts {
                 has.add_inst(f, &f.insts[inst]);
                 calls += usize::from(matches!(f.insts[inst], InstData::Call { callee: Callee::Func(_), .. }));
             }
-            if f.successors(block).any(|call| places[call.block] <= places[block]) {
-                has.add(Need::Loops);
-            }
+        }
+        if goes_back(f, &f.order) {
+            has.add(Need::Loops);
         }
         if calls > 1 {
             has.add(Need::Calls);

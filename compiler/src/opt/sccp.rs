@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use super::Cx;
 use super::edit::{self, Edit, use_counts};
 use super::simplify::evaluate;
+use crate::ir::flow::goes_back;
 use crate::ir::{Arena, Block, Function, Inst, InstData, SrcLoc, Value};
 
 /// Runs the pass.
@@ -44,8 +45,9 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
 /// Could anything be constant that `simplify` does not see? Without cycles that begins with a branch on a constant,
 /// or with a parameter to which all edges pass the same one.
 fn may_find(f: &Function) -> bool {
-    let mut places = Arena::filled(&f.blocks, 0u32);
-    f.order.iter().zip(0..).for_each(|(&block, place)| places[block] = place);
+    if goes_back(f, &f.order) {
+        return true;
+    }
     let mut params = Arena::filled(&f.values, Lattice::Unknown);
     for &block in &f.order {
         let Some(last) = f.terminator(block) else { continue };
@@ -55,9 +57,6 @@ fn may_find(f: &Function) -> bool {
             return true;
         }
         for call in f.insts[last].targets() {
-            if places[call.block] <= places[block] {
-                return true;
-            }
             for (&param, &arg) in f.blocks[call.block].params.iter().zip(&call.args) {
                 let new = f.constant(arg).map_or(Lattice::Varies, Lattice::Constant);
                 params[param] = params[param].join(new);

@@ -213,15 +213,13 @@ pub(super) fn run<'a>(
                     let word = pending.push(value, size).map_err(|kind| error(&cursor, kind))?;
                     if let Some(word) = word {
                         // With a distance it is an instruction, whose bytes are known when that is.
-                        let jumps = fixups.last().is_some_and(|fixup| fixup.insn == insns.len());
-                        insns.push(match decode(&word.little, crate::ByteOrder::Little) {
-                            Ok((insn, 1)) if jumps && set_distance(&mut insn.clone(), 0).is_some() => insn,
-                            _ if jumps => return Err(error(&cursor, AsmErrorKind::NoSuchOperation)),
-                            _ => {
-                                words.push((insns.len(), word));
-                                Insn::Exit
-                            }
-                        });
+                        if fixups.last().is_some_and(|fixup| fixup.insn == insns.len()) {
+                            let insn = jump(&word).ok_or(AsmErrorKind::NoSuchOperation);
+                            insns.push(insn.map_err(|kind| error(&cursor, kind))?);
+                        } else {
+                            words.push((insns.len(), word));
+                            insns.push(Insn::Exit);
+                        }
                         slot += 1;
                     }
                     if !cursor.eat(",") {
@@ -298,6 +296,12 @@ fn resolve(
     Ok(())
 }
 
+/// The jump that a word is, if it is one.
+fn jump(word: &Word) -> Option<Insn> {
+    let (mut insn, _) = decode(&word.little, crate::ByteOrder::Little).ok()?;
+    set_distance(&mut insn, 0).map(|()| insn)
+}
+
 /// An item of data. Where a jump has its distance it may be spelled as one, from the instruction to a label.
 fn item<'a>(
     c: &mut Cursor<'a>,
@@ -305,7 +309,8 @@ fn item<'a>(
     labels: &Labels<'a>,
     slot: usize,
 ) -> Parsed<Result<i128, &'a str>> {
-    match if pending.is_at_distance() { c.distance() } else { None } {
+    let distance = if pending.is_at_distance() { c.distance() } else { None };
+    match distance {
         Some((to, from)) if labels.find(from, slot) == Some(slot) => Ok(Err(to)),
         Some(_) => Err(AsmErrorKind::Expected("a distance from this instruction")),
         None => Ok(Ok(c.number()?)),

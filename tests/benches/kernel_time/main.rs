@@ -15,7 +15,7 @@ use skep_runtime::object::{LinkOptions, Slot};
 use skep_runtime::vm::{Input, MapPreset};
 use skep_runtime::{Image, Object};
 use skep_stdlib::btf::Btf;
-use skep_tests::bench::{Row, binary, compare, compile, report};
+use skep_tests::bench::{Row, binary, compare, compile, median, report};
 use skep_tests::tools::{self, Need};
 use skep_tests::workloads;
 
@@ -264,9 +264,4 @@ impl Loaded {
         let kept = &times[..times.len() * 9 / 10];
         Ok(kept.iter().sum::<f64>() / kept.len() as f64)
     }
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }

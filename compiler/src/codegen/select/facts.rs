@@ -11,6 +11,7 @@
 use skep_stdlib::isa::{Cpu, Width};
 
 use super::known::Known;
+use crate::ir::flow::goes_back;
 use crate::ir::{
     Arena, BinaryOp, Block, Callee, Compare, ConvertOp, Function, InstData, Intrinsic, Module, Type, UnaryOp,
     Value, ValueDef,
@@ -46,15 +47,6 @@ pub struct Facts {
     fix: Arena<Value, Fix>,
     alias: Arena<Value, Option<Value>>,
     signed_load: Arena<Value, bool>,
-}
-
-/// Does any block jump to itself or one before it?
-fn goes_back(f: &Function, rpo: &[Block]) -> bool {
-    let mut before = Arena::filled(&f.blocks, false);
-    rpo.iter().any(|&block| {
-        before[block] = true;
-        f.successors(block).any(|call| before[call.block])
-    })
 }
 
 impl Facts {

@@ -1,9 +1,9 @@
 //! Code of both compilers side by side: `cargo bench -p skep-tests --bench code_size`.
 //!
 //! Prints, for each version of the instruction set and for `-Os`, our slots of 8 bytes and bytes of stack as
-//! ratios to clang-19's: the geometric mean of the objects, the spread, and the worst; then the functions whose
-//! stack is deeper by more than [`DEEPER`], and the objects above [`ABOVE`] with the reason, where one is
-//! [known](REASONS). For the first mode also the instructions that this kernel's verifier processes, program by
+//! ratios to clang-19's: the geometric mean of the objects, the spread, and the worst; then the programs whose
+//! deepest chain of calls takes more stack by more than [`DEEPER`], and the objects above [`ABOVE`] with the
+//! reason, where one is [known](REASONS). For the first mode also the instructions that this kernel's verifier processes, program by
 //! program, and the programs that it takes from clang only. `SKEP_CPU=v1` measures one version only.
 
 use std::collections::BTreeMap;
@@ -15,10 +15,10 @@ use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, Sym
 use skep_driver::measure;
 use skep_runtime::Object;
 use skep_runtime::kernel::Kernel;
-use skep_runtime::object::LinkOptions;
+use skep_runtime::object::{LinkOptions, Program};
 use skep_stdlib::ByteOrder;
 use skep_stdlib::btf::Btf;
-use skep_stdlib::isa;
+use skep_stdlib::isa::{self, CallTarget};
 use skep_tests::bench::{Row, binary, compare, compile, report};
 use skep_tests::tools::{self, Need};
 
@@ -31,7 +31,7 @@ const WORST: usize = 10;
 /// Objects whose code is longer than clang's by more than this need a reason.
 const ABOVE: f64 = 1.10;
 
-/// Bytes of stack that a function may take more than clang's.
+/// Bytes of stack that a program may take more than clang's.
 const DEEPER: u64 = 64;
 
 /// Asks the kernel for statistics.
@@ -150,7 +150,7 @@ fn main() {
 struct Found {
     slots: Vec<Row>,
     stack: Vec<Row>,
-    /// Functions with a stack that is deeper than clang's by more than [`DEEPER`].
+    /// Programs whose stack is deeper than clang's by more than [`DEEPER`].
     deeper: Vec<String>,
     /// Sources that only clang compiles.
     missing: Vec<String>,
@@ -158,6 +158,14 @@ struct Found {
 
 impl Found {
     fn add(&mut self, name: &str, ours: &[u8], theirs: &[u8]) {
+        let (chains, other) = (chains(ours), chains(theirs));
+        for (program, &deep) in &chains {
+            if let Some(&other) = other.get(program)
+                && deep > other + DEEPER
+            {
+                self.deeper.push(format!("{name}:{program} ({deep} for {other})"));
+            }
+        }
         let (Some(ours), Some(theirs)) = (functions(ours), functions(theirs)) else { return };
         let row = |of: fn(&Size) -> u64| {
             let sum = |functions: &Functions| functions.values().map(of).sum();
@@ -165,13 +173,6 @@ impl Found {
         };
         self.slots.push(row(|size| size.slots));
         self.stack.push(row(|size| size.stack));
-        for (function, size) in &ours {
-            if let Some(other) = theirs.get(function)
-                && size.stack > other.stack + DEEPER
-            {
-                self.deeper.push(format!("{name}:{function} ({} for {})", size.stack, other.stack));
-            }
-        }
     }
 
     fn report(&self, mode: &str) {
@@ -279,4 +280,36 @@ fn functions(bytes: &[u8]) -> Option<Functions> {
         found.insert(symbol.name().ok()?.to_string(), size);
     }
     (!found.is_empty()).then_some(found)
+}
+
+/// Bytes of stack that the deepest chain of calls of each program takes; nothing for an object that does not
+/// link.
+fn chains(object: &[u8]) -> BTreeMap<String, u64> {
+    let image = Object::parse(object).and_then(|object| object.link(&LinkOptions::default()));
+    let programs = image.map(|image| image.programs).unwrap_or_default();
+    programs.iter().map(|program| (program.name.clone(), deepest(program, 0, &mut BTreeMap::new()))).collect()
+}
+
+/// The stack of the function that starts at a slot and of what it calls, as the kernel's compilers lay it out
+/// (`round_up_stack_depth`). Functions that call each other, which no kernel takes, count once.
+fn deepest(program: &Program, start: u32, known: &mut BTreeMap<u32, u64>) -> u64 {
+    if let Some(&depth) = known.get(&start) {
+        return depth;
+    }
+    known.insert(start, 0);
+    let Some(function) = program.functions.iter().find(|function| function.start == start) else { return 0 };
+    let code: Vec<(u32, isa::Insn)> =
+        (start..function.end).filter_map(|slot| Some((slot, *program.code.at(slot)?))).collect();
+    let callees = code.iter().filter_map(|&(slot, insn)| match insn {
+        isa::Insn::Call(CallTarget::Local(distance))
+        | isa::Insn::LoadImm64 { value: isa::Imm64::Func(distance), .. } => {
+            slot.checked_add(1)?.checked_add_signed(distance)
+        }
+        _ => None,
+    });
+    let below = callees.map(|callee| deepest(program, callee, known)).max().unwrap_or(0);
+    let insns: Vec<isa::Insn> = code.iter().map(|&(_, insn)| insn).collect();
+    let depth = measure::stack(&insns).next_multiple_of(16) + below;
+    known.insert(start, depth);
+    depth
 }

@@ -29,6 +29,7 @@ use std::collections::BTreeMap;
 use skep_stdlib::isa::Cpu;
 
 use self::code::Code;
+use self::frame::given::Given;
 use crate::ir::{Function, Limit, Module, SrcLoc, SymbolId};
 
 pub use self::frame::STACK_LIMIT;
@@ -51,8 +52,9 @@ pub type Ran<'a> = dyn FnMut(&'static str) + 'a;
 /// the code is incomplete. `ran` is told each step that was taken.
 pub fn generate(module: &Module, options: &Options, limits: &mut Vec<Limit>, ran: &mut Ran<'_>) -> Code {
     let mut code = Code::default();
+    let effects = Given::new(module);
     for f in &module.functions {
-        if let Some(func) = machine_function(f, module, options, limits, ran) {
+        if let Some(func) = machine_function(f, module, &effects, options, limits, ran) {
             code.functions.extend(relax::emit(func, module, options.cpu, limits));
             ran("emit");
         }
@@ -66,6 +68,7 @@ pub fn generate(module: &Module, options: &Options, limits: &mut Vec<Limit>, ran
 pub fn machine_function(
     f: &Function,
     module: &Module,
+    effects: &Given,
     options: &Options,
     limits: &mut Vec<Limit>,
     ran: &mut Ran<'_>,
@@ -77,7 +80,7 @@ pub fn machine_function(
         return None;
     }
     regs::prepare(&mut func);
-    let accesses = frame::access::Accesses::new(&func);
+    let accesses = frame::access::Accesses::new(&func, effects);
     let selected = options.check.then(|| func.clone());
     let name = &module.symbols[f.symbol].name;
     let Some(mut steps) = regs::allocate(&mut func) else {

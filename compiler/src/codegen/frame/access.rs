@@ -4,11 +4,12 @@
 //! gone into it, on any path; what is loaded from an object points where any pointer stored there does.
 //! Parts of pointers are numbers, as they are for the kernel's verifier.
 //! Assumed of calls: what is given an object may use all that is reachable from it, and forgets the pointers
-//! themselves, but a function of the program may return one, or put one into another object.
+//! themselves, but for those that [`given`](super::given) says it may return, or put into another object.
 
 use super::Set;
+use super::given::Given;
 use crate::codegen::flow::Flow;
-use crate::codegen::mir::{Base, Block, Callee, Func, Object, Op, Reg, Role, Src};
+use crate::codegen::mir::{Base, Block, Func, Object, Op, Reg, Role, Src};
 use crate::ir::{Arena, Entity};
 use skep_stdlib::isa::{Size, Width};
 
@@ -40,7 +41,7 @@ pub struct Accesses {
 
 impl Accesses {
     /// Analyses the code of a function as selected.
-    pub fn new(func: &Func) -> Accesses {
+    pub fn new(func: &Func, effects: &Given) -> Accesses {
         let objects = func.objects.len();
         if objects == 0 {
             return Accesses {
@@ -52,6 +53,7 @@ impl Accesses {
         let flow = Flow::of(func);
         let mut finder = Finder {
             func,
+            effects,
             pointers: vec![Set::new(objects); func.regs],
             contents: vec![Set::new(objects); objects],
             captured: Set::new(objects),
@@ -103,6 +105,7 @@ pub fn direct(op: &Op) -> Option<(Object, Use)> {
 
 struct Finder<'a> {
     func: &'a Func,
+    effects: &'a Given,
     /// Objects that a register may point into. Machine registers only within a block.
     pointers: Vec<Set>,
     /// By object, those whose address may be in it.
@@ -153,8 +156,7 @@ impl Finder<'_> {
             Op::Call { callee, .. } => {
                 let given = self.given(op);
                 let all = self.reachable(given.clone());
-                // A callback that is given one object may put pointers from there anywhere there.
-                if all != given || matches!(callee, Callee::Func(_)) && given.iter().count() > 1 {
+                if self.effects.of(callee).stores && all.iter().nth(1).is_some() {
                     for object in all.iter() {
                         self.changed |= self.contents[object.index()].extend(&all);
                     }
@@ -223,15 +225,16 @@ impl Finder<'_> {
                     result.insert(object);
                 }
             }
-            Op::Call { callee: Callee::Helper(_), .. }
-            | Op::Alu { width: Width::W32, .. }
+            Op::Alu { width: Width::W32, .. }
             | Op::Zext { .. }
             | Op::MovSx { .. }
             | Op::Neg { .. }
             | Op::Swap { .. } => {}
-            Op::Call { .. } => {
-                let given = self.given(op);
-                result.extend(&self.reachable(given));
+            Op::Call { callee, .. } => {
+                if self.effects.of(callee).returns {
+                    let given = self.given(op);
+                    result.extend(&self.reachable(given));
+                }
             }
             _ => op.for_each_reg(|reg, role| {
                 if role.reads() {

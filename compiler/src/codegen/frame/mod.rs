@@ -9,6 +9,7 @@
 //! that names the biggest variables.
 
 pub mod access;
+pub mod given;
 mod lifetime;
 
 use self::access::Accesses;

@@ -613,6 +613,36 @@ fn variables_that_are_not_in_use_together_share_the_frame() {
 }
 
 #[test]
+fn a_function_that_stores_no_address_keeps_no_variable_in_use() {
+    let module = |callee: &str| {
+        let mut text = format!(
+            "func @g(ptr, ptr) -> i32 local noinline\nfunction @f(i64) -> i64 {{\n  s0 = slot 8 align 8 \"common\"\n"
+        );
+        for i in 1..4 {
+            text += &format!("  s{i} = slot 120 align 8 \"b{i}\"\n");
+        }
+        text += "block0(v0: i64):\n  v1 = slot_addr s0\n  store.i64 v0, v1 align 8\n";
+        for i in 1..4 {
+            let v = 3 * i;
+            text += &format!("  v{v} = slot_addr s{i}\n  store.i64 v0, v{v} align 8\n");
+            text +=
+                &format!("  v{} = call @g(v1, v{v}) -> i32\n  v{} = load.i64 v{v} align 8\n", v + 1, v + 2);
+        }
+        text += "  return v11\n}\n";
+        text + &format!(
+            "function @g(ptr, ptr) -> i32 {{\nblock0(v0: ptr, v1: ptr):\n{callee}  v9 = iconst.i32 0\n  return v9\n}}\n"
+        )
+    };
+    let stack = |text: &str| compile(&super::tests::module(text), Cpu::V3).functions[0].stack;
+    let adds = "  v2 = load.i64 v0 align 8\n  v3 = load.i64 v1 align 8\n  v4 = trunc.i32 v3\n  v5 = zext.i64 v4\n  \
+                v6 = add v2, v5\n  store.i64 v6, v0 align 8\n";
+    assert!(stack(&module(adds)) <= 136);
+    // What it stores may be an address: all that it was given is reached from the first.
+    let stores = "  store.ptr v1, v0 align 8\n";
+    assert!(stack(&module(stores)) >= 368);
+}
+
+#[test]
 fn too_much_stack_is_a_limit_that_names_the_variables() {
     // All five are read at the end.
     let mut text = String::from("function @f(i64) -> i64 {\n");

@@ -12,6 +12,9 @@ use crate::ir::Arena;
 
 /// Orders the blocks of a function; blocks that cannot be reached are dropped.
 pub fn order(func: &mut Func, cpu: Cpu) {
+    if func.order.len() == 1 {
+        return;
+    }
     thread_jumps(func);
     rotate::run(func);
     func.order = placement(func, cpu);

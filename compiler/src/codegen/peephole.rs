@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::bits::ones;
 use super::flow::Flow;
 use super::mir::{Base, Block, Func, Inst, Object, Op, Reg, Src};
 use super::regs::Steps;
@@ -38,7 +39,7 @@ pub fn run(func: &mut Func, steps: &mut Steps, variables: usize) {
 }
 
 /// A place whose content is followed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Cell {
     Register(Reg),
     Spill(Object),
@@ -54,7 +55,36 @@ enum Content {
 }
 
 /// Contents of cells; what is missing is unknown.
-type Contents = BTreeMap<Cell, Content>;
+#[derive(Clone, Default)]
+struct Contents {
+    registers: [Option<Content>; Reg::FIRST_VIRTUAL as usize],
+    spills: BTreeMap<Object, Content>,
+}
+
+impl Contents {
+    fn get(&self, cell: Cell) -> Option<Content> {
+        match cell {
+            Cell::Register(reg) => self.registers[reg.index()],
+            Cell::Spill(object) => self.spills.get(&object).copied(),
+        }
+    }
+
+    fn set(&mut self, cell: Cell, content: Content) {
+        match cell {
+            Cell::Register(reg) => self.registers[reg.index()] = Some(content),
+            Cell::Spill(object) => {
+                self.spills.insert(object, content);
+            }
+        }
+    }
+
+    /// One cell gets what another contains, which is `fresh` if nothing is known of it.
+    fn copy(&mut self, from: Cell, to: Cell, fresh: impl FnOnce() -> Content) {
+        let content = self.get(from).unwrap_or_else(fresh);
+        self.set(from, content);
+        self.set(to, content);
+    }
+}
 
 struct Peephole<'a> {
     flow: Rc<Flow>,
@@ -79,13 +109,13 @@ impl Peephole<'_> {
     /// one predecessor.
     fn drop_known(&mut self) -> bool {
         let preds = self.func.predecessors();
-        let mut ends: Arena<Block, Contents> = Arena::filled(&self.func.blocks, Contents::new());
+        let mut ends: Arena<Block, Contents> = Arena::filled(&self.func.blocks, Contents::default());
         let mut numbers = 0;
         let mut changed = false;
         for block in self.flow.rpo.clone() {
             let mut contents = match &preds[block] {
                 [only] if self.flow.reaches(*only) => ends[*only].clone(),
-                _ => Contents::new(),
+                _ => Contents::default(),
             };
             let steps = std::mem::take(&mut self.steps[block]);
             let mut kept = Vec::with_capacity(steps.len());
@@ -106,7 +136,7 @@ impl Peephole<'_> {
 
     /// The operation, a cheaper one, or none if its effect is there already.
     fn simplified(&self, op: Op, contents: &Contents, relocated: bool) -> Option<Op> {
-        let has = |cell: Cell| contents.get(&cell).copied();
+        let has = |cell: Cell| contents.get(cell);
         match op {
             Op::Mov { dst, src } => {
                 let same = has(Cell::Register(src)).is_some_and(|c| has(Cell::Register(dst)) == Some(c));
@@ -145,30 +175,25 @@ impl Peephole<'_> {
         };
         match (op, self.spill(&op)) {
             (Op::Mov { dst, src }, _) => {
-                let content = *contents.entry(Cell::Register(src)).or_insert_with(fresh);
-                contents.insert(Cell::Register(dst), content);
+                contents.copy(Cell::Register(src), Cell::Register(dst), fresh);
             }
             (Op::Load { dst, .. }, Some(object)) => {
-                let content = *contents.entry(Cell::Spill(object)).or_insert_with(fresh);
-                contents.insert(Cell::Register(dst), content);
+                contents.copy(Cell::Spill(object), Cell::Register(dst), fresh);
             }
             (Op::Store { src: Src::Reg(src), .. }, Some(object)) => {
-                let content = *contents.entry(Cell::Register(src)).or_insert_with(fresh);
-                contents.insert(Cell::Spill(object), content);
+                contents.copy(Cell::Register(src), Cell::Spill(object), fresh);
             }
             _ => {
-                let clobbers = op.clobbers();
-                contents.retain(|cell, _| match cell {
-                    Cell::Register(reg) => clobbers >> reg.index() & 1 == 0,
-                    Cell::Spill(_) => true,
-                });
+                for reg in ones(&[op.clobbers().into()]) {
+                    contents.registers[reg] = None;
+                }
                 op.for_each_reg(|reg, role| {
                     if role.writes() {
-                        contents.remove(&Cell::Register(reg));
+                        contents.registers[reg.index()] = None;
                     }
                 });
                 if let (Some(dst), None) = (op.rematerialised(), inst.core) {
-                    contents.insert(Cell::Register(dst), Content::Made(made(op)));
+                    contents.set(Cell::Register(dst), Content::Made(made(op)));
                 }
             }
         }

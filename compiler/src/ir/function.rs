@@ -137,6 +137,8 @@ pub struct Function {
     pub values: Arena<Value, ValueData>,
     /// Stack slots.
     pub slots: Arena<Slot, SlotData>,
+    /// Operands may be aliases: something was replaced since [`Function::resolve_aliases`].
+    aliases: bool,
     pub(super) flow: Remembered,
 }
 
@@ -164,6 +166,7 @@ impl Function {
             results: Arena::new(),
             values: Arena::new(),
             slots: Arena::new(),
+            aliases: false,
             flow: Remembered::default(),
         };
         let entry = f.add_block();
@@ -264,9 +267,10 @@ impl Function {
 
     /// The instruction that computes a value, if one does.
     pub fn def(&self, value: Value) -> Option<&InstData> {
-        match self.values[self.resolve(value)].def {
+        match self.values[value].def {
             ValueDef::Inst(inst) => Some(&self.insts[inst]),
-            ValueDef::Param(..) | ValueDef::Alias(_) => None,
+            ValueDef::Param(..) => None,
+            ValueDef::Alias(to) => self.def(to),
         }
     }
 
@@ -284,6 +288,12 @@ impl Function {
         debug_assert_ne!(self.resolve(value), with, "{value} would become its own alias");
         debug_assert_eq!(self.ty(value), self.ty(with), "{value} and {with} differ in type");
         self.values[value].def = ValueDef::Alias(with);
+        self.aliases = true;
+    }
+
+    /// May operands be aliases?
+    pub fn has_aliases(&self) -> bool {
+        self.aliases
     }
 
     /// The value an alias stands for.
@@ -296,6 +306,9 @@ impl Function {
 
     /// Rewrites all operands to what their aliases stand for.
     pub fn resolve_aliases(&mut self) {
+        if !std::mem::take(&mut self.aliases) {
+            return;
+        }
         let Function { order, blocks, insts, values, .. } = self;
         for &block in order.iter() {
             for &inst in &blocks[block].insts {

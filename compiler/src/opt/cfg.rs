@@ -29,12 +29,16 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     let mut changed = false;
     loop {
         let mut here = cut_after_noreturn(f, cx);
+        if f.order.len() == 1 {
+            return changed | here;
+        }
         here |= fold_terminators(f);
         here |= remove_unreachable(f);
         here |= remove_params(f);
-        here |= skip_empty_blocks(f);
-        here |= share_returns(f);
-        here |= remove_unreachable(f);
+        if skip_empty_blocks(f) | share_returns(f) {
+            remove_unreachable(f);
+            here = true;
+        }
         here |= merge_chains(f);
         here |= same_condition(f);
         if !here {
@@ -46,7 +50,7 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
 
 /// Takes blocks that control never reaches out of the layout.
 pub fn remove_unreachable(f: &mut Function) -> bool {
-    if f.remembered_flow().is_some_and(|flow| flow.rpo.len() == f.order.len()) {
+    if f.order.len() == 1 || f.remembered_flow().is_some_and(|flow| flow.rpo.len() == f.order.len()) {
         return false;
     }
     let mut reachable = Arena::filled(&f.blocks, false);
@@ -297,7 +301,7 @@ fn merge_chains(f: &mut Function) -> bool {
             continue;
         }
         while let Some(last) = f.terminator(block) {
-            let InstData::Jump { target } = f.insts[last].clone() else { break };
+            let InstData::Jump { target } = &f.insts[last] else { break };
             let next = target.block;
             if preds[next].len() != 1 || next == block || next == f.entry() || gone.contains(&next) {
                 break;
@@ -305,7 +309,8 @@ fn merge_chains(f: &mut Function) -> bool {
             if f.blocks[next].unroll != Unroll::Auto && f.blocks[block].unroll != Unroll::Auto {
                 break;
             }
-            for (param, arg) in std::mem::take(&mut f.blocks[next].params).into_iter().zip(target.args) {
+            let args = target.args.clone();
+            for (param, arg) in std::mem::take(&mut f.blocks[next].params).into_iter().zip(args) {
                 f.replace(param, arg);
             }
             let insts = std::mem::take(&mut f.blocks[next].insts);

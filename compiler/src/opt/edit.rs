@@ -111,7 +111,8 @@ pub fn rewrite(f: &mut Function, mut edit: impl FnMut(&mut Editor<'_>, Inst) -> 
     let mut room = Vec::new();
     for block in f.order.clone() {
         let mut insts = std::mem::take(&mut f.blocks[block].insts);
-        let out = std::mem::take(&mut room);
+        let mut out = std::mem::take(&mut room);
+        out.reserve(insts.len());
         let mut editor = Editor { f, block, loc: SrcLoc::NONE, out, changed: false };
         for inst in insts.drain(..) {
             resolve_operands(editor.f, inst);
@@ -150,6 +151,9 @@ pub fn append<T>(f: &mut Function, block: Block, loc: SrcLoc, emit: impl FnOnce(
 
 /// Rewrites the operands of one instruction to what their aliases stand for.
 pub fn resolve_operands(f: &mut Function, inst: Inst) {
+    if !f.has_aliases() {
+        return;
+    }
     let mut stale = false;
     f.insts[inst].for_each_operand(|v| stale |= matches!(f.values[v].def, ValueDef::Alias(_)));
     if stale {

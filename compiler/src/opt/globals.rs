@@ -83,6 +83,7 @@ pub fn remove_dead_functions(module: &mut Module) -> bool {
 }
 
 /// What is known of static variables, whose names nobody else has.
+#[derive(PartialEq, Eq)]
 pub struct Statics {
     /// Only plain loads name them: they always hold their initial bytes.
     pub immutable: BTreeSet<SymbolId>,

@@ -83,9 +83,7 @@ fn walk(f: &mut Function, cx: &Cx<'_>) -> (bool, bool) {
             }
         }
     }
-    if pass.changed {
-        f.resolve_aliases();
-    }
+    f.resolve_aliases();
     (pass.changed, !flow.loops().loops.is_empty())
 }
 
@@ -216,9 +214,10 @@ impl Pass<'_> {
             }
             if f.insts[inst].is_pure() {
                 let equal = canonical(&f.insts[inst]);
-                if self.expression(f, flow, block, inst, equal) {
-                    continue;
+                if !self.expression(f, flow, block, inst, equal) {
+                    f.blocks[block].insts.push(inst);
                 }
+                continue;
             }
             match f.insts[inst] {
                 InstData::Load { flags, .. } if !flags.volatile => {
@@ -261,7 +260,11 @@ impl Pass<'_> {
         while let Some((index, (home, value, before))) = at.map(|at| (at, self.values[at])) {
             if flow.dominates(home, block) && f.ty(value) == f.ty(result) {
                 f.replace(result, value);
-                self.changed = true;
+                // Nobody finds more because a constant has one name less.
+                self.changed |= !matches!(
+                    f.insts[inst],
+                    InstData::Const { .. } | InstData::SymbolAddr { .. } | InstData::SlotAddr { .. }
+                );
                 return true;
             }
             at = before;

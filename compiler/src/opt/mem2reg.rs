@@ -18,9 +18,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use std::rc::Rc;
+
 use super::Cx;
 use super::edit::{self, Edit, Editor, inst_blocks};
-use super::slots::{self, AccessKind};
+use super::slots::{self, AccessKind, Usages};
 use crate::ir::flow::Flow;
 use crate::ir::{
     Arena, BinaryOp, Block, ConvertOp, Function, Inst, InstData, MemFlags, Slot, SlotData, SrcLoc, Type,
@@ -30,7 +32,9 @@ use crate::ir::{
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     let mut changed = super::cfg::remove_unreachable(f);
-    let vars = candidates(f);
+    // Blocks that are gone used slots too.
+    let usage = if changed { Rc::new(slots::usage(f)) } else { cx.usage(f) };
+    let vars = candidates(f, &usage);
     if vars.is_empty() {
         return changed;
     }
@@ -52,9 +56,9 @@ struct Shape {
     mixed: bool,
 }
 
-fn candidates(f: &Function) -> BTreeMap<Slot, Shape> {
+fn candidates(f: &Function, usage: &Usages) -> BTreeMap<Slot, Shape> {
     let mut found = BTreeMap::new();
-    for (slot, usage) in slots::usage(f) {
+    for (&slot, usage) in usage {
         if usage.escapes || usage.accesses.is_empty() {
             continue;
         }
@@ -101,24 +105,26 @@ fn unify(f: &mut Function, cx: &Cx<'_>, vars: &BTreeMap<Slot, Shape>) {
         f.slots[slot].align = shape.ty.bytes();
     }
     edit::rewrite(f, |ed, inst| {
-        let data = ed.f.insts[inst].clone();
-        let (base, by, access) = match &data {
-            InstData::Load { base, offset, ty, .. } => (*base, *offset, *ty),
-            InstData::Store { base, offset, value, .. } => (*base, *offset, ed.f.ty(*value)),
+        let (base, by, access, stored) = match ed.f.insts[inst] {
+            InstData::Load { base, offset, ty, .. } => (base, offset, ty, None),
+            InstData::Store { base, offset, value, .. } => (base, offset, ed.f.ty(value), Some(value)),
             _ => return Edit::Keep,
         };
         let Some(&InstData::SlotAddr { slot, offset: at }) = ed.f.def(base) else { return Edit::Keep };
         let Some(shape) = vars.get(&slot) else { return Edit::Keep };
+        if access == shape.ty && !shape.mixed && at == 0 && by == 0 {
+            return Edit::Keep;
+        }
         let base = ed.emit(InstData::SlotAddr { slot, offset: 0 });
         let start = at + by - shape.offset;
-        match data {
-            InstData::Load { .. } => {
+        match stored {
+            None => {
                 let whole = load(ed, base, shape.ty);
                 let part =
                     if shape.mixed { extract(ed, cx, whole, start, access) } else { cast(ed, whole, access) };
                 Edit::Replace(part)
             }
-            InstData::Store { value, .. } => {
+            Some(value) => {
                 let whole = if shape.mixed {
                     insert(ed, cx, base, shape.ty, start, value)
                 } else {
@@ -128,7 +134,6 @@ fn unify(f: &mut Function, cx: &Cx<'_>, vars: &BTreeMap<Slot, Shape>) {
                 ed.set(inst, InstData::Store { value: whole, base, offset: 0, flags });
                 Edit::Keep
             }
-            _ => Edit::Keep,
         }
     });
 }

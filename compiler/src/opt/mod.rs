@@ -78,7 +78,8 @@ use self::needs::Needs;
 use self::range::Ranges;
 use crate::ir::verify::{self, verify_function};
 use crate::ir::{
-    Arena, DataSymbol, FuncSymbol, Function, Limit, Module, Remark, SrcLoc, Symbol, SymbolId, SymbolKind,
+    Arena, DataSymbol, FuncSymbol, Function, InstData, Intrinsic, Limit, Module, Remark, SrcLoc, Symbol,
+    SymbolId, SymbolKind,
 };
 
 /// What is wanted of the optimiser.
@@ -131,6 +132,8 @@ pub struct Cx<'a> {
     pub late: bool,
     /// The intervals of the function's values, while it does not change.
     pub ranges: &'a RefCell<Option<Rc<Ranges>>>,
+    /// How the function's slots are used, while it does not change.
+    pub usage: &'a RefCell<Option<Rc<slots::Usages>>>,
     /// Where limits go.
     pub limits: &'a RefCell<BTreeSet<Limit>>,
     /// Where remarks go.
@@ -161,6 +164,11 @@ impl Cx<'_> {
             Some(ranges) if ranges.cover(f) => Rc::clone(ranges),
             _ => Rc::clone(known.insert(Rc::new(Ranges::new(f)))),
         }
+    }
+
+    /// How the slots of the function are used, as it was when the pass began.
+    fn usage(&self, f: &Function) -> Rc<slots::Usages> {
+        Rc::clone(self.usage.borrow_mut().get_or_insert_with(|| Rc::new(slots::usage(f))))
     }
 
     /// Does the variable always hold its initial bytes?
@@ -263,10 +271,8 @@ const fn is(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// Passes that leave nothing for a second run of theirs to do.
-const SETTLING: &[usize] = &rows([
-    "sroa", "mem2reg", "simplify", "cfg", "sccp", "gvn", "unroll", "widen", "memops", "switches", "legal",
-    "dce",
-]);
+const SETTLING: &[usize] =
+    &rows(["sroa", "mem2reg", "cfg", "sccp", "gvn", "unroll", "widen", "memops", "switches", "legal", "dce"]);
 
 /// Passes that may find more to do in the same function when [`Cx`] says more: `late`, `immutable`.
 const LEARNING: &[usize] = &rows(["simplify", "gvn"]);
@@ -279,7 +285,7 @@ pub type Observer<'a> = dyn FnMut(&'static str, &Module, Option<&Function>) + 'a
 const ROUNDS: u32 = 6;
 
 /// Before anything is inlined: locals become values, so that sizes are real and callees constant.
-const EARLY: &[usize] = &rows(["simplify", "sroa", "mem2reg", "simplify", "cfg", "dce", "calls"]);
+const EARLY: &[usize] = &rows(["simplify", "sroa", "mem2reg", "cfg", "dce", "calls"]);
 
 /// Repeated until nothing changes.
 const SCALAR: &[usize] = &rows([
@@ -309,8 +315,11 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
     for index in 0..work.module.functions.len() {
         work.sequence(index, EARLY);
     }
-    work.statics = globals::statics(work.module);
-    work.learned();
+    let statics = globals::statics(work.module);
+    if statics != work.statics {
+        work.statics = statics;
+        work.learned(|_| true);
+    }
     work.arguments();
     work.inline();
     globals::remove_dead_functions(work.module);
@@ -321,7 +330,7 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
         work.repeat(index, SCALAR);
     }
     work.late = true;
-    work.learned();
+    work.learned(asks);
     for index in 0..work.module.functions.len() {
         work.sequence(index, LATE);
         work.repeat(index, SCALAR);
@@ -339,6 +348,12 @@ pub fn run_pass(module: &mut Module, options: &Options, pass: &Pass) -> bool {
     (0..work.module.functions.len()).fold(false, |changed, index| work.apply(index, pass) | changed)
 }
 
+/// Does a function ask whether something is a constant?
+fn asks(f: &Function) -> bool {
+    let mut insts = f.order.iter().flat_map(|&block| &f.blocks[block].insts);
+    insts.any(|&inst| matches!(f.insts[inst], InstData::Intrinsic { op: Intrinsic::ConstantP, .. }))
+}
+
 /// A module in work.
 struct Work<'a, 'o> {
     module: &'a mut Module,
@@ -348,9 +363,13 @@ struct Work<'a, 'o> {
     remarks: RefCell<Vec<Remark>>,
     observer: &'a mut Observer<'o>,
     late: bool,
-    /// The function that passes ran on last, and its intervals if they are known.
-    ranges: (Option<SymbolId>, RefCell<Option<Rc<Ranges>>>),
-    /// What that function has, if it is known.
+    /// The function that passes ran on last.
+    current: Option<SymbolId>,
+    /// Its intervals, if they are known.
+    ranges: RefCell<Option<Rc<Ranges>>>,
+    /// How its slots are used, if that is known.
+    usage: RefCell<Option<Rc<slots::Usages>>>,
+    /// What it has, if that is known.
     has: Option<Needs>,
     /// The passes that would find nothing to do in each function: a bit for each row of [`PASSES`].
     settled: Arena<SymbolId, u32>,
@@ -371,16 +390,18 @@ impl<'a, 'o> Work<'a, 'o> {
             remarks,
             observer,
             late: false,
-            ranges: (None, RefCell::default()),
+            current: None,
+            ranges: RefCell::default(),
+            usage: RefCell::default(),
             has: None,
             settled,
         }
     }
 
-    /// What passes may know has changed.
-    fn learned(&mut self) {
-        for settled in self.settled.values_mut() {
-            LEARNING.iter().for_each(|row| *settled &= !(1 << row));
+    /// What passes may know of these functions has changed.
+    fn learned(&mut self, concerned: fn(&Function) -> bool) {
+        for f in self.module.functions.iter().filter(|f| concerned(f)) {
+            LEARNING.iter().for_each(|row| self.settled[f.symbol] &= !(1 << row));
         }
     }
 
@@ -472,14 +493,15 @@ impl<'a, 'o> Work<'a, 'o> {
 
     /// Forgets what is known of another function.
     fn look_at(&mut self, symbol: SymbolId) {
-        if self.ranges.0.replace(symbol) != Some(symbol) {
+        if self.current.replace(symbol) != Some(symbol) {
             self.forget();
         }
     }
 
     /// Forgets what is known of the function, which has changed.
     fn forget(&mut self) {
-        self.ranges.1.take();
+        self.ranges.take();
+        self.usage.take();
         self.has = None;
     }
 
@@ -494,7 +516,8 @@ impl<'a, 'o> Work<'a, 'o> {
         self.look_at(self.module.functions[index].symbol);
         let cx = Cx {
             symbols: &self.module.symbols,
-            ranges: &self.ranges.1,
+            ranges: &self.ranges,
+            usage: &self.usage,
             immutable: &self.statics.immutable,
             hidden: &self.statics.hidden,
             options: self.options,

@@ -27,12 +27,10 @@ use super::{Cx, cfg, mem2reg};
 use crate::ir::{Block, Function, Inst, InstData, MemFlags, Slot, SlotData, SrcLoc, Type};
 
 /// Runs the pass.
-pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
-    let used: Vec<(Slot, Usage)> = slots::usage(f)
-        .into_iter()
-        .filter(|(_, usage)| usage.escapes && !usage.accesses.is_empty())
-        .collect();
-    if used.is_empty() {
+pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
+    let all = cx.usage(f);
+    let mut used = all.iter().filter(|(_, usage)| usage.escapes && !usage.accesses.is_empty()).peekable();
+    if used.peek().is_none() {
         return false;
     }
     let mut changed = cfg::remove_unreachable(f);
@@ -42,8 +40,8 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
         return changed;
     }
     let mut types = BTreeMap::new();
-    for (slot, usage) in used {
-        if let Some(life) = Life::new(f, slot, &usage, &looping) {
+    for (&slot, usage) in used {
+        if let Some(life) = Life::new(f, slot, usage, &looping) {
             let (private, ty) = life.separate(f, slot);
             types.insert(private, ty);
         }

@@ -55,9 +55,12 @@ pub struct Usage {
     pub escapes: bool,
 }
 
+/// Usage by slot.
+pub type Usages = BTreeMap<Slot, Usage>;
+
 /// Usage of the slots that are named at all.
-pub fn usage(f: &Function) -> BTreeMap<Slot, Usage> {
-    let mut all: BTreeMap<Slot, Usage> = BTreeMap::new();
+pub fn usage(f: &Function) -> Usages {
+    let mut all = Usages::new();
     if !has_slots(f) {
         return all;
     }

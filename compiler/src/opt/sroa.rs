@@ -28,13 +28,13 @@ use crate::ir::{
 };
 
 /// Runs the pass.
-pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
+pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     for slot in f.slots.values_mut().filter(|slot| slot.size >= 8) {
         slot.align = 8;
     }
     let mut split: BTreeMap<Slot, Vec<Part>> = BTreeMap::new();
-    for (slot, usage) in slots::usage(f) {
-        if let Some(parts) = parts(f, slot, &usage) {
+    for (&slot, usage) in cx.usage(f).iter() {
+        if let Some(parts) = parts(f, slot, usage) {
             split.insert(slot, parts);
         }
     }

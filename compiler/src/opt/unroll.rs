@@ -29,7 +29,7 @@ use super::alias::{Place, Root};
 use super::clone;
 use super::simplify::evaluate;
 use crate::ir::flow::{Flow, Loop};
-use crate::ir::{Block, Function, Inst, InstData, SrcLoc, Type, Unroll, Value};
+use crate::ir::{Arena, Block, Function, Inst, InstData, SrcLoc, Type, Unroll, Value};
 
 /// Rounds that are evaluated.
 const ROUNDS: usize = 4096;
@@ -286,12 +286,12 @@ struct End {
 /// How the loop ends, if its conditions can be evaluated.
 fn end(f: &Function, flow: &Flow, l: &Loop) -> Option<End> {
     let header = &f.blocks[l.header];
-    let mut state: BTreeMap<Value, u64> = BTreeMap::new();
+    let mut round = Round { values: Arena::filled(&f.values, None), known: Vec::new() };
     let entering: Vec<Block> =
         flow.preds[l.header].iter().copied().filter(|p| !l.blocks.contains(p)).collect();
     for (i, &param) in header.params.iter().enumerate() {
         if let Some(bits) = passed(f, &entering, l.header, i, &|v| known(f, v)) {
-            state.insert(param, bits);
+            round.learn(param, bits);
         }
     }
     // A test that every round makes, and that leaves the loop one way.
@@ -304,9 +304,9 @@ fn end(f: &Function, flow: &Flow, l: &Loop) -> Option<End> {
                 && f.successors(block).any(|call| !l.blocks.contains(&call.block))
         })
         .collect();
-    for round in 0..ROUNDS {
-        let values = evaluate_round(f, l, state);
-        let of = |v: Value| values.get(&v).copied().or_else(|| known(f, v));
+    for number in 0..ROUNDS {
+        round.evaluate(f, l);
+        let of = |v: Value| round.get(f, v);
         let mut decided = false;
         for &test in &tests {
             let (taken, inside) = match &f.insts[f.terminator(test)?] {
@@ -326,18 +326,22 @@ fn end(f: &Function, flow: &Flow, l: &Loop) -> Option<End> {
                     (result, _) => result.and_then(of).is_some(),
                 };
                 let insts = l.blocks.iter().flat_map(|&block| &f.blocks[block].insts);
-                return Some(End { round, test, inside, left: insts.filter(|inst| !known(inst)).count() });
+                return Some(End {
+                    round: number,
+                    test,
+                    inside,
+                    left: insts.filter(|inst| !known(inst)).count(),
+                });
             }
         }
         if !decided {
             return None;
         }
-        state = BTreeMap::new();
-        for (i, &param) in header.params.iter().enumerate() {
-            if let Some(bits) = passed(f, &l.latches, l.header, i, &of) {
-                state.insert(param, bits);
-            }
-        }
+        let params = header.params.iter().enumerate();
+        let next: Vec<(Value, u64)> = params
+            .filter_map(|(i, &param)| Some((param, passed(f, &l.latches, l.header, i, &of)?)))
+            .collect();
+        round.begin(&next);
     }
     None
 }
@@ -362,22 +366,40 @@ fn passed(
     common
 }
 
-/// What the pure instructions of one round yield, as far as it is known.
-fn evaluate_round(f: &Function, l: &Loop, state: BTreeMap<Value, u64>) -> BTreeMap<Value, u64> {
-    let mut values = state;
-    for &block in &l.blocks {
-        for &inst in &f.blocks[block].insts {
+/// What the values of one round of a loop are, as far as it is known.
+struct Round {
+    values: Arena<Value, Option<u64>>,
+    /// Those that are.
+    known: Vec<Value>,
+}
+
+impl Round {
+    /// Another round, of which the values of the header's parameters are known.
+    fn begin(&mut self, params: &[(Value, u64)]) {
+        self.known.drain(..).for_each(|value| self.values[value] = None);
+        params.iter().for_each(|&(param, bits)| self.learn(param, bits));
+    }
+
+    fn learn(&mut self, value: Value, bits: u64) {
+        self.values[value] = Some(bits);
+        self.known.push(value);
+    }
+
+    fn get(&self, f: &Function, value: Value) -> Option<u64> {
+        self.values[value].or_else(|| known(f, value))
+    }
+
+    /// Evaluates the pure instructions.
+    fn evaluate(&mut self, f: &Function, l: &Loop) {
+        for &inst in l.blocks.iter().flat_map(|&block| &f.blocks[block].insts) {
             let data = &f.insts[inst];
-            if !data.is_pure() {
-                continue;
-            }
-            let bits = evaluate(f, data, &|v| values.get(&v).copied().or_else(|| known(f, v)));
-            if let (Some(result), Some(bits)) = (f.result(inst), bits) {
-                values.insert(result, bits);
+            if data.is_pure()
+                && let (Some(result), Some(bits)) = (f.result(inst), evaluate(f, data, &|v| self.get(f, v)))
+            {
+                self.learn(result, bits);
             }
         }
     }
-    values
 }
 
 /// Copies the loop's blocks this many times, one copy after the other: before the loop, or within it

@@ -33,8 +33,8 @@ pub enum Use {
 pub struct Accesses {
     /// How many objects the function had.
     objects: usize,
-    /// By block, then by the position of the instruction.
-    uses: Arena<Block, Vec<Vec<(Object, Use)>>>,
+    /// By block, in the order of the instructions, each with its position.
+    uses: Arena<Block, Vec<(usize, Object, Use)>>,
     /// Objects whose address is in memory that is no object: they may be used until the function ends.
     captured: Set,
 }
@@ -62,15 +62,20 @@ impl Accesses {
         let mut uses = Arena::filled(&func.blocks, Vec::new());
         while std::mem::take(&mut finder.changed) {
             for &block in &flow.rpo {
-                uses[block] = finder.block(block);
+                finder.block(block, &mut uses[block]);
             }
         }
         Accesses { objects, uses, captured: finder.captured }
     }
 
     /// What the instruction at this place of the selected code does.
-    pub fn of(&self, block: Block, position: usize) -> &[(Object, Use)] {
-        self.uses[block].get(position).map_or(&[], Vec::as_slice)
+    pub fn of(&self, block: Block, position: usize) -> impl Iterator<Item = (Object, Use)> {
+        let uses = &self.uses[block];
+        let first = uses.partition_point(|&(at, ..)| at < position);
+        uses[first..]
+            .iter()
+            .take_while(move |&&(at, ..)| at == position)
+            .map(|&(_, object, how)| (object, how))
     }
 
     /// How many objects the function had when its code was selected.
@@ -115,28 +120,20 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    fn block(&mut self, block: Block) -> Vec<Vec<(Object, Use)>> {
+    fn block(&mut self, block: Block, uses: &mut Vec<(usize, Object, Use)>) {
         for machine in &mut self.pointers[..Reg::FIRST_VIRTUAL as usize] {
             machine.0.fill(0);
         }
-        let insts = &self.func.blocks[block].insts;
-        insts
-            .iter()
-            .map(|inst| {
-                let uses = self.uses(&inst.op);
-                self.flow(&inst.op);
-                uses
-            })
-            .collect()
+        uses.clear();
+        for (position, inst) in self.func.blocks[block].insts.iter().enumerate() {
+            self.uses(&inst.op, &mut |object, how| uses.push((position, object, how)));
+            self.flow(&inst.op);
+        }
     }
 
-    fn uses(&mut self, op: &Op) -> Vec<(Object, Use)> {
-        let through = |finder: &Self, base: Base, how: Use| match base {
-            Base::Reg(reg) => finder.pointers[reg.index()].iter().map(|o| (o, how)).collect(),
-            Base::Frame(_) => direct(op).into_iter().collect::<Vec<_>>(),
-        };
+    fn uses(&mut self, op: &Op, found: &mut dyn FnMut(Object, Use)) {
         match *op {
-            Op::Load { addr, .. } => through(self, addr.base, Use::Read),
+            Op::Load { addr, .. } => self.access(op, addr.base, Use::Read, found),
             Op::Store { size, addr, src } => {
                 match (src, addr.base) {
                     _ if size != Size::DW => {}
@@ -147,30 +144,38 @@ impl Finder<'_> {
                     (Src::Reg(src), Base::Reg(_)) => self.capture(src),
                     (Src::Imm(_), _) => {}
                 }
-                through(self, addr.base, Use::MayWrite)
+                self.access(op, addr.base, Use::MayWrite, found);
             }
             Op::Atomic { addr, src, .. } => {
                 self.capture(src);
-                through(self, addr.base, Use::Read)
+                self.access(op, addr.base, Use::Read, found);
             }
             Op::Call { callee, .. } => {
                 let given = self.given(op);
-                let all = self.reachable(given.clone());
+                let all = self.reachable(given);
                 if self.effects.of(callee).stores && all.iter().nth(1).is_some() {
                     for object in all.iter() {
                         self.changed |= self.contents[object.index()].extend(&all);
                     }
                 }
-                all.iter().map(|o| (o, Use::Read)).collect()
+                all.iter().for_each(|object| found(object, Use::Read));
             }
             // The text may keep what it is given anywhere.
             Op::Asm { .. } | Op::AsmGoto { .. } => {
                 let given = self.given(op);
                 let given = self.reachable(given);
                 self.changed |= self.captured.extend(&given);
-                given.iter().map(|o| (o, Use::Read)).collect()
+                given.iter().for_each(|object| found(object, Use::Read));
             }
-            _ => Vec::new(),
+            _ => {}
+        }
+    }
+
+    /// An access of the frame, or through a pointer.
+    fn access(&self, op: &Op, base: Base, how: Use, found: &mut dyn FnMut(Object, Use)) {
+        match base {
+            Base::Reg(reg) => self.pointers[reg.index()].iter().for_each(|object| found(object, how)),
+            Base::Frame(_) => direct(op).into_iter().for_each(|(object, how)| found(object, how)),
         }
     }
 

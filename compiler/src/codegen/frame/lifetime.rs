@@ -80,14 +80,13 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    fn uses(&self, block: Block, step: &Step) -> Vec<(Object, Use)> {
-        match step.origin {
-            // A move that became an access of a spilled register's home is seen directly.
-            Some(position) if direct(&step.inst.op).is_none_or(|(o, _)| self.accesses.knows(o)) => {
-                self.accesses.of(block, position as usize).to_vec()
-            }
-            _ => direct(&step.inst.op).into_iter().collect(),
-        }
+    fn uses(&self, block: Block, step: &Step) -> impl Iterator<Item = (Object, Use)> {
+        let direct = direct(&step.inst.op);
+        // A move that became an access of a spilled register's home is seen directly.
+        let known = step.origin.filter(|_| direct.is_none_or(|(object, _)| self.accesses.knows(object)));
+        let through = known.map(|position| self.accesses.of(block, position as usize));
+        let direct = if known.is_none() { direct } else { None };
+        through.into_iter().flatten().chain(direct)
     }
 
     fn solve_touched(&mut self) {
@@ -97,7 +96,7 @@ impl Finder<'_> {
             for &block in &self.flow.rpo {
                 let mut set = self.touched[block].clone();
                 for step in &self.steps[block] {
-                    self.uses(block, step).into_iter().for_each(|(o, _)| {
+                    self.uses(block, step).for_each(|(o, _)| {
                         set.insert(o);
                     });
                 }
@@ -136,8 +135,10 @@ impl Finder<'_> {
         let mut live = self.live[block].clone();
         // Bytes written between here and the next read of the object in this block.
         let mut written: Vec<(Object, Bytes)> = Vec::new();
+        let mut uses = Vec::new();
         for (index, step) in self.steps[block].iter().enumerate().rev() {
-            let uses = self.uses(block, step);
+            uses.clear();
+            uses.extend(self.uses(block, step));
             show(index, &uses, &live);
             for &(object, how) in &uses {
                 match how {
@@ -176,9 +177,9 @@ impl Finder<'_> {
         let mut touched = self.touched[block].clone();
         let mut before = Vec::with_capacity(self.steps[block].len());
         for step in &self.steps[block] {
-            let uses = self.uses(block, step);
-            before.push(if uses.is_empty() { None } else { Some(touched.clone()) });
-            uses.into_iter().for_each(|(o, _)| {
+            let mut uses = self.uses(block, step).peekable();
+            before.push(uses.peek().map(|_| touched.clone()));
+            uses.for_each(|(o, _)| {
                 touched.insert(o);
             });
         }

@@ -13,7 +13,7 @@
 //! The kernel's verifier still accepts: no comparison gets narrower, nothing is reassociated when an
 //! inner value has another use (it may be a check), pointer differences stay as they are, masks
 //! stay unless the loaded width implies them.
-//! Cost: linear in the instructions, for each sweep; at most [`SWEEPS`] sweeps.
+//! Cost: linear in the instructions. What one run makes possible further up, the next one finds.
 
 pub mod convert;
 pub mod fold;
@@ -28,10 +28,7 @@ use crate::ir::{
     Type, UnaryOp, Value,
 };
 
-/// Sweeps over the function before the pass gives up on reaching a fixed point.
-const SWEEPS: u32 = 8;
-
-/// How often one instruction is simplified within a sweep.
+/// How often one instruction is simplified within a run.
 const STEPS: u32 = 16;
 
 /// Pointers below this are numbers of helpers.
@@ -39,13 +36,9 @@ const HELPERS: u64 = 1 << 16;
 
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
-    let mut changed = false;
-    for _ in 0..SWEEPS {
-        let uses = use_counts(f);
-        if !edit::rewrite(f, |ed, inst| instruction(ed, cx, &uses, inst)) {
-            break;
-        }
-        changed = true;
+    let uses = use_counts(f);
+    let changed = edit::rewrite(f, |ed, inst| instruction(ed, cx, &uses, inst));
+    if changed {
         super::dce::remove_unused(f);
     }
     changed
@@ -114,7 +107,7 @@ fn value(
     if let Some(bits) = constant(ed.f, data) {
         return Some(ed.iconst(ty, bits));
     }
-    // A value made in this sweep is not in the table of uses: it counts as shared.
+    // A value made in this run is not in the table of uses: it counts as shared.
     let single = |v: Value| uses.get(v).is_some_and(|&n| n <= 1);
     let special = match data {
         InstData::Convert { op, ty, arg } => convert::convert(ed, *op, *ty, *arg, &single),

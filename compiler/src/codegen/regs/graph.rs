@@ -110,7 +110,7 @@ impl Graph {
     /// Must these two differ?
     pub fn interfere(&self, a: Reg, b: Reg) -> bool {
         match (a.is_virtual(), b.is_virtual()) {
-            (true, true) => self.pairs.contains(a, b),
+            (true, true) => self.pairs.contains(a, b, &self.neighbours),
             (true, false) => self.machine[a.index()] >> b.index() & 1 == 1,
             (false, true) => self.machine[b.index()] >> a.index() & 1 == 1,
             (false, false) => a != b,
@@ -120,7 +120,7 @@ impl Graph {
     /// Makes two registers differ. Whether they did not before.
     pub fn add_edge(&mut self, a: Reg, b: Reg) -> bool {
         let new = match (a.is_virtual(), b.is_virtual()) {
-            (true, true) => a != b && self.pairs.insert(a, b),
+            (true, true) => a != b && self.pairs.is_new(a, b, &self.neighbours),
             (true, false) => self.add_machine(a, b),
             (false, true) => self.add_machine(b, a),
             (false, false) => false,
@@ -132,6 +132,7 @@ impl Graph {
             if reg.is_virtual() {
                 self.neighbours[reg.index()].push(other);
                 self.degree[reg.index()] += 1;
+                self.pairs.note(reg, &self.neighbours[reg.index()]);
             }
         }
         true
@@ -234,20 +235,25 @@ impl Graph {
     }
 }
 
-/// A set of pairs of virtual registers: a bit for each where they are few.
+/// Which pairs of virtual registers are neighbours: a bit for each where they are few. Else most have few
+/// neighbours, whose list is shorter than the way to a table that no cache holds: only pairs of which one has many
+/// are in a table.
 enum Pairs {
     Bits(Vec<u64>),
-    Hashed(LookupSet<u64>),
+    Listed(LookupSet<u64>),
 }
 
 /// So many registers are few.
 const FEW: usize = 2048;
 
+/// So many neighbours are many.
+const MANY: usize = 32;
+
 impl Pairs {
     fn new(regs: usize) -> Pairs {
         match regs <= FEW {
             true => Pairs::Bits(vec![0; (regs * regs).div_ceil(128)]),
-            false => Pairs::Hashed(LookupSet::default()),
+            false => Pairs::Listed(LookupSet::default()),
         }
     }
 
@@ -257,18 +263,24 @@ impl Pairs {
         high * (high - 1) / 2 + low
     }
 
-    fn contains(&self, a: Reg, b: Reg) -> bool {
+    /// Are these neighbours? Registers that were taken out of lists are not asked about.
+    fn contains(&self, a: Reg, b: Reg, neighbours: &[Vec<Reg>]) -> bool {
         if a == b {
             return false;
         }
         let number = Pairs::number(a, b);
         match self {
             Pairs::Bits(bits) => bits[number as usize / 64] >> (number % 64) & 1 == 1,
-            Pairs::Hashed(set) => set.contains(&number),
+            Pairs::Listed(table) => {
+                let (of_a, of_b) = (&neighbours[a.index()], &neighbours[b.index()]);
+                let (list, other) = if of_a.len() < of_b.len() { (of_a, b) } else { (of_b, a) };
+                if list.len() < MANY { list.contains(&other) } else { table.contains(&number) }
+            }
         }
     }
 
-    fn insert(&mut self, a: Reg, b: Reg) -> bool {
+    /// Are these not neighbours so far? They become neighbours: their lists are longer next time.
+    fn is_new(&mut self, a: Reg, b: Reg, neighbours: &[Vec<Reg>]) -> bool {
         let number = Pairs::number(a, b);
         match self {
             Pairs::Bits(bits) => {
@@ -277,8 +289,21 @@ impl Pairs {
                 *word |= 1 << (number % 64);
                 before != *word
             }
-            Pairs::Hashed(set) => set.insert(number),
+            Pairs::Listed(_) => !self.contains(a, b, neighbours),
         }
+    }
+
+    /// Takes note of a register's newest neighbour, the last in the list.
+    fn note(&mut self, reg: Reg, list: &[Reg]) {
+        let Pairs::Listed(table) = self else { return };
+        // Those before many were found by the list.
+        let news = match list.len() {
+            0..MANY => return,
+            MANY => list,
+            longer => &list[longer - 1..],
+        };
+        let others = news.iter().filter(|other| other.is_virtual());
+        table.extend(others.map(|&other| Pairs::number(reg, other)));
     }
 }
 
@@ -299,4 +324,46 @@ fn size(op: &Op) -> u64 {
 /// How often code within so many loops runs, estimated.
 fn weight(depth: u32) -> u64 {
     8u64.saturating_pow(depth.min(8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_in_lists_are_those_of_bits() {
+        let regs = 80;
+        let mut bits = Pairs::new(regs);
+        let mut table = Pairs::Listed(LookupSet::default());
+        let mut lists: Vec<Vec<Reg>> = vec![Vec::new(); regs];
+        let mut state = 1u64;
+        let mut below = |n: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % n
+        };
+        for _ in 0..20_000 {
+            // Some registers have more neighbours than others; all are asked about again and again.
+            let a = Reg::from_index(below(69).min(below(69)) as usize + 11);
+            let b = Reg::from_index(below(80) as usize);
+            let known = lists[a.index()].contains(&b);
+            if b.is_virtual() {
+                assert_eq!(bits.contains(a, b, &lists), known, "{a:?} {b:?}");
+                assert_eq!(table.contains(a, b, &lists), known, "{a:?} {b:?}");
+            }
+            if a != b && below(8) == 0 {
+                if b.is_virtual() {
+                    assert_eq!(bits.is_new(a, b, &lists), !known, "{a:?} {b:?}");
+                    assert_eq!(table.is_new(a, b, &lists), !known, "{a:?} {b:?}");
+                }
+                if known {
+                    continue;
+                }
+                for (reg, other) in [(a, b), (b, a)].into_iter().filter(|(reg, _)| reg.is_virtual()) {
+                    lists[reg.index()].push(other);
+                    table.note(reg, &lists[reg.index()]);
+                }
+            }
+        }
+        assert!(lists.iter().any(|list| list.len() > MANY));
+    }
 }

@@ -3,11 +3,15 @@
 //! Every program of the kernel's corpora is read once; then its typed tree is lowered, optimised and made into code
 //! [`ROUNDS`] times in this process, and the fastest round counts. Prints microseconds of CPU for each slot of 8
 //! bytes: of all programs together, their spread, the slowest, each pass, and what a function of some 200 slots
-//! takes. Times are the thread's own, so that other work on the machine matters little.
+//! takes. Times are the thread's own, so that other work on the machine matters little; how fast the machine is
+//! matters much, so clang is measured in the same run: what it takes for the same source after its front end.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 use nix::time::{ClockId, clock_gettime};
 use skep_compiler::{Options, codegen, compile, lower, opt, sections};
 use skep_driver::cc::args;
@@ -42,6 +46,8 @@ struct Cost {
     functions: usize,
     total: f64,
     parts: BTreeMap<&'static str, f64>,
+    /// Clang's, for the same source, if it is here.
+    clang: Option<f64>,
 }
 
 impl Cost {
@@ -79,6 +85,8 @@ fn main() {
         report(&format!("    {:.1} us for each of {} slots: {}", cost.each(), cost.slots, cost.name));
     }
     medium(&costs);
+    beside_clang("of all programs", costs.iter());
+    beside_clang("of programs of 500 slots and more", costs.iter().filter(|cost| cost.slots >= 500));
     let mut parts: BTreeMap<&str, f64> = BTreeMap::new();
     for (part, time) in costs.iter().flat_map(|cost| &cost.parts) {
         *parts.entry(part).or_default() += time;
@@ -93,6 +101,43 @@ fn main() {
             100.0 * time / all
         ));
     }
+}
+
+/// What clang takes for the programs that it was measured with, for each of our slots, and our share of that.
+fn beside_clang<'a>(which: &str, costs: impl Iterator<Item = &'a Cost>) {
+    let (mut slots, mut ours, mut theirs) = (0, 0.0, 0.0);
+    for (cost, clang) in costs.filter_map(|cost| Some((cost, cost.clang?))) {
+        slots += cost.slots;
+        ours += cost.total;
+        theirs += clang;
+    }
+    if slots > 0 {
+        report(&format!(
+            "  clang after its front end: {:.0} us for each slot {which}, {:.1} times ours (goal 10)",
+            theirs / slots as f64,
+            theirs / ours
+        ));
+    }
+}
+
+/// Microseconds of CPU that clang takes for a source more than for its syntax alone; the least of two runs.
+fn clang(source: &Path, flags: &[String]) -> Option<f64> {
+    let run = |what: &[&str]| -> Option<f64> {
+        let before = children();
+        let mut command = Command::new(tools::CLANG);
+        command.args(["-w", "-target", "bpf", "-mcpu=v3", "-O2", "-g", "-D__TARGET_ARCH_x86"]);
+        command.args(flags).args(["-I", "/usr/include/x86_64-linux-gnu"]).args(what).arg(source);
+        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
+        status.success().then(|| children() - before)
+    };
+    let least = |what: &[&str]| Some(run(what)?.min(run(what)?));
+    Some(least(&["-c", "-o", "/dev/null"])? - least(&["-fsyntax-only"])?)
+}
+
+/// Microseconds of CPU of all children so far.
+fn children() -> f64 {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the system says what was used");
+    (usage.user_time() + usage.system_time()).num_microseconds() as f64
 }
 
 /// Objects of one function of about 200 slots.
@@ -121,8 +166,14 @@ fn cost(source: &Path, flags: &[String], rounds: usize) -> Option<Cost> {
     let mut session = Session::new(&files, options);
     let options = Options { check: false, ..Options::default() };
     let compiled = compile(&mut session, &main, &options, &mut |_, _| {}).ok()?;
-    let mut made =
-        Cost { name: name(source), slots: 0, functions: 0, total: f64::MAX, parts: BTreeMap::new() };
+    let mut made = Cost {
+        name: name(source),
+        slots: 0,
+        functions: 0,
+        total: f64::MAX,
+        parts: BTreeMap::new(),
+        clang: None,
+    };
     for round in 0..=rounds {
         let lowered = lower::Options { big_endian: false, without: &[] };
         let mut ir = lower::lower(&compiled.hir, &session.names, lowered);
@@ -148,6 +199,9 @@ fn cost(source: &Path, flags: &[String], rounds: usize) -> Option<Cost> {
         }
         made.slots = code.functions.iter().flat_map(|func| &func.insns).map(Insn::slots).sum();
         made.functions = code.functions.len();
+    }
+    if tools::have(&[Need::Clang]) {
+        made.clang = clang(source, flags);
     }
     Some(made).filter(|made| made.slots > 0)
 }

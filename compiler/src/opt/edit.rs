@@ -149,10 +149,10 @@ pub fn append<T>(f: &mut Function, block: Block, loc: SrcLoc, emit: impl FnOnce(
     result
 }
 
-/// Rewrites the operands of one instruction to what their aliases stand for.
-pub fn resolve_operands(f: &mut Function, inst: Inst) {
+/// Rewrites the operands of one instruction to what their aliases stand for. Whether one was an alias.
+pub fn resolve_operands(f: &mut Function, inst: Inst) -> bool {
     if !f.has_aliases() {
-        return;
+        return false;
     }
     let mut stale = false;
     f.insts[inst].for_each_operand(|v| stale |= matches!(f.values[v].def, ValueDef::Alias(_)));
@@ -161,6 +161,7 @@ pub fn resolve_operands(f: &mut Function, inst: Inst) {
         data.map_operands(|v| f.resolve(v));
         f.insts[inst] = data;
     }
+    stale
 }
 
 /// How often each value is an operand.

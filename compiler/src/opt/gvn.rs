@@ -204,11 +204,13 @@ impl Pass<'_> {
         self.written = false;
         let mut insts = std::mem::replace(&mut f.blocks[block].insts, std::mem::take(&mut self.room));
         for inst in insts.drain(..) {
-            resolve_operands(f, inst);
+            let renamed = resolve_operands(f, inst);
             if self.slots {
                 memory.leaked.extend(slots::leaked(f, &f.insts[inst]));
             }
             if f.insts[inst].is_terminator() && !matches!(f.insts[inst], InstData::Asm { .. }) {
+                // What is passed to blocks may be the same on all ways now.
+                self.changed |= renamed && !matches!(f.insts[inst], InstData::Return { .. });
                 f.blocks[block].insts.push(inst);
                 continue;
             }
@@ -260,7 +262,7 @@ impl Pass<'_> {
         while let Some((index, (home, value, before))) = at.map(|at| (at, self.values[at])) {
             if flow.dominates(home, block) && f.ty(value) == f.ty(result) {
                 f.replace(result, value);
-                // Nobody finds more because a constant has one name less.
+                // Of constants nobody asks whether they are one value, but where blocks are passed them.
                 self.changed |= !matches!(
                     f.insts[inst],
                     InstData::Const { .. } | InstData::SymbolAddr { .. } | InstData::SlotAddr { .. }

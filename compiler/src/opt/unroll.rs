@@ -133,8 +133,7 @@ fn plan(f: &Function, cx: &Cx<'_>, flow: &Flow, l: &Loop) -> Option<Plan> {
                 return rounds().filter(|&n| needed(n)).map(Plan::Full);
             }
             if !simple {
-                let apart =
-                    cx.options.level >= 2 && !cx.options.size && size <= FEW_SIZE && takes_apart(f, l);
+                let apart = cx.options.level >= 2 && size <= FEW_SIZE && takes_apart(f, l);
                 let end = apart.then(end)??;
                 let fits = end.round <= SMALL_ROUNDS && (end.round + 1) * end.left <= SMALL_SIZE;
                 return fits.then_some(Plan::Full(end.round));

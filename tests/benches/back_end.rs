@@ -177,11 +177,11 @@ fn cost(source: &Path, flags: &[String], rounds: usize) -> Option<Cost> {
     for round in 0..=rounds {
         let lowered = lower::Options { big_endian: false, without: &[] };
         let mut ir = lower::lower(&compiled.hir, &session.names, lowered);
-        // To look at the clock after each pass takes time itself: only the first round does.
+        // To look at the clock after each pass takes time itself: only the last round does.
         let (mut parts, begin) = (BTreeMap::new(), now());
         let mut last = begin;
         let mut ran = |part: &'static str| {
-            if round == 0 {
+            if round == rounds {
                 let time = now();
                 *parts.entry(part).or_default() += time - last;
                 last = time;
@@ -193,9 +193,9 @@ fn cost(source: &Path, flags: &[String], rounds: usize) -> Option<Cost> {
         let options = codegen::Options { cpu: Cpu::V3, big_endian: false, check: false };
         let code = codegen::generate(&ir, &options, &mut Vec::new(), &mut ran);
         let total = now() - begin;
-        match round {
-            0 => made.parts = parts,
-            _ => made.total = made.total.min(total),
+        match round == rounds {
+            true => made.parts = parts,
+            false => made.total = made.total.min(total),
         }
         made.slots = code.functions.iter().flat_map(|func| &func.insns).map(Insn::slots).sum();
         made.functions = code.functions.len();

@@ -3,8 +3,9 @@
 //! Prints, for each version of the instruction set and for `-Os`, our slots of 8 bytes and bytes of stack as
 //! ratios to clang-19's: the geometric mean of the objects, the spread, and the worst; then the programs whose
 //! deepest chain of calls takes more stack by more than [`DEEPER`], and the objects above [`ABOVE`] with the
-//! reason, where one is [known](REASONS). For the first mode also the instructions that this kernel's verifier processes, program by
-//! program, and the programs that it takes from clang only. `SKEP_CPU=v1` measures one version only.
+//! reason, where one is [known](REASONS). For the first mode also the instructions that this kernel's verifier
+//! processes, program by program, and the programs that it takes from clang only. `SKEP_CPU=v1` measures one
+//! version only.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -119,10 +120,10 @@ fn main() {
     let scratch = std::env::temp_dir().join(format!("skep-code-size-{}", std::process::id()));
     std::fs::create_dir_all(&scratch).expect("a scratch directory");
     let only = std::env::var("SKEP_CPU").unwrap_or_default();
-    let sources = corpora();
+    let (sources, types) = (corpora(), kernel_types());
     for (index, mode) in MODES.iter().enumerate().filter(|(_, mode)| mode[0].contains(&only)) {
         let mut found = Found::default();
-        let mut verifier = (index == 0).then(Verifier::new).flatten();
+        let mut verifier = (index == 0).then(|| Verifier::new(&types)).flatten();
         for (corpus, source) in &sources {
             let stem = source.path.file_stem().unwrap_or_default().to_string_lossy();
             let theirs = compile(&clang, mode, &source.path, &source.flags, &scratch);
@@ -131,7 +132,7 @@ fn main() {
                 found.missing.push(stem.into_owned());
                 continue;
             };
-            found.add(&format!("{corpus}/{stem}"), &ours, &theirs);
+            found.add(&format!("{corpus}/{stem}"), &ours, &theirs, &types);
             if let Some(verifier) = &mut verifier {
                 verifier.add(&stem, &ours, &theirs);
             }
@@ -158,8 +159,8 @@ struct Found {
 }
 
 impl Found {
-    fn add(&mut self, name: &str, ours: &[u8], theirs: &[u8]) {
-        let (chains, other) = (chains(ours), chains(theirs));
+    fn add(&mut self, name: &str, ours: &[u8], theirs: &[u8], types: &LinkOptions) {
+        let (chains, other) = (chains(ours, types), chains(theirs, types));
         for (program, &deep) in &chains {
             if let Some(&other) = other.get(program)
                 && deep > other + DEEPER
@@ -190,21 +191,26 @@ impl Found {
     }
 }
 
+/// Objects are linked with the running kernel's types, where they can be read.
+fn kernel_types() -> LinkOptions {
+    let btf = std::fs::read(tools::KERNEL_BTF).ok().and_then(|bytes| Btf::parse(bytes).ok());
+    LinkOptions { target_btf: btf.map(Arc::new), ..LinkOptions::default() }
+}
+
 /// Asks the running kernel about both objects.
 struct Verifier {
-    btf: Arc<Btf>,
+    types: LinkOptions,
     rows: Vec<Row>,
     lost: Vec<String>,
 }
 
 impl Verifier {
     /// `None` where there is no kernel to ask.
-    fn new() -> Option<Verifier> {
-        if !tools::have(&[Need::Kernel]) {
+    fn new(types: &LinkOptions) -> Option<Verifier> {
+        if !tools::have(&[Need::Kernel]) || types.target_btf.is_none() {
             return None;
         }
-        let btf = Btf::parse(std::fs::read(tools::KERNEL_BTF).ok()?).ok()?;
-        Some(Verifier { btf: Arc::new(btf), rows: Vec::new(), lost: Vec::new() })
+        Some(Verifier { types: types.clone(), rows: Vec::new(), lost: Vec::new() })
     }
 
     fn add(&mut self, file: &str, ours: &[u8], theirs: &[u8]) {
@@ -220,8 +226,7 @@ impl Verifier {
 
     /// How many instructions the kernel processes for each program that it accepts.
     fn processed(&self, object: &[u8]) -> BTreeMap<String, u64> {
-        let options = LinkOptions { target_btf: Some(self.btf.clone()), ..LinkOptions::default() };
-        let image = Object::parse(object).and_then(|object| object.link(&options));
+        let image = Object::parse(object).and_then(|object| object.link(&self.types));
         let Ok(image) = image else { return BTreeMap::new() };
         let Ok(kernel) = Kernel::prepare(&image) else { return BTreeMap::new() };
         let programs = image.programs.iter().filter_map(|program| {
@@ -285,8 +290,8 @@ fn functions(bytes: &[u8]) -> Option<Functions> {
 
 /// Bytes of stack that the deepest chain of calls of each program takes; nothing for an object that does not
 /// link.
-fn chains(object: &[u8]) -> BTreeMap<String, u64> {
-    let image = Object::parse(object).and_then(|object| object.link(&LinkOptions::default()));
+fn chains(object: &[u8], types: &LinkOptions) -> BTreeMap<String, u64> {
+    let image = Object::parse(object).and_then(|object| object.link(types));
     let programs = image.map(|image| image.programs).unwrap_or_default();
     programs.iter().map(|program| (program.name.clone(), deepest(program, 0, &mut BTreeMap::new()))).collect()
 }

@@ -339,13 +339,23 @@ impl Function {
     }
 
     /// The jumps that leave a block, in order.
+    #[inline]
     pub fn successors(&self, block: Block) -> Targets<'_> {
-        self.terminator(block).map(|inst| self.insts[inst].targets()).unwrap_or_default()
+        self.blocks[block].insts.last().map(|&inst| self.insts[inst].targets()).unwrap_or_default()
     }
 
     /// Blocks that jump to each block, in layout order, once for each jump.
     pub fn predecessors(&self) -> Preds {
         Preds::new(self.blocks.len(), &self.order, |block| self.successors(block).map(|call| call.block))
+    }
+
+    /// How many jumps lead to each block.
+    pub fn ways_into_blocks(&self) -> Arena<Block, u32> {
+        let mut ways = Arena::filled(&self.blocks, 0);
+        for call in self.order.iter().flat_map(|&block| self.successors(block)) {
+            ways[call.block] += 1;
+        }
+        ways
     }
 
     /// The type of the result that this instruction would have in this function.

@@ -381,17 +381,30 @@ macro_rules! operands {
 
 /// The jumps of a terminator, in order, as [`InstData::targets`] shows them.
 #[derive(Clone, Default)]
-pub struct Targets<'a> {
-    cases: &'a [SwitchCase],
-    labels: &'a [BlockCall],
-    last: [Option<&'a BlockCall>; 2],
+pub struct Targets<'a>(Jumps<'a>);
+
+/// Those that are left.
+#[derive(Clone, Copy, Default)]
+enum Jumps<'a> {
+    #[default]
+    None,
+    One(&'a BlockCall),
+    Two(&'a BlockCall, &'a BlockCall),
+    /// Those of a switch, then its default.
+    Cases(&'a [SwitchCase], &'a BlockCall),
+    /// Those of assembly.
+    Labels(&'a [BlockCall]),
 }
 
 impl<'a> Targets<'a> {
     /// The jump with this number.
     pub fn get(&self, index: usize) -> Option<&'a BlockCall> {
-        let first = self.cases.get(index).map(|case| &case.target).or(self.labels.get(index));
-        first.or_else(|| *self.last.get(index.checked_sub(self.cases.len())?)?)
+        match self.0 {
+            Jumps::Cases(cases, default) if index == cases.len() => Some(default),
+            Jumps::Cases(cases, _) => Some(&cases.get(index)?.target),
+            Jumps::Labels(labels) => labels.get(index),
+            Jumps::One(_) | Jumps::Two(..) | Jumps::None => self.clone().nth(index),
+        }
     }
 }
 
@@ -406,22 +419,30 @@ impl std::ops::Index<usize> for Targets<'_> {
 impl<'a> Iterator for Targets<'a> {
     type Item = &'a BlockCall;
 
+    #[inline]
     fn next(&mut self) -> Option<&'a BlockCall> {
-        if let Some((case, rest)) = self.cases.split_first() {
-            self.cases = rest;
-            return Some(&case.target);
-        }
-        if let Some((label, rest)) = self.labels.split_first() {
-            self.labels = rest;
-            return Some(label);
-        }
-        let next = self.last[0].take();
-        self.last.swap(0, 1);
-        next
+        let (first, rest) = match self.0 {
+            Jumps::None => return None,
+            Jumps::One(last) => (last, Jumps::None),
+            Jumps::Two(first, last) => (first, Jumps::One(last)),
+            Jumps::Cases([first, rest @ ..], default) => (&first.target, Jumps::Cases(rest, default)),
+            Jumps::Cases([], default) => (default, Jumps::None),
+            Jumps::Labels([first, rest @ ..]) => (first, Jumps::Labels(rest)),
+            Jumps::Labels([]) => return None,
+        };
+        self.0 = rest;
+        Some(first)
     }
 
+    #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.cases.len() + self.labels.len() + self.last.iter().flatten().count();
+        let left = match self.0 {
+            Jumps::None => 0,
+            Jumps::One(_) => 1,
+            Jumps::Two(..) => 2,
+            Jumps::Cases(cases, _) => cases.len() + 1,
+            Jumps::Labels(labels) => labels.len(),
+        };
         (left, Some(left))
     }
 }
@@ -638,15 +659,15 @@ impl InstData {
     }
 
     /// The jumps of a terminator, in order.
+    #[inline]
     pub fn targets(&self) -> Targets<'_> {
-        let none = Targets::default();
-        match self {
-            InstData::Jump { target } => Targets { last: [Some(target), None], ..none },
-            InstData::Branch { then, els, .. } => Targets { last: [Some(then), Some(els)], ..none },
-            InstData::Switch { cases, default, .. } => Targets { cases, last: [Some(default), None], ..none },
-            InstData::Asm { targets, .. } => Targets { labels: targets, ..none },
-            _ => none,
-        }
+        Targets(match self {
+            InstData::Jump { target } => Jumps::One(target),
+            InstData::Branch { then, els, .. } => Jumps::Two(then, els),
+            InstData::Switch { cases, default, .. } => Jumps::Cases(cases, default),
+            InstData::Asm { targets, .. } => Jumps::Labels(targets),
+            _ => Jumps::None,
+        })
     }
 
     /// The jumps of a terminator, in order, mutable.

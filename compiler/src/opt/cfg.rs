@@ -14,8 +14,6 @@
 //! The kernel's verifier still accepts: only paths that no execution takes disappear.
 //! Cost: linear for each round, few rounds.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::Cx;
 use super::mem2reg::drop_param;
 use crate::hash::LookupMap;
@@ -24,33 +22,28 @@ use crate::ir::{
     Arena, Block, BlockCall, Callee, Compare, Function, InstData, Intrinsic, Unroll, Value, ValueDef,
 };
 
+/// Each looks first whether there is anything for it to do.
+const RULES: &[fn(&mut Function) -> bool] =
+    &[fold_terminators, remove_unreachable, remove_params, go_straight, merge_chains, same_condition];
+
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
-    let mut changed = false;
-    loop {
-        let mut here = cut_after_noreturn(f, cx);
-        if f.order.len() == 1 {
-            return changed | here;
+    let mut changed = cut_after_noreturn(f, cx);
+    // Rules in turn that have found nothing since the last change.
+    let mut idle = 0;
+    for rule in RULES.iter().cycle() {
+        if idle == RULES.len() || f.order.len() == 1 {
+            break;
         }
-        here |= fold_terminators(f);
-        here |= remove_unreachable(f);
-        here |= remove_params(f);
-        if skip_empty_blocks(f) | share_returns(f) {
-            remove_unreachable(f);
-            here = true;
-        }
-        here |= merge_chains(f);
-        here |= same_condition(f);
-        if !here {
-            return changed;
-        }
-        changed = true;
+        idle = if rule(f) { 0 } else { idle + 1 };
+        changed |= idle == 0;
     }
+    changed
 }
 
 /// Takes blocks that control never reaches out of the layout.
 pub fn remove_unreachable(f: &mut Function) -> bool {
-    if f.order.len() == 1 || f.remembered_flow().is_some_and(|flow| flow.rpo.len() == f.order.len()) {
+    if f.order.len() == 1 || follows(f) {
         return false;
     }
     let mut reachable = Arena::filled(&f.blocks, false);
@@ -62,10 +55,22 @@ pub fn remove_unreachable(f: &mut Function) -> bool {
     f.order.len() != before
 }
 
+/// Does every block but the first follow one that jumps to it? All are reachable then.
+fn follows(f: &Function) -> bool {
+    let mut reached = Arena::filled(&f.blocks, false);
+    reached[f.entry()] = true;
+    f.order.iter().all(|&block| {
+        let follows = reached[block];
+        f.successors(block).for_each(|call| reached[call.block] = true);
+        follows
+    })
+}
+
 /// Nothing happens after a call that does not return, or after a trap.
 fn cut_after_noreturn(f: &mut Function, cx: &Cx<'_>) -> bool {
     let mut changed = false;
-    for block in f.order.clone() {
+    for at in 0..f.order.len() {
+        let block = f.order[at];
         let ends = |data: &InstData| match data {
             InstData::Call { callee: Callee::Func(symbol), .. } => {
                 cx.func(*symbol).is_some_and(|func| func.noreturn)
@@ -89,7 +94,8 @@ fn cut_after_noreturn(f: &mut Function, cx: &Cx<'_>) -> bool {
 /// Folds branches and switches that have one way to go.
 fn fold_terminators(f: &mut Function) -> bool {
     let mut changed = false;
-    for block in f.order.clone() {
+    for at in 0..f.order.len() {
+        let block = f.order[at];
         let Some(inst) = f.terminator(block) else { continue };
         let dead = |f: &Function, call: &BlockCall| {
             f.blocks[call.block].insts.first().is_some_and(|&i| matches!(f.insts[i], InstData::Unreachable))
@@ -134,10 +140,18 @@ fn alike(f: &Function, a: &BlockCall, b: &BlockCall) -> bool {
     a.block == b.block && a.args.iter().zip(&b.args).all(same)
 }
 
+/// Passes by blocks that do nothing, and those that only return what another returns.
+fn go_straight(f: &mut Function) -> bool {
+    let changed = skip_empty_blocks(f) | share_returns(f);
+    if changed {
+        remove_unreachable(f);
+    }
+    changed
+}
+
 /// Leads all edges to blocks that only return the same constant to one of them.
 fn share_returns(f: &mut Function) -> bool {
-    let mut first: BTreeMap<Option<u64>, Block> = BTreeMap::new();
-    let mut twin: BTreeMap<Block, Block> = BTreeMap::new();
+    let mut returns: Vec<(Option<u64>, Block)> = Vec::new();
     for &block in f.order.iter().skip(1) {
         let data = &f.blocks[block];
         let (Some((&last, others)), []) = (data.insts.split_last(), &data.params[..]) else { continue };
@@ -146,29 +160,31 @@ fn share_returns(f: &mut Function) -> bool {
         if constant.is_some() == value.is_some()
             && others.iter().all(|&inst| matches!(f.insts[inst], InstData::Const { .. }))
         {
-            let kept = *first.entry(constant).or_insert(block);
-            if kept != block {
-                twin.insert(block, kept);
-            }
+            returns.push((constant, block));
         }
     }
-    if twin.is_empty() {
+    // Of those that return the same, the first in the layout stays the first.
+    returns.sort_by_key(|&(constant, _)| constant);
+    if returns.windows(2).all(|pair| pair[0].0 != pair[1].0) {
         return false;
     }
-    // The constant may come from a block that is not on the way from all of them.
-    for (constant, block) in first {
-        let Some(last) = f.terminator(block) else { continue };
+    let mut twin: Arena<Block, Option<Block>> = Arena::filled(&f.blocks, None);
+    for alike in returns.chunk_by(|one, other| one.0 == other.0) {
+        let (constant, kept) = alike[0];
+        alike[1..].iter().for_each(|&(_, block)| twin[block] = Some(kept));
+        // The constant may come from a block that is not on the way from all of them.
+        let Some(last) = f.terminator(kept) else { continue };
         if let (Some(constant), InstData::Return { value: Some(value) }) = (constant, &f.insts[last]) {
             let data = InstData::Const { ty: f.ty(*value), value: constant };
             let own = f.make_inst(data, f.locs[last]);
             f.set_inst(last, InstData::Return { value: f.result(own) });
-            f.blocks[block].insts = vec![own, last];
+            f.blocks[kept].insts = vec![own, last];
         }
     }
-    for block in f.order.clone() {
-        if let Some(last) = f.terminator(block) {
+    for &block in &f.order {
+        if let Some(&last) = f.blocks[block].insts.last() {
             for call in f.insts[last].targets_mut() {
-                call.block = twin.get(&call.block).copied().unwrap_or(call.block);
+                call.block = twin[call.block].unwrap_or(call.block);
             }
         }
     }
@@ -178,10 +194,7 @@ fn share_returns(f: &mut Function) -> bool {
 /// Replaces parameters to which all edges pass the same value, and equal parameters of a block.
 fn remove_params(f: &mut Function) -> bool {
     let mut changed = false;
-    if f.order.iter().skip(1).all(|&block| f.blocks[block].params.is_empty()) {
-        return false;
-    }
-    loop {
+    while may_be_passed_alike(f) {
         let preds = f.predecessors();
         let mut here = false;
         for block in f.order.clone().into_iter().skip(1) {
@@ -210,6 +223,34 @@ fn remove_params(f: &mut Function) -> bool {
         changed = true;
     }
     changed
+}
+
+/// May there be a parameter to which all edges pass the same value, or what they pass to another one of its block?
+fn may_be_passed_alike(f: &Function) -> bool {
+    #[derive(Clone, Copy)]
+    enum Passed {
+        Nothing,
+        One(Value),
+        Different,
+    }
+    if f.order.iter().skip(1).all(|&block| f.blocks[block].params.is_empty()) {
+        return false;
+    }
+    let mut passed = Arena::filled(&f.values, Passed::Nothing);
+    for call in f.order.iter().flat_map(|&block| f.successors(block)) {
+        for (at, (&param, &arg)) in f.blocks[call.block].params.iter().zip(&call.args).enumerate() {
+            match passed[param] {
+                _ if arg == param => {}
+                // What is alike on all edges is alike on the first.
+                Passed::Nothing if call.args[..at].contains(&arg) => return true,
+                Passed::Nothing => passed[param] = Passed::One(arg),
+                Passed::One(other) if other != arg => passed[param] = Passed::Different,
+                Passed::One(_) | Passed::Different => {}
+            }
+        }
+    }
+    let params = f.order.iter().flat_map(|&block| &f.blocks[block].params);
+    params.into_iter().any(|&param| matches!(passed[param], Passed::One(_)))
 }
 
 /// What each edge passes for a parameter.
@@ -257,19 +298,22 @@ fn skip_empty_blocks(f: &mut Function) -> bool {
     }
     // Parameters of an empty block must not be used beyond it.
     let mut used_elsewhere = Arena::filled(&f.blocks, false);
-    for &block in &f.order {
-        for &inst in &f.blocks[block].insts {
-            f.insts[inst].for_each_operand(|v| {
-                if let ValueDef::Param(home, _) = f.values[v].def
-                    && home != block
-                {
-                    used_elsewhere[home] = true;
-                }
-            });
+    if f.order.iter().any(|&block| !f.blocks[block].params.is_empty() && only_jumps(f, block)) {
+        for &block in &f.order {
+            for &inst in &f.blocks[block].insts {
+                f.insts[inst].for_each_operand(|v| {
+                    if let ValueDef::Param(home, _) = f.values[v].def
+                        && home != block
+                    {
+                        used_elsewhere[home] = true;
+                    }
+                });
+            }
         }
     }
     let mut changed = false;
-    for block in f.order.clone() {
+    for at in 0..f.order.len() {
+        let block = f.order[at];
         let Some(inst) = f.terminator(block) else { continue };
         if !f.insts[inst].targets().any(|call| only_jumps(f, call.block)) {
             continue;
@@ -294,16 +338,14 @@ fn skip_empty_blocks(f: &mut Function) -> bool {
 
 /// Appends a block to its only predecessor, if that goes nowhere else.
 fn merge_chains(f: &mut Function) -> bool {
-    let preds = f.predecessors();
-    let mut gone = BTreeSet::new();
-    for block in f.order.clone() {
-        if gone.contains(&block) {
-            continue;
-        }
+    let ways = f.ways_into_blocks();
+    let mut changed = false;
+    for at in 0..f.order.len() {
+        let block = f.order[at];
         while let Some(last) = f.terminator(block) {
             let InstData::Jump { target } = &f.insts[last] else { break };
             let next = target.block;
-            if preds[next].len() != 1 || next == block || next == f.entry() || gone.contains(&next) {
+            if ways[next] != 1 || next == block || next == f.entry() {
                 break;
             }
             if f.blocks[next].unroll != Unroll::Auto && f.blocks[block].unroll != Unroll::Auto {
@@ -313,18 +355,18 @@ fn merge_chains(f: &mut Function) -> bool {
             for (param, arg) in std::mem::take(&mut f.blocks[next].params).into_iter().zip(args) {
                 f.replace(param, arg);
             }
+            // Without instructions it is gone.
             let insts = std::mem::take(&mut f.blocks[next].insts);
             f.blocks[block].insts.pop();
             f.blocks[block].insts.extend(insts);
-            gone.insert(next);
+            changed = true;
         }
     }
-    if gone.is_empty() {
-        return false;
+    if changed {
+        f.order.retain(|&block| !f.blocks[block].insts.is_empty());
+        f.resolve_aliases();
     }
-    f.order.retain(|block| !gone.contains(block));
-    f.resolve_aliases();
-    true
+    changed
 }
 
 /// A branch on a condition that a dominating edge has decided follows that edge.
@@ -333,17 +375,11 @@ fn same_condition(f: &mut Function) -> bool {
         Enter(Block),
         Forget(Subject, usize),
     }
-    // What only one branch asks about, no other has decided.
-    let mut asked: LookupMap<Value, bool> = LookupMap::default();
-    for &block in &f.order {
-        if let Some(InstData::Branch { cond, .. }) = f.terminator(block).map(|inst| &f.insts[inst]) {
-            asked.entry(subject(f, *cond)).and_modify(|again| *again = true).or_insert(false);
-        }
-    }
-    asked.retain(|_, again| *again);
+    let asked = asked_again(f);
     if asked.is_empty() {
         return false;
     }
+    let asks = |f: &Function, cond: Value| asked.binary_search(&subject(f, cond)).is_ok();
     let flow = f.flow();
     let mut changed = false;
     // The conditions that the edges on the way have decided, the nearest last.
@@ -362,7 +398,7 @@ fn same_condition(f: &mut Function) -> bool {
         // Only edges into blocks with one predecessor say something about all that follows.
         if let [pred] = flow.preds[block]
             && let Some((cond, taken)) = on_edge(f, pred, block)
-            && asked.contains_key(&subject(f, cond))
+            && asks(f, cond)
         {
             for about in subjects(f, cond, taken).into_iter().flatten() {
                 let facts = known.entry(about).or_default();
@@ -372,7 +408,7 @@ fn same_condition(f: &mut Function) -> bool {
         }
         if let Some(inst) = f.terminator(block)
             && let InstData::Branch { cond, .. } = f.insts[inst]
-            && asked.contains_key(&subject(f, cond))
+            && asks(f, cond)
             && let Some(decided) = decided(f, &known, cond)
             && let InstData::Branch { then, els, .. } = f.insts[inst].clone()
         {
@@ -382,6 +418,18 @@ fn same_condition(f: &mut Function) -> bool {
         stack.extend(flow.children(block).iter().rev().map(|&child| Step::Enter(child)));
     }
     changed
+}
+
+/// What more than one branch asks about, in order. What only one asks about, no other has decided.
+fn asked_again(f: &Function) -> Vec<Value> {
+    let mut subjects = Vec::with_capacity(f.order.len());
+    for &block in &f.order {
+        if let Some(InstData::Branch { cond, .. }) = f.terminator(block).map(|inst| &f.insts[inst]) {
+            subjects.push(subject(f, *cond));
+        }
+    }
+    subjects.sort_unstable();
+    subjects.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
 }
 
 /// What a condition is about: conditions about different values say nothing of each other.

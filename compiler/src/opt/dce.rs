@@ -17,63 +17,130 @@ use super::Cx;
 use super::edit::use_counts;
 use super::mem2reg::drop_param;
 use super::slots;
-use crate::ir::{Arena, Block, Function, Inst, InstData, Value, ValueDef};
+use crate::ir::{Arena, Block, Function, Inst, InstData, Slot, Value, ValueDef};
 
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     let mut changed = false;
     loop {
-        let here = remove_unused(f) | remove_dead_stores(f) | remove_params(f);
+        let found = Found::in_function(f);
+        let mut here = found.unused && remove_unused(f);
+        here |= found.written && remove_dead_stores(f);
+        here |= found.passed && remove_params(f, &found.ways);
         if !here {
-            break;
+            remove_slots(f, &found.slots);
+            return changed;
         }
         changed = true;
     }
-    remove_slots(f);
-    changed
+}
+
+/// The ways in which a value is used, a bit for each.
+mod way {
+    /// A jump passes it to a parameter.
+    pub const PASSED: u8 = 1;
+    /// It is written through, or another address is computed from it.
+    pub const WRITTEN: u8 = 2;
+    /// Any other.
+    pub const NEEDED: u8 = 4;
+    /// Of slots: an instruction names it.
+    pub const NAMED: u8 = 8;
+}
+
+/// What may go, which most often is nothing: two looks at each instruction tell.
+struct Found {
+    /// How each value is used.
+    ways: Arena<Value, u8>,
+    /// How the addresses of each slot are used.
+    slots: Arena<Slot, u8>,
+    /// Is there an instruction without a use?
+    unused: bool,
+    /// A slot whose addresses are only written through?
+    written: bool,
+    /// A parameter that is at most passed on?
+    passed: bool,
+}
+
+impl Found {
+    fn in_function(f: &Function) -> Found {
+        let ways = ways(f);
+        let (mut slots, mut unused, mut passed) = (Arena::filled(&f.slots, 0), false, false);
+        let needed = |param: &Value| ways[*param] & !way::PASSED != 0;
+        for (at, &block) in f.order.iter().enumerate() {
+            passed |= at > 0 && !f.blocks[block].params.iter().all(needed);
+            for &inst in &f.blocks[block].insts {
+                let Some(result) = f.result(inst) else { continue };
+                unused |= ways[result] == 0 && f.insts[inst].is_removable();
+                if let InstData::SlotAddr { slot, .. } = f.insts[inst] {
+                    slots[slot] |= way::NAMED | ways[result];
+                }
+            }
+        }
+        let written = slots.values().any(|&ways| ways == way::NAMED | way::WRITTEN);
+        Found { ways, slots, unused, written, passed }
+    }
+}
+
+/// How each value is used.
+fn ways(f: &Function) -> Arena<Value, u8> {
+    let mut ways = Arena::filled(&f.values, 0);
+    for &inst in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {
+        let data = &f.insts[inst];
+        match data {
+            InstData::Jump { target } => target.args.iter().for_each(|&v| ways[v] |= way::PASSED),
+            InstData::Branch { cond: value, .. } | InstData::Switch { value, .. } => {
+                data.for_each_operand(|v| ways[v] |= way::PASSED);
+                ways[*value] |= way::NEEDED;
+            }
+            _ => {
+                let mut through = slots::written_through(data);
+                data.for_each_operand(|v| {
+                    // Another operand of the same value is not written through.
+                    let target = through.take_if(|target| *target == v).is_some();
+                    ways[v] |= if target { way::WRITTEN } else { way::NEEDED };
+                });
+            }
+        }
+    }
+    ways
 }
 
 /// Marks slots that nothing names.
-fn remove_slots(f: &mut Function) {
-    if !slots::has_slots(f) {
-        return;
-    }
-    let named = f.named_slots();
-    for slot in named.keys().filter(|&slot| !named[slot]) {
-        f.slots[slot].size = 0;
-        f.slots[slot].name.clear();
+fn remove_slots(f: &mut Function, ways: &Arena<Slot, u8>) {
+    for (data, (_, &ways)) in f.slots.values_mut().zip(ways.iter()) {
+        if ways == 0 {
+            data.size = 0;
+            data.name.clear();
+        }
     }
 }
 
 /// Removes instructions whose result nobody needs.
 pub fn remove_unused(f: &mut Function) -> bool {
     let mut uses = use_counts(f);
-    let mut dead = Arena::filled(&f.insts, false);
-    let unused = |f: &Function, uses: &Arena<Value, u32>, inst: Inst| {
-        f.result(inst).is_some_and(|v| uses[v] == 0) && f.insts[inst].is_removable()
-    };
     let mut work: Vec<Inst> = Vec::new();
-    for &block in &f.order {
-        work.extend(f.blocks[block].insts.iter().copied().filter(|&inst| unused(f, &uses, inst)));
+    for &inst in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {
+        if f.result(inst).is_some_and(|v| uses[v] == 0) && f.insts[inst].is_removable() {
+            work.push(inst);
+        }
     }
     if work.is_empty() {
         return false;
     }
+    let mut dead = Arena::filled(&f.insts, false);
     while let Some(inst) = work.pop() {
-        if std::mem::replace(&mut dead[inst], true) {
-            continue;
-        }
+        dead[inst] = true;
         f.insts[inst].for_each_operand(|v| {
             uses[v] -= 1;
-            if let ValueDef::Inst(def) = f.values[v].def
-                && uses[v] == 0
-                && unused(f, &uses, def)
+            if uses[v] == 0
+                && let ValueDef::Inst(def) = f.values[v].def
+                && f.insts[def].is_removable()
             {
                 work.push(def);
             }
         });
     }
-    for block in f.order.clone() {
+    for &block in &f.order {
         f.blocks[block].insts.retain(|&inst| !dead[inst]);
     }
     true
@@ -85,36 +152,18 @@ fn remove_dead_stores(f: &mut Function) -> bool {
     if dead.is_empty() {
         return false;
     }
-    for block in f.order.clone() {
+    for &block in &f.order {
         f.blocks[block].insts.retain(|inst| !dead.contains(inst));
     }
     true
 }
 
 /// Removes block parameters that only feed each other.
-fn remove_params(f: &mut Function) -> bool {
-    if f.order.iter().skip(1).all(|&block| f.blocks[block].params.is_empty()) {
-        return false;
-    }
+fn remove_params(f: &mut Function, ways: &Arena<Value, u8>) -> bool {
     // A parameter is needed when an instruction uses it, or an edge passes it to a needed one.
     let mut needed = Arena::filled(&f.values, false);
-    let mut work: Vec<Value> = Vec::new();
-    for &block in &f.order {
-        for &inst in &f.blocks[block].insts {
-            let data = &f.insts[inst];
-            let mut need = |v: Value| {
-                if matches!(f.values[v].def, ValueDef::Param(..)) {
-                    work.push(v);
-                }
-            };
-            // Operands that are only passed on do not count.
-            match data {
-                InstData::Jump { .. } => {}
-                InstData::Branch { cond: value, .. } | InstData::Switch { value, .. } => need(*value),
-                other => other.for_each_operand(need),
-            }
-        }
-    }
+    let params = f.order.iter().skip(1).flat_map(|&block| &f.blocks[block].params);
+    let mut work: Vec<Value> = params.copied().filter(|&param| ways[param] & !way::PASSED != 0).collect();
     let preds = f.predecessors();
     while let Some(value) = work.pop() {
         if std::mem::replace(&mut needed[value], true) {
@@ -130,9 +179,8 @@ fn remove_params(f: &mut Function) -> bool {
             }
         }
     }
-    let entry = f.entry();
     let mut dead: Vec<(Block, Value)> = Vec::new();
-    for &block in f.order.iter().filter(|&&block| block != entry) {
+    for &block in f.order.iter().skip(1) {
         dead.extend(f.blocks[block].params.iter().filter(|&&p| !needed[p]).map(|&p| (block, p)));
     }
     for &(block, param) in &dead {

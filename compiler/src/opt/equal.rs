@@ -13,8 +13,6 @@
 //! constants that an edge passes to a block are constants of that edge.
 //! Cost: linear in the instructions that an equality dominates.
 
-use std::collections::BTreeMap;
-
 use super::Cx;
 use super::edit::use_counts;
 use crate::ir::flow::Flow;
@@ -22,63 +20,66 @@ use crate::ir::{Block, Compare, ConvertOp, Function, InstData, SrcLoc, Value};
 
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
-    let mut changed = super::cfg::remove_unreachable(f);
-    let flow = f.flow();
-    // What is known at the start of each block, beyond what its dominators know.
-    let mut known: BTreeMap<Block, Vec<(Value, u64)>> = BTreeMap::new();
+    let mut found = Vec::new();
+    for &block in &f.order {
+        if let Some(&last) = f.blocks[block].insts.last() {
+            equalities(f, &f.insts[last], &mut found);
+        }
+    }
+    if found.is_empty() {
+        return false;
+    }
+    // Only a block that is entered in one way knows how.
+    let (flow, entry) = (f.flow(), f.entry());
+    found.retain(|&(target, ..)| target != entry && flow.preds[target].len() == 1);
+    if found.is_empty() {
+        return false;
+    }
+    found.sort_by_key(|&(target, ..)| target);
+    // The comparison itself is a use.
     let uses = use_counts(f);
-    for &block in &flow.rpo {
-        let Some(last) = f.terminator(block) else { continue };
-        for (target, value, bits) in equalities(f, &f.insts[last]) {
-            if flow.preds[target].len() == 1 && target != f.entry() {
-                let facts = known.entry(target).or_default();
-                // The comparison itself is a use.
-                let facts_here = [Some((value, bits)), source(f, value, bits)];
-                facts.extend(facts_here.into_iter().flatten().filter(|(value, _)| uses[*value] > 1));
-            }
-        }
-    }
-    for (block, facts) in known {
-        for (value, bits) in facts {
-            changed |= replace_below(f, &flow, block, value, bits);
-        }
-    }
-    changed
+    let both = |fact: Fact| [Some(fact), source(f, fact)].into_iter().flatten();
+    let found: Vec<Fact> =
+        found.into_iter().flat_map(both).filter(|&(_, value, _)| uses[value] > 1).collect();
+    found.into_iter().fold(false, |changed, fact| replace_below(f, &flow, fact) | changed)
 }
 
+/// In this block, and those it dominates, this value equals this constant.
+type Fact = (Block, Value, u64);
+
 /// Values that equal a constant in the target of a jump.
-fn equalities(f: &Function, data: &InstData) -> Vec<(Block, Value, u64)> {
+fn equalities(f: &Function, data: &InstData, found: &mut Vec<Fact>) {
     // Constants that take two slots are better kept in the register that has them.
     let small = |bits: u64, value: Value| i32::try_from(f.ty(value).sign_extend(bits)).is_ok();
     match data {
         InstData::Branch { cond, then, els } => {
-            let Some(InstData::Compare { op, args: [value, c] }) = f.def(*cond) else { return Vec::new() };
-            let Some(bits) = f.constant(*c).filter(|&bits| small(bits, *value)) else { return Vec::new() };
-            match op {
-                Compare::Eq if then.block != els.block => vec![(then.block, *value, bits)],
-                Compare::Ne if then.block != els.block => vec![(els.block, *value, bits)],
-                _ => Vec::new(),
-            }
+            let Some(InstData::Compare { op, args: [value, c] }) = f.def(*cond) else { return };
+            let target = match op {
+                Compare::Eq => then.block,
+                Compare::Ne => els.block,
+                _ => return,
+            };
+            let Some(bits) = f.constant(*c).filter(|&bits| small(bits, *value)) else { return };
+            found.extend((then.block != els.block).then_some((target, *value, bits)));
         }
-        InstData::Switch { value, cases, .. } => cases
-            .iter()
-            .filter(|case| case.lo == case.hi && small(case.lo, *value))
-            .map(|case| (case.target.block, *value, case.lo))
-            .collect(),
-        _ => Vec::new(),
+        InstData::Switch { value, cases, .. } => {
+            let cases = cases.iter().filter(|case| case.lo == case.hi && small(case.lo, *value));
+            found.extend(cases.map(|case| (case.target.block, *value, case.lo)));
+        }
+        _ => {}
     }
 }
 
 /// What the value was extended from equals the constant too.
-fn source(f: &Function, value: Value, bits: u64) -> Option<(Value, u64)> {
+fn source(f: &Function, (target, value, bits): Fact) -> Option<Fact> {
     let Some(InstData::Convert { op: ConvertOp::Zext | ConvertOp::Sext, arg, .. }) = f.def(value) else {
         return None;
     };
-    f.constant(*arg).is_none().then(|| (*arg, bits & f.ty(*arg).mask()))
+    f.constant(*arg).is_none().then(|| (target, *arg, bits & f.ty(*arg).mask()))
 }
 
 /// Replaces the uses of a value in the blocks that a block dominates.
-fn replace_below(f: &mut Function, flow: &Flow, block: Block, value: Value, bits: u64) -> bool {
+fn replace_below(f: &mut Function, flow: &Flow, (block, value, bits): Fact) -> bool {
     let uses = |f: &Function, inst| {
         let mut found = false;
         f.insts[inst].for_each_operand(|v| found |= v == value);
@@ -88,22 +89,25 @@ fn replace_below(f: &mut Function, flow: &Flow, block: Block, value: Value, bits
     let mut work = vec![block];
     while let Some(at) = work.pop() {
         work.extend(flow.children(at));
-        for inst in f.blocks[at].insts.clone() {
+        for index in 0..f.blocks[at].insts.len() {
+            let inst = f.blocks[at].insts[index];
             if !uses(f, inst) {
                 continue;
             }
-            let with = match constant {
-                Some(with) => with,
+            let (_, with) = match constant {
+                Some(made) => made,
                 None => {
                     let ty = f.ty(value);
                     let made = f.make_inst(InstData::Const { ty, value: bits }, SrcLoc::NONE);
-                    f.blocks[block].insts.insert(0, made);
                     let Some(with) = f.result(made) else { return false };
-                    *constant.insert(with)
+                    *constant.insert((made, with))
                 }
             };
             f.insts[inst].map_operands(|v| if v == value { with } else { v });
         }
+    }
+    if let Some((made, _)) = constant {
+        f.blocks[block].insts.insert(0, made);
     }
     constant.is_some()
 }

@@ -5,13 +5,13 @@
 //! those that only accesses name, which no other pointer leads to. Old headers declare helpers as `static void *(*f)(..) = (void *)1`, without `const`.
 //! Invariant: functions that are kept, visible outside, or named by a kept variable stay.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::ir::{Function, InstData, Intrinsic, Module, SymbolId, SymbolKind, Type, Value};
+use crate::ir::{Arena, Function, InstData, Intrinsic, Module, SymbolId, SymbolKind, Type, Value};
 
 /// How often functions and variables name each symbol.
 pub struct References {
-    counts: BTreeMap<SymbolId, u32>,
+    counts: Arena<SymbolId, u32>,
     /// What each function of the module named when it was last looked at.
     named: Vec<Vec<SymbolId>>,
 }
@@ -21,42 +21,33 @@ impl References {
     pub fn new(module: &Module) -> References {
         let named: Vec<Vec<SymbolId>> = module.functions.iter().map(|f| f.named().collect()).collect();
         let of_variables = module.symbols.keys().flat_map(|id| addresses(module, id));
-        let mut counts = BTreeMap::new();
-        for symbol in named.iter().flatten().copied().chain(of_variables) {
-            *counts.entry(symbol).or_default() += 1;
-        }
+        let mut counts = Arena::filled(&module.symbols, 0);
+        named.iter().flatten().copied().chain(of_variables).for_each(|symbol| counts[symbol] += 1);
         References { counts, named }
     }
 
     /// Looks again at the function in this place, which has changed.
     pub fn update(&mut self, module: &Module, index: usize) {
         let now: Vec<SymbolId> = module.functions[index].named().collect();
-        for symbol in &now {
-            *self.counts.entry(*symbol).or_default() += 1;
-        }
-        for symbol in std::mem::replace(&mut self.named[index], now) {
-            self.counts.entry(symbol).and_modify(|count| *count -= 1);
-        }
+        now.iter().for_each(|&symbol| self.counts[symbol] += 1);
+        let before = std::mem::replace(&mut self.named[index], now);
+        before.into_iter().for_each(|symbol| self.counts[symbol] -= 1);
     }
 
     /// How often this symbol is named.
     pub fn count(&self, symbol: SymbolId) -> u32 {
-        self.counts.get(&symbol).copied().unwrap_or_default()
+        self.counts[symbol]
     }
 }
 
 /// Symbols that a variable's initial bytes point to.
-fn addresses(module: &Module, id: SymbolId) -> Vec<SymbolId> {
-    module
-        .data(id)
-        .map(|data| data.addresses.iter().map(|&(_, symbol, _)| symbol).collect())
-        .unwrap_or_default()
+fn addresses(module: &Module, id: SymbolId) -> impl Iterator<Item = SymbolId> {
+    let data = module.data(id).into_iter();
+    data.flat_map(|data| &data.addresses).map(|&(_, symbol, _)| symbol)
 }
 
 /// Removes definitions of static functions that nothing reaches.
 pub fn remove_dead_functions(module: &mut Module) -> bool {
-    let index: BTreeMap<SymbolId, usize> =
-        module.functions.iter().enumerate().map(|(i, f)| (f.symbol, i)).collect();
     let mut work: Vec<SymbolId> = Vec::new();
     for (id, symbol) in module.symbols.iter() {
         match &symbol.kind {
@@ -67,18 +58,20 @@ pub fn remove_dead_functions(module: &mut Module) -> bool {
             SymbolKind::Data(_) => {}
         }
     }
-    let mut reached = BTreeSet::new();
+    let mut reached = Arena::filled(&module.symbols, false);
     while let Some(symbol) = work.pop() {
-        if !reached.insert(symbol) {
+        if std::mem::replace(&mut reached[symbol], true) {
             continue;
         }
         work.extend(addresses(module, symbol));
-        if let Some(&i) = index.get(&symbol) {
-            work.extend(module.functions[i].named());
+        if let Some(function) = module.definition(symbol) {
+            work.extend(function.named());
         }
     }
     let before = module.functions.len();
-    module.functions.retain(|f| reached.contains(&f.symbol));
+    if module.functions.iter().any(|f| !reached[f.symbol]) {
+        module.functions.retain(|f| reached[f.symbol]);
+    }
     module.functions.len() != before
 }
 
@@ -104,69 +97,60 @@ enum Use {
 
 /// Looks at all uses of static variables.
 pub fn statics(module: &Module) -> Statics {
-    let is_local = |id: &SymbolId| module.data(*id).is_some_and(|data| data.local);
-    let mut hidden: BTreeSet<SymbolId> = module.symbols.keys().filter(is_local).collect();
-    for id in module.symbols.keys() {
-        for symbol in addresses(module, id) {
-            hidden.remove(&symbol);
+    let is_local = |id: SymbolId| module.data(id).is_some_and(|data| data.local);
+    let is_known = |id: SymbolId| module.data(id).is_some_and(|data| !data.constant && data.bytes.is_some());
+    let mut hidden = Arena::filled(&module.symbols, false);
+    module.symbols.keys().for_each(|id| hidden[id] = is_local(id));
+    module.symbols.keys().flat_map(|id| addresses(module, id)).for_each(|id| hidden[id] = false);
+    let mut immutable = hidden.clone();
+    // Inline assembly can take the address of a variable by its name.
+    let mut texts: BTreeSet<&str> = BTreeSet::new();
+    for f in &module.functions {
+        for data in insts(f) {
+            if let InstData::Asm { asm, .. } = data {
+                texts.insert(asm.template.as_str());
+            }
+            each_use(f, data, |symbol, what| {
+                immutable[symbol] &= what == Use::Reads;
+                hidden[symbol] &= what != Use::LetsOut;
+            });
         }
     }
-    let is_known =
-        |id: &SymbolId| module.data(*id).is_some_and(|data| !data.constant && data.bytes.is_some());
-    let mut immutable: BTreeSet<SymbolId> = hidden.iter().copied().filter(is_known).collect();
-    let texts = assembly(module);
-    hidden.retain(|&id| !texts.iter().any(|text| text.contains(module.symbols[id].name.as_str())));
-    for f in &module.functions {
-        each_use(f, |symbol, what| {
-            if what != Use::Reads {
-                immutable.remove(&symbol);
-            }
-            if what == Use::LetsOut {
-                hidden.remove(&symbol);
-            }
-        });
+    let in_text = |id: SymbolId| texts.iter().any(|text| text.contains(module.symbols[id].name.as_str()));
+    let ids = || module.symbols.keys();
+    Statics {
+        immutable: ids().filter(|&id| immutable[id] && is_known(id)).collect(),
+        hidden: ids().filter(|&id| hidden[id] && !in_text(id)).collect(),
     }
-    Statics { immutable, hidden }
-}
-
-/// Inline assembly, which can take the address of a variable by its name.
-fn assembly(module: &Module) -> BTreeSet<&str> {
-    let insts = module.functions.iter().flat_map(|f| {
-        let insts = f.order.iter().flat_map(|&block| f.blocks[block].insts.iter());
-        insts.map(|&inst| &f.insts[inst])
-    });
-    let texts = insts.filter_map(|data| match data {
-        InstData::Asm { asm, .. } => Some(asm.template.as_str()),
-        _ => None,
-    });
-    texts.collect()
 }
 
 /// Variables whose addresses are more than accessed in this function.
 pub fn let_out(f: &Function) -> BTreeSet<SymbolId> {
     let mut found = BTreeSet::new();
-    each_use(f, |symbol, what| {
-        if what == Use::LetsOut {
-            found.insert(symbol);
-        }
-    });
+    for data in insts(f) {
+        each_use(f, data, |symbol, what| {
+            if what == Use::LetsOut {
+                found.insert(symbol);
+            }
+        });
+    }
     found
 }
 
-fn each_use(f: &Function, mut visit: impl FnMut(SymbolId, Use)) {
-    for &block in &f.order {
-        for &inst in &f.blocks[block].insts {
-            let data = &f.insts[inst];
-            data.for_each_operand(|v| {
-                // Most operands are no addresses.
-                if f.ty(v) == Type::Ptr
-                    && let Some(symbol) = root(f, v)
-                {
-                    visit(symbol, what_it_does(data, v));
-                }
-            });
+fn insts(f: &Function) -> impl Iterator<Item = &InstData> {
+    f.order.iter().flat_map(|&block| &f.blocks[block].insts).map(|&inst| &f.insts[inst])
+}
+
+#[inline]
+fn each_use(f: &Function, data: &InstData, mut visit: impl FnMut(SymbolId, Use)) {
+    data.for_each_operand(|v| {
+        // Most operands are no addresses.
+        if f.ty(v) == Type::Ptr
+            && let Some(symbol) = root(f, v)
+        {
+            visit(symbol, what_it_does(data, v));
         }
-    }
+    });
 }
 
 fn what_it_does(data: &InstData, operand: Value) -> Use {

@@ -16,14 +16,14 @@
 //! Cost: linear in the code that is copied, bounded by [`GROWTH`] instructions for each function.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use super::Options;
 use super::edit;
 use super::globals::References;
+use crate::hash::LookupMap;
 use crate::ir::{
-    Arena, Block, BlockCall, Callee, Function, Inst, InstData, LocData, Module, Remark, Slot, SrcLoc,
-    SymbolId, Value,
+    Arena, Block, BlockCall, Callee, Function, InstData, LocData, Module, Remark, Slot, SrcLoc, SymbolId,
+    Value,
 };
 
 /// A static callee of at most this many instructions that become code is small.
@@ -193,9 +193,9 @@ struct Copy<'a> {
     callee: &'a Function,
     call: SrcLoc,
     values: Arena<Value, Option<Value>>,
-    blocks: BTreeMap<Block, Block>,
-    slots: BTreeMap<Slot, Slot>,
-    locs: BTreeMap<SrcLoc, SrcLoc>,
+    blocks: Arena<Block, Block>,
+    slots: Arena<Slot, Option<Slot>>,
+    locs: LookupMap<SrcLoc, SrcLoc>,
 }
 
 /// Replaces the call at a position by the callee's blocks. Returns how many blocks of the layout
@@ -214,19 +214,19 @@ fn splice(
         callee,
         call: f.locs[call],
         values: Arena::filled(&callee.values, None),
-        blocks: BTreeMap::new(),
-        slots: BTreeMap::new(),
-        locs: BTreeMap::new(),
+        blocks: Arena::filled(&callee.blocks, block),
+        slots: Arena::filled(&callee.slots, None),
+        locs: LookupMap::default(),
     };
     for (id, slot) in callee.slots.iter().filter(|(_, slot)| slot.size > 0) {
         let loc = copy.loc(slot.loc, locs);
-        copy.slots.insert(id, f.slots.push(crate::ir::SlotData { loc, ..slot.clone() }));
+        copy.slots[id] = Some(f.slots.push(crate::ir::SlotData { loc, ..slot.clone() }));
     }
     let mut order = Vec::new();
     for &source in &callee.order {
         let target = f.blocks.push(Default::default());
         f.blocks[target].unroll = callee.blocks[source].unroll;
-        copy.blocks.insert(source, target);
+        copy.blocks[source] = target;
         order.push(target);
         if source != callee.entry() {
             for &param in &callee.blocks[source].params {
@@ -254,25 +254,23 @@ fn splice(
 }
 
 impl Copy<'_> {
-    /// Copies instructions. A use may come before its definition in layout order, so results get
-    /// their ids first.
+    /// Copies instructions. A use may come before its definition in layout order, but not in this one.
     fn body(&mut self, f: &mut Function, after: Block, locs: &mut Arena<SrcLoc, LocData>) {
-        let mut made: Vec<(Inst, Inst)> = Vec::new();
         for block in crate::ir::flow::reverse_post_order(self.callee) {
-            let target = self.blocks[&block];
+            let target = self.blocks[block];
             for &source in &self.callee.blocks[block].insts {
                 let loc = self.loc(self.callee.locs[source], locs);
                 let data = self.translate(f, &self.callee.insts[source], after);
                 let inst = f.append(target, data, loc);
-                made.push((source, inst));
                 if let (Some(old), Some(new)) = (self.callee.result(source), f.result(inst)) {
                     self.values[old] = Some(new);
                 }
             }
         }
         // Unreachable blocks of the callee still need a terminator.
-        for (source, &target) in &self.blocks {
-            if f.blocks[target].insts.is_empty() && !self.callee.blocks[*source].insts.is_empty() {
+        for &source in &self.callee.order {
+            let target = self.blocks[source];
+            if f.blocks[target].insts.is_empty() && !self.callee.blocks[source].insts.is_empty() {
                 f.append(target, InstData::Unreachable, self.call);
             }
         }
@@ -283,10 +281,10 @@ impl Copy<'_> {
         // In reverse post-order definitions come before uses; the entry's values come from the call.
         data.map_operands(|v| self.values[self.callee.resolve(v)].unwrap_or(v));
         for call in data.targets_mut() {
-            call.block = self.blocks[&call.block];
+            call.block = self.blocks[call.block];
         }
         match &mut data {
-            InstData::SlotAddr { slot, .. } => *slot = self.slots.get(slot).copied().unwrap_or(*slot),
+            InstData::SlotAddr { slot, .. } => *slot = self.slots[*slot].unwrap_or(*slot),
             InstData::Return { value } => {
                 let wanted = f.blocks[after].params.len();
                 let args = value.iter().copied().take(wanted).collect();
@@ -318,13 +316,12 @@ impl Copy<'_> {
 
 /// Functions, callees before their callers where there is no cycle.
 pub fn bottom_up(module: &Module) -> Vec<usize> {
-    let index: BTreeMap<SymbolId, usize> =
-        module.functions.iter().enumerate().map(|(i, f)| (f.symbol, i)).collect();
     let callees: Vec<Vec<usize>> = module
         .functions
         .iter()
         .map(|f| {
-            let mut named: Vec<usize> = f.named().filter_map(|s| index.get(&s).copied()).collect();
+            let mut named: Vec<usize> =
+                f.named().filter_map(|symbol| module.functions.position(symbol)).collect();
             named.dedup();
             named
         })

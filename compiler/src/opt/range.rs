@@ -27,7 +27,7 @@ use super::Cx;
 use super::bits::known;
 use super::edit::{self, Edit, Editor, use_counts};
 use super::extend;
-use crate::ir::flow::Flow;
+use crate::ir::flow::{Flow, goes_back};
 use crate::ir::{Arena, BinaryOp, Block, Compare, ConvertOp, Function, Inst, InstData, Type, Value};
 
 /// Conditions on the way to a block that are looked at.
@@ -222,6 +222,11 @@ impl Ranges {
         let (flow, values) = (f.flow_as_is(), Arena::filled(&f.values, None));
         let bits = Arena::filled(&f.values, None);
         let mut ranges = Ranges { flow, values, bits, tested: tested(f), marks: marks(f) };
+        // Where nothing goes back, all that is joined in the first round is known by then.
+        if !goes_back(f, &ranges.flow.rpo) {
+            ranges.round(f, 0);
+            return ranges;
+        }
         // Bounds grow for some rounds, then those of parameters that still grow are set to the next
         // number that the function compares with, at last to the limits of their type. Every cycle
         // passes a parameter, so this ends.
@@ -230,27 +235,36 @@ impl Ranges {
             round += 1;
         }
         for _ in 0..NARROWING {
-            ranges.narrow(f);
+            if !ranges.narrow(f) {
+                break;
+            }
         }
         ranges
     }
 
     /// Computes every interval again from those found, which all hold: so the new ones hold too.
-    fn narrow(&mut self, f: &Function) {
-        for block in self.flow.rpo.clone() {
+    fn narrow(&mut self, f: &Function) -> bool {
+        let flow = Arc::clone(&self.flow);
+        let mut changed = false;
+        let mut set = |old: &mut Option<Interval>, new: Interval| {
+            let new = Some(old.map_or(new, |old| old.meet(new)));
+            changed |= std::mem::replace(old, new) != new;
+        };
+        for &block in &flow.rpo {
             for (i, &param) in f.blocks[block].params.iter().enumerate() {
-                if let (Some(old), Some(new)) = (self.values[param], self.incoming(f, block, i)) {
-                    self.values[param] = Some(old.meet(new));
+                if let (Some(_), Some(new)) = (self.values[param], self.incoming(f, block, i)) {
+                    set(&mut self.values[param], new);
                 }
             }
             for &inst in &f.blocks[block].insts {
                 if let Some(result) = f.result(inst) {
                     let from_bits = self.of_bits(f, result);
                     let new = self.transfer(f, block, &f.insts[inst], result, from_bits);
-                    self.values[result] = Some(self.values[result].map_or(new, |old| old.meet(new)));
+                    set(&mut self.values[result], new);
                 }
             }
         }
+        changed
     }
 
     /// The least value in a block.
@@ -290,8 +304,9 @@ impl Ranges {
     }
 
     fn round(&mut self, f: &Function, round: usize) -> bool {
+        let flow = Arc::clone(&self.flow);
         let mut changed = false;
-        for block in self.flow.rpo.clone() {
+        for &block in &flow.rpo {
             for (i, &param) in f.blocks[block].params.iter().enumerate() {
                 changed |= match self.incoming(f, block, i) {
                     Some(new) => self.grow(f, param, new, round),
@@ -299,7 +314,10 @@ impl Ranges {
                 };
             }
             for &inst in &f.blocks[block].insts {
-                if let Some(result) = f.result(inst) {
+                // What may be anything does not grow any more.
+                if let Some(result) = f.result(inst)
+                    && self.values[result] != Some(Interval::full(f.ty(result)))
+                {
                     let from_bits = self.of_bits(f, result);
                     let new = self.transfer(f, block, &f.insts[inst], result, from_bits);
                     changed |= self.grow(f, result, new, 0);

@@ -10,14 +10,15 @@
 //! shown. So a flag that starts as 0 and is only changed when it is 1 is found to be constant.
 //! Preserves: everything; CO-RE values are never constants.
 //! The kernel's verifier still accepts: values become constants, comparisons of them decided.
-//! Cost: each value changes its state at most twice.
+//! Cost: linear for each round. Each value changes its state at most twice, and only what a jump back changes takes
+//! another round, in which what varies is not looked at.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::Cx;
-use super::edit::{self, Edit, use_counts};
+use super::edit::{self, Edit};
 use super::simplify::evaluate;
-use crate::ir::flow::goes_back;
+use crate::ir::flow::{Flow, goes_back};
 use crate::ir::{Arena, Block, Function, Inst, InstData, SrcLoc, Value};
 
 /// Runs the pass.
@@ -28,16 +29,14 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     let mut state = State {
         values: Arena::filled(&f.values, Lattice::Unknown),
         reached: Arena::filled(&f.blocks, false),
-        visited: Arena::filled(&f.insts, false),
-        blocks: VecDeque::new(),
-        uses: Uses::new(f),
-        work: VecDeque::new(),
+        flow: f.flow(),
+        again: false,
     };
     let entry = f.entry();
     for &param in &f.blocks[entry].params {
         state.values[param] = Lattice::Varies;
     }
-    state.reach(entry);
+    state.reached[entry] = true;
     state.solve(f);
     apply(f, &state)
 }
@@ -90,76 +89,37 @@ impl Lattice {
 struct State {
     values: Arena<Value, Lattice>,
     reached: Arena<Block, bool>,
-    /// Instructions that were looked at; the others will be, in blocks that are reached.
-    visited: Arena<Inst, bool>,
-    blocks: VecDeque<Block>,
-    uses: Uses,
-    work: VecDeque<Inst>,
-}
-
-/// The uses of every value: one list, of which each value has a range.
-struct Uses {
-    starts: Vec<u32>,
-    list: Vec<Inst>,
-}
-
-impl Uses {
-    fn new(f: &Function) -> Uses {
-        let mut starts = vec![0; f.values.len() + 1];
-        let mut sum = 0;
-        for (value, count) in use_counts(f).iter() {
-            starts[value.index()] = sum;
-            sum += count;
-        }
-        starts[f.values.len()] = sum;
-        let mut list = vec![Inst::from_index(0); sum as usize];
-        let mut next = starts.clone();
-        for &block in &f.order {
-            for &inst in &f.blocks[block].insts {
-                f.insts[inst].for_each_operand(|v| {
-                    list[next[v.index()] as usize] = inst;
-                    next[v.index()] += 1;
-                });
-            }
-        }
-        Uses { starts, list }
-    }
-
-    fn of(&self, value: Value) -> &[Inst] {
-        &self.list[self.starts[value.index()] as usize..self.starts[value.index() + 1] as usize]
-    }
+    flow: Arc<Flow>,
+    /// Something changed that this round has passed already.
+    again: bool,
 }
 
 impl State {
-    fn reach(&mut self, block: Block) {
-        if !std::mem::replace(&mut self.reached[block], true) {
-            self.blocks.push_back(block);
-        }
-    }
-
     fn solve(&mut self, f: &Function) {
+        let flow = Arc::clone(&self.flow);
         loop {
-            if let Some(block) = self.blocks.pop_front() {
-                for &inst in &f.blocks[block].insts {
-                    self.visit(f, inst);
+            self.again = false;
+            for &block in &flow.rpo {
+                if self.reached[block] {
+                    f.blocks[block].insts.iter().for_each(|&inst| self.visit(f, block, inst));
                 }
-            } else if let Some(inst) = self.work.pop_front() {
-                self.visit(f, inst);
-            } else {
+            }
+            if !self.again {
                 return;
             }
         }
     }
 
-    fn visit(&mut self, f: &Function, inst: Inst) {
+    fn visit(&mut self, f: &Function, block: Block, inst: Inst) {
         let data = &f.insts[inst];
-        self.visited[inst] = true;
         if data.is_terminator() {
-            return self.terminator(f, data);
+            return self.terminator(f, block, data);
         }
-        let Some(result) = f.result(inst) else { return };
+        let Some(result) = f.result(inst).filter(|&result| self.values[result] != Lattice::Varies) else {
+            return;
+        };
         let new = if data.is_pure() { self.compute(f, data) } else { Lattice::Varies };
-        self.raise(result, new);
+        self.values[result] = self.values[result].join(new);
     }
 
     fn compute(&self, f: &Function, data: &InstData) -> Lattice {
@@ -186,16 +146,7 @@ impl State {
                 }))
     }
 
-    fn raise(&mut self, value: Value, new: Lattice) {
-        let old = self.values[value];
-        let joined = old.join(new);
-        if joined != old {
-            self.values[value] = joined;
-            self.work.extend(self.uses.of(value).iter().filter(|&&inst| self.visited[inst]));
-        }
-    }
-
-    fn terminator(&mut self, f: &Function, data: &InstData) {
+    fn terminator(&mut self, f: &Function, block: Block, data: &InstData) {
         let targets = data.targets();
         let only = |index: usize| index..index + 1;
         let taken = match data {
@@ -215,10 +166,12 @@ impl State {
         };
         for index in taken {
             let call = &targets[index];
+            let mut changed = !std::mem::replace(&mut self.reached[call.block], true);
             for (&param, &arg) in f.blocks[call.block].params.iter().zip(&call.args) {
-                self.raise(param, self.values[arg]);
+                let joined = self.values[param].join(self.values[arg]);
+                changed |= std::mem::replace(&mut self.values[param], joined) != joined;
             }
-            self.reach(call.block);
+            self.again |= changed && self.flow.order(call.block) <= self.flow.order(block);
         }
     }
 }

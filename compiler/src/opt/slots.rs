@@ -101,17 +101,7 @@ pub fn only_written(f: &Function) -> BTreeMap<Slot, Vec<Inst>> {
     for &block in &f.order {
         for &inst in &f.blocks[block].insts {
             let data = &f.insts[inst];
-            let target = match data {
-                InstData::PtrAdd { base, .. } => Some(*base),
-                InstData::Store { base, flags, .. } if !flags.volatile => Some(*base),
-                InstData::Intrinsic {
-                    op: Intrinsic::Memcpy | Intrinsic::Memmove | Intrinsic::Memset,
-                    args,
-                    ..
-                } => args.first().copied(),
-                _ => None,
-            };
-            let mut through = target;
+            let mut through = written_through(data);
             data.for_each_operand(|v| {
                 let Some(slot) = root_slot(f, v) else { return };
                 // Another operand of the same value is no target.
@@ -125,6 +115,18 @@ pub fn only_written(f: &Function) -> BTreeMap<Slot, Vec<Inst>> {
     }
     written.retain(|slot, _| !needed.contains(slot));
     written
+}
+
+/// The address that an instruction does no more with than write there plainly, or compute another one from it.
+pub fn written_through(data: &InstData) -> Option<Value> {
+    match data {
+        InstData::PtrAdd { base, .. } => Some(*base),
+        InstData::Store { base, flags, .. } if !flags.volatile => Some(*base),
+        InstData::Intrinsic {
+            op: Intrinsic::Memcpy | Intrinsic::Memmove | Intrinsic::Memset, args, ..
+        } => args.first().copied(),
+        _ => None,
+    }
 }
 
 /// Slots whose address an instruction lets out for good: what happens later to memory that nobody

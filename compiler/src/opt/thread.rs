@@ -48,7 +48,7 @@ const LOOKED_AT: usize = 1_000_000;
 
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
-    let mut changed = super::cfg::remove_unreachable(f);
+    let mut changed = false;
     for _ in 0..ANALYSES.min(2 + LOOKED_AT / edit::size(f).max(1)) {
         let found = candidates(f);
         if found.is_empty() {
@@ -92,8 +92,7 @@ fn candidates(f: &mut Function) -> Vec<(Block, Vec<(Edge, usize)>)> {
 
 /// Is there a small block with a branch that is entered in more than one way?
 fn may_thread(f: &Function) -> bool {
-    let mut ways = Arena::filled(&f.blocks, 0u32);
-    f.order.iter().for_each(|&block| f.successors(block).for_each(|call| ways[call.block] += 1));
+    let ways = f.ways_into_blocks();
     f.order.iter().skip(1).any(|&block| ways[block] > 1 && branches(f, block))
 }
 

@@ -2,13 +2,16 @@
 
 /// The numbers in a set, in order.
 pub fn ones(words: &[u64]) -> impl Iterator<Item = usize> + '_ {
-    words.iter().enumerate().flat_map(|(index, &word)| {
-        let mut rest = word;
-        std::iter::from_fn(move || {
-            let bit = (rest != 0).then(|| rest.trailing_zeros() as usize)?;
-            rest &= rest - 1;
-            Some(index * 64 + bit)
-        })
+    words.iter().enumerate().flat_map(|(index, &word)| in_word(word).map(move |bit| index * 64 + bit))
+}
+
+/// The numbers in a set of those below 64, in order.
+pub fn in_word(word: u64) -> impl Iterator<Item = usize> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let bit = (rest != 0).then(|| rest.trailing_zeros() as usize)?;
+        rest &= rest - 1;
+        Some(bit)
     })
 }
 

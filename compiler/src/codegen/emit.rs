@@ -39,6 +39,7 @@ pub struct Far {
 
 /// Emits a function.
 pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> Emitted {
+    let count = func.order.iter().map(|&block| func.blocks[block].insts.len()).sum();
     let mut emitter = Emitter {
         func,
         flow: Flow::of(func),
@@ -51,7 +52,7 @@ pub fn emit(func: &Func, module: &Module, cpu: Cpu, limits: &mut Vec<Limit>) -> 
         jumps: Vec::new(),
         code: FuncCode {
             symbol: func.symbol,
-            insns: Vec::new(),
+            insns: Vec::with_capacity(count),
             relocs: Vec::new(),
             lines: Vec::new(),
             cores: Vec::new(),

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::mir::{Block, Func};
+use super::mir::{Block, Func, Ways};
 use crate::ir::dominators::Dominators;
 use crate::ir::{Arena, Preds};
 
@@ -14,12 +14,21 @@ use crate::ir::{Arena, Preds};
 pub struct Flow {
     /// Reachable blocks in reverse postorder; the first is the entry.
     pub rpo: Vec<Block>,
-    position: Arena<Block, Option<u32>>,
+    places: Arena<Block, Place>,
     tree: Dominators,
-    header: Arena<Block, Option<Block>>,
-    depth: Arena<Block, u32>,
-    /// The graph that it is about: how many blocks there are, their layout, and where each goes.
-    graph: (usize, Vec<Block>, Vec<[Option<Block>; 2]>),
+    /// The graph that it is about: how many blocks there are, and their layout with where each goes.
+    graph: (usize, Vec<(Block, Ways)>),
+}
+
+/// Where a block is.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// Its position in reverse postorder.
+    position: Option<u32>,
+    /// The header of the innermost loop around it.
+    header: Option<Block>,
+    /// How many loops are around it.
+    depth: u32,
 }
 
 /// The last [`Flow`] of a function.
@@ -30,12 +39,6 @@ impl std::fmt::Debug for Remembered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("_")
     }
-}
-
-/// Where control goes from a block.
-fn ways(func: &Func, block: Block) -> [Option<Block>; 2] {
-    let mut next = func.successors(block);
-    [next.next(), next.next()]
 }
 
 impl Flow {
@@ -49,69 +52,70 @@ impl Flow {
     }
 
     fn is_of(&self, func: &Func) -> bool {
-        let (count, layout, jumps) = &self.graph;
-        let mut blocks = layout.iter().zip(jumps);
+        let (count, layout) = &self.graph;
+        let same = |(&block, &(known, ways)): (&Block, &_)| block == known && func.ways(block) == ways;
         *count == func.blocks.len()
-            && *layout == func.order
-            && blocks.all(|(&block, &jumps)| ways(func, block) == jumps)
+            && layout.len() == func.order.len()
+            && func.order.iter().zip(layout).all(same)
     }
 
     fn new(func: &Func) -> Flow {
         let rpo = reverse_postorder(func);
-        let mut position = Arena::filled(&func.blocks, None);
+        let mut places = Arena::filled(&func.blocks, Place::default());
         for (i, &block) in rpo.iter().enumerate() {
-            position[block] = Some(i as u32);
+            places[block].position = Some(i as u32);
         }
-        let preds = func.predecessors();
-        let tree = Dominators::new(rpo.len(), |node| {
-            preds[rpo[node as usize]].iter().filter_map(|&pred| position[pred])
-        });
-        let mut flow = Flow {
-            rpo,
-            position,
-            tree,
-            header: Arena::filled(&func.blocks, None),
-            depth: Arena::filled(&func.blocks, 0),
-            graph: (
-                func.blocks.len(),
-                func.order.clone(),
-                func.order.iter().map(|&block| ways(func, block)).collect(),
-            ),
-        };
-        flow.find_loops(func, &preds);
+        let layout = func.order.iter().map(|&block| (block, func.ways(block))).collect();
+        let graph = (func.blocks.len(), layout);
+        let mut flow = Flow { rpo, places, tree: Dominators::default(), graph };
+        if !flow.is_straight() {
+            let preds = func.predecessors();
+            let (rpo, places) = (&flow.rpo, &flow.places);
+            flow.tree = Dominators::new(rpo.len(), |node| {
+                preds[rpo[node as usize]].iter().filter_map(|&pred| places[pred].position)
+            });
+            flow.find_loops(&preds);
+        }
         flow
+    }
+
+    /// Does no block lead to another?
+    pub fn is_straight(&self) -> bool {
+        self.graph.1.iter().all(|&(_, ways)| ways == [None; 2])
     }
 
     /// Can the block be reached?
     pub fn reaches(&self, block: Block) -> bool {
-        self.position[block].is_some()
+        self.position(block).is_some()
     }
 
     /// How many loops are around a block.
     pub fn depth(&self, block: Block) -> u32 {
-        self.depth[block]
+        self.places[block].depth
     }
 
     /// Does every path to `b` pass `a`?
     pub fn dominates(&self, a: Block, b: Block) -> bool {
-        match (self.position[a], self.position[b]) {
-            (Some(a), Some(b)) => self.tree.dominates(a, b),
+        match (self.position(a), self.position(b)) {
+            // Of a single block there is no tree.
+            (Some(a), Some(b)) => a == b || self.tree.dominates(a, b),
             (None, _) | (_, None) => false,
         }
     }
 
     fn idom(&self, block: Block) -> Option<Block> {
-        Some(self.rpo[self.tree.idom(self.position[block]?)? as usize])
+        Some(self.rpo[self.tree.idom(self.position(block)?)? as usize])
     }
 
     /// The position in reverse postorder of each reachable block.
     pub fn position(&self, block: Block) -> Option<u32> {
-        self.position[block]
+        self.places[block].position
     }
 
     /// The position of the last block that each reachable block dominates.
     pub fn ends(&self) -> Arena<Block, Option<u32>> {
-        let mut ends = self.position.clone();
+        let mut ends = Arena::filled(&self.places, None);
+        self.rpo.iter().for_each(|&block| ends[block] = self.position(block));
         for &block in self.rpo.iter().rev() {
             if let Some(up) = self.idom(block) {
                 ends[up] = ends[up].max(ends[block]);
@@ -129,7 +133,7 @@ impl Flow {
             while found != other {
                 left = left.checked_sub(1)?;
                 let later =
-                    if self.position[found]? > self.position[other]? { &mut found } else { &mut other };
+                    if self.position(found)? > self.position(other)? { &mut found } else { &mut other };
                 *later = self.idom(*later)?;
             }
         }
@@ -139,7 +143,7 @@ impl Flow {
     /// A block outside of all loops that dominates `block`; the block itself if it is in none.
     pub fn outside_loops(&self, block: Block) -> Block {
         let mut at = block;
-        while let Some(header) = self.header[at] {
+        while let Some(header) = self.places[at].header {
             match self.idom(header) {
                 Some(before) => at = before,
                 // The entry is a loop header: there is nothing before it.
@@ -149,24 +153,23 @@ impl Flow {
         at
     }
 
-    fn find_loops(&mut self, func: &Func, preds: &Preds<Block>) {
-        let mut member = Arena::filled(&func.blocks, None);
+    fn find_loops(&mut self, preds: &Preds<Block>) {
+        let mut work = Vec::new();
         // Outer headers come first in reverse postorder, so inner loops overwrite `header`.
         for index in 0..self.rpo.len() {
             let header = self.rpo[index];
-            let mut work: Vec<Block> =
-                preds[header].iter().copied().filter(|&p| self.dominates(header, p)).collect();
+            work.extend(preds[header].iter().copied().filter(|&pred| self.dominates(header, pred)));
             if work.is_empty() {
                 continue;
             }
             work.push(header);
             while let Some(block) = work.pop() {
-                if member[block] == Some(header) || !self.reaches(block) {
+                let place = &mut self.places[block];
+                if place.header == Some(header) || place.position.is_none() {
                     continue;
                 }
-                member[block] = Some(header);
-                self.header[block] = Some(header);
-                self.depth[block] += 1;
+                place.header = Some(header);
+                place.depth += 1;
                 if block != header {
                     work.extend(preds[block].iter().copied());
                 }
@@ -179,22 +182,19 @@ fn reverse_postorder(func: &Func) -> Vec<Block> {
     let Some(&entry) = func.order.first() else { return Vec::new() };
     let mut seen = Arena::filled(&func.blocks, false);
     let mut order = Vec::with_capacity(func.order.len());
-    // Each block with how many of its successors are still to be entered.
+    // Each block with its successors that are still to be entered.
     let mut stack = Vec::with_capacity(func.order.len());
-    stack.push((entry, func.successors(entry).count()));
+    stack.push((entry, func.ways(entry)));
     seen[entry] = true;
-    while let Some((block, left)) = stack.last_mut() {
+    while let Some((block, [first, second])) = stack.last_mut() {
         // The last successor first, so that the first one comes first in the result.
-        if *left == 0 {
+        let Some(next) = second.take().or_else(|| first.take()) else {
             order.push(*block);
             stack.pop();
             continue;
-        }
-        *left -= 1;
-        if let Some(next) = func.successors(*block).nth(*left)
-            && !std::mem::replace(&mut seen[next], true)
-        {
-            stack.push((next, func.successors(next).count()));
+        };
+        if !std::mem::replace(&mut seen[next], true) {
+            stack.push((next, func.ways(next)));
         }
     }
     order.reverse();

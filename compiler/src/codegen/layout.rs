@@ -98,7 +98,7 @@ fn placement(func: &Func, cpu: Cpu) -> Vec<Block> {
     for link in links {
         chains.link(link.from, link.to);
     }
-    let mut order = Vec::new();
+    let mut order = Vec::with_capacity(flow.rpo.len());
     for &head in flow.rpo.iter().filter(|&&block| !chains.linked[block]) {
         let mut at = Some(head);
         while let Some(block) = at {
@@ -123,7 +123,7 @@ struct Link {
 fn links(func: &Func, flow: &Flow, cpu: Cpu) -> Vec<Link> {
     let preds = func.predecessors();
     let entry = func.order.first().copied();
-    let mut links = Vec::new();
+    let mut links = Vec::with_capacity(2 * flow.rpo.len());
     for (position, &from) in flow.rpo.iter().enumerate() {
         let Some(&Inst { op, .. }) = func.blocks[from].insts.last() else { continue };
         let rank = |to: Block, conditional: bool, second: bool| {

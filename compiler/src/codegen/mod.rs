@@ -79,11 +79,11 @@ pub fn machine_function(
     if limits.len() > before {
         return None;
     }
-    regs::prepare(&mut func);
+    let live = regs::prepare(&mut func);
     let accesses = frame::access::Accesses::new(&func, effects);
     let selected = options.check.then(|| func.clone());
     let name = &module.symbols[f.symbol].name;
-    let Some(mut steps) = regs::allocate(&mut func) else {
+    let Some(mut steps) = regs::allocate(&mut func, live) else {
         let message = format!("`{name}` needs more registers than there are");
         limits.push(Limit::new(SrcLoc::NONE, message));
         return None;

@@ -14,16 +14,17 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::bits::ones;
+use super::bits::in_word;
 use super::flow::Flow;
 use super::mir::{Base, Block, Func, Inst, Object, Op, Reg, Src};
-use super::regs::Steps;
-use crate::ir::{Arena, Entity};
+use super::regs::{Step, Steps};
+use crate::ir::{Arena, Entity, Preds};
 use skep_stdlib::isa::{Cond, Size, Width};
 
 /// Cleans up; the first `variables` objects are not spilled registers.
 pub fn run(func: &mut Func, steps: &mut Steps, variables: usize) {
-    let mut peephole = Peephole { flow: Flow::of(func), func, steps, variables };
+    let (flow, preds) = (Flow::of(func), func.predecessors());
+    let mut peephole = Peephole { flow, preds, func, steps, variables, made: Vec::new() };
     // Every round removes something; what is left after a few is not worth another.
     for _ in 0..4 {
         let known = peephole.drop_known();
@@ -33,7 +34,9 @@ pub fn run(func: &mut Func, steps: &mut Steps, variables: usize) {
         }
     }
     for block in peephole.func.blocks.keys() {
-        peephole.func.blocks[block].insts = peephole.steps[block].iter().map(|step| step.inst).collect();
+        let insts = &mut peephole.func.blocks[block].insts;
+        insts.clear();
+        insts.extend(peephole.steps[block].iter().map(|step| step.inst));
     }
     skip_known_constants(peephole.func);
 }
@@ -45,14 +48,8 @@ enum Cell {
     Spill(Object),
 }
 
-/// What a cell contains.
-#[derive(Clone, Copy, PartialEq)]
-enum Content {
-    /// The outcome of some instruction.
-    Number(u32),
-    /// What this instruction makes in `r0`.
-    Made(Op),
-}
+/// What a cell contains: a number for the outcome of some instruction.
+type Content = u32;
 
 /// Contents of cells; what is missing is unknown.
 #[derive(Clone, Default)]
@@ -77,20 +74,16 @@ impl Contents {
             }
         }
     }
-
-    /// One cell gets what another contains, which is `fresh` if nothing is known of it.
-    fn copy(&mut self, from: Cell, to: Cell, fresh: impl FnOnce() -> Content) {
-        let content = self.get(from).unwrap_or_else(fresh);
-        self.set(from, content);
-        self.set(to, content);
-    }
 }
 
 struct Peephole<'a> {
     flow: Rc<Flow>,
+    preds: Preds<Block>,
     func: &'a mut Func,
     steps: &'a mut Steps,
     variables: usize,
+    /// By content, the instruction that makes it, for `r0`, if that makes the same everywhere.
+    made: Vec<Option<Op>>,
 }
 
 impl Peephole<'_> {
@@ -108,94 +101,98 @@ impl Peephole<'_> {
     /// Drops copies to where the content is already. Contents are followed into blocks that have
     /// one predecessor.
     fn drop_known(&mut self) -> bool {
-        let preds = self.func.predecessors();
         let mut ends: Arena<Block, Contents> = Arena::filled(&self.func.blocks, Contents::default());
-        let mut numbers = 0;
         let mut changed = false;
-        for block in self.flow.rpo.clone() {
-            let mut contents = match &preds[block] {
+        for &block in &Rc::clone(&self.flow).rpo {
+            let mut contents = match &self.preds[block] {
                 [only] if self.flow.reaches(*only) => ends[*only].clone(),
                 _ => Contents::default(),
             };
-            let steps = std::mem::take(&mut self.steps[block]);
-            let mut kept = Vec::with_capacity(steps.len());
-            for mut step in steps {
+            let mut steps = std::mem::take(&mut self.steps[block]);
+            steps.retain_mut(|step| {
                 let op = self.simplified(step.inst.op, &contents, step.inst.core.is_some());
                 changed |= op != Some(step.inst.op);
                 if let Some(op) = op {
                     step.inst.op = op;
-                    self.learn(&step.inst, &mut contents, &mut numbers);
-                    kept.push(step);
+                    self.learn(&step.inst, &mut contents);
                 }
-            }
-            self.steps[block] = kept;
+                op.is_some()
+            });
+            self.steps[block] = steps;
             ends[block] = contents;
         }
         changed
     }
 
+    /// Are these contents equal?
+    fn equal(&self, a: Content, b: Content) -> bool {
+        let made = |content: Content| self.made[content as usize];
+        a == b || made(a).is_some() && made(a) == made(b)
+    }
+
+    /// A content that nothing is known of but how it is made.
+    fn content(&mut self, made: Option<Op>) -> Content {
+        self.made.push(made);
+        self.made.len() as Content - 1
+    }
+
     /// The operation, a cheaper one, or none if its effect is there already.
     fn simplified(&self, op: Op, contents: &Contents, relocated: bool) -> Option<Op> {
-        let has = |cell: Cell| contents.get(cell);
+        let register = |reg: Reg| contents.get(Cell::Register(reg));
+        let spilled = || self.spill(&op).and_then(|object| contents.get(Cell::Spill(object)));
+        let same = |a: Option<Content>, b: Option<Content>| a.zip(b).is_some_and(|(a, b)| self.equal(a, b));
         match op {
-            Op::Mov { dst, src } => {
-                let same = has(Cell::Register(src)).is_some_and(|c| has(Cell::Register(dst)) == Some(c));
-                (!same && dst != src).then_some(op)
-            }
+            Op::Mov { dst, src } => (!same(register(src), register(dst)) && dst != src).then_some(op),
             Op::Load { dst, .. } => {
-                let Some(content) = self.spill(&op).and_then(|object| has(Cell::Spill(object))) else {
+                let content = spilled();
+                if content.is_none() {
                     return Some(op);
-                };
-                let holds = |reg: &Reg| has(Cell::Register(*reg)) == Some(content);
+                }
+                let holds = |reg: &Reg| same(register(*reg), content);
                 match (0..10).map(Reg::from_index).find(holds) {
                     _ if holds(&dst) => None,
                     Some(src) => Some(Op::Mov { dst, src }),
                     None => Some(op),
                 }
             }
-            Op::Store { src: Src::Reg(src), .. } => {
-                let stored = self.spill(&op).and_then(|object| has(Cell::Spill(object)));
-                let same = stored.is_some() && stored == has(Cell::Register(src));
-                (!same).then_some(op)
-            }
+            Op::Store { src: Src::Reg(src), .. } => (!same(spilled(), register(src))).then_some(op),
             _ => match op.rematerialised() {
                 Some(dst) if !relocated => {
-                    (has(Cell::Register(dst)) != Some(Content::Made(made(op)))).then_some(op)
+                    let content = register(dst).and_then(|content| self.made[content as usize]);
+                    (content != Some(made(op))).then_some(op)
                 }
                 _ => Some(op),
             },
         }
     }
 
-    fn learn(&self, inst: &Inst, contents: &mut Contents, numbers: &mut u32) {
+    fn learn(&mut self, inst: &Inst, contents: &mut Contents) {
         let op = inst.op;
-        let fresh = || {
-            *numbers += 1;
-            Content::Number(*numbers)
-        };
-        match (op, self.spill(&op)) {
-            (Op::Mov { dst, src }, _) => {
-                contents.copy(Cell::Register(src), Cell::Register(dst), fresh);
-            }
-            (Op::Load { dst, .. }, Some(object)) => {
-                contents.copy(Cell::Spill(object), Cell::Register(dst), fresh);
-            }
+        let copied = match (op, self.spill(&op)) {
+            (Op::Mov { dst, src }, _) => Some((Cell::Register(src), Cell::Register(dst))),
+            (Op::Load { dst, .. }, Some(object)) => Some((Cell::Spill(object), Cell::Register(dst))),
             (Op::Store { src: Src::Reg(src), .. }, Some(object)) => {
-                contents.copy(Cell::Register(src), Cell::Spill(object), fresh);
+                Some((Cell::Register(src), Cell::Spill(object)))
             }
-            _ => {
-                for reg in ones(&[op.clobbers().into()]) {
-                    contents.registers[reg] = None;
-                }
-                op.for_each_reg(|reg, role| {
-                    if role.writes() {
-                        contents.registers[reg.index()] = None;
-                    }
-                });
-                if let (Some(dst), None) = (op.rematerialised(), inst.core) {
-                    contents.set(Cell::Register(dst), Content::Made(made(op)));
-                }
+            _ => None,
+        };
+        if let Some((from, to)) = copied {
+            let content = contents.get(from).unwrap_or_else(|| self.content(None));
+            contents.set(from, content);
+            contents.set(to, content);
+            return;
+        }
+        for reg in in_word(op.clobbers().into()) {
+            contents.registers[reg] = None;
+        }
+        op.for_each_reg(|reg, role| {
+            if role.writes() {
+                contents.registers[reg.index()] = None;
             }
+        });
+        if let (Some(dst), None) = (op.rematerialised(), inst.core) {
+            let content = self.content(Some(made(op)));
+            contents.set(Cell::Register(dst), content);
         }
     }
 
@@ -203,69 +200,87 @@ impl Peephole<'_> {
     fn drop_dead(&mut self) -> bool {
         let spills = self.func.objects.len() - self.variables.min(self.func.objects.len());
         let words = (Reg::FIRST_VIRTUAL as usize + spills).div_ceil(64);
-        let mut live_in: Arena<Block, Vec<u64>> = Arena::filled(&self.func.blocks, vec![0; words]);
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for &block in self.flow.rpo.iter().rev() {
-                let mut live = self.live_out(block, &live_in, words);
-                for step in self.steps[block].iter().rev() {
-                    self.effect(&step.inst.op, &mut live);
-                }
-                if live != live_in[block] {
-                    live_in[block] = live;
-                    changed = true;
-                }
-            }
-        }
+        let live_in = self.live_in(words);
         let mut dropped = false;
-        for block in self.flow.rpo.clone() {
-            let mut live = self.live_out(block, &live_in, words);
-            let mut kept = Vec::with_capacity(self.steps[block].len());
-            for step in std::mem::take(&mut self.steps[block]).into_iter().rev() {
-                if self.is_dead(&step.inst.op, &live) {
-                    dropped = true;
-                } else {
-                    self.effect(&step.inst.op, &mut live);
-                    kept.push(step);
+        let mut live = vec![0; words];
+        for block in self.flow.rpo.iter().copied() {
+            self.live_out(block, &live_in, &mut live);
+            let mut steps = std::mem::take(&mut self.steps[block]);
+            let before = steps.len();
+            retain_from_end(&mut steps, |step| {
+                let keep = !self.is_dead(&step.inst.op, &live);
+                if keep {
+                    self.effect(&step.inst.op, &mut live, &mut []);
                 }
-            }
-            kept.reverse();
-            self.steps[block] = kept;
+                keep
+            });
+            dropped |= steps.len() != before;
+            self.steps[block] = steps;
         }
         dropped
     }
 
-    fn live_out(&self, block: Block, live_in: &Arena<Block, Vec<u64>>, words: usize) -> Vec<u64> {
+    /// What is live at the start of each block.
+    fn live_in(&self, words: usize) -> Arena<Block, Vec<u64>> {
+        let mut live_in = Arena::filled(&self.func.blocks, Vec::new());
+        if self.flow.is_straight() {
+            return live_in;
+        }
+        let mut written = Arena::filled(&self.func.blocks, Vec::new());
+        for &block in &self.flow.rpo {
+            let (mut reads, mut writes) = (vec![0; words], vec![0; words]);
+            for step in self.steps[block].iter().rev() {
+                self.effect(&step.inst.op, &mut reads, &mut writes);
+            }
+            (live_in[block], written[block]) = (reads, writes);
+        }
         let mut live = vec![0; words];
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for &block in self.flow.rpo.iter().rev() {
+                self.live_out(block, &live_in, &mut live);
+                for ((word, &out), &written) in live_in[block].iter_mut().zip(&live).zip(&written[block]) {
+                    let before = *word;
+                    *word |= out & !written;
+                    changed |= *word != before;
+                }
+            }
+        }
+        live_in
+    }
+
+    fn live_out(&self, block: Block, live_in: &Arena<Block, Vec<u64>>, live: &mut [u64]) {
+        live.fill(0);
         for next in self.func.successors(block) {
             for (word, &more) in live.iter_mut().zip(&live_in[next]) {
                 *word |= more;
             }
         }
-        live
     }
 
     fn spill_bit(&self, object: Object) -> usize {
         Reg::FIRST_VIRTUAL as usize + object.index() - self.variables
     }
 
-    /// From what is live after an instruction to what is live before it.
-    fn effect(&self, op: &Op, live: &mut [u64]) {
-        let clobbers = op.clobbers();
-        live[0] &= !u64::from(clobbers);
+    /// From what is live after an instruction to what is live before it; adds what it writes.
+    fn effect(&self, op: &Op, live: &mut [u64], written: &mut [u64]) {
+        let (mut reads, mut writes) = (0, u64::from(op.clobbers()));
         op.for_each_reg(|reg, role| {
-            if role.writes() {
-                set(live, reg.index(), false);
-            }
+            reads |= u64::from(role.reads()) << reg.index();
+            writes |= u64::from(role.writes()) << reg.index();
         });
-        op.for_each_reg(|reg, role| {
-            if role.reads() {
-                set(live, reg.index(), true);
-            }
-        });
+        live[0] = live[0] & !writes | reads;
+        if let Some(word) = written.first_mut() {
+            *word |= writes;
+        }
         if let Some(object) = self.spill(op) {
-            set(live, self.spill_bit(object), matches!(op, Op::Load { .. }));
+            let bit = self.spill_bit(object);
+            let loads = matches!(op, Op::Load { .. });
+            set(live, bit, loads);
+            if !loads && !written.is_empty() {
+                set(written, bit, true);
+            }
         }
     }
 
@@ -307,6 +322,18 @@ fn set(bits: &mut [u64], bit: usize, on: bool) {
     }
 }
 
+/// Keeps some of the steps, asked about from the last to the first.
+fn retain_from_end(steps: &mut Vec<Step>, mut keep: impl FnMut(&Step) -> bool) {
+    let mut start = steps.len();
+    for at in (0..steps.len()).rev() {
+        if keep(&steps[at]) {
+            start -= 1;
+            steps[start] = steps[at];
+        }
+    }
+    steps.drain(..start);
+}
+
 /// The operation as it would be for `r0`.
 fn made(mut op: Op) -> Op {
     op.map_regs(|_, _| Reg::from_index(0));
@@ -316,6 +343,9 @@ fn made(mut op: Op) -> Op {
 /// A branch that is taken when a register is a constant need not go through a block that puts that
 /// constant there.
 fn skip_known_constants(func: &mut Func) {
+    if func.order.len() == 1 {
+        return;
+    }
     let preds = func.predecessors();
     for index in 0..func.order.len() {
         let block = func.order[index];

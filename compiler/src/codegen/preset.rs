@@ -34,6 +34,11 @@ type Regs = u16;
 
 /// Runs over a function with machine registers.
 pub fn run(func: &mut Func) {
+    let only_a_constant =
+        |&block: &Block| matches!(func.blocks[block].insts[..], [constant, _] if is_constant(&constant));
+    if !func.order.iter().any(only_a_constant) {
+        return;
+    }
     let mut preset = Preset::new(func);
     for block in preset.flow.rpo.clone() {
         if let Some((constant, to)) = preset.only_a_constant(block)
@@ -75,16 +80,12 @@ struct Preset<'a> {
 impl Preset<'_> {
     fn new(func: &mut Func) -> Preset<'_> {
         let flow = Flow::of(func);
-        let mut touched = Arena::filled(&func.blocks, 0);
-        let mut ends = Vec::new();
-        for &block in &flow.rpo {
-            touched[block] =
-                func.blocks[block].insts.iter().fold(0, |all, inst| all | reads(inst) | writes(inst));
-            if func.blocks[block].insts.last().is_some_and(|inst| inst.op == (Op::Exit { value: true })) {
-                ends.push(block);
-            }
-        }
-        let (all, live_in) = (func.predecessors(), live_in(func, &flow));
+        let (live_in, touched) = live_in(func, &flow);
+        let returns = |&block: &Block| {
+            func.blocks[block].insts.last().is_some_and(|inst| inst.op == (Op::Exit { value: true }))
+        };
+        let ends = flow.rpo.iter().copied().filter(returns).collect();
+        let all = func.predecessors();
         let mut preds = Arena::new();
         for block in func.blocks.keys() {
             preds.push(all[block].to_vec());
@@ -96,7 +97,7 @@ impl Preset<'_> {
     fn only_a_constant(&self, block: Block) -> Option<(Inst, To)> {
         let [constant, last] = self.func.blocks[block].insts[..] else { return None };
         let Op::MovImm { dst, .. } = constant.op else { return None };
-        if constant.core.is_some() {
+        if !is_constant(&constant) {
             return None;
         }
         match last.op {
@@ -143,7 +144,8 @@ impl Preset<'_> {
         let region = self.region(place, &asking)?;
         let bit = 1 << dst.index();
         let last = self.func.blocks[place].insts.last()?;
-        let free = (reads(last) | writes(last)) & bit == 0
+        let (reads, writes) = reads_and_writes(last);
+        let free = (reads | writes) & bit == 0
             && region.iter().all(|&at| (self.touched[at] | self.live_in[at]) & bit == 0)
             && !region.contains(&block)
             && region.iter().chain([&place]).all(|&at| {
@@ -214,28 +216,33 @@ impl Preset<'_> {
     }
 }
 
-fn reads(inst: &Inst) -> Regs {
-    let mut regs = 0;
-    inst.op.for_each_reg(|reg, role| regs |= if role.reads() { 1 << reg.index() } else { 0 });
-    regs
+fn is_constant(inst: &Inst) -> bool {
+    matches!(inst.op, Op::MovImm { .. }) && inst.core.is_none()
 }
 
-fn writes(inst: &Inst) -> Regs {
-    let mut regs = inst.op.clobbers();
-    inst.op.for_each_reg(|reg, role| regs |= if role.writes() { 1 << reg.index() } else { 0 });
-    regs
+/// What an instruction reads, and what it writes or destroys.
+fn reads_and_writes(inst: &Inst) -> (Regs, Regs) {
+    let (mut reads, mut writes) = (0, inst.op.clobbers());
+    inst.op.for_each_reg(|reg, role| {
+        reads |= Regs::from(role.reads()) << reg.index();
+        writes |= Regs::from(role.writes()) << reg.index();
+    });
+    (reads, writes)
 }
 
-/// The machine registers that are live at the start of each block.
-fn live_in(func: &Func, flow: &Flow) -> Arena<Block, Regs> {
+/// The machine registers that are live at the start of each block, and those that it reads, writes or destroys.
+fn live_in(func: &Func, flow: &Flow) -> (Arena<Block, Regs>, Arena<Block, Regs>) {
     let mut exposed: Arena<Block, Regs> = Arena::filled(&func.blocks, 0);
     let mut written: Arena<Block, Regs> = Arena::filled(&func.blocks, 0);
     for &block in &flow.rpo {
         for inst in &func.blocks[block].insts {
-            exposed[block] |= reads(inst) & !written[block];
-            written[block] |= writes(inst);
+            let (reads, writes) = reads_and_writes(inst);
+            exposed[block] |= reads & !written[block];
+            written[block] |= writes;
         }
     }
+    let mut touched = Arena::filled(&func.blocks, 0);
+    flow.rpo.iter().for_each(|&block| touched[block] = exposed[block] | written[block]);
     let mut live = exposed.clone();
     let mut changed = true;
     while changed {
@@ -247,5 +254,5 @@ fn live_in(func: &Func, flow: &Flow) -> Arena<Block, Regs> {
             live[block] = new;
         }
     }
-    live
+    (live, touched)
 }

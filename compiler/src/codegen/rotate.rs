@@ -21,7 +21,7 @@ const SHORT: usize = 2;
 pub fn run(func: &mut Func) {
     let flow = Flow::of(func);
     let preds = func.predecessors();
-    for &header in &flow.rpo {
+    for &header in flow.rpo.iter().filter(|&&block| flow.depth(block) > 0) {
         let (inside, outside): (Vec<Block>, Vec<Block>) =
             preds[header].iter().partition(|&&pred| flow.dominates(header, pred));
         let jumps = |block: &Block| matches!(last(func, *block), Some(Op::Jump { .. }));

@@ -11,12 +11,13 @@
 //! out: exit                    =>  Exit
 //! ```
 
+use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, immediate};
 use super::directives::{self, Pending};
 use super::*;
 
@@ -94,7 +95,10 @@ pub fn assemble_symbolic(text: &str) -> Result<Symbolic, AsmError> {
 }
 
 /// The text with spaces for `/* */`.
-fn without_comments(text: &str) -> String {
+fn without_comments(text: &str) -> Cow<'_, str> {
+    if !text.contains('/') {
+        return text.into();
+    }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, inside)) = rest.split_once("/*") {
@@ -105,7 +109,7 @@ fn without_comments(text: &str) -> String {
         rest = after;
     }
     out.push_str(rest);
-    out
+    out.into()
 }
 
 /// Instructions with places that a linker fills in.
@@ -184,7 +188,7 @@ pub(super) fn run<'a>(
     let mut pending = Pending::default();
     let mut slot = 0;
     for (number, line) in (1..).zip(text.lines()) {
-        let code = [line.find('#').filter(|&at| is_comment(line, at)), line.find("//")];
+        let code = [line.find('#').filter(|&at| is_comment(line, at)), slashes(line)];
         let code = &line[..code.into_iter().flatten().min().unwrap_or(line.len())];
         let mut cursor = Cursor { text: code, at: 0 };
         loop {
@@ -342,6 +346,11 @@ impl<'a> Labels<'a> {
     }
 }
 
+/// Where a comment after slashes starts.
+fn slashes(line: &str) -> Option<usize> {
+    line.match_indices('/').map(|(at, _)| at).find(|at| line[at + 1..].starts_with('/'))
+}
+
 /// `kfunc#5` and `name#1` are not comments.
 fn is_comment(line: &str, at: usize) -> bool {
     !line[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
@@ -400,10 +409,10 @@ fn statement<'a>(c: &mut Cursor<'a>) -> Parsed<Statement<'a>> {
 
 /// The operator after a destination; `None` inside is plain `=`.
 fn assignment_operator(c: &mut Cursor<'_>) -> Option<Option<AluOp>> {
-    if let Some(desc) = ALU_OPS.iter().find(|desc| c.eat(desc.symbol)) {
-        return Some(Some(desc.op));
+    if c.eat("=") {
+        return Some(None);
     }
-    c.eat("=").then_some(None)
+    ALU_OPS.iter().find(|desc| c.eat(desc.symbol)).map(|desc| Some(desc.op))
 }
 
 fn branch<'a>(c: &mut Cursor<'a>) -> Parsed<Statement<'a>> {
@@ -512,10 +521,7 @@ fn assignment<'a>(c: &mut Cursor<'a>, width: Width, dst: Reg) -> Parsed<Statemen
             let value = Imm64::Const(value.ok_or(AsmErrorKind::Range)?);
             return plain(Insn::LoadImm64 { dst, value });
         }
-        Ok(_) => {
-            c.at = start;
-            return plain(Insn::Mov { width, dst, src: Operand::Imm(c.imm()?) });
-        }
+        Ok(value) => return plain(Insn::Mov { width, dst, src: Operand::Imm(immediate(value)?) }),
         Err(AsmErrorKind::Range) => return Err(AsmErrorKind::Range),
         Err(_) => c.at = start,
     }

@@ -37,7 +37,11 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn skip_spaces(&mut self) {
-        self.at += self.rest().len() - self.rest().trim_start().len();
+        let rest = self.rest();
+        // Mostly there is none left.
+        if !rest.starts_with(|c: char| c.is_ascii_graphic()) {
+            self.at += rest.len() - rest.trim_start().len();
+        }
     }
 
     pub(super) fn is_at_end(&mut self) -> bool {
@@ -63,8 +67,8 @@ impl<'a> Cursor<'a> {
     pub(super) fn word(&mut self) -> &'a str {
         self.skip_spaces();
         let rest = self.rest();
-        let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$');
-        let word = &rest[..rest.find(|c| !inside(c)).unwrap_or(rest.len())];
+        let inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$');
+        let word = &rest[..rest.bytes().position(|byte| !inside(byte)).unwrap_or(rest.len())];
         self.at += word.len();
         word
     }
@@ -136,6 +140,10 @@ impl<'a> Cursor<'a> {
         loop {
             self.skip_spaces();
             let rest = self.rest();
+            // Mostly the number ends here.
+            if rest.starts_with([';', ')']) || rest.is_empty() {
+                return Ok(left);
+            }
             let known = OPERATORS.iter().find(|(symbol, ..)| rest.starts_with(symbol));
             let Some(&(symbol, binding, apply)) = known.filter(|(_, binding, _)| *binding >= least) else {
                 return Ok(left);
@@ -188,14 +196,9 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A 32-bit immediate: signed, or unsigned with the same bits.
+    /// A 32-bit immediate.
     pub(super) fn imm(&mut self) -> Parsed<i32> {
-        let value = self.number()?;
-        if (i128::from(i32::MIN)..=i128::from(u32::MAX)).contains(&value) {
-            return Ok(value as i32);
-        }
-        // The same bits written as a sign-extended 64-bit number.
-        i32::try_from(value as u64 as i64).map_err(|_| AsmErrorKind::Range)
+        self.number().and_then(immediate)
     }
 
     pub(super) fn narrow<T: TryFrom<i128>>(&mut self) -> Parsed<T> {
@@ -297,4 +300,13 @@ impl<'a> Cursor<'a> {
         self.expect(")")?;
         Ok((size, base, off))
     }
+}
+
+/// A 32-bit immediate: signed, or unsigned with the same bits.
+pub(super) fn immediate(value: i128) -> Parsed<i32> {
+    if (i128::from(i32::MIN)..=i128::from(u32::MAX)).contains(&value) {
+        return Ok(value as i32);
+    }
+    // The same bits written as a sign-extended 64-bit number.
+    i32::try_from(value as u64 as i64).map_err(|_| AsmErrorKind::Range)
 }

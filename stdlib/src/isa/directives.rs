@@ -81,7 +81,7 @@ impl Pending {
 
 /// Carries out `.rept` and `.ifc`.
 pub(super) fn expand(text: &str) -> Result<Cow<'_, str>, AsmError> {
-    if ![".rept", ".ifc", ".ifnc"].iter().any(|name| text.contains(name)) {
+    if !text.contains('.') || ![".rept", ".ifc", ".ifnc"].iter().any(|name| text.contains(name)) {
         return Ok(Cow::Borrowed(text));
     }
     let statements: Vec<&str> = text.split_inclusive(['\n', ';']).collect();

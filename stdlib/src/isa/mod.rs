@@ -424,31 +424,58 @@ impl Builder {
     }
 }
 
-/// Rows by opcode: `HEADS[opcode]` starts a chain through `CHAIN`; `NONE` ends it.
+/// Rows by a number: the first with each, from which chains lead to the others in order.
+struct Chains<const N: usize> {
+    heads: [u8; N],
+    next: [u8; ROW_COUNT],
+}
+
+/// The end of a chain.
 const NONE: u8 = u8::MAX;
-const CHAINS: ([u8; 256], [u8; ROW_COUNT]) = {
-    let mut heads = [NONE; 256];
-    let mut next = [NONE; ROW_COUNT];
-    let mut i = ROW_COUNT;
-    while i > 0 {
-        i -= 1;
-        let opcode = TABLE[i].opcode as usize;
-        next[i] = heads[opcode];
-        heads[opcode] = i as u8;
+
+impl<const N: usize> Chains<N> {
+    const fn new(numbers: [usize; ROW_COUNT]) -> Chains<N> {
+        let mut chains = Chains { heads: [NONE; N], next: [NONE; ROW_COUNT] };
+        let mut i = ROW_COUNT;
+        while i > 0 {
+            i -= 1;
+            chains.next[i] = chains.heads[numbers[i]];
+            chains.heads[numbers[i]] = i as u8;
+        }
+        chains
     }
-    (heads, next)
+
+    fn rows(&'static self, number: usize) -> impl Iterator<Item = &'static Row> {
+        let mut at = self.heads[number];
+        core::iter::from_fn(move || {
+            let row = ROWS.get(at as usize)?;
+            at = self.next[at as usize];
+            Some(row)
+        })
+    }
+}
+
+/// Rows by opcode, and by family of their form.
+static BY_OPCODE: Chains<256> = Chains::new(NUMBERS.0);
+static BY_FAMILY: Chains<FAMILIES> = Chains::new(NUMBERS.1);
+
+const NUMBERS: ([usize; ROW_COUNT], [usize; ROW_COUNT]) = {
+    let mut numbers = ([0; ROW_COUNT], [0; ROW_COUNT]);
+    let mut i = 0;
+    while i < ROW_COUNT {
+        numbers.0[i] = TABLE[i].opcode as usize;
+        numbers.1[i] = TABLE[i].form.family();
+        i += 1;
+    }
+    numbers
 };
-static HEADS: [u8; 256] = CHAINS.0;
-static CHAIN: [u8; ROW_COUNT] = CHAINS.1;
+
+/// How many numbers [`Form::family`] has.
+const FAMILIES: usize = 35;
 
 /// The rows with this opcode byte.
 pub fn rows_of(opcode: u8) -> impl Iterator<Item = &'static Row> {
-    let mut at = HEADS[opcode as usize];
-    core::iter::from_fn(move || {
-        let row = ROWS.get(at as usize)?;
-        at = CHAIN[at as usize];
-        Some(row)
-    })
+    BY_OPCODE.rows(opcode.into())
 }
 
 /// The fields that an operation reads, besides those that select it.
@@ -461,6 +488,25 @@ pub(crate) struct Uses {
 }
 
 impl Form {
+    /// A number that few forms share.
+    const fn family(self) -> usize {
+        match self {
+            Form::Alu(_, op, _) => op as usize,
+            Form::Branch(_, cond, _) => 13 + cond as usize,
+            Form::Mov(..) | Form::MovSx(..) | Form::AddrSpaceCast => 24,
+            Form::Neg(_) | Form::Swap(..) => 25,
+            Form::LoadImm64(_) => 26,
+            Form::Load(..) => 27,
+            Form::Store(..) => 28,
+            Form::Atomic(Size::W, _) => 29,
+            Form::Atomic(..) => 30,
+            Form::LoadAcquire(_) | Form::StoreRelease(_) => 31,
+            Form::LoadAbs(_) | Form::LoadInd(_) => 32,
+            Form::Jump { .. } | Form::MayGoto => 33,
+            Form::Call(_) | Form::Exit => 34,
+        }
+    }
+
     /// Which fields are operands; all others are reserved and zero.
     pub(crate) const fn uses(self) -> Uses {
         const fn uses(dst: bool, src: bool, off: bool, imm: bool) -> Uses {
@@ -505,7 +551,7 @@ impl Insn {
     /// a 1-byte `Atomic` or a `Swap` of 7 bits.
     pub fn row(&self) -> Option<&'static Row> {
         let form = self.form();
-        ROWS.iter().find(|row| row.form == form)
+        BY_FAMILY.rows(form.family()).find(|row| row.form == form)
     }
 
     /// Slots from the next instruction to where a jump leads; none for what is not a jump.

@@ -6,8 +6,9 @@
 //! Assumed of calls: what is given an object may use all that is reachable from it, and forgets the pointers
 //! themselves, but for those that [`given`](super::given) says it may return, or put into another object.
 
-use super::Set;
 use super::given::Given;
+use super::{Set, Sets, extend, objects};
+use crate::codegen::bits::in_word;
 use crate::codegen::flow::Flow;
 use crate::codegen::mir::{Base, Block, Func, Object, Op, Reg, Role, Src};
 use crate::ir::{Arena, Entity};
@@ -42,40 +43,33 @@ pub struct Accesses {
 impl Accesses {
     /// Analyses the code of a function as selected.
     pub fn new(func: &Func, effects: &Given) -> Accesses {
-        let objects = func.objects.len();
-        if objects == 0 {
-            return Accesses {
-                objects,
-                uses: Arena::filled(&func.blocks, Vec::new()),
-                captured: Set::new(0),
-            };
+        let count = func.objects.len();
+        let mut uses = Arena::filled(&func.blocks, Vec::new());
+        // One alone shares no bytes with others: nobody asks about it.
+        if count < 2 {
+            return Accesses { objects: count, uses, captured: Set::new(count) };
         }
         let flow = Flow::of(func);
         let mut finder = Finder {
             func,
             effects,
-            pointers: vec![Set::new(objects); func.regs],
-            contents: vec![Set::new(objects); objects],
-            captured: Set::new(objects),
+            pointers: Sets::new(func.regs, count),
+            contents: Sets::new(count, count),
+            captured: Set::new(count),
+            result: Set::new(count),
             changed: true,
         };
-        let mut uses = Arena::filled(&func.blocks, Vec::new());
         while std::mem::take(&mut finder.changed) {
             for &block in &flow.rpo {
                 finder.block(block, &mut uses[block]);
             }
         }
-        Accesses { objects, uses, captured: finder.captured }
+        Accesses { objects: count, uses, captured: finder.captured }
     }
 
-    /// What the instruction at this place of the selected code does.
-    pub fn of(&self, block: Block, position: usize) -> impl Iterator<Item = (Object, Use)> {
-        let uses = &self.uses[block];
-        let first = uses.partition_point(|&(at, ..)| at < position);
-        uses[first..]
-            .iter()
-            .take_while(move |&&(at, ..)| at == position)
-            .map(|&(_, object, how)| (object, how))
+    /// What the instructions of a block of the selected code do, by position.
+    pub fn of(&self, block: Block) -> &[(usize, Object, Use)] {
+        &self.uses[block]
     }
 
     /// How many objects the function had when its code was selected.
@@ -88,9 +82,9 @@ impl Accesses {
         object.index() < self.objects
     }
 
-    /// Objects that may be used until the function ends.
-    pub fn captured(&self) -> impl Iterator<Item = Object> + '_ {
-        self.captured.iter()
+    /// The set of objects that may be used until the function ends.
+    pub fn captured(&self) -> &[u64] {
+        &self.captured.0
     }
 }
 
@@ -112,18 +106,18 @@ struct Finder<'a> {
     func: &'a Func,
     effects: &'a Given,
     /// Objects that a register may point into. Machine registers only within a block.
-    pointers: Vec<Set>,
+    pointers: Sets,
     /// By object, those whose address may be in it.
-    contents: Vec<Set>,
+    contents: Sets,
     captured: Set,
+    /// What the current instruction writes may point into these.
+    result: Set,
     changed: bool,
 }
 
 impl Finder<'_> {
     fn block(&mut self, block: Block, uses: &mut Vec<(usize, Object, Use)>) {
-        for machine in &mut self.pointers[..Reg::FIRST_VIRTUAL as usize] {
-            machine.0.fill(0);
-        }
+        (0..Reg::FIRST_VIRTUAL as usize).for_each(|machine| self.pointers.row_mut(machine).fill(0));
         uses.clear();
         for (position, inst) in self.func.blocks[block].insts.iter().enumerate() {
             self.uses(&inst.op, &mut |object, how| uses.push((position, object, how)));
@@ -138,8 +132,8 @@ impl Finder<'_> {
                 match (src, addr.base) {
                     _ if size != Size::DW => {}
                     (Src::Reg(src), Base::Frame(object)) => {
-                        let stored = &self.pointers[src.index()];
-                        self.changed |= self.contents[object.index()].extend(stored);
+                        let stored = self.pointers.row(src.index());
+                        self.changed |= extend(self.contents.row_mut(object.index()), stored);
                     }
                     (Src::Reg(src), Base::Reg(_)) => self.capture(src),
                     (Src::Imm(_), _) => {}
@@ -155,7 +149,7 @@ impl Finder<'_> {
                 let all = self.reachable(given);
                 if self.effects.of(callee).stores && all.iter().nth(1).is_some() {
                     for object in all.iter() {
-                        self.changed |= self.contents[object.index()].extend(&all);
+                        self.changed |= extend(self.contents.row_mut(object.index()), &all.0);
                     }
                 }
                 all.iter().for_each(|object| found(object, Use::Read));
@@ -164,7 +158,7 @@ impl Finder<'_> {
             Op::Asm { .. } | Op::AsmGoto { .. } => {
                 let given = self.given(op);
                 let given = self.reachable(given);
-                self.changed |= self.captured.extend(&given);
+                self.changed |= extend(&mut self.captured.0, &given.0);
                 given.iter().for_each(|object| found(object, Use::Read));
             }
             _ => {}
@@ -174,7 +168,7 @@ impl Finder<'_> {
     /// An access of the frame, or through a pointer.
     fn access(&self, op: &Op, base: Base, how: Use, found: &mut dyn FnMut(Object, Use)) {
         match base {
-            Base::Reg(reg) => self.pointers[reg.index()].iter().for_each(|object| found(object, how)),
+            Base::Reg(reg) => objects(self.pointers.row(reg.index())).for_each(|object| found(object, how)),
             Base::Frame(_) => direct(op).into_iter().for_each(|(object, how)| found(object, how)),
         }
     }
@@ -184,52 +178,50 @@ impl Finder<'_> {
         let mut given = Set::new(self.func.objects.len());
         op.for_each_reg(|reg, role| {
             if role == Role::Use {
-                given.extend(&self.pointers[reg.index()]);
+                extend(&mut given.0, self.pointers.row(reg.index()));
             }
         });
         given
     }
 
     /// These objects, and those that are found through them.
-    fn reachable(&self, mut objects: Set) -> Set {
+    fn reachable(&self, mut set: Set) -> Set {
         loop {
-            let mut more = objects.clone();
-            objects.iter().for_each(|object| {
-                more.extend(&self.contents[object.index()]);
+            let mut more = set.clone();
+            set.iter().for_each(|object| {
+                extend(&mut more.0, self.contents.row(object.index()));
             });
-            if more == objects {
-                return objects;
+            if more == set {
+                return set;
             }
-            objects = more;
+            set = more;
         }
     }
 
     fn capture(&mut self, reg: Reg) {
-        let found = self.reachable(self.pointers[reg.index()].clone());
-        self.changed |= self.captured.extend(&found);
+        let pointers = self.pointers.row(reg.index());
+        if pointers.iter().any(|&word| word != 0) {
+            let found = self.reachable(Set(pointers.to_vec()));
+            self.changed |= extend(&mut self.captured.0, &found.0);
+        }
     }
 
     /// Follows pointers from what the instruction reads to what it writes.
     fn flow(&mut self, op: &Op) {
-        let mut result = Set::new(self.func.objects.len());
+        let result = &mut self.result;
+        result.0.fill(0);
         match *op {
             Op::Load { size, addr, .. } => match addr.base {
                 _ if size != Size::DW => {}
                 Base::Frame(object) => {
-                    result.extend(&self.contents[object.index()]);
+                    extend(&mut result.0, self.contents.row(object.index()));
                 }
-                Base::Reg(reg) => self.pointers[reg.index()].iter().for_each(|object| {
-                    result.extend(&self.contents[object.index()]);
+                Base::Reg(reg) => objects(self.pointers.row(reg.index())).for_each(|object| {
+                    extend(&mut result.0, self.contents.row(object.index()));
                 }),
             },
-            Op::Frame { object, .. } => {
-                result.insert(object);
-            }
-            Op::FramePointer { .. } => {
-                for object in self.func.objects.keys() {
-                    result.insert(object);
-                }
-            }
+            Op::Frame { object, .. } => result.insert(object),
+            Op::FramePointer { .. } => self.func.objects.keys().for_each(|object| result.insert(object)),
             Op::Alu { width: Width::W32, .. }
             | Op::Zext { .. }
             | Op::MovSx { .. }
@@ -237,28 +229,26 @@ impl Finder<'_> {
             | Op::Swap { .. } => {}
             Op::Call { callee, .. } => {
                 if self.effects.of(callee).returns {
-                    let given = self.given(op);
-                    result.extend(&self.reachable(given));
+                    self.result = self.reachable(self.given(op));
                 }
             }
             _ => op.for_each_reg(|reg, role| {
                 if role.reads() {
-                    result.extend(&self.pointers[reg.index()]);
+                    extend(&mut result.0, self.pointers.row(reg.index()));
                 }
             }),
         }
-        let clobbers = op.clobbers();
-        for (number, machine) in self.pointers.iter_mut().enumerate().take(Reg::FIRST_VIRTUAL as usize) {
-            if clobbers >> number & 1 == 1 {
-                machine.0.fill(0);
-            }
+        for machine in in_word(op.clobbers().into()) {
+            self.pointers.row_mut(machine).fill(0);
         }
         op.for_each_reg(|reg, role| {
-            if !role.writes() {
-            } else if reg.is_virtual() {
-                self.changed |= self.pointers[reg.index()].extend(&result);
-            } else {
-                self.pointers[reg.index()] = result.clone();
+            if role.writes() {
+                let pointers = self.pointers.row_mut(reg.index());
+                if reg.is_virtual() {
+                    self.changed |= extend(pointers, &self.result.0);
+                } else {
+                    pointers.copy_from_slice(&self.result.0);
+                }
             }
         });
     }

@@ -3,12 +3,17 @@
 //! An object is in use where it was touched on some path here and will be read on some path from
 //! here before all of it is written again. Two objects are in use together when one is touched while
 //! the other is in use.
+//!
+//! Variables and spilled registers share no bytes, so what is in use together with one of the other kind may be
+//! missing where there is nothing else to find out.
+
+use std::ops::Range;
 
 use super::access::{Accesses, Use, direct};
-use super::{Set, Sets};
+use super::{Set, Sets, extend};
 use crate::codegen::flow::Flow;
 use crate::codegen::mir::{Block, Func, Object, Op};
-use crate::codegen::regs::{Step, Steps};
+use crate::codegen::regs::Steps;
 use crate::ir::{Arena, Entity};
 
 /// Bytes of an object that were written, one bit each.
@@ -18,39 +23,39 @@ type Bytes = [u64; 8];
 pub struct Lifetimes {
     used: Set,
     /// By object, those that are in use together with it.
-    together: Vec<Set>,
+    together: Sets,
 }
 
 impl Lifetimes {
     /// Analyses allocated code.
     pub fn new(func: &Func, steps: &Steps, accesses: &Accesses) -> Lifetimes {
         let count = func.objects.len();
+        let mut lifetimes = Lifetimes { used: Set::new(count), together: Sets::new(0, 0) };
         if count == 0 {
-            return Lifetimes { used: Set::new(0), together: Vec::new() };
-        }
-        let flow = Flow::of(func);
-        let mut used = Set::new(count);
-        for &block in &flow.rpo {
-            for step in &steps[block] {
-                step.inst.op.object().into_iter().for_each(|o| {
-                    used.insert(o);
-                });
-            }
-        }
-        let mut lifetimes = Lifetimes { used, together: vec![Set::new(count); count] };
-        if lifetimes.used.is_empty() {
             return lifetimes;
         }
+        let flow = Flow::of(func);
+        for step in flow.rpo.iter().flat_map(|&block| &steps[block]) {
+            if let Some(object) = step.inst.op.object() {
+                lifetimes.used.insert(object);
+            }
+        }
+        let variables = lifetimes.used.iter().filter(|&object| accesses.knows(object)).count();
+        if variables < 2 && lifetimes.used.iter().count() - variables < 2 {
+            return lifetimes;
+        }
+        lifetimes.together = Sets::new(count, count);
         let mut finder = Finder {
             func,
-            steps,
-            accesses,
             flow: &flow,
-            touched: Arena::filled(&func.blocks, Set::new(count)),
-            live: Arena::filled(&func.blocks, Set::new(count)),
+            touches: Vec::new(),
+            of: Arena::filled(&func.blocks, 0..0),
+            touched: Sets::new(func.blocks.len(), count),
+            live: Sets::new(func.blocks.len(), count),
         };
+        finder.find_touches(steps, accesses);
         finder.solve_touched();
-        finder.solve_live();
+        finder.solve_live(accesses);
         for &block in &flow.rpo {
             finder.collect(block, &mut lifetimes.together);
         }
@@ -62,17 +67,38 @@ impl Lifetimes {
         self.used.contains(object)
     }
 
-    /// Are the two in use together?
+    /// Are these two variables, or two spilled registers, in use together?
     pub fn overlap(&self, a: Object, b: Object) -> bool {
-        self.together[a.index()].contains(b) || self.together[b.index()].contains(a)
+        self.together.contains(a.index(), b) || self.together.contains(b.index(), a)
     }
+}
+
+/// A step and an object that it uses.
+struct Touch {
+    /// The position of the step in its block.
+    at: usize,
+    object: Object,
+    effect: Effect,
+}
+
+/// What becomes of an object that is in use after a step, before it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// It is in use.
+    Used,
+    /// It is not: all of it is written from here on.
+    Covered,
+    /// What it was.
+    Same,
 }
 
 struct Finder<'a> {
     func: &'a Func,
-    steps: &'a Steps,
-    accesses: &'a Accesses,
     flow: &'a Flow,
+    /// In the order of the steps.
+    touches: Vec<Touch>,
+    /// Those of each block.
+    of: Arena<Block, Range<usize>>,
     /// Objects touched on some path to the start of each block.
     touched: Sets,
     /// Objects that will be read on some path from the end of each block.
@@ -80,119 +106,133 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    fn uses(&self, block: Block, step: &Step) -> impl Iterator<Item = (Object, Use)> {
-        let direct = direct(&step.inst.op);
-        // A move that became an access of a spilled register's home is seen directly.
-        let known = step.origin.filter(|_| direct.is_none_or(|(object, _)| self.accesses.knows(object)));
-        let through = known.map(|position| self.accesses.of(block, position as usize));
-        let direct = if known.is_none() { direct } else { None };
-        through.into_iter().flatten().chain(direct)
-    }
-
-    fn solve_touched(&mut self) {
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for &block in &self.flow.rpo {
-                let mut set = self.touched[block].clone();
-                for step in &self.steps[block] {
-                    self.uses(block, step).for_each(|(o, _)| {
-                        set.insert(o);
-                    });
-                }
-                for next in self.func.successors(block) {
-                    changed |= self.touched[next].extend(&set);
-                }
-            }
-        }
-    }
-
-    fn solve_live(&mut self) {
+    fn find_touches(&mut self, steps: &Steps, accesses: &Accesses) {
+        let (mut uses, mut written) = (Vec::new(), Vec::new());
         for &block in &self.flow.rpo {
-            let last = self.func.blocks[block].insts.last();
-            if matches!(last.map(|inst| inst.op), Some(Op::Exit { .. })) {
-                for object in self.accesses.captured() {
-                    self.live[block].insert(object);
-                }
-            }
-        }
-        let preds = self.func.predecessors();
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for &block in self.flow.rpo.iter().rev() {
-                let live = self.backward(block, |_, _, _| {});
-                for &pred in &preds[block] {
-                    changed |= self.live[pred].extend(&live);
-                }
-            }
-        }
-    }
-
-    /// Walks a block from its end; shows every step with its uses and what is live after it.
-    /// Returns what is live at the start.
-    fn backward(&self, block: Block, mut show: impl FnMut(usize, &[(Object, Use)], &Set)) -> Set {
-        let mut live = self.live[block].clone();
-        // Bytes written between here and the next read of the object in this block.
-        let mut written: Vec<(Object, Bytes)> = Vec::new();
-        let mut uses = Vec::new();
-        for (index, step) in self.steps[block].iter().enumerate().rev() {
-            uses.clear();
-            uses.extend(self.uses(block, step));
-            show(index, &uses, &live);
-            for &(object, how) in &uses {
-                match how {
-                    Use::Read => {
-                        live.insert(object);
-                        written.retain(|&(o, _)| o != object);
-                    }
-                    Use::MayWrite => {}
-                    Use::Write { from, bytes } => {
-                        if self.covers(&mut written, object, from, bytes) {
-                            live.remove(object);
+            // Allocation keeps the order of what it did not make.
+            let mut known = accesses.of(block).iter().copied().peekable();
+            for (at, step) in steps[block].iter().enumerate() {
+                let direct = direct(&step.inst.op);
+                // A move that became an access of a spilled register's home is seen directly.
+                match step.origin.filter(|_| direct.is_none_or(|(object, _)| accesses.knows(object))) {
+                    None => uses.extend(direct.map(|(object, how)| (at, object, how))),
+                    Some(origin) => {
+                        while known.next_if(|&(other, ..)| other < origin as usize).is_some() {}
+                        while let Some((_, object, how)) =
+                            known.next_if(|&(other, ..)| other == origin as usize)
+                        {
+                            uses.push((at, object, how));
                         }
                     }
                 }
             }
+            let start = self.touches.len();
+            self.touches.extend(uses.drain(..).rev().map(|(at, object, how)| {
+                let effect = effect(&mut written, object, self.func.objects[object].size, how);
+                Touch { at, object, effect }
+            }));
+            written.clear();
+            self.touches[start..].reverse();
+            self.of[block] = start..self.touches.len();
         }
-        live
     }
 
-    /// Adds written bytes; is all of the object written now?
-    fn covers(&self, written: &mut Vec<(Object, Bytes)>, object: Object, from: u32, bytes: u32) -> bool {
-        let size = self.func.objects[object].size;
-        let index = written.iter().position(|&(o, _)| o == object).unwrap_or_else(|| {
-            written.push((object, [0; 8]));
-            written.len() - 1
-        });
-        let mask = &mut written[index].1;
-        for byte in from..from.saturating_add(bytes).min(512) {
-            mask[byte as usize / 64] |= 1 << (byte % 64);
-        }
-        size <= 512 && (0..size).all(|byte| mask[byte as usize / 64] >> (byte % 64) & 1 == 1)
+    fn touches(&self, block: Block) -> &[Touch] {
+        &self.touches[self.of[block].clone()]
     }
 
-    fn collect(&self, block: Block, together: &mut [Set]) {
-        // What was touched before each step.
-        let mut touched = self.touched[block].clone();
-        let mut before = Vec::with_capacity(self.steps[block].len());
-        for step in &self.steps[block] {
-            let mut uses = self.uses(block, step).peekable();
-            before.push(uses.peek().map(|_| touched.clone()));
-            uses.for_each(|(o, _)| {
-                touched.insert(o);
-            });
-        }
-        self.backward(block, |index, uses, live| {
-            let Some(before) = before.get(index).and_then(Option::as_ref) else { return };
-            for &(object, _) in uses {
-                for other in live.iter().filter(|&o| o != object && before.contains(o)) {
-                    together[object.index()].insert(other);
-                }
-                for &(other, _) in uses.iter().filter(|&&(o, _)| o != object) {
-                    together[object.index()].insert(other);
+    fn solve_touched(&mut self) {
+        let mut set = Set::new(self.func.objects.len());
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for &block in &self.flow.rpo {
+                set.0.copy_from_slice(self.touched.row(block.index()));
+                self.touches(block).iter().for_each(|touch| set.insert(touch.object));
+                for next in self.func.successors(block) {
+                    changed |= extend(self.touched.row_mut(next.index()), &set.0);
                 }
             }
-        });
+        }
+    }
+
+    fn solve_live(&mut self, accesses: &Accesses) {
+        for &block in &self.flow.rpo {
+            let last = self.func.blocks[block].insts.last();
+            if matches!(last.map(|inst| inst.op), Some(Op::Exit { .. })) {
+                extend(self.live.row_mut(block.index()), accesses.captured());
+            }
+        }
+        let preds = self.func.predecessors();
+        let mut live = Set::new(self.func.objects.len());
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for &block in self.flow.rpo.iter().rev() {
+                live.0.copy_from_slice(self.live.row(block.index()));
+                self.touches(block).iter().rev().for_each(|touch| touch.step_back(&mut live));
+                for &pred in &preds[block] {
+                    changed |= extend(self.live.row_mut(pred.index()), &live.0);
+                }
+            }
+        }
+    }
+
+    fn collect(&self, block: Block, together: &mut Sets) {
+        let steps: Vec<&[Touch]> = self.touches(block).chunk_by(|a, b| a.at == b.at).collect();
+        // What was touched before each step.
+        let mut before = Sets::new(steps.len() + 1, self.func.objects.len());
+        before.row_mut(0).copy_from_slice(self.touched.row(block.index()));
+        for (at, step) in steps.iter().enumerate() {
+            before.join(at + 1, at);
+            step.iter().for_each(|touch| before.insert(at + 1, touch.object));
+        }
+        let mut live = Set(self.live.row(block.index()).to_vec());
+        for (at, step) in steps.iter().enumerate().rev() {
+            for touch in *step {
+                let row = together.row_mut(touch.object.index());
+                for ((word, &live), &before) in row.iter_mut().zip(&live.0).zip(before.row(at)) {
+                    *word |= live & before;
+                }
+                step.iter().for_each(|other| together.insert(touch.object.index(), other.object));
+            }
+            step.iter().for_each(|touch| touch.step_back(&mut live));
+        }
+    }
+}
+
+impl Touch {
+    /// From what is in use after the step to what is before it.
+    fn step_back(&self, live: &mut Set) {
+        match self.effect {
+            Effect::Used => live.insert(self.object),
+            Effect::Covered => live.remove(self.object),
+            Effect::Same => {}
+        }
+    }
+}
+
+/// The effect of a use. `written` are the bytes that are written between here and the next read of an object in
+/// this block, of those that are not written at once.
+fn effect(written: &mut Vec<(Object, Bytes)>, object: Object, size: u32, how: Use) -> Effect {
+    match how {
+        Use::Read => {
+            written.retain(|&(other, _)| other != object);
+            Effect::Used
+        }
+        Use::MayWrite => Effect::Same,
+        Use::Write { from: 0, bytes } if bytes >= size => Effect::Covered,
+        Use::Write { from, bytes } => {
+            let index = written.iter().position(|&(other, _)| other == object).unwrap_or_else(|| {
+                written.push((object, [0; 8]));
+                written.len() - 1
+            });
+            let mask = &mut written[index].1;
+            for byte in from..from.saturating_add(bytes).min(512) {
+                mask[byte as usize / 64] |= 1 << (byte % 64);
+            }
+            let all = size <= 512 && (0..size).all(|byte| mask[byte as usize / 64] >> (byte % 64) & 1 == 1);
+            if all { Effect::Covered } else { Effect::Same }
+        }
     }
 }

@@ -17,7 +17,7 @@ use super::bits::ones;
 use super::code::Spills;
 use super::mir::{Addr, Base, Func, Object, Op};
 use super::regs::Steps;
-use crate::ir::{Arena, Entity, Limit, SrcLoc};
+use crate::ir::{Entity, Limit, SrcLoc};
 
 /// Bytes of stack that a function has.
 pub const STACK_LIMIT: u32 = 512;
@@ -118,34 +118,71 @@ impl Set {
         self.0.get(object.index() / 64).is_some_and(|word| word >> (object.index() % 64) & 1 == 1)
     }
 
-    fn insert(&mut self, object: Object) -> bool {
-        let word = &mut self.0[object.index() / 64];
-        let before = *word;
-        *word |= 1 << (object.index() % 64);
-        *word != before
+    fn insert(&mut self, object: Object) {
+        self.0[object.index() / 64] |= 1 << (object.index() % 64);
     }
 
     fn remove(&mut self, object: Object) {
         self.0[object.index() / 64] &= !(1 << (object.index() % 64));
     }
 
-    fn extend(&mut self, other: &Set) -> bool {
-        let mut changed = false;
-        for (word, &more) in self.0.iter_mut().zip(&other.0) {
-            changed |= *word | more != *word;
-            *word |= more;
-        }
-        changed
-    }
-
     fn iter(&self) -> impl Iterator<Item = Object> + '_ {
-        ones(&self.0).map(Object::new)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.iter().all(|&word| word == 0)
+        objects(&self.0)
     }
 }
 
-/// A set for each block.
-type Sets = Arena<super::mir::Block, Set>;
+/// Sets of objects by number: the rows of one table.
+struct Sets {
+    /// Words of a row.
+    words: usize,
+    bits: Vec<u64>,
+}
+
+impl Sets {
+    fn new(count: usize, objects: usize) -> Sets {
+        let words = objects.div_ceil(64);
+        Sets { words, bits: vec![0; count * words] }
+    }
+
+    fn row(&self, index: usize) -> &[u64] {
+        &self.bits[index * self.words..][..self.words]
+    }
+
+    fn row_mut(&mut self, index: usize) -> &mut [u64] {
+        &mut self.bits[index * self.words..][..self.words]
+    }
+
+    fn contains(&self, index: usize, object: Object) -> bool {
+        self.row(index)[object.index() / 64] >> (object.index() % 64) & 1 == 1
+    }
+
+    fn insert(&mut self, index: usize, object: Object) {
+        self.row_mut(index)[object.index() / 64] |= 1 << (object.index() % 64);
+    }
+
+    /// Adds one set to another; whether that had not all of it before.
+    fn join(&mut self, to: usize, from: usize) -> bool {
+        let mut changed = false;
+        for word in 0..self.words {
+            let more = self.bits[from * self.words + word];
+            changed |= add(&mut self.bits[to * self.words + word], more);
+        }
+        changed
+    }
+}
+
+/// The objects of a set.
+fn objects(words: &[u64]) -> impl Iterator<Item = Object> + '_ {
+    ones(words).map(Object::new)
+}
+
+/// Adds a set to another; whether that had not all of it before.
+fn extend(to: &mut [u64], from: &[u64]) -> bool {
+    to.iter_mut().zip(from).fold(false, |changed, (word, &more)| add(word, more) | changed)
+}
+
+fn add(word: &mut u64, more: u64) -> bool {
+    let before = *word;
+    *word |= more;
+    *word != before
+}

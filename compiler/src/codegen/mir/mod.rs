@@ -198,6 +198,9 @@ pub enum Op {
     Exit { value: bool },
 }
 
+/// Where control may go next, in order.
+pub type Ways = [Option<Block>; 2];
+
 /// An instruction with its side information.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Inst {
@@ -285,42 +288,54 @@ impl Addr {
     }
 }
 
-impl Op {
-    /// Calls `f` with every register named in the instruction, reads before writes.
-    pub fn map_regs(&mut self, mut f: impl FnMut(Reg, Role) -> Reg) {
-        match self {
+/// Calls `$one` with every register named in an instruction, and its role, reads before writes.
+macro_rules! named_registers {
+    ($op:expr, $one:ident) => {
+        match $op {
             Op::Alu { dst, src, .. } => {
-                src.map(&mut f);
-                *dst = f(*dst, Role::Both);
+                if let Src::Reg(src) = src {
+                    $one(src, Role::Use);
+                }
+                $one(dst, Role::Both);
             }
             Op::Mov { dst, src }
             | Op::Zext { dst, src }
             | Op::CastSpace { dst, src, .. }
             | Op::MovSx { dst, src, .. } => {
-                *src = f(*src, Role::Use);
-                *dst = f(*dst, Role::Def);
+                $one(src, Role::Use);
+                $one(dst, Role::Def);
             }
             Op::MovImm { dst, .. }
             | Op::Imm64 { dst, .. }
             | Op::Symbol { dst, .. }
             | Op::Frame { dst, .. }
-            | Op::FramePointer { dst } => *dst = f(*dst, Role::Def),
-            Op::Neg { dst, .. } | Op::Swap { dst, .. } => *dst = f(*dst, Role::Both),
-            Op::Load { dst, addr, .. } => {
-                addr.map(&mut f);
-                *dst = f(*dst, Role::Def);
+            | Op::FramePointer { dst } => $one(dst, Role::Def),
+            Op::Neg { dst, .. } | Op::Swap { dst, .. } => $one(dst, Role::Both),
+            Op::Load { dst, addr: Addr { base, .. }, .. } => {
+                if let Base::Reg(base) = base {
+                    $one(base, Role::Use);
+                }
+                $one(dst, Role::Def);
             }
-            Op::Store { addr, src, .. } => {
-                addr.map(&mut f);
-                src.map(&mut f);
+            Op::Store { addr: Addr { base, .. }, src, .. } => {
+                if let Base::Reg(base) = base {
+                    $one(base, Role::Use);
+                }
+                if let Src::Reg(src) = src {
+                    $one(src, Role::Use);
+                }
             }
-            Op::Atomic { addr, src, op, .. } => {
-                addr.map(&mut f);
-                *src = f(*src, if fetches(*op) { Role::Both } else { Role::Use });
+            Op::Atomic { addr: Addr { base, .. }, src, op, .. } => {
+                if let Base::Reg(base) = base {
+                    $one(base, Role::Use);
+                }
+                $one(src, if fetches(*op) { Role::Both } else { Role::Use });
             }
             Op::Branch { dst, src, .. } => {
-                *dst = f(*dst, Role::Use);
-                src.map(&mut f);
+                $one(dst, Role::Use);
+                if let Src::Reg(src) = src {
+                    $one(src, Role::Use);
+                }
             }
             Op::Call { .. }
             | Op::Asm { .. }
@@ -329,34 +344,38 @@ impl Op {
             | Op::End
             | Op::Exit { .. } => {}
         }
+    };
+}
+
+impl Op {
+    /// Replaces every register named in the instruction, reads before writes.
+    pub fn map_regs(&mut self, mut f: impl FnMut(Reg, Role) -> Reg) {
+        let mut one = |reg: &mut Reg, role| *reg = f(*reg, role);
+        named_registers!(self, one);
     }
 
     /// Calls `f` with every register the instruction names or implies, reads before writes.
     /// Registers that a call destroys are not named; see [`Op::clobbers`].
+    #[inline]
     pub fn for_each_reg(&self, mut f: impl FnMut(Reg, Role)) {
         match self {
-            Op::Call { args, .. } => {
-                for number in 1..=*args {
-                    f(Reg(u32::from(number)), Role::Use);
+            Op::Call { args, returns, .. } => {
+                (1..=*args).for_each(|number| f(Reg(u32::from(number)), Role::Use));
+                if *returns {
+                    f(Reg::phys(Phys::R0), Role::Def);
                 }
             }
-            Op::Asm { uses, .. } | Op::AsmGoto { uses, .. } => {
+            Op::Asm { uses, defs, .. } => {
                 bits(*uses).for_each(|reg| f(reg, Role::Use));
+                bits(*defs).for_each(|reg| f(reg, Role::Def));
             }
+            Op::AsmGoto { uses, .. } => bits(*uses).for_each(|reg| f(reg, Role::Use)),
             Op::Exit { value: true } => f(Reg::phys(Phys::R0), Role::Use),
             Op::Atomic { op: AtomicOp::CmpXchg, .. } => f(Reg::phys(Phys::R0), Role::Both),
             _ => {}
         }
-        let mut copy = *self;
-        copy.map_regs(|reg, role| {
-            f(reg, role);
-            reg
-        });
-        match self {
-            Op::Call { returns: true, .. } => f(Reg::phys(Phys::R0), Role::Def),
-            Op::Asm { defs, .. } => bits(*defs).for_each(|reg| f(reg, Role::Def)),
-            _ => {}
-        }
+        let mut one = |reg: &Reg, role| f(*reg, role);
+        named_registers!(self, one);
     }
 
     /// Machine registers whose content is lost, one bit each, results included.
@@ -394,14 +413,13 @@ impl Op {
     }
 
     /// Where control may go next, in order.
-    pub fn successors(&self) -> impl Iterator<Item = Block> + use<> {
-        let (first, second) = match *self {
-            Op::Jump { to } => (Some(to), None),
-            Op::Branch { then, els, .. } => (Some(then), Some(els)),
-            Op::AsmGoto { next, to, .. } => (Some(next), Some(to)),
-            _ => (None, None),
-        };
-        first.into_iter().chain(second)
+    pub const fn ways(&self) -> Ways {
+        match *self {
+            Op::Jump { to } => [Some(to), None],
+            Op::Branch { then, els, .. } => [Some(then), Some(els)],
+            Op::AsmGoto { next, to, .. } => [Some(next), Some(to)],
+            _ => [None, None],
+        }
     }
 
     /// Replaces the blocks it may go to.
@@ -444,22 +462,6 @@ pub const fn fetches(op: AtomicOp) -> bool {
     }
 }
 
-impl Src {
-    fn map(&mut self, f: &mut impl FnMut(Reg, Role) -> Reg) {
-        if let Src::Reg(reg) = self {
-            *reg = f(*reg, Role::Use);
-        }
-    }
-}
-
-impl Addr {
-    fn map(&mut self, f: &mut impl FnMut(Reg, Role) -> Reg) {
-        if let Base::Reg(reg) = &mut self.base {
-            *reg = f(*reg, Role::Use);
-        }
-    }
-}
-
 impl Func {
     /// A function without blocks.
     pub fn new(symbol: SymbolId) -> Func {
@@ -485,10 +487,15 @@ impl Func {
         self.blocks.push(BlockData::default())
     }
 
+    /// Where control may go from a block, in order.
+    pub fn ways(&self, block: Block) -> Ways {
+        self.blocks[block].insts.last().map_or([None, None], |inst| inst.op.ways())
+    }
+
     /// Where control may go from a block.
     pub fn successors(&self, block: Block) -> impl Iterator<Item = Block> + use<> {
-        let last = self.blocks[block].insts.last().map(|inst| inst.op.successors());
-        last.into_iter().flatten()
+        let [first, second] = self.ways(block);
+        first.into_iter().chain(second)
     }
 
     /// Blocks that jump to each block, once for each jump.

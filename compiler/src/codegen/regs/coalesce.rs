@@ -8,6 +8,7 @@ use std::collections::BinaryHeap;
 
 use super::Work;
 use super::graph::{COLOURS, Graph, UNSPILLABLE};
+use super::lists::Lists;
 use crate::codegen::mir::{Op, Reg};
 
 /// The outcome of one round.
@@ -60,14 +61,14 @@ struct Colourer {
     graph: Graph,
     state: Vec<State>,
     alias: Vec<Reg>,
-    moves_of: Vec<Vec<u32>>,
+    moves_of: Lists,
     /// By register: how many of its moves are not done with; those within it count twice.
     undone: Vec<u32>,
     /// By virtual register: how many of its neighbours are machine registers or have many neighbours.
     heavy: Vec<u32>,
     move_state: Vec<MoveState>,
     /// By virtual register: moves of it that may wait.
-    waiting: Vec<Vec<u32>>,
+    waiting: Lists,
     /// Registers with moves that wait for what has happened since, and whether each is among them.
     eased: (Vec<Reg>, Vec<bool>),
     /// Moves to try, by position in the list of moves, so the heaviest comes first, and some that were given up.
@@ -84,12 +85,12 @@ struct Colourer {
 /// Colours the graph as far as possible.
 pub fn colour(work: &Work<'_>, graph: Graph) -> Colouring {
     let regs = work.func.regs;
-    let mut moves_of = vec![Vec::new(); regs];
+    let mut moves_of = Lists::new(regs);
     for (i, m) in graph.moves.iter().enumerate() {
-        moves_of[m.dst.index()].push(i as u32);
-        moves_of[m.src.index()].push(i as u32);
+        moves_of.push(m.dst, i as u32);
+        moves_of.push(m.src, i as u32);
     }
-    let undone = moves_of.iter().map(|moves| moves.len() as u32).collect();
+    let undone = (0..regs).map(|reg| moves_of.len(Reg::from_index(reg)) as u32).collect();
     let count = graph.moves.len();
     let mut colourer = Colourer {
         graph,
@@ -99,7 +100,7 @@ pub fn colour(work: &Work<'_>, graph: Graph) -> Colouring {
         undone,
         heavy: vec![0; regs],
         move_state: vec![MoveState::Ready; count],
-        waiting: vec![Vec::new(); regs],
+        waiting: Lists::new(regs),
         eased: (Vec::new(), vec![false; regs]),
         ready: (0..count as u32).map(Reverse).collect(),
         simplify: Vec::new(),
@@ -267,13 +268,14 @@ impl Colourer {
 
     /// Moves of a register may have become safe.
     fn ease(&mut self, reg: Reg) {
-        if !self.waiting[reg.index()].is_empty() && !std::mem::replace(&mut self.eased.1[reg.index()], true) {
+        if self.waiting.first(reg).is_some() && !std::mem::replace(&mut self.eased.1[reg.index()], true) {
             self.eased.0.push(reg);
         }
     }
 
     fn enable_moves(&mut self, reg: Reg) {
-        for m in std::mem::take(&mut self.waiting[reg.index()]) {
+        let mut at = self.waiting.take(reg);
+        while let Some(m) = self.waiting.next(&mut at) {
             if self.move_state[m as usize] == MoveState::Waiting {
                 self.move_state[m as usize] = MoveState::Ready;
                 self.ready.push(Reverse(m));
@@ -311,14 +313,14 @@ impl Colourer {
         } else {
             self.move_state[index as usize] = MoveState::Waiting;
             for reg in [keep, join].into_iter().filter(|reg| reg.is_virtual()) {
-                self.waiting[reg.index()].push(index);
+                self.waiting.push(reg, index);
             }
         }
     }
 
     /// Has the register so much more to it that the other should join it?
     fn is_larger(&self, reg: Reg, other: Reg) -> bool {
-        let size = |reg: Reg| self.graph.neighbours[reg.index()].len() + self.moves_of[reg.index()].len();
+        let size = |reg: Reg| self.graph.neighbours[reg.index()].len() + self.moves_of.len(reg);
         size(reg) > LARGE && size(reg) > size(other)
     }
 
@@ -369,8 +371,7 @@ impl Colourer {
     fn combine(&mut self, keep: Reg, join: Reg) {
         self.state[join.index()] = State::Coalesced;
         self.alias[join.index()] = keep;
-        let moves = std::mem::take(&mut self.moves_of[join.index()]);
-        self.moves_of[keep.index()].extend(moves);
+        self.moves_of.join(keep, join);
         self.undone[keep.index()] += self.undone[join.index()];
         self.enable_moves(join);
         self.enable_moves(keep);
@@ -395,8 +396,8 @@ impl Colourer {
     }
 
     fn give_up_moves(&mut self, reg: Reg) {
-        for at in 0..self.moves_of[reg.index()].len() {
-            let m = self.moves_of[reg.index()][at];
+        let mut at = self.moves_of.first(reg);
+        while let Some(m) = self.moves_of.next(&mut at) {
             if self.move_state[m as usize] == MoveState::Done {
                 continue;
             }
@@ -449,12 +450,13 @@ impl Colourer {
                 None => uncoloured.push(reg),
             }
         }
-        let mut members = vec![Vec::new(); regs];
+        let any = !uncoloured.is_empty();
+        let mut members = vec![Vec::new(); if any { regs } else { 0 }];
         for index in 0..regs {
             let reg = Reg::from_index(index);
             let leader = self.find(reg);
             colours[index] = colours[leader.index()];
-            if colours[index].is_none() {
+            if any && colours[index].is_none() {
                 members[leader.index()].push(reg);
             }
         }
@@ -473,14 +475,14 @@ impl Colourer {
         if free == 0 {
             return None;
         }
-        let moves = std::mem::take(&mut self.moves_of[reg.index()]);
-        let liked = moves.into_iter().find_map(|m| {
+        let mut at = self.moves_of.first(reg);
+        while let Some(m) = self.moves_of.next(&mut at) {
             let Ends { dst, src } = self.ends(m);
             let other = if dst == reg { src } else { dst };
-            colours[other.index()].filter(|colour| free >> colour.index() & 1 == 1)
-        });
-        if liked.is_some() {
-            return liked;
+            let liked = colours[other.index()].filter(|colour| free >> colour.index() & 1 == 1);
+            if liked.is_some() {
+                return liked;
+            }
         }
         ORDER.into_iter().find(|&colour| free >> colour & 1 == 1).map(Reg::from_index)
     }

@@ -2,6 +2,7 @@
 
 use super::live::{LiveSet, Liveness};
 use super::{Generation, Work};
+use crate::codegen::bits::in_word;
 use crate::codegen::mir::{Op, Reg, Role};
 use crate::hash::LookupSet;
 
@@ -43,8 +44,6 @@ pub struct Graph {
     pub used: Vec<bool>,
     /// How each register that can be made again is made.
     pub remade: Vec<Option<Op>>,
-    /// What an instruction writes, while the graph is built.
-    written: Vec<Reg>,
 }
 
 impl Graph {
@@ -60,7 +59,6 @@ impl Graph {
             cost: vec![0; regs],
             used: vec![false; regs],
             remade: vec![None; regs],
-            written: Vec::new(),
         };
         let mut set = LiveSet::new(regs);
         for &block in &work.flow.rpo {
@@ -83,23 +81,27 @@ impl Graph {
             live.remove(src);
             self.moves.push(Move { dst, src, weight });
         }
-        let clobbers = op.clobbers();
-        let mut written = std::mem::take(&mut self.written);
-        written.extend((0..COLOURS).filter(|n| clobbers >> n & 1 == 1).map(Reg::from_index));
+        let (mut machine, mut written) = (op.clobbers() & ((1 << COLOURS) - 1), None);
         op.for_each_reg(|reg, role| {
             self.used[reg.index()] = true;
-            if role.writes() && !written.contains(&reg) {
-                written.push(reg);
+            match role.writes() {
+                true if reg.is_virtual() => written = Some(reg),
+                true => machine |= 1 << reg.index(),
+                false => {}
             }
         });
-        written.iter().for_each(|&reg| live.insert(reg));
-        for &reg in &written {
-            for &other in live.list() {
-                self.add_edge(reg, other);
-            }
+        // Results differ from each other too.
+        let machines = || in_word(machine.into()).map(Reg::from_index);
+        machines().chain(written).for_each(|reg| live.insert(reg));
+        for &reg in live.list().iter().filter(|reg| machine != 0 && reg.is_virtual()) {
+            self.add_machines(reg, machine);
         }
-        written.drain(..).for_each(|reg| live.remove(reg));
-        self.written = written;
+        if let Some(reg) = written {
+            live.list().iter().for_each(|&other| {
+                self.add_edge(reg, other);
+            });
+        }
+        machines().chain(written).for_each(|reg| live.remove(reg));
         op.for_each_reg(|reg, role| {
             if role.reads() {
                 live.insert(reg);
@@ -119,29 +121,34 @@ impl Graph {
 
     /// Makes two registers differ. Whether they did not before.
     pub fn add_edge(&mut self, a: Reg, b: Reg) -> bool {
-        let new = match (a.is_virtual(), b.is_virtual()) {
-            (true, true) => a != b && self.pairs.is_new(a, b, &self.neighbours),
-            (true, false) => self.add_machine(a, b),
-            (false, true) => self.add_machine(b, a),
-            (false, false) => false,
-        };
-        if !new {
-            return false;
-        }
-        for (reg, other) in [(a, b), (b, a)] {
-            if reg.is_virtual() {
-                self.neighbours[reg.index()].push(other);
-                self.degree[reg.index()] += 1;
-                self.pairs.note(reg, &self.neighbours[reg.index()]);
+        match (a.is_virtual(), b.is_virtual()) {
+            (true, true) => {
+                if a == b || !self.pairs.is_new(a, b, &self.neighbours) {
+                    return false;
+                }
+                for (reg, other) in [(a, b), (b, a)] {
+                    self.add_neighbour(reg, other);
+                }
+                true
             }
+            (true, false) => self.add_machines(a, 1 << b.index()),
+            (false, true) => self.add_machines(b, 1 << a.index()),
+            (false, false) => false,
         }
-        true
     }
 
-    fn add_machine(&mut self, reg: Reg, machine: Reg) -> bool {
-        let before = self.machine[reg.index()];
-        self.machine[reg.index()] |= 1 << machine.index();
-        before != self.machine[reg.index()]
+    /// Makes a virtual register differ from these machine registers. Whether it did not from some before.
+    fn add_machines(&mut self, reg: Reg, machine: u16) -> bool {
+        let new = machine & !self.machine[reg.index()];
+        self.machine[reg.index()] |= new;
+        in_word(new.into()).for_each(|other| self.add_neighbour(reg, Reg::from_index(other)));
+        new != 0
+    }
+
+    fn add_neighbour(&mut self, reg: Reg, other: Reg) {
+        self.neighbours[reg.index()].push(other);
+        self.degree[reg.index()] += 1;
+        self.pairs.note(reg, &self.neighbours[reg.index()]);
     }
 
     /// Registers all of whose definitions do the same from nothing, or copy registers that do.
@@ -158,25 +165,19 @@ impl Graph {
                     copies.push((dst.index(), src.index()));
                     continue;
                 }
-                op.for_each_reg(|reg, role| {
-                    if !role.writes() || !reg.is_virtual() {
-                        return;
+                match op.rematerialised().filter(|_| step.inst.core.is_none()) {
+                    Some(reg) => {
+                        let (known, template) = (&mut self.remade[reg.index()], template(op));
+                        mixed[reg.index()] |= *known.get_or_insert(template) != template;
                     }
-                    let made = step.inst.core.is_none() && op.rematerialised() == Some(reg);
-                    let known = &mut self.remade[reg.index()];
-                    let template = template(op);
-                    if !made || known.is_some_and(|other| other != template) {
-                        mixed[reg.index()] = true;
-                    } else {
-                        *known = Some(template);
-                    }
-                });
+                    None => op.for_each_reg(|reg, role| mixed[reg.index()] |= role.writes()),
+                }
             }
         }
-        for (known, &mixed) in self.remade.iter_mut().zip(&mixed) {
-            if mixed {
-                *known = None;
-            }
+        // Nothing makes a machine register again.
+        mixed[..Reg::FIRST_VIRTUAL as usize].fill(true);
+        for (known, _) in self.remade.iter_mut().zip(&mixed).filter(|(_, mixed)| **mixed) {
+            *known = None;
         }
         self.find_copied(&copies, &mixed);
         for (known, reload) in self.remade.iter_mut().zip(&work.reload) {
@@ -216,7 +217,7 @@ impl Graph {
                     let index = reg.index();
                     // A copy of what is made again becomes the making.
                     let copied = u64::from(matches!(op, Op::Mov { .. }));
-                    let again = self.remade[index].map_or(1, |made| size(&made) - copied);
+                    let again = self.remade[index].as_ref().map_or(1, |made| size(made) - copied);
                     if role.reads() {
                         self.cost[index] = self.cost[index].saturating_add(weight * again);
                     }

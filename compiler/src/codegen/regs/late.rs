@@ -9,35 +9,35 @@
 //! Moved are only a move and the arithmetic with a constant after it, within their block.
 
 use super::live::Liveness;
-use super::{Step, Work};
-use crate::codegen::mir::{Op, Reg, Src};
+use crate::codegen::flow::Flow;
+use crate::codegen::mir::{Func, Inst, Op, Reg, Src};
 
 /// How far an instruction moves.
 const DISTANCE: usize = 48;
 
-/// Moves such pairs.
-pub fn run(work: &mut Work<'_>, live: &Liveness) {
-    let mut lives_on = vec![false; work.func.regs];
-    for block in work.flow.rpo.clone() {
-        live.live_out(block).for_each(|reg| lives_on[reg.index()] = true);
-        let steps = &mut work.steps[block];
+/// Moves such pairs. Whether there were any.
+pub fn run(func: &mut Func, flow: &Flow, live: &Liveness) -> bool {
+    let mut changed = false;
+    for &block in &flow.rpo {
+        let insts = &mut func.blocks[block].insts;
         // From the end, so that a moved pair is not met again.
-        for index in (0..steps.len().saturating_sub(2)).rev() {
-            if let Some((dst, src)) = pair(&steps[index..])
-                && !lives_on[src.index()]
-                && let Some(last) = last_use(&steps[index + 2..], dst, src)
+        for index in (0..insts.len().saturating_sub(2)).rev() {
+            if let Some((dst, src)) = pair(&insts[index..])
+                && let Some(last) = last_use(&insts[index + 2..], dst, src)
+                && !live.live_out(block).any(|reg| reg == src)
             {
-                steps[index..index + 3 + last].rotate_left(2);
+                insts[index..index + 3 + last].rotate_left(2);
+                changed = true;
             }
         }
-        live.live_out(block).for_each(|reg| lives_on[reg.index()] = false);
     }
+    changed
 }
 
 /// A move and arithmetic with a constant on its destination: destination and source.
-fn pair(steps: &[Step]) -> Option<(Reg, Reg)> {
-    let [first, second, ..] = steps else { return None };
-    match (first.inst.op, second.inst.op) {
+fn pair(insts: &[Inst]) -> Option<(Reg, Reg)> {
+    let [first, second, ..] = insts else { return None };
+    match (first.op, second.op) {
         (Op::Mov { dst, src }, Op::Alu { dst: to, src: Src::Imm(_), .. }) if to == dst => {
             (dst.is_virtual() && src.is_virtual() && dst != src).then_some((dst, src))
         }
@@ -46,20 +46,20 @@ fn pair(steps: &[Step]) -> Option<(Reg, Reg)> {
 }
 
 /// The position of the last use of `src`, if the pair can be moved behind it.
-fn last_use(steps: &[Step], dst: Reg, src: Reg) -> Option<usize> {
+fn last_use(insts: &[Inst], dst: Reg, src: Reg) -> Option<usize> {
     let mut last = None;
-    for (index, step) in steps.iter().enumerate().take(DISTANCE) {
-        let (mut reads, mut stop) = (false, step.inst.op.is_terminator());
-        step.inst.op.for_each_reg(|reg, role| {
+    for (index, inst) in insts.iter().enumerate().take(DISTANCE) {
+        let (mut reads, mut stop) = (false, inst.op.is_terminator());
+        inst.op.for_each_reg(|reg, role| {
             reads |= reg == src && role.reads();
             stop |= reg == dst || (reg == src && role.writes());
         });
         if stop {
             // The original is used no more only if nothing behind this point reads it.
-            let behind = &steps[index..];
-            let read = |step: &Step| {
+            let behind = &insts[index..];
+            let read = |inst: &Inst| {
                 let mut found = false;
-                step.inst.op.for_each_reg(|reg, role| found |= reg == src && role.reads());
+                inst.op.for_each_reg(|reg, role| found |= reg == src && role.reads());
                 found
             };
             return last.filter(|_| !reads && !behind.iter().any(read));

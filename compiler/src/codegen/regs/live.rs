@@ -3,8 +3,8 @@
 //! Most registers live within one block. Each of the others is followed from the blocks that read it before
 //! they write it back to those that write it, so that the work is as much as there is to say.
 
-use super::Work;
-use crate::codegen::mir::{Block, Reg};
+use crate::codegen::flow::Flow;
+use crate::codegen::mir::{Block, Func, Op, Reg};
 use crate::ir::Arena;
 
 /// Sets of registers at the ends of blocks.
@@ -12,27 +12,43 @@ pub struct Liveness {
     live_out: Arena<Block, Vec<Reg>>,
 }
 
-/// A register that lives across blocks.
-struct Global {
-    reg: Reg,
-    /// Blocks that read it before they write it.
-    readers: Vec<Block>,
-    writers: Vec<Block>,
+/// A register that lives across blocks, by number, and a block that names it.
+type Named = (u32, Block);
+
+/// The registers that live across blocks, in the order in which they are first read so.
+struct Globals {
+    regs: Vec<Reg>,
+    /// Blocks that read them before they write them, by register.
+    readers: Vec<Named>,
+    /// Blocks that write them, by register.
+    writers: Vec<Named>,
 }
 
 impl Liveness {
-    /// Computes the sets.
-    pub fn new(work: &Work<'_>) -> Liveness {
-        let globals = globals(work);
-        let preds = work.func.predecessors();
-        let mut live = Liveness { live_out: Arena::filled(&work.func.blocks, Vec::new()) };
-        let none = || Arena::filled(&work.func.blocks, Reg::from_index(0));
+    /// Computes the sets for these operations of each block.
+    pub fn new<'a, I: Iterator<Item = &'a Op>>(
+        func: &Func,
+        flow: &Flow,
+        ops: impl Fn(Block) -> I,
+    ) -> Liveness {
+        let mut live = Liveness { live_out: Arena::filled(&func.blocks, Vec::new()) };
+        if flow.is_straight() {
+            return live;
+        }
+        let Globals { regs, readers, writers } = Globals::find(func, flow, ops);
+        let preds = func.predecessors();
+        let none = || Arena::filled(&func.blocks, Reg::from_index(0));
         // The last register that each block writes, and that is live at its end.
         let (mut written, mut out) = (none(), none());
+        let mut writers = writers.into_iter().peekable();
         let mut stack = Vec::new();
-        for Global { reg, readers, writers } in globals {
-            writers.iter().for_each(|&block| written[block] = reg);
-            stack.extend(readers);
+        for readers in readers.chunk_by(|a, b| a.0 == b.0) {
+            let number = readers[0].0;
+            let reg = regs[number as usize];
+            while let Some((_, block)) = writers.next_if(|&(other, _)| other == number) {
+                written[block] = reg;
+            }
+            stack.extend(readers.iter().map(|&(_, block)| block));
             while let Some(block) = stack.pop() {
                 for &pred in &preds[block] {
                     if out[pred] != reg {
@@ -54,42 +70,40 @@ impl Liveness {
     }
 }
 
-/// The registers that live across blocks, in the order in which they are first read so.
-fn globals(work: &Work<'_>) -> Vec<Global> {
-    let mut number = vec![None; work.func.regs];
-    let mut globals: Vec<Global> = Vec::new();
-    let mut written = vec![None; work.func.regs];
-    for &block in &work.flow.rpo {
-        for step in &work.steps[block] {
-            step.inst.op.for_each_reg(|reg, role| {
-                if role.reads() && reg.is_virtual() && written[reg.index()] != Some(block) {
-                    let at = *number[reg.index()].get_or_insert_with(|| {
-                        globals.push(Global { reg, readers: Vec::new(), writers: Vec::new() });
-                        globals.len() - 1
-                    });
-                    if globals[at].readers.last() != Some(&block) {
-                        globals[at].readers.push(block);
+impl Globals {
+    fn find<'a, I: Iterator<Item = &'a Op>>(func: &Func, flow: &Flow, ops: impl Fn(Block) -> I) -> Globals {
+        let mut number = vec![None; func.regs];
+        // By register, the last block that writes it.
+        let mut written = vec![None; func.regs];
+        let mut globals = Globals { regs: Vec::new(), readers: Vec::new(), writers: Vec::new() };
+        let mut writes = Vec::new();
+        for &block in &flow.rpo {
+            for op in ops(block) {
+                op.for_each_reg(|reg, role| {
+                    let index = reg.index();
+                    if !reg.is_virtual() || written[index] == Some(block) {
+                        return;
                     }
-                }
-                if role.writes() {
-                    written[reg.index()] = Some(block);
-                }
-            });
-        }
-    }
-    for &block in &work.flow.rpo {
-        for step in &work.steps[block] {
-            step.inst.op.for_each_reg(|reg, role| {
-                if let Some(at) = number[reg.index()].filter(|_| role.writes()) {
-                    let writers = &mut globals[at].writers;
-                    if writers.last() != Some(&block) {
-                        writers.push(block);
+                    if role.reads() {
+                        let number = *number[index].get_or_insert_with(|| {
+                            globals.regs.push(reg);
+                            globals.regs.len() as u32 - 1
+                        });
+                        globals.readers.push((number, block));
                     }
-                }
-            });
+                    if role.writes() {
+                        written[index] = Some(block);
+                        writes.push((reg, block));
+                    }
+                });
+            }
         }
+        globals.readers.sort_by_key(|&(number, _)| number);
+        globals.writers =
+            writes.into_iter().filter_map(|(reg, block)| Some((number[reg.index()]?, block))).collect();
+        globals.writers.sort_by_key(|&(number, _)| number);
+        globals
     }
-    globals
 }
 
 /// Registers that are live: quick to change and to list.

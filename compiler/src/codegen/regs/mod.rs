@@ -16,12 +16,14 @@ mod coalesce;
 mod commute;
 mod graph;
 mod late;
+mod lists;
 mod live;
 mod share;
 mod spill;
 
 use std::rc::Rc;
 
+use self::live::Liveness;
 use super::flow::Flow;
 use super::mir::{Block, Func, Inst, Op, Reg};
 use crate::ir::Arena;
@@ -63,22 +65,24 @@ struct Work<'a> {
     reload: Vec<Option<Op>>,
 }
 
-/// Brings selected code into the form that is allocated best.
-pub fn prepare(func: &mut Func) {
-    let mut work = Work::new(func);
-    share::run(&mut work);
-    let live = live::Liveness::new(&work);
-    commute::run(&mut work, &live);
-    late::run(&mut work, &live);
-    work.write_back();
+/// Brings selected code into the form that is allocated best. Returns what is live in it.
+pub fn prepare(func: &mut Func) -> Liveness {
+    let flow = Flow::of(func);
+    share::run(func, &flow);
+    let live = |func: &Func| {
+        Liveness::new(func, &flow, |block| func.blocks[block].insts.iter().map(|inst| &inst.op))
+    };
+    let before = live(func);
+    let changed = commute::run(func, &flow, &before) | late::run(func, &flow, &before);
+    if changed { live(func) } else { before }
 }
 
-/// Allocates registers in place. Returns the steps with their origins, for [`check`], or `None`
-/// when no allocation was found.
-pub fn allocate(func: &mut Func) -> Option<Steps> {
+/// Allocates registers in place, given what is live. Returns the steps with their origins, for [`check`], or
+/// `None` when no allocation was found.
+pub fn allocate(func: &mut Func, live: Liveness) -> Option<Steps> {
     let mut work = Work::new(func);
+    let mut live = live;
     for _ in 0..MAX_ROUNDS {
-        let live = live::Liveness::new(&work);
         let graph = graph::Graph::new(&work, &live);
         let colouring = coalesce::colour(&work, graph);
         if colouring.spilled.is_empty() {
@@ -86,6 +90,8 @@ pub fn allocate(func: &mut Func) -> Option<Steps> {
             return Some(work.steps);
         }
         spill::rewrite(&mut work, &colouring);
+        live =
+            Liveness::new(work.func, &work.flow, |block| work.steps[block].iter().map(|step| &step.inst.op));
     }
     None
 }
@@ -101,13 +107,6 @@ impl<'a> Work<'a> {
         let generation = vec![Generation::Original; func.regs];
         let reload = vec![None; func.regs];
         Work { func, flow, steps, generation, reload }
-    }
-
-    /// Writes the steps into the function.
-    fn write_back(&mut self) {
-        for block in self.steps.keys() {
-            self.func.blocks[block].insts = self.steps[block].iter().map(|step| step.inst).collect();
-        }
     }
 
     /// A new temporary.
@@ -126,7 +125,8 @@ impl<'a> Work<'a> {
                 step.inst.op.map_regs(|reg, _| colours[reg.index()].unwrap_or(reg));
             }
             steps.retain(|step| !matches!(step.inst.op, Op::Mov { dst, src } if dst == src));
+            self.func.blocks[block].insts.clear();
+            self.func.blocks[block].insts.extend(steps.iter().map(|step| step.inst));
         }
-        self.write_back();
     }
 }

@@ -12,8 +12,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Step, Work};
-use crate::codegen::mir::{Block, Inst, Object, Op, Reg};
+use crate::codegen::flow::Flow;
+use crate::codegen::mir::{Block, Func, Inst, Object, Op, Reg};
 use crate::ir::SymbolId;
 
 /// Steps of the search for a place before all uses.
@@ -37,20 +37,20 @@ struct Group {
 }
 
 /// Shares addresses.
-pub fn run(work: &mut Work<'_>) {
+pub fn run(func: &mut Func, flow: &Flow) {
     let mut groups: BTreeMap<Target, Group> = BTreeMap::new();
-    for &block in &work.flow.rpo {
-        for (at, step) in work.steps[block].iter().enumerate() {
-            let (target, dst) = match step.inst.op {
+    for &block in &flow.rpo {
+        for (at, inst) in func.blocks[block].insts.iter().enumerate() {
+            let (target, dst) = match inst.op {
                 Op::Frame { dst, object, off } => (Target::Frame(object, off), dst),
                 Op::Symbol { dst, symbol, addend } => (Target::Symbol(symbol, addend), dst),
                 _ => continue,
             };
-            if step.inst.core.is_none() {
+            if inst.core.is_none() {
                 let group = groups.entry(target).or_default();
                 group.places.push((block, at));
                 group.arguments += usize::from(!dst.is_virtual());
-                group.op.get_or_insert(step.inst);
+                group.op.get_or_insert(*inst);
             }
         }
     }
@@ -61,11 +61,11 @@ pub fn run(work: &mut Work<'_>) {
         if group.arguments + 2 * others > 2
             && group.arguments > 0
             && let Some(first) = group.op
-            && let Some((block, at)) = place(work, &group)
+            && let Some((block, at)) = place(func, flow, &group)
         {
-            let shared = work.temporary(super::Generation::Original, None);
+            let shared = func.new_reg();
             for &(block, at) in &group.places {
-                let op = &mut work.steps[block][at].inst.op;
+                let op = &mut func.blocks[block].insts[at].op;
                 if let Some(dst) = op.rematerialised() {
                     *op = Op::Mov { dst, src: shared };
                 }
@@ -77,17 +77,17 @@ pub fn run(work: &mut Work<'_>) {
         // From the end, so that positions stay what they are.
         insts.sort_by_key(|&(at, _)| std::cmp::Reverse(at));
         for (at, inst) in insts {
-            work.steps[block].insert(at, Step { inst, origin: None });
+            func.blocks[block].insts.insert(at, inst);
         }
     }
 }
 
 /// Where the address is made: before all that use it, and outside of loops.
-fn place(work: &Work<'_>, group: &Group) -> Option<(Block, usize)> {
+fn place(func: &Func, flow: &Flow, group: &Group) -> Option<(Block, usize)> {
     let mut blocks: Vec<Block> = group.places.iter().map(|&(block, _)| block).collect();
     blocks.dedup();
-    let block = work.flow.outside_loops(work.flow.common_dominator(&blocks, FAR)?);
-    let end = work.steps[block].len().checked_sub(1)?;
+    let block = flow.outside_loops(flow.common_dominator(&blocks, FAR)?);
+    let end = func.blocks[block].insts.len().checked_sub(1)?;
     let first = group.places.iter().filter(|(other, _)| *other == block).map(|&(_, at)| at).min();
     Some((block, first.unwrap_or(end)))
 }

@@ -35,6 +35,16 @@ struct Wants {
     sext: bool,
 }
 
+/// What is known of a value's register.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Content {
+    known: Known,
+    /// The extension to make where the value is made.
+    fix: Fix,
+    /// The operand whose register it is.
+    alias: Option<Value>,
+}
+
 /// Sweeps in which what a loop hands to its next round may grow bit by bit.
 const PATIENCE: usize = 4;
 
@@ -43,9 +53,7 @@ pub struct Facts {
     needed: Arena<Value, bool>,
     uses: Arena<Value, u32>,
     wants: Arena<Value, Wants>,
-    known: Arena<Value, Known>,
-    fix: Arena<Value, Fix>,
-    alias: Arena<Value, Option<Value>>,
+    contents: Arena<Value, Content>,
     signed_load: Arena<Value, bool>,
 }
 
@@ -57,9 +65,7 @@ impl Facts {
             needed: Arena::filled(values, false),
             uses: Arena::filled(values, 0),
             wants: Arena::filled(values, Wants::default()),
-            known: Arena::filled(values, Known::NONE),
-            fix: Arena::filled(values, Fix::None),
-            alias: Arena::filled(values, None),
+            contents: Arena::filled(values, Content { known: Known::NONE, fix: Fix::None, alias: None }),
             signed_load: Arena::filled(values, false),
         };
         facts.mark_needed(f, rpo);
@@ -86,17 +92,17 @@ impl Facts {
 
     /// What is known of the register that holds the value.
     pub fn known(&self, value: Value) -> Known {
-        self.known[value]
+        self.contents[value].known
     }
 
     /// The extension to make where the value is made.
     pub fn fix(&self, value: Value) -> Fix {
-        self.fix[value]
+        self.contents[value].fix
     }
 
     /// The value whose register this value's register is.
     pub fn root(&self, mut value: Value) -> Value {
-        while let Some(to) = self.alias[value] {
+        while let Some(to) = self.contents[value].alias {
             value = to;
         }
         value
@@ -126,7 +132,8 @@ impl Facts {
                 }
             }
         }
-        let preds = f.predecessors();
+        // Most functions have no parameters of blocks.
+        let mut known = None;
         while let Some(value) = work.pop() {
             let value = f.resolve(value);
             if std::mem::replace(&mut self.needed[value], true) {
@@ -135,6 +142,7 @@ impl Facts {
             match f.values[value].def {
                 ValueDef::Inst(inst) => f.insts[inst].for_each_operand(|v| work.push(v)),
                 ValueDef::Param(block, position) => {
+                    let preds = known.get_or_insert_with(|| f.predecessors());
                     for &pred in &preds[block] {
                         let jumps = f.successors(pred).filter(|call| call.block == block);
                         work.extend(jumps.filter_map(|call| call.args.get(position as usize)));
@@ -260,7 +268,7 @@ impl Facts {
                 for call in data.targets() {
                     for (&param, &arg) in f.blocks[call.block].params.iter().zip(&call.args) {
                         let before = self.raw(param);
-                        let known = before.or(self.known[f.resolve(arg)]);
+                        let known = before.or(self.contents[f.resolve(arg)].known);
                         let known = if widen && known != before { known.widened() } else { known };
                         changed |= self.learn(f, param, known, None);
                     }
@@ -272,8 +280,8 @@ impl Facts {
 
     /// What was learned of a parameter before its fix.
     fn raw(&self, param: Value) -> Known {
-        match self.fix[param] {
-            Fix::None => self.known[param],
+        match self.contents[param].fix {
+            Fix::None => self.contents[param].known,
             // A fix is only ever added, and then the content before it does not matter.
             Fix::Zext | Fix::Sext => Known::ANY,
         }
@@ -283,33 +291,28 @@ impl Facts {
     fn learn(&mut self, f: &Function, value: Value, raw: Known, alias: Option<Value>) -> bool {
         let bits = f.ty(value).bits() as u8;
         let wants = self.wants[value];
-        let constant = f.constant(value).is_some();
-        let fix = if constant || bits >= 64 {
-            Fix::None
-        } else if wants.zext && raw.unsigned > bits {
+        let fix = if wants.zext && raw.unsigned > bits {
             Fix::Zext
         } else if wants.sext && !wants.zext && raw.signed > bits {
             Fix::Sext
         } else {
             Fix::None
         };
+        let fix = if fix == Fix::None || bits >= 64 || f.constant(value).is_some() { Fix::None } else { fix };
         let known = match fix {
             Fix::None => raw,
             Fix::Zext => Known::zero_extended(bits),
             Fix::Sext => Known::sign_extended(bits),
         };
         let alias = if fix == Fix::None { alias } else { None };
-        let changed = (self.known[value], self.fix[value], self.alias[value]) != (known, fix, alias);
-        self.known[value] = known;
-        self.fix[value] = fix;
-        self.alias[value] = alias;
-        changed
+        let new = Content { known, fix, alias };
+        std::mem::replace(&mut self.contents[value], new) != new
     }
 
     /// What an instruction leaves in its result's register before a fix, and the operand whose
     /// register that is when there is nothing to do.
     fn transfer(&self, f: &Function, data: &InstData, result: Value, cpu: Cpu) -> (Known, Option<Value>) {
-        let of = |v: Value| self.known[f.resolve(v)];
+        let of = |v: Value| self.contents[f.resolve(v)].known;
         let ty = f.ty(result);
         let bits = ty.bits() as u8;
         match data {
@@ -347,7 +350,7 @@ impl Facts {
 
     fn convert(&self, f: &Function, op: ConvertOp, arg: Value, ty: Type, cpu: Cpu) -> (Known, Option<Value>) {
         let arg = f.resolve(arg);
-        let known = self.known[arg];
+        let known = self.contents[arg].known;
         let from = f.ty(arg).bits() as u8;
         match op {
             ConvertOp::Trunc | ConvertOp::PtrToInt | ConvertOp::IntToPtr => (known, Some(arg)),
@@ -366,9 +369,9 @@ impl Facts {
         // A 32-bit operation of before v3 works on sign-extended immediates.
         let immediate = |v: Value| match f.constant(v) {
             Some(c) if f.ty(v) == Type::I32 && width == Width::W64 => {
-                Known::constant(Type::I32.sign_extend(c) as u64).or(self.known[v])
+                Known::constant(Type::I32.sign_extend(c) as u64).or(self.contents[v].known)
             }
-            _ => self.known[v],
+            _ => self.contents[v].known,
         };
         if f.ty(a) == Type::I32 && width == Width::W64 {
             let shift = matches!(op, BinaryOp::Shl | BinaryOp::Lshr | BinaryOp::Ashr);
@@ -377,11 +380,23 @@ impl Facts {
                 // Their operands may be extended on the way.
                 BinaryOp::Lshr | BinaryOp::Udiv | BinaryOp::Urem => {
                     let low = |k: Known| if k.unsigned > 32 { Known::zero_extended(32) } else { k };
-                    Known::arithmetic(op, width, low(self.known[a]), low(self.known[b]), constant)
+                    Known::arithmetic(
+                        op,
+                        width,
+                        low(self.contents[a].known),
+                        low(self.contents[b].known),
+                        constant,
+                    )
                 }
                 BinaryOp::Ashr => {
                     let low = |k: Known| if k.signed > 32 { Known::sign_extended(32) } else { k };
-                    Known::arithmetic(op, width, low(self.known[a]), self.known[b], constant)
+                    Known::arithmetic(
+                        op,
+                        width,
+                        low(self.contents[a].known),
+                        self.contents[b].known,
+                        constant,
+                    )
                 }
                 _ => Known::arithmetic(op, width, immediate(a), immediate(b), constant),
             };

@@ -66,6 +66,9 @@ pub fn select(f: &Function, module: &Module, options: &Options, limits: &mut Vec
 /// Branches whose outcome is known leave blocks that nobody jumps to.
 fn drop_unreachable(func: &mut mir::Func) {
     let flow = Flow::of(func);
+    if flow.rpo.len() == func.order.len() {
+        return;
+    }
     func.order.retain(|&block| flow.reaches(block));
     for block in func.blocks.keys() {
         if !flow.reaches(block) {
@@ -178,9 +181,7 @@ impl Selector<'_> {
         }
         self.flush();
         let head = self.head(block);
-        let mut insts = std::mem::take(&mut self.done);
-        insts.reverse();
-        self.out.blocks[head].insts = insts;
+        self.out.blocks[head].insts = self.done.drain(..).rev().collect();
     }
 
     fn entry_params(&mut self, params: &[Value]) {
@@ -197,16 +198,15 @@ impl Selector<'_> {
 
     /// Moves what the current instruction became to the block.
     fn flush(&mut self) {
-        self.done.extend(self.seq.drain(..).rev());
+        self.done.extend(self.seq.iter().rev());
+        self.seq.clear();
     }
 
     /// Ends the part of the block that is done as a block of its own and returns it.
     fn split(&mut self) -> mir::Block {
         debug_assert!(self.seq.is_empty(), "the instruction so far would be lost");
         let block = self.out.new_block();
-        let mut insts = std::mem::take(&mut self.done);
-        insts.reverse();
-        self.out.blocks[block].insts = insts;
+        self.out.blocks[block].insts = self.done.drain(..).rev().collect();
         self.tails.push(block);
         block
     }

@@ -584,9 +584,9 @@ fn the_checker_finds_wrong_allocations() {
     let f = &module.functions[0];
     let options = Options { cpu: Cpu::V3, big_endian: false, check: true };
     let mut selected = super::selected_function(f, &module, &options);
-    super::regs::prepare(&mut selected);
+    let live = super::regs::prepare(&mut selected);
     let mut allocated = selected.clone();
-    let steps = super::regs::allocate(&mut allocated).expect("an allocation is found");
+    let steps = super::regs::allocate(&mut allocated, live).expect("an allocation is found");
     super::regs::check::check(&selected, &steps).expect("the allocation is right");
     let (mut wrong, mut passed) = (0, 0);
     for block in steps.keys() {

@@ -14,6 +14,8 @@ use crate::ir::{Arena, Preds};
 pub struct Flow {
     /// Reachable blocks in reverse postorder; the first is the entry.
     pub rpo: Vec<Block>,
+    /// Blocks that jump to each block, once for each jump.
+    pub preds: Preds<Block>,
     places: Arena<Block, Place>,
     tree: Dominators,
     /// The graph that it is about: how many blocks there are, and their layout with where each goes.
@@ -67,14 +69,14 @@ impl Flow {
         }
         let layout = func.order.iter().map(|&block| (block, func.ways(block))).collect();
         let graph = (func.blocks.len(), layout);
-        let mut flow = Flow { rpo, places, tree: Dominators::default(), graph };
+        let mut flow = Flow { rpo, preds: Preds::default(), places, tree: Dominators::default(), graph };
         if !flow.is_straight() {
-            let preds = func.predecessors();
-            let (rpo, places) = (&flow.rpo, &flow.places);
+            flow.preds = func.predecessors();
+            let (rpo, preds, places) = (&flow.rpo, &flow.preds, &flow.places);
             flow.tree = Dominators::new(rpo.len(), |node| {
                 preds[rpo[node as usize]].iter().filter_map(|&pred| places[pred].position)
             });
-            flow.find_loops(&preds);
+            flow.find_loops();
         }
         flow
     }
@@ -153,12 +155,12 @@ impl Flow {
         at
     }
 
-    fn find_loops(&mut self, preds: &Preds<Block>) {
+    fn find_loops(&mut self) {
         let mut work = Vec::new();
         // Outer headers come first in reverse postorder, so inner loops overwrite `header`.
         for index in 0..self.rpo.len() {
             let header = self.rpo[index];
-            work.extend(preds[header].iter().copied().filter(|&pred| self.dominates(header, pred)));
+            work.extend(self.preds[header].iter().copied().filter(|&pred| self.dominates(header, pred)));
             if work.is_empty() {
                 continue;
             }
@@ -171,7 +173,7 @@ impl Flow {
                 place.header = Some(header);
                 place.depth += 1;
                 if block != header {
-                    work.extend(preds[block].iter().copied());
+                    work.extend(self.preds[block].iter().copied());
                 }
             }
         }

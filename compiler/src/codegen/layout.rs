@@ -18,10 +18,9 @@ pub fn order(func: &mut Func, cpu: Cpu) {
     thread_jumps(func);
     rotate::run(func);
     func.order = placement(func, cpu);
-    tails::merge(func);
-    thread_jumps(func);
-    preset::run(func);
-    func.order = placement(func, cpu);
+    if tails::merge(func) | thread_jumps(func) | preset::run(func) {
+        func.order = placement(func, cpu);
+    }
     end_early(func);
 }
 
@@ -43,8 +42,9 @@ fn end_early(func: &mut Func) {
     func.order.retain(|&block| Some(block) == entry || !preds[block].is_empty());
 }
 
-/// Jumps to a block that only jumps on go to its target.
-fn thread_jumps(func: &mut Func) {
+/// Jumps to a block that only jumps on go to its target. Whether there were any.
+fn thread_jumps(func: &mut Func) -> bool {
+    let mut changed = false;
     let mut target = identity(func);
     for block in func.blocks.keys() {
         // Endless loops of empty blocks stay as they are.
@@ -62,17 +62,21 @@ fn thread_jumps(func: &mut Func) {
     }
     for data in func.blocks.values_mut() {
         if let Some(last) = data.insts.last_mut() {
+            let before = last.op.ways();
             last.op.map_successors(|block| target[block]);
             if let Op::Branch { then, els, .. } = last.op
                 && then == els
             {
                 last.op = Op::Jump { to: then };
             }
+            changed |= last.op.ways() != before;
         }
     }
     if let Some(first) = func.order.first_mut() {
+        changed |= *first != target[*first];
         *first = target[*first];
     }
+    changed
 }
 
 /// Each block with itself.
@@ -121,7 +125,6 @@ struct Link {
 }
 
 fn links(func: &Func, flow: &Flow, cpu: Cpu) -> Vec<Link> {
-    let preds = func.predecessors();
     let entry = func.order.first().copied();
     let mut links = Vec::with_capacity(2 * flow.rpo.len());
     for (position, &from) in flow.rpo.iter().enumerate() {
@@ -130,7 +133,8 @@ fn links(func: &Func, flow: &Flow, cpu: Cpu) -> Vec<Link> {
             let often = std::cmp::Reverse(flow.depth(from).min(flow.depth(to)));
             // Before a lone end of the function little is saved: the end itself can replace the jump.
             let end = ends(func, to);
-            let meets = preds[to].len() > 1 || passes_by(func, to).is_some_and(|on| preds[on].len() > 1);
+            let meets =
+                flow.preds[to].len() > 1 || passes_by(func, to).is_some_and(|on| flow.preds[on].len() > 1);
             (end, often, conditional, meets, position, second)
         };
         match op {

@@ -18,13 +18,13 @@ use super::bits::in_word;
 use super::flow::Flow;
 use super::mir::{Base, Block, Func, Inst, Object, Op, Reg, Src};
 use super::regs::{Step, Steps};
-use crate::ir::{Arena, Entity, Preds};
+use crate::ir::{Arena, Entity};
 use skep_stdlib::isa::{Cond, Size, Width};
 
 /// Cleans up; the first `variables` objects are not spilled registers.
 pub fn run(func: &mut Func, steps: &mut Steps, variables: usize) {
-    let (flow, preds) = (Flow::of(func), func.predecessors());
-    let mut peephole = Peephole { flow, preds, func, steps, variables, made: Vec::new() };
+    let flow = Flow::of(func);
+    let mut peephole = Peephole { flow: Rc::clone(&flow), func, steps, variables, made: Vec::new() };
     // Every round removes something; what is left after a few is not worth another.
     for _ in 0..4 {
         let known = peephole.drop_known();
@@ -38,7 +38,9 @@ pub fn run(func: &mut Func, steps: &mut Steps, variables: usize) {
         insts.clear();
         insts.extend(peephole.steps[block].iter().map(|step| step.inst));
     }
-    skip_known_constants(peephole.func);
+    if !flow.is_straight() {
+        skip_known_constants(peephole.func, &flow);
+    }
 }
 
 /// A place whose content is followed.
@@ -78,7 +80,6 @@ impl Contents {
 
 struct Peephole<'a> {
     flow: Rc<Flow>,
-    preds: Preds<Block>,
     func: &'a mut Func,
     steps: &'a mut Steps,
     variables: usize,
@@ -104,7 +105,7 @@ impl Peephole<'_> {
         let mut ends: Arena<Block, Contents> = Arena::filled(&self.func.blocks, Contents::default());
         let mut changed = false;
         for &block in &Rc::clone(&self.flow).rpo {
-            let mut contents = match &self.preds[block] {
+            let mut contents = match &self.flow.preds[block] {
                 [only] if self.flow.reaches(*only) => ends[*only].clone(),
                 _ => Contents::default(),
             };
@@ -342,11 +343,7 @@ fn made(mut op: Op) -> Op {
 
 /// A branch that is taken when a register is a constant need not go through a block that puts that
 /// constant there.
-fn skip_known_constants(func: &mut Func) {
-    if func.order.len() == 1 {
-        return;
-    }
-    let preds = func.predecessors();
+fn skip_known_constants(func: &mut Func, flow: &Flow) {
     for index in 0..func.order.len() {
         let block = func.order[index];
         for target in func.successors(block) {
@@ -358,7 +355,7 @@ fn skip_known_constants(func: &mut Func) {
             if !is_known(func, block, target, dst, imm) {
                 continue;
             }
-            if preds[target].len() == 1 {
+            if flow.preds[target].len() == 1 {
                 func.blocks[target].insts.remove(0);
             } else if let [_, Inst { op: Op::Jump { to }, .. }] = *func.blocks[target].insts.as_slice()
                 && let Some(last) = func.blocks[block].insts.last_mut()

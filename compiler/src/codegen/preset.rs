@@ -32,21 +32,24 @@ const BRANCHES: usize = 16;
 /// A set of machine registers, one bit each.
 type Regs = u16;
 
-/// Runs over a function with machine registers.
-pub fn run(func: &mut Func) {
-    let only_a_constant =
-        |&block: &Block| matches!(func.blocks[block].insts[..], [constant, _] if is_constant(&constant));
-    if !func.order.iter().any(only_a_constant) {
-        return;
+/// Runs over a function with machine registers. Whether anything was put elsewhere.
+pub fn run(func: &mut Func) -> bool {
+    let is_candidate =
+        |&block: &Block| matches!(func.blocks[block].insts[..], [first, _] if is_constant(&first));
+    if !func.order.iter().any(is_candidate) {
+        return false;
     }
     let mut preset = Preset::new(func);
+    let mut changed = false;
     for block in preset.flow.rpo.clone() {
         if let Some((constant, to)) = preset.only_a_constant(block)
             && let Some(plan) = preset.plan(block, constant, to)
         {
             preset.carry_out(block, constant, &plan);
+            changed = true;
         }
     }
+    changed
 }
 
 /// Where a block goes that only makes a constant.
@@ -85,10 +88,9 @@ impl Preset<'_> {
             func.blocks[block].insts.last().is_some_and(|inst| inst.op == (Op::Exit { value: true }))
         };
         let ends = flow.rpo.iter().copied().filter(returns).collect();
-        let all = func.predecessors();
         let mut preds = Arena::new();
         for block in func.blocks.keys() {
-            preds.push(all[block].to_vec());
+            preds.push(flow.preds[block].to_vec());
         }
         Preset { preds, live_in, touched, ends, end: None, flow, func }
     }

@@ -20,10 +20,9 @@ const SHORT: usize = 2;
 /// Runs over a function with machine registers.
 pub fn run(func: &mut Func) {
     let flow = Flow::of(func);
-    let preds = func.predecessors();
     for &header in flow.rpo.iter().filter(|&&block| flow.depth(block) > 0) {
         let (inside, outside): (Vec<Block>, Vec<Block>) =
-            preds[header].iter().partition(|&&pred| flow.dominates(header, pred));
+            flow.preds[header].iter().partition(|&&pred| flow.dominates(header, pred));
         let jumps = |block: &Block| matches!(last(func, *block), Some(Op::Jump { .. }));
         if let [before] = outside[..]
             && jumps(&before)

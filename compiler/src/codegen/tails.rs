@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::mir::{Base, Block, Func, Inst, Op};
 
-/// Merges equal ends of blocks. The locations of the first block stay.
-pub fn merge(func: &mut Func) {
-    let mut changed = true;
+/// Merges equal ends of blocks. The locations of the first block stay. Whether there were any.
+pub fn merge(func: &mut Func) -> bool {
+    let (mut changed, mut any) = (true, false);
     while changed {
         changed = false;
         let mut groups: BTreeMap<Key, Vec<Block>> = BTreeMap::new();
@@ -25,7 +25,9 @@ pub fn merge(func: &mut Func) {
         for blocks in groups.values() {
             changed |= merge_group(func, blocks);
         }
+        any |= changed;
     }
+    any
 }
 
 /// What blocks that may share an end have in common: where they go.

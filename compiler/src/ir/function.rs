@@ -107,6 +107,13 @@ impl<B: Entity> Preds<B> {
     }
 }
 
+impl<B> Default for Preds<B> {
+    /// Nothing jumps.
+    fn default() -> Preds<B> {
+        Preds { starts: Vec::new(), list: Vec::new() }
+    }
+}
+
 impl<B: Entity> std::ops::Index<B> for Preds<B> {
     type Output = [B];
 

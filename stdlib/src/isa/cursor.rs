@@ -37,8 +37,11 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn skip_spaces(&mut self) {
+        // Mostly there is one, or none.
+        if self.text.as_bytes().get(self.at) == Some(&b' ') {
+            self.at += 1;
+        }
         let rest = self.rest();
-        // Mostly there is none left.
         if !rest.starts_with(|c: char| c.is_ascii_graphic()) {
             self.at += rest.len() - rest.trim_start().len();
         }

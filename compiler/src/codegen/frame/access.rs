@@ -186,24 +186,18 @@ impl Finder<'_> {
 
     /// These objects, and those that are found through them.
     fn reachable(&self, mut set: Set) -> Set {
-        loop {
-            let mut more = set.clone();
-            set.iter().for_each(|object| {
-                extend(&mut more.0, self.contents.row(object.index()));
-            });
-            if more == set {
-                return set;
+        let mut changed = !set.is_empty();
+        while std::mem::take(&mut changed) {
+            for object in self.func.objects.keys() {
+                changed |= set.contains(object) && extend(&mut set.0, self.contents.row(object.index()));
             }
-            set = more;
         }
+        set
     }
 
     fn capture(&mut self, reg: Reg) {
-        let pointers = self.pointers.row(reg.index());
-        if pointers.iter().any(|&word| word != 0) {
-            let found = self.reachable(Set(pointers.to_vec()));
-            self.changed |= extend(&mut self.captured.0, &found.0);
-        }
+        let found = self.reachable(Set(self.pointers.row(reg.index()).to_vec()));
+        self.changed |= extend(&mut self.captured.0, &found.0);
     }
 
     /// Follows pointers from what the instruction reads to what it writes.

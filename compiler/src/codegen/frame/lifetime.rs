@@ -163,7 +163,6 @@ impl Finder<'_> {
                 extend(self.live.row_mut(block.index()), accesses.captured());
             }
         }
-        let preds = self.func.predecessors();
         let mut live = Set::new(self.func.objects.len());
         let mut changed = true;
         while changed {
@@ -171,7 +170,7 @@ impl Finder<'_> {
             for &block in self.flow.rpo.iter().rev() {
                 live.0.copy_from_slice(self.live.row(block.index()));
                 self.touches(block).iter().rev().for_each(|touch| touch.step_back(&mut live));
-                for &pred in &preds[block] {
+                for &pred in &self.flow.preds[block] {
                     changed |= extend(self.live.row_mut(pred.index()), &live.0);
                 }
             }

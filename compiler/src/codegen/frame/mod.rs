@@ -129,6 +129,10 @@ impl Set {
     fn iter(&self) -> impl Iterator<Item = Object> + '_ {
         objects(&self.0)
     }
+
+    fn is_empty(&self) -> bool {
+        self.0.iter().all(|&word| word == 0)
+    }
 }
 
 /// Sets of objects by number: the rows of one table.

@@ -90,18 +90,21 @@ impl Graph {
                 false => {}
             }
         });
-        // Results differ from each other too.
-        let machines = || in_word(machine.into()).map(Reg::from_index);
-        machines().chain(written).for_each(|reg| live.insert(reg));
-        for &reg in live.list().iter().filter(|reg| machine != 0 && reg.is_virtual()) {
-            self.add_machines(reg, machine);
+        if machine != 0 {
+            let machines = || in_word(machine.into()).map(Reg::from_index);
+            machines().for_each(|reg| live.insert(reg));
+            for &reg in live.list().iter().filter(|reg| reg.is_virtual()) {
+                self.add_machines(reg, machine);
+            }
+            machines().for_each(|reg| live.remove(reg));
         }
         if let Some(reg) = written {
-            live.list().iter().for_each(|&other| {
+            live.insert(reg);
+            for &other in live.list() {
                 self.add_edge(reg, other);
-            });
+            }
+            live.remove(reg);
         }
-        machines().chain(written).for_each(|reg| live.remove(reg));
         op.for_each_reg(|reg, role| {
             if role.reads() {
                 live.insert(reg);
@@ -181,7 +184,9 @@ impl Graph {
         }
         self.find_copied(&copies, &mixed);
         for (known, reload) in self.remade.iter_mut().zip(&work.reload) {
-            *known = known.or(*reload);
+            if let (None, Some(reload)) = (&known, reload) {
+                *known = Some(*reload);
+            }
         }
     }
 

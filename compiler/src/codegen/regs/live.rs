@@ -36,7 +36,6 @@ impl Liveness {
             return live;
         }
         let Globals { regs, readers, writers } = Globals::find(func, flow, ops);
-        let preds = func.predecessors();
         let none = || Arena::filled(&func.blocks, Reg::from_index(0));
         // The last register that each block writes, and that is live at its end.
         let (mut written, mut out) = (none(), none());
@@ -50,7 +49,7 @@ impl Liveness {
             }
             stack.extend(readers.iter().map(|&(_, block)| block));
             while let Some(block) = stack.pop() {
-                for &pred in &preds[block] {
+                for &pred in &flow.preds[block] {
                     if out[pred] != reg {
                         out[pred] = reg;
                         live.live_out[pred].push(reg);

@@ -201,6 +201,9 @@ pub struct Pass {
     pub level: u8,
     /// What a function must have for it to find anything to do.
     pub needs: Needs,
+    /// The passes that do not run again because of its changes: these give them nothing to do, or so rarely
+    /// that looking costs more than it finds.
+    pub leaves: &'static [&'static str],
 }
 
 const fn row(
@@ -209,40 +212,41 @@ const fn row(
     run: fn(&mut Function, &Cx<'_>) -> bool,
     level: u8,
     needs: &[Need],
+    leaves: &'static [&'static str],
 ) -> Pass {
-    Pass { name, about, run, level, needs: Needs::all(needs) }
+    Pass { name, about, run, level, needs: Needs::all(needs), leaves }
 }
 
-/// The passes over one function: name, what they do, code, level, needs.
+/// The passes over one function: name, what they do, code, level, needs, leaves.
 #[rustfmt::skip]
 pub const PASSES: &[Pass] = &[
-    row("sroa", "slots are split into what is accessed", sroa::run, 0, &[Slots]),
-    row("mem2reg", "slots become values", mem2reg::run, 0, &[Slots]),
-    row("private", "counters are values until their address is used", private::run, 1, &[Slots, Loops]),
-    row("simplify", "constants and algebra", simplify::run, 0, &[]),
-    row("cfg", "the graph of blocks becomes simple", cfg::run, 0, &[]),
-    row("sccp", "constants along the edges that can be taken", sccp::run, 1, &[Branches]),
-    row("thread", "decided branches are passed by", thread::run, 1, &[Branches]),
-    row("equal", "values equal to constants are the constants", equal::run, 1, &[Branches]),
-    row("gvn", "what is known is not computed again", gvn::run, 0, &[]),
-    row("dse", "stores that are overwritten go", dse::run, 1, &[Stores]),
-    row("unroll", "loops become straight code where wished", unroll::run, 0, &[Loops]),
-    row("sink", "blocks that end alike share the end", sink::run, 1, &[Branches]),
-    row("widen", "loop counters get 64 bits", widen::run, 1, &[Loops]),
-    row("address", "constant parts of addresses move outward", address::run, 1, &[Indexes]),
-    row("range", "signed operations become unsigned", range::run, 1, &[]),
-    row("calls", "calls on the ways to a join are one", calls::run, 1, &[Calls]),
-    row("context", "the context is accessed through itself", context::run, 0, &[]),
-    row("memops", "copies become loads and stores", memops::run, 0, &[Blocks]),
-    row("bytewise", "copies of unknown size become loops", bytewise::run, 0, &[Blocks]),
-    row("combine", "neighbouring stores become wide ones", combine::run, 1, &[Stores]),
-    row("licm", "what every round computes is computed once", licm::run, 1, &[Loops]),
-    row("stride", "addresses move on with counters", stride::run, 1, &[Loops]),
-    row("switches", "switches become comparisons", switches::run, 0, &[Switches]),
-    row("legal", "operations the target lacks are expanded", legal::run, 0, &[Odd]),
-    row("extend", "halves are extended once below v3", extend::run, 0, &[]),
-    row("checks", "what cannot become code is reported", checks::run, 0, &[]),
-    row("dce", "what nobody needs goes", dce::run, 0, &[]),
+    row("sroa", "slots are split into what is accessed", sroa::run, 0, &[Slots], &[]),
+    row("mem2reg", "slots become values", mem2reg::run, 0, &[Slots], &["sroa"]),
+    row("private", "counters are values until their address is used", private::run, 1, &[Slots, Loops], &[]),
+    row("simplify", "constants and algebra", simplify::run, 0, &[], &["mem2reg", "sccp", "equal", "dce"]),
+    row("cfg", "the graph of blocks becomes simple", cfg::run, 0, &[], &["sroa", "mem2reg", "sccp", "gvn", "dse"]),
+    row("sccp", "constants along the edges that can be taken", sccp::run, 1, &[Branches], &["sroa", "mem2reg"]),
+    row("thread", "decided branches are passed by", thread::run, 1, &[Branches], &["sroa", "mem2reg", "equal", "dse"]),
+    row("equal", "values equal to constants are the constants", equal::run, 1, &[Branches], &[]),
+    row("gvn", "what is known is not computed again", gvn::run, 0, &[], &["sroa", "mem2reg", "sccp", "dse", "dce"]),
+    row("dse", "stores that are overwritten go", dse::run, 1, &[Stores], &["simplify", "sccp", "thread", "equal"]),
+    row("unroll", "loops become straight code where wished", unroll::run, 0, &[Loops], &[]),
+    row("sink", "blocks that end alike share the end", sink::run, 1, &[Branches], &["sroa", "simplify", "sccp", "thread", "equal", "gvn", "dse"]),
+    row("widen", "loop counters get 64 bits", widen::run, 1, &[Loops], &["sroa", "mem2reg", "sccp"]),
+    row("address", "constant parts of addresses move outward", address::run, 1, &[Indexes], &["sroa", "mem2reg", "cfg", "sccp", "thread", "equal", "dse"]),
+    row("range", "signed operations become unsigned", range::run, 1, &[], &["sroa", "mem2reg", "cfg", "sccp", "thread", "equal", "gvn", "dse", "dce"]),
+    row("calls", "calls on the ways to a join are one", calls::run, 1, &[Calls], &[]),
+    row("context", "the context is accessed through itself", context::run, 0, &[], &[]),
+    row("memops", "copies become loads and stores", memops::run, 0, &[Blocks], &["cfg", "sccp", "thread", "equal", "dce"]),
+    row("bytewise", "copies of unknown size become loops", bytewise::run, 0, &[Blocks], &[]),
+    row("combine", "neighbouring stores become wide ones", combine::run, 1, &[Stores], &["sroa", "mem2reg", "cfg", "sccp", "thread", "equal"]),
+    row("licm", "what every round computes is computed once", licm::run, 1, &[Loops], &["sroa", "mem2reg", "sccp"]),
+    row("stride", "addresses move on with counters", stride::run, 1, &[Loops], &["sroa", "mem2reg", "sccp"]),
+    row("switches", "switches become comparisons", switches::run, 0, &[Switches], &["sroa", "mem2reg"]),
+    row("legal", "operations the target lacks are expanded", legal::run, 0, &[Odd], &[]),
+    row("extend", "halves are extended once below v3", extend::run, 0, &[], &[]),
+    row("checks", "what cannot become code is reported", checks::run, 0, &[], &[]),
+    row("dce", "what nobody needs goes", dce::run, 0, &[], &["sroa", "mem2reg", "simplify", "sccp", "thread", "equal", "gvn", "dse"]),
 ];
 
 /// The row of this name.
@@ -273,6 +277,21 @@ const fn is(one: &[u8], other: &[u8]) -> bool {
 /// Passes that leave nothing for a second run of theirs to do.
 const SETTLING: &[usize] =
     &rows(["sroa", "mem2reg", "cfg", "sccp", "gvn", "unroll", "widen", "memops", "switches", "legal", "dce"]);
+
+/// For each row of [`PASSES`] the rows that it leaves, a bit for each.
+const LEFT: [u32; PASSES.len()] = {
+    let mut left = [0; PASSES.len()];
+    let mut at = 0;
+    while at < PASSES.len() {
+        let mut index = 0;
+        while index < PASSES[at].leaves.len() {
+            left[at] |= 1 << rows([PASSES[at].leaves[index]])[0];
+            index += 1;
+        }
+        at += 1;
+    }
+    left
+};
 
 /// Passes that may find more to do in the same function when [`Cx`] says more: `late`, `immutable`.
 const LEARNING: &[usize] = &rows(["simplify", "gvn"]);
@@ -345,7 +364,8 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
 pub fn run_pass(module: &mut Module, options: &Options, pass: &Pass) -> bool {
     let observer: &mut Observer<'_> = &mut |_, _, _| {};
     let mut work = Work::new(module, options, observer);
-    (0..work.module.functions.len()).fold(false, |changed, index| work.apply(index, pass) | changed)
+    let row = PASSES.iter().position(|row| row.name == pass.name).expect("it is a row of `PASSES`");
+    (0..work.module.functions.len()).fold(false, |changed, index| work.apply(index, row) | changed)
 }
 
 /// Does a function ask whether something is a constant?
@@ -410,7 +430,7 @@ impl<'a, 'o> Work<'a, 'o> {
         if self.options.level > 0 {
             for symbol in arguments::run(self.module) {
                 if let Some(index) = self.module.functions.position(symbol) {
-                    self.observe(index, "arguments");
+                    self.observe(index, "arguments", 0);
                 }
             }
         }
@@ -420,7 +440,7 @@ impl<'a, 'o> Work<'a, 'o> {
     fn parameters(&mut self) {
         for symbol in many::run(self.module) {
             if let Some(index) = self.module.functions.position(symbol) {
-                self.observe(index, "many");
+                self.observe(index, "many", 0);
             }
         }
     }
@@ -444,7 +464,7 @@ impl<'a, 'o> Work<'a, 'o> {
                     (self.observer)("inline", self.module, None);
                     break;
                 }
-                self.observe(index, "inline");
+                self.observe(index, "inline", 0);
                 self.repeat(index, SCALAR);
             }
             if self.sequence(index, LOOPS) {
@@ -484,7 +504,7 @@ impl<'a, 'o> Work<'a, 'o> {
         if self.settled[symbol] & (1 << row) != 0 || !self.has(index).meet(PASSES[row].needs) {
             return false;
         }
-        let changed = self.apply(index, &PASSES[row]);
+        let changed = self.apply(index, row);
         if !changed || SETTLING.contains(&row) {
             self.settled[symbol] |= 1 << row;
         }
@@ -512,7 +532,8 @@ impl<'a, 'o> Work<'a, 'o> {
         *self.has.get_or_insert_with(|| Needs::of(f))
     }
 
-    fn apply(&mut self, index: usize, pass: &Pass) -> bool {
+    fn apply(&mut self, index: usize, row: usize) -> bool {
+        let pass = &PASSES[row];
         self.look_at(self.module.functions[index].symbol);
         let cx = Cx {
             symbols: &self.module.symbols,
@@ -527,17 +548,18 @@ impl<'a, 'o> Work<'a, 'o> {
         };
         let changed = (pass.run)(&mut self.module.functions[index], &cx);
         match changed {
-            true => self.observe(index, pass.name),
+            true => self.observe(index, pass.name, LEFT[row]),
             false => (self.observer)(pass.name, self.module, None),
         }
         changed
     }
 
-    /// Takes note of a change; shows the function to the observer and to the verifier.
-    fn observe(&mut self, index: usize, pass: &'static str) {
+    /// Takes note of a change that leaves these passes alone; shows the function to the observer and to the
+    /// verifier.
+    fn observe(&mut self, index: usize, pass: &'static str, left: u32) {
         self.forget();
         let f = &self.module.functions[index];
-        self.settled[f.symbol] = 0;
+        self.settled[f.symbol] &= left;
         (self.observer)(pass, self.module, Some(f));
         if self.options.check {
             let violations = verify_function(self.module, f, verify::Options::default());

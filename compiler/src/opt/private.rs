@@ -24,7 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::slots::{self, Access, AccessKind, Usage};
 use super::{Cx, cfg, mem2reg};
-use crate::ir::{Block, Function, Inst, InstData, MemFlags, Slot, SlotData, SrcLoc, Type};
+use crate::ir::flow::Loops;
+use crate::ir::{Arena, Block, Function, Inst, InstData, MemFlags, Slot, SlotData, SrcLoc, Type};
 
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
@@ -35,13 +36,16 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     }
     let mut changed = cfg::remove_unreachable(f);
     let flow = f.flow();
-    let looping: BTreeSet<Block> = flow.loops().loops.iter().flat_map(|l| l.blocks.clone()).collect();
-    if looping.is_empty() {
+    let used: BTreeMap<Slot, &Usage> = used.map(|(&slot, usage)| (slot, usage)).collect();
+    let counters = counters(f, flow.loops(), &used);
+    if counters.is_empty() {
         return changed;
     }
+    let uses = uses(f, &counters);
     let mut types = BTreeMap::new();
-    for (&slot, usage) in used {
-        if let Some(life) = Life::new(f, slot, usage, &looping) {
+    for (slot, uses) in &uses {
+        if let Some(life) = Life::new(f, uses, used[slot], flow.loops()) {
+            let slot = *slot;
             let (private, ty) = life.separate(f, slot);
             types.insert(private, ty);
         }
@@ -51,6 +55,44 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
         changed = true;
     }
     changed
+}
+
+/// Those of the slots that a store in a loop names.
+fn counters(f: &Function, loops: &Loops, used: &BTreeMap<Slot, &Usage>) -> BTreeSet<Slot> {
+    let looping = f.order.iter().filter(|&&block| loops.innermost(block).is_some());
+    let stores = looping.flat_map(|&block| &f.blocks[block].insts).filter_map(|&inst| match f.insts[inst] {
+        InstData::Store { base, .. } => slots::slot_of(f, base),
+        _ => None,
+    });
+    stores.map(|(slot, _)| slot).filter(|slot| used.contains_key(slot)).collect()
+}
+
+/// An instruction that names a slot.
+struct Use {
+    block: Block,
+    inst: Inst,
+    /// More than once.
+    again: bool,
+}
+
+/// All uses of each of these slots, block by block.
+fn uses(f: &Function, of: &BTreeSet<Slot>) -> BTreeMap<Slot, Vec<Use>> {
+    let mut uses: BTreeMap<Slot, Vec<Use>> = BTreeMap::new();
+    for &block in &f.order {
+        for &inst in &f.blocks[block].insts {
+            f.insts[inst].for_each_operand(|v| {
+                let Some((slot, _)) = slots::slot_of(f, v).filter(|(slot, _)| of.contains(slot)) else {
+                    return;
+                };
+                let uses = uses.entry(slot).or_default();
+                match uses.last_mut().filter(|last| last.inst == inst) {
+                    Some(last) => last.again = true,
+                    None => uses.push(Use { block, inst, again: false }),
+                }
+            });
+        }
+    }
+    uses
 }
 
 /// The part of a slot's life in which nothing but loads and stores of one value names it.
@@ -67,7 +109,7 @@ struct Life {
 }
 
 impl Life {
-    fn new(f: &Function, slot: Slot, usage: &Usage, looping: &BTreeSet<Block>) -> Option<Life> {
+    fn new(f: &Function, all: &[Use], usage: &Usage, loops: &Loops) -> Option<Life> {
         let plain: BTreeMap<Inst, &Access> = usage
             .accesses
             .iter()
@@ -77,33 +119,27 @@ impl Life {
         // Uses of the slot in each block, up to the first that is not a plain access.
         let mut uses: BTreeMap<Block, Vec<Inst>> = BTreeMap::new();
         let mut ends: BTreeMap<Block, Inst> = BTreeMap::new();
-        for &block in &f.order {
-            for &inst in &f.blocks[block].insts {
-                let mut names = 0;
-                f.insts[inst].for_each_operand(|v| {
-                    names += usize::from(slots::slot_of(f, v).is_some_and(|(of, _)| of == slot));
-                });
-                if names == 0 {
-                    continue;
-                }
-                uses.entry(block).or_default().push(inst);
-                if names > 1 || !plain.contains_key(&inst) {
-                    ends.insert(block, inst);
-                    break;
-                }
+        for &Use { block, inst, again } in all {
+            if ends.contains_key(&block) {
+                continue;
+            }
+            uses.entry(block).or_default().push(inst);
+            if again || !plain.contains_key(&inst) {
+                ends.insert(block, inst);
             }
         }
         let after = reachable(f, ends.keys().flat_map(|&block| next(f, block)));
-        ends.retain(|block, _| !after.contains(block));
+        ends.retain(|&block, _| !after[block]);
         // Control that goes past all ends must not come to where the slot is used again.
-        let past = f.order.iter().filter(|block| !after.contains(block) && !ends.contains_key(block));
-        let joins = past.flat_map(|&block| next(f, block)).filter(|next| after.contains(next));
-        if reachable(f, joins).iter().any(|block| uses.contains_key(block)) {
+        let past = f.order.iter().filter(|&&block| !after[block] && !ends.contains_key(&block));
+        let joins = past.flat_map(|&block| next(f, block)).filter(|&next| after[next]);
+        let joined = reachable(f, joins);
+        if uses.keys().any(|&block| joined[block]) {
             return None;
         }
         let mut place = None;
         let (mut accesses, mut counted) = (BTreeSet::new(), false);
-        for (&block, insts) in uses.iter().filter(|(block, _)| !after.contains(block)) {
+        for (&block, insts) in uses.iter().filter(|&(&block, _)| !after[block]) {
             for &inst in insts.iter().filter(|&&inst| ends.get(&block) != Some(&inst)) {
                 let access = plain[&inst];
                 let (ty, flags) = match (access.kind, &f.insts[inst]) {
@@ -117,7 +153,7 @@ impl Life {
                 if (start, first) != (access.start, ty) {
                     return None;
                 }
-                counted |= !access.reads && looping.contains(&block);
+                counted |= !access.reads && loops.innermost(block).is_some();
                 accesses.insert(inst);
             }
         }
@@ -173,11 +209,11 @@ fn next(f: &Function, block: Block) -> impl Iterator<Item = Block> {
 }
 
 /// These blocks, and all that control comes to from them.
-fn reachable(f: &Function, from: impl Iterator<Item = Block>) -> BTreeSet<Block> {
-    let mut found = BTreeSet::new();
+fn reachable(f: &Function, from: impl Iterator<Item = Block>) -> Arena<Block, bool> {
+    let mut found = Arena::filled(&f.blocks, false);
     let mut work: Vec<Block> = from.collect();
     while let Some(block) = work.pop() {
-        if found.insert(block) {
+        if !std::mem::replace(&mut found[block], true) {
             work.extend(next(f, block));
         }
     }

@@ -17,6 +17,7 @@
 //! knows of the first value it knows of the second.
 //! Cost: linear for the expressions; for memory, the number of known places times the writes.
 
+mod expressions;
 mod fill;
 mod joins;
 
@@ -26,11 +27,10 @@ use super::Cx;
 use super::alias::{self, Place, Root};
 use super::edit::resolve_operands;
 use super::mem2reg::cast;
-use super::simplify::rules::commutes;
 use super::{edit, globals, slots};
-use crate::hash::LookupMap;
 use crate::ir::flow::Flow;
 use crate::ir::{Arena, Block, Function, Inst, InstData, Intrinsic, Slot, SymbolId, Type, Value};
+use expressions::Expressions;
 use fill::Fill;
 
 /// Places that are remembered at once.
@@ -43,24 +43,24 @@ const ROUNDS: u32 = 3;
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     let mut changed = super::cfg::remove_unreachable(f);
     for _ in 0..ROUNDS {
-        let (changed_here, loops) = walk(f, cx);
-        changed |= changed_here;
-        if !changed_here || !loops {
+        let flow = f.flow();
+        if !walk(f, cx, &flow) {
+            break;
+        }
+        changed = true;
+        let goes_back = |&block: &Block| flow.preds[block].iter().any(|&pred| flow.is_back_edge(pred, block));
+        if !flow.rpo.iter().any(goes_back) {
             break;
         }
     }
     changed
 }
 
-/// Goes over the blocks once. Whether anything changed, and whether there are loops.
-fn walk(f: &mut Function, cx: &Cx<'_>) -> (bool, bool) {
-    let flow = f.flow();
-    let size = edit::size(f);
+/// Goes over the blocks once. Whether anything changed.
+fn walk(f: &mut Function, cx: &Cx<'_>, flow: &Flow) -> bool {
     let mut pass = Pass {
         cx,
-        known: LookupMap::with_capacity_and_hasher(size, Default::default()),
-        values: Vec::with_capacity(size),
-        ends: ends(f, &flow),
+        expressions: Expressions::new(f, flow, edit::size(f)),
         written: false,
         slots: slots::has_slots(f),
         let_out: if cx.hidden.is_empty() { BTreeSet::new() } else { globals::let_out(f) },
@@ -72,8 +72,8 @@ fn walk(f: &mut Function, cx: &Cx<'_>) -> (bool, bool) {
     for &block in &flow.rpo {
         let later = f.successors(block).filter(|call| flow.order(call.block) > flow.order(block));
         pass.left[block] = later.count();
-        let mut memory = pass.memory_at(f, &flow, block);
-        pass.block(f, &flow, block, &mut memory);
+        let mut memory = pass.memory_at(f, flow, block);
+        pass.block(f, flow, block, &mut memory);
         pass.out[block] = Some(memory);
         // What nobody asks for again goes.
         for &pred in flow.preds[block].iter().filter(|&&pred| flow.order(pred) < flow.order(block)) {
@@ -84,19 +84,7 @@ fn walk(f: &mut Function, cx: &Cx<'_>) -> (bool, bool) {
         }
     }
     f.resolve_aliases();
-    (pass.changed, !flow.loops().loops.is_empty())
-}
-
-/// The position in reverse post-order of the last block that each dominates.
-fn ends(f: &Function, flow: &Flow) -> Arena<Block, u32> {
-    let mut ends = Arena::filled(&f.blocks, 0);
-    for (order, &block) in flow.rpo.iter().enumerate().rev() {
-        ends[block] = ends[block].max(order as u32);
-        if let Some(up) = flow.idom(block) {
-            ends[up] = ends[up].max(ends[block]);
-        }
-    }
-    ends
+    pass.changed
 }
 
 /// What a place holds.
@@ -139,12 +127,7 @@ enum Write {
 
 struct Pass<'a> {
     cx: &'a Cx<'a>,
-    /// Pure instructions, and the last of their values in `values`.
-    known: LookupMap<InstData, Option<usize>>,
-    /// Values of pure instructions: where they are, and the one before of an equal instruction.
-    values: Vec<(Block, Value, Option<usize>)>,
-    /// The position in reverse post-order of the last block that each dominates.
-    ends: Arena<Block, u32>,
+    expressions: Expressions,
     /// Something before the current instruction in its block may write to memory.
     written: bool,
     /// There are slots.
@@ -192,7 +175,11 @@ impl Pass<'_> {
                 return Memory { leaked: f.slots.keys().collect(), ..Memory::default() };
             };
             let inside = || loops.loops[index].blocks.iter().flat_map(|&inside| &f.blocks[inside].insts);
-            memory.leaked.extend(inside().flat_map(|&inst| slots::leaked(f, &f.insts[inst])));
+            for &inst in inside() {
+                slots::leaked(f, &f.insts[inst], |slot| {
+                    memory.leaked.insert(slot);
+                });
+            }
             for &inst in inside() {
                 self.forget(f, &f.insts[inst], &mut memory);
             }
@@ -206,7 +193,9 @@ impl Pass<'_> {
         for inst in insts.drain(..) {
             let renamed = resolve_operands(f, inst);
             if self.slots {
-                memory.leaked.extend(slots::leaked(f, &f.insts[inst]));
+                slots::leaked(f, &f.insts[inst], |slot| {
+                    memory.leaked.insert(slot);
+                });
             }
             if f.insts[inst].is_terminator() && !matches!(f.insts[inst], InstData::Asm { .. }) {
                 // What is passed to blocks may be the same on all ways now.
@@ -215,8 +204,7 @@ impl Pass<'_> {
                 continue;
             }
             if f.insts[inst].is_pure() {
-                let equal = canonical(&f.insts[inst]);
-                if !self.expression(f, flow, block, inst, equal) {
+                if !self.expression(f, flow, block, inst) {
                     f.blocks[block].insts.push(inst);
                 }
                 continue;
@@ -233,55 +221,32 @@ impl Pass<'_> {
                         self.changed = true;
                         continue;
                     }
-                    self.forget(f, &f.insts[inst], memory);
+                    self.written |= self.forget(f, &f.insts[inst], memory);
                     remember(&mut memory.contents, content);
                 }
                 _ => {
-                    self.forget(f, &f.insts[inst], memory);
+                    self.written |= self.forget(f, &f.insts[inst], memory);
                     memory.fills.extend(Fill::new(f, &f.insts[inst]));
                 }
             }
-            self.written |= !matches!(effect(f, &f.insts[inst]), Write::Nothing);
             f.blocks[block].insts.push(inst);
         }
         self.room = insts;
     }
 
-    /// Replaces a pure instruction by one that dominates it, if one is `equal`.
-    fn expression(
-        &mut self,
-        f: &mut Function,
-        flow: &Flow,
-        block: Block,
-        inst: Inst,
-        equal: InstData,
-    ) -> bool {
-        let Some(result) = f.result(inst) else { return false };
-        let last = self.known.entry(equal).or_default();
-        let (mut at, mut after): (Option<usize>, Option<usize>) = (*last, None);
-        while let Some((index, (home, value, before))) = at.map(|at| (at, self.values[at])) {
-            if flow.dominates(home, block) && f.ty(value) == f.ty(result) {
-                f.replace(result, value);
-                // Of constants nobody asks whether they are one value, but where blocks are passed them.
-                self.changed |= !matches!(
-                    f.insts[inst],
-                    InstData::Const { .. } | InstData::SymbolAddr { .. } | InstData::SlotAddr { .. }
-                );
-                return true;
-            }
-            at = before;
-            // All that it dominates was seen: nobody asks for it again.
-            if Some(self.ends[home]) < flow.order(block) {
-                match after {
-                    Some(after) => self.values[after].2 = before,
-                    None => *last = before,
-                }
-            } else {
-                after = Some(index);
-            }
-        }
-        self.values.push((block, result, last.replace(self.values.len())));
-        false
+    /// Replaces a pure instruction by an equal one that dominates it, if there is one.
+    fn expression(&mut self, f: &mut Function, flow: &Flow, block: Block, inst: Inst) -> bool {
+        let (Some(result), Some(value)) = (f.result(inst), self.expressions.equal(f, flow, block, inst))
+        else {
+            return false;
+        };
+        f.replace(result, value);
+        // Of constants nobody asks whether they are one value, but where blocks are passed them.
+        self.changed |= !matches!(
+            f.insts[inst],
+            InstData::Const { .. } | InstData::SymbolAddr { .. } | InstData::SlotAddr { .. }
+        );
+        true
     }
 
     /// Replaces a load by what the place holds.
@@ -331,12 +296,12 @@ impl Pass<'_> {
         Content { place, base: exact, value, ty: f.ty(value), constant }
     }
 
-    /// Drops what an instruction may change.
-    fn forget(&self, f: &Function, data: &InstData, memory: &mut Memory) {
+    /// Drops what an instruction may change. Whether it may write anywhere.
+    fn forget(&self, f: &Function, data: &InstData, memory: &mut Memory) -> bool {
         let Memory { contents, fills, leaked } = memory;
         fill::forget(f, data, fills, leaked);
         match effect(f, data) {
-            Write::Nothing => {}
+            Write::Nothing => return false,
             Write::At(place, size) => contents.retain(|content| {
                 // Distances from one unnamed base can be compared too.
                 let apart = match (content.base, data) {
@@ -370,6 +335,7 @@ impl Pass<'_> {
                 });
             }
         }
+        true
     }
 }
 
@@ -451,19 +417,6 @@ fn effect(f: &Function, data: &InstData) -> Write {
         | InstData::Switch { .. }
         | InstData::Return { .. }
         | InstData::Unreachable => Write::Nothing,
-    }
-}
-
-/// Equal expressions as equal instructions.
-fn canonical(data: &InstData) -> InstData {
-    match data {
-        InstData::Binary { op, args: [a, b] } if commutes(*op) && b < a => {
-            InstData::Binary { op: *op, args: [*b, *a] }
-        }
-        InstData::Compare { op, args: [a, b] } if b < a => {
-            InstData::Compare { op: op.swapped(), args: [*b, *a] }
-        }
-        other => other.clone(),
     }
 }
 

@@ -393,6 +393,8 @@ struct Work<'a, 'o> {
     has: Option<Needs>,
     /// The passes that would find nothing to do in each function: a bit for each row of [`PASSES`].
     settled: Arena<SymbolId, u32>,
+    /// The passes of higher levels.
+    off: u32,
 }
 
 const _: () = assert!(PASSES.len() <= 32);
@@ -400,7 +402,9 @@ const _: () = assert!(PASSES.len() <= 32);
 impl<'a, 'o> Work<'a, 'o> {
     fn new(module: &'a mut Module, options: &'a Options, observer: &'a mut Observer<'o>) -> Self {
         let statics = globals::statics(module);
-        let settled = Arena::filled(&module.symbols, 0);
+        let above = PASSES.iter().enumerate().filter(|(_, pass)| pass.level > options.level);
+        let off = above.fold(0, |off, (row, _)| off | 1 << row);
+        let settled = Arena::filled(&module.symbols, off);
         let (limits, remarks) = (RefCell::default(), RefCell::default());
         Work {
             module,
@@ -415,13 +419,14 @@ impl<'a, 'o> Work<'a, 'o> {
             usage: RefCell::default(),
             has: None,
             settled,
+            off,
         }
     }
 
     /// What passes may know of these functions has changed.
     fn learned(&mut self, concerned: fn(&Function) -> bool) {
         for f in self.module.functions.iter().filter(|f| concerned(f)) {
-            LEARNING.iter().for_each(|row| self.settled[f.symbol] &= !(1 << row));
+            LEARNING.iter().for_each(|row| self.settled[f.symbol] &= !(1 << row) | self.off);
         }
     }
 
@@ -487,26 +492,18 @@ impl<'a, 'o> Work<'a, 'o> {
         changed
     }
 
-    /// Runs passes in turn.
+    /// Runs passes in turn, but not those that would find nothing to do.
     fn sequence(&mut self, index: usize, rows: &[usize]) -> bool {
+        let symbol = self.module.functions[index].symbol;
         let mut changed = false;
         for &row in rows {
-            if PASSES[row].level <= self.options.level {
-                changed |= self.apply_once(index, row);
+            if self.settled[symbol] & (1 << row) == 0 && self.has(index).meet(PASSES[row].needs) {
+                let here = self.apply(index, row);
+                if !here || SETTLING.contains(&row) {
+                    self.settled[symbol] |= 1 << row;
+                }
+                changed |= here;
             }
-        }
-        changed
-    }
-
-    /// Runs a pass unless it had nothing to do and nothing has changed since.
-    fn apply_once(&mut self, index: usize, row: usize) -> bool {
-        let symbol = self.module.functions[index].symbol;
-        if self.settled[symbol] & (1 << row) != 0 || !self.has(index).meet(PASSES[row].needs) {
-            return false;
-        }
-        let changed = self.apply(index, row);
-        if !changed || SETTLING.contains(&row) {
-            self.settled[symbol] |= 1 << row;
         }
         changed
     }
@@ -559,7 +556,7 @@ impl<'a, 'o> Work<'a, 'o> {
     fn observe(&mut self, index: usize, pass: &'static str, left: u32) {
         self.forget();
         let f = &self.module.functions[index];
-        self.settled[f.symbol] &= left;
+        self.settled[f.symbol] &= left | self.off;
         (self.observer)(pass, self.module, Some(f));
         if self.options.check {
             let violations = verify_function(self.module, f, verify::Options::default());

@@ -131,9 +131,12 @@ pub fn written_through(data: &InstData) -> Option<Value> {
 
 /// Slots whose address an instruction lets out for good: what happens later to memory that nobody
 /// names may happen to them. A helper only uses the addresses it is given while it runs.
-pub fn leaked(f: &Function, data: &InstData) -> Vec<Slot> {
-    let mut slots = Vec::new();
-    let mut leak = |v: Value| slots.extend(root_slot(f, v));
+pub fn leaked(f: &Function, data: &InstData, mut found: impl FnMut(Slot)) {
+    let mut leak = |v: Value| {
+        if let Some(slot) = root_slot(f, v) {
+            found(slot);
+        }
+    };
     match data {
         InstData::Store { value, .. } => leak(*value),
         InstData::Call { callee: Callee::Helper(_), .. }
@@ -180,7 +183,6 @@ pub fn leaked(f: &Function, data: &InstData) -> Vec<Slot> {
         | InstData::Return { .. }
         | InstData::Unreachable => data.for_each_operand(leak),
     }
-    slots
 }
 
 /// Has the function any slot that is not gone yet?
@@ -190,14 +192,15 @@ pub fn has_slots(f: &Function) -> bool {
 
 /// Slots whose address is let out anywhere.
 pub fn leaked_anywhere(f: &Function) -> BTreeSet<Slot> {
-    if !has_slots(f) {
-        return BTreeSet::new();
+    let mut slots = BTreeSet::new();
+    if has_slots(f) {
+        for &inst in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {
+            leaked(f, &f.insts[inst], |slot| {
+                slots.insert(slot);
+            });
+        }
     }
-    f.order
-        .iter()
-        .flat_map(|&block| &f.blocks[block].insts)
-        .flat_map(|&inst| leaked(f, &f.insts[inst]))
-        .collect()
+    slots
 }
 
 /// Slots that an instruction may access because it is given their address.

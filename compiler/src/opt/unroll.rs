@@ -121,6 +121,7 @@ fn plan(f: &Function, cx: &Cx<'_>, flow: &Flow, l: &Loop) -> Option<Plan> {
     }
     let size: usize = l.blocks.iter().map(|&block| weight(f, block)).sum();
     let end = || end(f, flow, l);
+    let left = |end: &End| left(f, flow, l, end);
     let rounds = || end().map(|end| end.round);
     match wish {
         Unroll::Never => None,
@@ -135,15 +136,15 @@ fn plan(f: &Function, cx: &Cx<'_>, flow: &Flow, l: &Loop) -> Option<Plan> {
             if !simple {
                 let apart = cx.options.level >= 2 && size <= FEW_SIZE && takes_apart(f, l);
                 let end = apart.then(end)??;
-                let fits = end.round <= SMALL_ROUNDS && (end.round + 1) * end.left <= SMALL_SIZE;
+                let fits = end.round <= SMALL_ROUNDS && (end.round + 1) * left(&end) <= SMALL_SIZE;
                 return fits.then_some(Plan::Full(end.round));
             }
             let end = end()?;
             let n = end.round;
             if cx.options.size {
-                return ((n + 1) * end.left <= size).then_some(Plan::Full(n));
+                return ((n + 1) * left(&end) <= size).then_some(Plan::Full(n));
             }
-            if few(n) || n <= SMALL_ROUNDS && (n + 1) * end.left <= SMALL_SIZE {
+            if few(n) || n <= SMALL_ROUNDS && (n + 1) * left(&end) <= SMALL_SIZE {
                 return Some(Plan::Full(n));
             }
             // The test is to stay where it is in a round: at the end or at the start.
@@ -278,21 +279,10 @@ struct End {
     test: Block,
     /// Whether the test goes on when its condition holds.
     inside: bool,
-    /// Instructions of a round that do not depend on the counter alone.
-    left: usize,
 }
 
 /// How the loop ends, if its conditions can be evaluated.
 fn end(f: &Function, flow: &Flow, l: &Loop) -> Option<End> {
-    let header = &f.blocks[l.header];
-    let mut round = Round { values: Arena::filled(&f.values, None), known: Vec::new() };
-    let entering: Vec<Block> =
-        flow.preds[l.header].iter().copied().filter(|p| !l.blocks.contains(p)).collect();
-    for (i, &param) in header.params.iter().enumerate() {
-        if let Some(bits) = passed(f, &entering, l.header, i, &|v| known(f, v)) {
-            round.learn(param, bits);
-        }
-    }
     // A test that every round makes, and that leaves the loop one way.
     let tests: Vec<Block> = l
         .blocks
@@ -303,13 +293,13 @@ fn end(f: &Function, flow: &Flow, l: &Loop) -> Option<End> {
                 && f.successors(block).any(|call| !l.blocks.contains(&call.block))
         })
         .collect();
+    let mut round = Round::first(f, flow, l, deciding(f, l, &tests));
     for number in 0..ROUNDS {
-        round.evaluate(f, l);
-        let of = |v: Value| round.get(f, v);
+        round.evaluate(f);
         let mut decided = false;
         for &test in &tests {
             let (taken, inside) = match &f.insts[f.terminator(test)?] {
-                InstData::Branch { cond, then, els } => match of(*cond) {
+                InstData::Branch { cond, then, els } => match round.get(f, *cond) {
                     Some(bit) if bit & 1 == 1 => (then.block, false),
                     Some(_) => (els.block, true),
                     None => continue,
@@ -319,30 +309,71 @@ fn end(f: &Function, flow: &Flow, l: &Loop) -> Option<End> {
             };
             decided = true;
             if !l.blocks.contains(&taken) {
-                let known = |inst: &Inst| match (f.result(*inst), &f.insts[*inst]) {
-                    (_, InstData::PtrAdd { offset, .. }) => of(*offset).is_some(),
-                    (_, InstData::Convert { .. } | InstData::Branch { .. } | InstData::Jump { .. }) => true,
-                    (result, _) => result.and_then(of).is_some(),
-                };
-                let insts = l.blocks.iter().flat_map(|&block| &f.blocks[block].insts);
-                return Some(End {
-                    round: number,
-                    test,
-                    inside,
-                    left: insts.filter(|inst| !known(inst)).count(),
-                });
+                return Some(End { round: number, test, inside });
             }
         }
         if !decided {
             return None;
         }
-        let params = header.params.iter().enumerate();
-        let next: Vec<(Value, u64)> = params
-            .filter_map(|(i, &param)| Some((param, passed(f, &l.latches, l.header, i, &of)?)))
-            .collect();
-        round.begin(&next);
+        round.go_on(f, l);
     }
     None
+}
+
+/// The instructions of a loop, in order, that have results.
+fn results<'a>(f: &'a Function, l: &'a Loop) -> impl DoubleEndedIterator<Item = (Inst, Value)> + 'a {
+    let insts = l.blocks.iter().flat_map(|&block| &f.blocks[block].insts);
+    insts.filter_map(|&inst| Some((inst, f.result(inst)?)))
+}
+
+/// The pure instructions of a loop that the conditions of these tests follow from.
+fn deciding(f: &Function, l: &Loop, tests: &[Block]) -> Vec<(Inst, Value)> {
+    let header = &f.blocks[l.header];
+    let mut needed = Arena::filled(&f.values, false);
+    for &test in tests {
+        if let Some(InstData::Branch { cond, .. }) = f.terminator(test).map(|last| &f.insts[last]) {
+            needed[*cond] = true;
+        }
+    }
+    // What a round needs of the one before shows only at the start of the loop.
+    let mut passed = vec![false; header.params.len()];
+    loop {
+        for (inst, result) in results(f, l).rev() {
+            if needed[result] && f.insts[inst].is_pure() {
+                f.insts[inst].for_each_operand(|v| needed[v] = true);
+            }
+        }
+        let mut more = false;
+        for (i, &param) in header.params.iter().enumerate() {
+            if needed[param] && !std::mem::replace(&mut passed[i], true) {
+                more = true;
+                let jumps = l.latches.iter().flat_map(|&latch| f.successors(latch));
+                jumps.filter(|call| call.block == l.header).for_each(|call| needed[call.args[i]] = true);
+            }
+        }
+        if !more {
+            return results(f, l).filter(|&(inst, v)| needed[v] && f.insts[inst].is_pure()).collect();
+        }
+    }
+}
+
+/// Instructions of a loop's last round that do not depend on counters alone.
+fn left(f: &Function, flow: &Flow, l: &Loop, end: &End) -> usize {
+    let pure = results(f, l).filter(|&(inst, _)| f.insts[inst].is_pure()).collect();
+    let mut round = Round::first(f, flow, l, pure);
+    round.evaluate(f);
+    for _ in 0..end.round {
+        round.go_on(f, l);
+        round.evaluate(f);
+    }
+    let of = |v: Value| round.get(f, v);
+    let known = |inst: &Inst| match (f.result(*inst), &f.insts[*inst]) {
+        (_, InstData::PtrAdd { offset, .. }) => of(*offset).is_some(),
+        (_, InstData::Convert { .. } | InstData::Branch { .. } | InstData::Jump { .. }) => true,
+        (result, _) => result.and_then(of).is_some(),
+    };
+    let insts = l.blocks.iter().flat_map(|&block| &f.blocks[block].insts);
+    insts.filter(|inst| !known(inst)).count()
 }
 
 /// The constant that all jumps from some blocks pass for a parameter.
@@ -370,13 +401,37 @@ struct Round {
     values: Arena<Value, Option<u64>>,
     /// Those that are.
     known: Vec<Value>,
+    /// What is evaluated in each round, with its result.
+    insts: Vec<(Inst, Value)>,
+    /// Parameters of the next round.
+    next: Vec<(Value, u64)>,
 }
 
 impl Round {
-    /// Another round, of which the values of the header's parameters are known.
-    fn begin(&mut self, params: &[(Value, u64)]) {
+    /// The first round, of which what the loop is entered with is known.
+    fn first(f: &Function, flow: &Flow, l: &Loop, insts: Vec<(Inst, Value)>) -> Round {
+        let values = Arena::filled(&f.values, None);
+        let mut round = Round { values, known: Vec::new(), insts, next: Vec::new() };
+        let entering: Vec<Block> =
+            flow.preds[l.header].iter().copied().filter(|p| !l.blocks.contains(p)).collect();
+        for (i, &param) in f.blocks[l.header].params.iter().enumerate() {
+            if let Some(bits) = passed(f, &entering, l.header, i, &|v| known(f, v)) {
+                round.learn(param, bits);
+            }
+        }
+        round
+    }
+
+    /// The round after it.
+    fn go_on(&mut self, f: &Function, l: &Loop) {
+        let mut next = std::mem::take(&mut self.next);
+        for (i, &param) in f.blocks[l.header].params.iter().enumerate() {
+            let bits = passed(f, &l.latches, l.header, i, &|v| self.get(f, v));
+            next.extend(bits.map(|bits| (param, bits)));
+        }
         self.known.drain(..).for_each(|value| self.values[value] = None);
-        params.iter().for_each(|&(param, bits)| self.learn(param, bits));
+        next.drain(..).for_each(|(param, bits)| self.learn(param, bits));
+        self.next = next;
     }
 
     fn learn(&mut self, value: Value, bits: u64) {
@@ -388,13 +443,10 @@ impl Round {
         self.values[value].or_else(|| known(f, value))
     }
 
-    /// Evaluates the pure instructions.
-    fn evaluate(&mut self, f: &Function, l: &Loop) {
-        for &inst in l.blocks.iter().flat_map(|&block| &f.blocks[block].insts) {
-            let data = &f.insts[inst];
-            if data.is_pure()
-                && let (Some(result), Some(bits)) = (f.result(inst), evaluate(f, data, &|v| self.get(f, v)))
-            {
+    fn evaluate(&mut self, f: &Function) {
+        for at in 0..self.insts.len() {
+            let (inst, result) = self.insts[at];
+            if let Some(bits) = evaluate(f, &f.insts[inst], &|v| self.get(f, v)) {
                 self.learn(result, bits);
             }
         }

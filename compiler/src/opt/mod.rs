@@ -274,9 +274,11 @@ const fn is(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// Passes that leave nothing for a second run of theirs to do.
-const SETTLING: &[usize] =
-    &rows(["sroa", "mem2reg", "cfg", "sccp", "gvn", "unroll", "widen", "memops", "switches", "legal", "dce"]);
+/// Passes that leave next to nothing for a second run of theirs to do.
+const SETTLING: &[usize] = &rows([
+    "sroa", "mem2reg", "simplify", "cfg", "sccp", "gvn", "unroll", "widen", "memops", "switches", "legal",
+    "dce",
+]);
 
 /// For each row of [`PASSES`] the rows that it leaves, a bit for each.
 const LEFT: [u32; PASSES.len()] = {

@@ -179,6 +179,15 @@ fn wanted(
     small || (once && weight(callee, 2) <= SINGLE)
 }
 
+/// Will the function be part of the only function that names it, and not be any more by itself?
+pub fn is_part(module: &Module, index: usize, references: &References, options: &Options) -> bool {
+    let f = &module.functions[index];
+    let Some(func) = module.func(f.symbol) else { return false };
+    let may = func.always_inline || !(func.noinline || options.no_inline || options.level == 0);
+    let once = func.local && !func.keep && !func.weak && references.count(f.symbol) == 1;
+    once && may && weight(f, 2) <= SINGLE / 2
+}
+
 /// How many instructions become code, roughly, when a call counts as `call` more than its arguments.
 fn weight(f: &Function, call: usize) -> usize {
     let weight = |data: &InstData| match data {

@@ -452,12 +452,16 @@ impl<'a, 'o> Work<'a, 'o> {
         }
     }
 
-    /// Simplifies each function, inlines into it, and again as long as calls are found.
+    /// Simplifies each function, inlines into it, and again as long as calls are found. What becomes part of its
+    /// only caller as a whole is simplified there.
     fn inline(&mut self) {
         let mut ready: BTreeSet<SymbolId> = BTreeSet::new();
         let mut references = globals::References::new(self.module);
         for index in inline::bottom_up(self.module) {
-            self.repeat(index, SCALAR);
+            let part = inline::is_part(self.module, index, &references, self.options);
+            if !part {
+                self.repeat(index, SCALAR);
+            }
             for _ in 0..ROUNDS {
                 references.update(self.module, index);
                 let is_ready = |symbol| ready.contains(&symbol);
@@ -472,9 +476,11 @@ impl<'a, 'o> Work<'a, 'o> {
                     break;
                 }
                 self.observe(index, "inline", 0);
-                self.repeat(index, SCALAR);
+                if !part {
+                    self.repeat(index, SCALAR);
+                }
             }
-            if self.sequence(index, LOOPS) {
+            if !part && self.sequence(index, LOOPS) {
                 self.repeat(index, SCALAR);
             }
             references.update(self.module, index);

@@ -63,7 +63,7 @@ fn walk(f: &mut Function, cx: &Cx<'_>, flow: &Flow) -> bool {
         expressions: Expressions::new(f, flow, edit::size(f)),
         written: false,
         slots: slots::has_slots(f),
-        let_out: if cx.hidden.is_empty() { BTreeSet::new() } else { globals::let_out(f) },
+        let_out: if names_hidden(f, cx) { globals::let_out(f) } else { BTreeSet::new() },
         out: Arena::filled(&f.blocks, None),
         left: Arena::filled(&f.blocks, 0),
         room: Vec::new(),
@@ -85,6 +85,13 @@ fn walk(f: &mut Function, cx: &Cx<'_>, flow: &Flow) -> bool {
     }
     f.resolve_aliases();
     pass.changed
+}
+
+/// Does the function name a variable that is only reached by name?
+fn names_hidden(f: &Function, cx: &Cx<'_>) -> bool {
+    let mut insts = f.order.iter().flat_map(|&block| &f.blocks[block].insts);
+    let hidden = |&inst: &Inst| matches!(f.insts[inst], InstData::SymbolAddr { symbol, .. } if cx.hidden.contains(&symbol));
+    !cx.hidden.is_empty() && insts.any(hidden)
 }
 
 /// What a place holds.

@@ -391,8 +391,8 @@ struct Work<'a, 'o> {
     ranges: RefCell<Option<Rc<Ranges>>>,
     /// How its slots are used, if that is known.
     usage: RefCell<Option<Rc<slots::Usages>>>,
-    /// What it has, if that is known.
-    has: Option<Needs>,
+    /// What each function has, if that is known.
+    has: Arena<SymbolId, Option<Needs>>,
     /// The passes that would find nothing to do in each function: a bit for each row of [`PASSES`].
     settled: Arena<SymbolId, u32>,
     /// The passes of higher levels.
@@ -407,6 +407,7 @@ impl<'a, 'o> Work<'a, 'o> {
         let above = PASSES.iter().enumerate().filter(|(_, pass)| pass.level > options.level);
         let off = above.fold(0, |off, (row, _)| off | 1 << row);
         let settled = Arena::filled(&module.symbols, off);
+        let has = Arena::filled(&module.symbols, None);
         let (limits, remarks) = (RefCell::default(), RefCell::default());
         Work {
             module,
@@ -419,7 +420,7 @@ impl<'a, 'o> Work<'a, 'o> {
             current: None,
             ranges: RefCell::default(),
             usage: RefCell::default(),
-            has: None,
+            has,
             settled,
             off,
         }
@@ -527,14 +528,12 @@ impl<'a, 'o> Work<'a, 'o> {
     fn forget(&mut self) {
         self.ranges.take();
         self.usage.take();
-        self.has = None;
     }
 
     /// What a function has.
     fn has(&mut self, index: usize) -> Needs {
-        self.look_at(self.module.functions[index].symbol);
         let f = &self.module.functions[index];
-        *self.has.get_or_insert_with(|| Needs::of(f))
+        *self.has[f.symbol].get_or_insert_with(|| Needs::of(f))
     }
 
     fn apply(&mut self, index: usize, row: usize) -> bool {
@@ -564,6 +563,7 @@ impl<'a, 'o> Work<'a, 'o> {
     fn observe(&mut self, index: usize, pass: &'static str, left: u32) {
         self.forget();
         let f = &self.module.functions[index];
+        self.has[f.symbol] = None;
         self.settled[f.symbol] &= left | self.off;
         (self.observer)(pass, self.module, Some(f));
         if self.options.check {

@@ -410,7 +410,11 @@ struct Round {
 impl Round {
     /// The first round, of which what the loop is entered with is known.
     fn first(f: &Function, flow: &Flow, l: &Loop, insts: Vec<(Inst, Value)>) -> Round {
-        let values = Arena::filled(&f.values, None);
+        let mut values = Arena::filled(&f.values, None);
+        // What is known in every round.
+        for &(inst, _) in &insts {
+            f.insts[inst].for_each_operand(|v| values[v] = values[v].or_else(|| known(f, v)));
+        }
         let mut round = Round { values, known: Vec::new(), insts, next: Vec::new() };
         let entering: Vec<Block> =
             flow.preds[l.header].iter().copied().filter(|p| !l.blocks.contains(p)).collect();

@@ -25,27 +25,26 @@ pub fn convert(
     if let Some(value) = ed.f.constant(arg) {
         return Some(ed.iconst(ty, fold::convert(op, from, ty, value)));
     }
-    let inner = ed.f.def(arg)?.clone();
-    match (op, inner) {
+    match (op, ed.f.def(arg)?) {
         (
             ConvertOp::Trunc,
-            InstData::Convert { op: inner @ (ConvertOp::Zext | ConvertOp::Sext), arg: source, .. },
+            &InstData::Convert { op: inner @ (ConvertOp::Zext | ConvertOp::Sext), arg: source, .. },
         ) => {
             let source_ty = ed.f.ty(source);
             let op = if source_ty.bits() > ty.bits() { ConvertOp::Trunc } else { inner };
             Some(ed.convert(op, ty, source))
         }
-        (ConvertOp::Trunc, InstData::Convert { op: ConvertOp::Trunc, arg: source, .. }) => {
+        (ConvertOp::Trunc, &InstData::Convert { op: ConvertOp::Trunc, arg: source, .. }) => {
             Some(ed.convert(ConvertOp::Trunc, ty, source))
         }
         // The mask or the extension before a truncation only touches bits that are cut off.
-        (ConvertOp::Trunc, InstData::Binary { op: BinaryOp::And, .. })
+        (ConvertOp::Trunc, &InstData::Binary { op: BinaryOp::And, .. })
             if unmasked(ed.f, arg, ty).is_some() =>
         {
             unmasked(ed.f, arg, ty).map(|x| ed.convert(ConvertOp::Trunc, ty, x))
         }
         // The same of masks of what is combined.
-        (ConvertOp::Trunc, InstData::Binary { op, args })
+        (ConvertOp::Trunc, &InstData::Binary { op, args })
             if matches!(op, BinaryOp::Add | BinaryOp::Sub | BinaryOp::Or | BinaryOp::Xor)
                 && single_use(arg)
                 && args.iter().any(|&v| unmasked(ed.f, v, ty).is_some()) =>
@@ -55,7 +54,7 @@ pub fn convert(
             Some(ed.convert(ConvertOp::Trunc, ty, wide))
         }
         // The upper half of a sum need not be computed, nor extensions before it, if nothing else uses that.
-        (ConvertOp::Trunc, InstData::Binary { op, args })
+        (ConvertOp::Trunc, &InstData::Binary { op, args })
             if ty == Type::I32
                 && matches!(op, BinaryOp::Add | BinaryOp::Mul)
                 && single_use(arg)
@@ -65,22 +64,22 @@ pub fn convert(
             let args = args.map(|v| ed.convert(ConvertOp::Trunc, ty, v));
             Some(ed.emit(InstData::Binary { op, args }))
         }
-        (ConvertOp::Zext, InstData::Convert { op: ConvertOp::Zext, arg: source, .. }) => {
+        (ConvertOp::Zext, &InstData::Convert { op: ConvertOp::Zext, arg: source, .. }) => {
             Some(ed.convert(ConvertOp::Zext, ty, source))
         }
         (
             ConvertOp::Sext,
-            InstData::Convert { op: inner @ (ConvertOp::Zext | ConvertOp::Sext), arg: source, .. },
+            &InstData::Convert { op: inner @ (ConvertOp::Zext | ConvertOp::Sext), arg: source, .. },
         ) => Some(ed.convert(inner, ty, source)),
-        (ConvertOp::Zext, InstData::Convert { op: ConvertOp::Trunc, arg: source, .. }) => {
+        (ConvertOp::Zext, &InstData::Convert { op: ConvertOp::Trunc, arg: source, .. }) => {
             zext_of_trunc(ed, ty, from, source)
         }
-        (ConvertOp::PtrToInt, InstData::Convert { op: ConvertOp::IntToPtr, arg: source, .. })
-        | (ConvertOp::IntToPtr, InstData::Convert { op: ConvertOp::PtrToInt, arg: source, .. }) => {
+        (ConvertOp::PtrToInt, &InstData::Convert { op: ConvertOp::IntToPtr, arg: source, .. })
+        | (ConvertOp::IntToPtr, &InstData::Convert { op: ConvertOp::PtrToInt, arg: source, .. }) => {
             Some(source)
         }
         // A selection of constants is converted at compile time.
-        (op, InstData::Select { cond, args }) => {
+        (op, &InstData::Select { cond, args }) => {
             let consts = [ed.f.constant(args[0])?, ed.f.constant(args[1])?];
             let args = consts.map(|value| ed.iconst(ty, fold::convert(op, from, ty, value)));
             Some(ed.emit(InstData::Select { cond, args }))

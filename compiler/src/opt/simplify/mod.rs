@@ -37,24 +37,30 @@ const HELPERS: u64 = 1 << 16;
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     let uses = use_counts(f);
-    let changed = edit::rewrite(f, |ed, inst| instruction(ed, cx, &uses, inst));
+    let changed = edit::rewrite(f, |ed, inst| match is_simple(&ed.f.insts[inst]) {
+        true => Edit::Keep,
+        false => instruction(ed, cx, &uses, inst),
+    });
     if changed {
         super::dce::remove_unused(f);
     }
     changed
 }
 
+/// Most instructions are as simple as they can be.
+fn is_simple(data: &InstData) -> bool {
+    matches!(
+        data,
+        InstData::Const { .. }
+            | InstData::SlotAddr { .. }
+            | InstData::SymbolAddr { .. }
+            | InstData::Jump { .. }
+            | InstData::Return { .. }
+            | InstData::Unreachable
+    )
+}
+
 fn instruction(ed: &mut Editor<'_>, cx: &Cx<'_>, uses: &Arena<Value, u32>, inst: Inst) -> Edit {
-    // Most instructions are as simple as they can be.
-    if let InstData::Const { .. }
-    | InstData::SlotAddr { .. }
-    | InstData::SymbolAddr { .. }
-    | InstData::Jump { .. }
-    | InstData::Return { .. }
-    | InstData::Unreachable = ed.f.insts[inst]
-    {
-        return Edit::Keep;
-    }
     for _ in 0..STEPS {
         // Nothing that is asked below looks at the instruction through the function: no need for a copy.
         let data = std::mem::replace(&mut ed.f.insts[inst], InstData::Unreachable);
@@ -186,16 +192,16 @@ fn ptr_add(ed: &mut Editor<'_>, base: Value, offset: Value) -> Option<Value> {
     if bytes == 0 {
         return Some(base);
     }
-    match ed.f.def(base)?.clone() {
-        InstData::SlotAddr { slot, offset } => {
+    match ed.f.def(base)? {
+        &InstData::SlotAddr { slot, offset } => {
             let offset = i32::try_from(i64::from(offset).checked_add(bytes)?).ok()?;
             Some(ed.emit(InstData::SlotAddr { slot, offset }))
         }
-        InstData::SymbolAddr { symbol, offset } => {
+        &InstData::SymbolAddr { symbol, offset } => {
             let offset = offset.checked_add(bytes)?;
             Some(ed.emit(InstData::SymbolAddr { symbol, offset }))
         }
-        InstData::PtrAdd { base, offset } => {
+        &InstData::PtrAdd { base, offset } => {
             let bytes = ed.f.constant(offset)?.wrapping_add(bytes as u64);
             Some(ed.offset(base, bytes as i64))
         }
@@ -283,15 +289,15 @@ fn address(
     offset: i32,
     mut flags: MemFlags,
 ) -> (Value, i32, MemFlags) {
-    match ed.f.def(base).cloned() {
-        Some(InstData::PtrAdd { base: inner, offset: by }) => {
+    match ed.f.def(base) {
+        Some(&InstData::PtrAdd { base: inner, offset: by }) => {
             if let Some(total) = ed.f.constant(by).and_then(|by| i64::from(offset).checked_add(by as i64))
                 && let Ok(total) = i16::try_from(total)
             {
                 return (inner, total.into(), flags);
             }
         }
-        Some(InstData::SymbolAddr { symbol, offset: at }) => {
+        Some(&InstData::SymbolAddr { symbol, offset: at }) => {
             if let Some(data) = cx.data(symbol) {
                 let total = at.wrapping_add(offset.into());
                 flags.align = flags.align.max(alignment(data.align, total)).min(8);
@@ -301,7 +307,7 @@ fn address(
                 }
             }
         }
-        Some(InstData::SlotAddr { slot, offset: at }) => {
+        Some(&InstData::SlotAddr { slot, offset: at }) => {
             let total = i64::from(at) + i64::from(offset);
             flags.align = flags.align.max(alignment(ed.f.slots[slot].align, total)).min(8);
             if offset != 0

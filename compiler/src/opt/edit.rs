@@ -92,32 +92,24 @@ impl Editor<'_> {
         let offset = self.iconst(Type::I64, offset as u64);
         self.emit(InstData::PtrAdd { base, offset })
     }
-
-    /// What was emitted so far in this block, in order.
-    pub fn emitted(&self) -> &[Inst] {
-        &self.out
-    }
-
-    /// Puts an existing instruction where the next one would be emitted.
-    pub fn place(&mut self, inst: Inst) {
-        self.out.push(inst);
-    }
 }
 
 /// Shows every instruction to `edit`, in layout order. Returns whether anything changed.
 pub fn rewrite(f: &mut Function, mut edit: impl FnMut(&mut Editor<'_>, Inst) -> Edit) -> bool {
     let mut changed = false;
-    // Lists take turns: what one block had is room for what becomes of the next one.
     let mut room = Vec::new();
     for block in f.order.clone() {
         let mut insts = std::mem::take(&mut f.blocks[block].insts);
-        let mut out = std::mem::take(&mut room);
-        out.reserve(insts.len());
-        let mut editor = Editor { f, block, loc: SrcLoc::NONE, out, changed: false };
-        for inst in insts.drain(..) {
-            resolve_operands(editor.f, inst);
+        let mut editor = Editor { f, block, loc: SrcLoc::NONE, out: room, changed: false };
+        // So many stay where they are: all before the first edit.
+        let mut kept = 0;
+        for (at, &inst) in insts.iter().enumerate() {
+            if editor.f.has_aliases() {
+                resolve_operands(editor.f, inst);
+            }
             editor.loc = editor.f.locs[inst];
             match edit(&mut editor, inst) {
+                Edit::Keep if kept == at && editor.out.is_empty() => kept += 1,
                 Edit::Keep => editor.out.push(inst),
                 Edit::Replace(with) => {
                     if let Some(result) = editor.f.result(inst) {
@@ -128,9 +120,11 @@ pub fn rewrite(f: &mut Function, mut edit: impl FnMut(&mut Editor<'_>, Inst) -> 
                 Edit::Remove => editor.changed = true,
             }
         }
-        let Editor { out, changed: here, .. } = editor;
-        f.blocks[block].insts = out;
-        room = insts;
+        let Editor { mut out, changed: here, .. } = editor;
+        insts.truncate(kept);
+        insts.append(&mut out);
+        f.blocks[block].insts = insts;
+        room = out;
         changed |= here;
     }
     if changed {

@@ -309,6 +309,7 @@ impl Pass<'_> {
         fill::forget(f, data, fills, leaked);
         match effect(f, data) {
             Write::Nothing => return false,
+            _ if contents.is_empty() => {}
             Write::At(place, size) => contents.retain(|content| {
                 // Distances from one unnamed base can be compared too.
                 let apart = match (content.base, data) {

@@ -76,6 +76,9 @@ impl Decision<'_> {
 
 /// Inlines what should be into one function. Returns whether there was any.
 pub fn run(module: &mut Module, index: usize, decision: &Decision<'_>) -> bool {
+    if !calls_functions(&module.functions[index]) {
+        return false;
+    }
     let mut f = std::mem::replace(&mut module.functions[index], placeholder());
     let mut changed = false;
     let mut block_index = 0;
@@ -115,6 +118,11 @@ pub fn run(module: &mut Module, index: usize, decision: &Decision<'_>) -> bool {
     }
     module.functions[index] = f;
     changed
+}
+
+fn calls_functions(f: &Function) -> bool {
+    let mut insts = f.order.iter().flat_map(|&block| &f.blocks[block].insts);
+    insts.any(|&inst| matches!(f.insts[inst], InstData::Call { callee: Callee::Func(_), .. }))
 }
 
 /// Says of the calls that stay why they do.

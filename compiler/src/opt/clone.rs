@@ -73,7 +73,7 @@ pub fn place(f: &mut Function, lists: &[(Block, Vec<Block>)]) {
 
 /// Moves values that some blocks define and others use into slots: stored where they are defined, loaded
 /// at each use elsewhere. Each list of blocks is apart from the others.
-pub fn demote_escaping(f: &mut Function, lists: &[&[Block]]) -> BTreeMap<Slot, Type> {
+pub fn demote_escaping(f: &mut Function, lists: &[&[Block]]) -> Vec<(Slot, Type)> {
     let mut region: Arena<Block, Option<usize>> = Arena::filled(&f.blocks, None);
     let mut home: Arena<Value, Option<Block>> = Arena::filled(&f.values, None);
     for (index, &list) in lists.iter().enumerate() {
@@ -127,7 +127,7 @@ pub fn demote_escaping(f: &mut Function, lists: &[&[Block]]) -> BTreeMap<Slot, T
 }
 
 /// Makes the slots of [`demote_escaping`] values again.
-pub fn repair(f: &mut Function, slots: &BTreeMap<Slot, Type>) {
+pub fn repair(f: &mut Function, slots: &[(Slot, Type)]) {
     super::cfg::remove_unreachable(f);
     if !slots.is_empty() {
         mem2reg::promote(f, slots);

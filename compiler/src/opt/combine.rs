@@ -27,12 +27,16 @@ const WINDOW: usize = 96;
 
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
+    let blocks: Vec<Block> = f.order.iter().copied().filter(|&block| has_narrow_stores(f, block)).collect();
+    if blocks.is_empty() {
+        return false;
+    }
     let mut changed = false;
     let leaked = slots::leaked_anywhere(f);
-    let private = |root: Root| matches!(root, Root::Slot(slot) if !leaked.contains(&slot));
+    let private = |root: Root| matches!(root, Root::Slot(slot) if !leaked[slot]);
     let preds = f.predecessors();
     let mut uses = use_counts(f);
-    for block in f.order.clone() {
+    for block in blocks {
         let mut start = 0;
         while let Some((window, merge)) = find(f, cx, &preds, &private, &uses, (block, start)) {
             apply(f, cx, block, &merge);
@@ -46,6 +50,12 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
         super::dce::remove_unused(f);
     }
     changed
+}
+
+/// Is there more than one store of less than 8 bytes?
+fn has_narrow_stores(f: &Function, block: Block) -> bool {
+    let narrow = |inst: &&Inst| matches!(f.insts[**inst], InstData::Store { value, flags, .. } if !flags.volatile && f.ty(value).bytes() < 8);
+    f.blocks[block].insts.iter().filter(narrow).nth(1).is_some()
 }
 
 /// A plain load or store of a block.
@@ -125,6 +135,9 @@ fn in_window(
 ) -> Option<Merge> {
     let mut stores: Vec<Access> =
         window.iter().copied().filter(|a| a.store && a.place.offset.is_some() && a.size < 8).collect();
+    if stores.len() < 2 {
+        return None;
+    }
     stores.sort_by_key(|a| (a.place.root, a.place.offset, a.index));
     for bytes in [8, 4, 2] {
         for first in 0..stores.len() {

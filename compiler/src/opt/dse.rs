@@ -19,17 +19,21 @@ use std::collections::BTreeSet;
 use super::Cx;
 use super::alias::{Place, Root};
 use super::slots;
-use crate::ir::{Block, Function, InstData, Intrinsic, MemFlags, Slot, Type};
+use crate::ir::{Block, Function, Inst, InstData, Intrinsic, MemFlags, Slot, Type};
 
 /// Ranges that are remembered at once.
 const RANGES: usize = 64;
 
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
+    let blocks: Vec<Block> = f.order.iter().copied().filter(|&block| may_overwrite(f, block)).collect();
+    if blocks.is_empty() {
+        return false;
+    }
     let leaked = slots::leaked_anywhere(f);
-    let private = |root: Root| matches!(root, Root::Slot(slot) if !leaked.contains(&slot));
+    let private = |root: Root| matches!(root, Root::Slot(slot) if !leaked[slot]);
     let mut changed = false;
-    for block in f.order.clone() {
+    for block in blocks {
         // Walks backwards with what will be overwritten before it is read.
         let mut dead: Vec<(Root, i64, i64)> = Vec::new();
         let returns = matches!(f.terminator(block).map(|i| &f.insts[i]), Some(InstData::Return { .. }));
@@ -72,19 +76,28 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
             }
             let forgotten = matches!(place.root, Root::Slot(slot)
                 if returns && !read.contains(&slot) && !(read_leaked && !private(Root::Slot(slot))));
-            let left = uncovered(&dead, place.root, start, start + size);
-            if forgotten || left.is_empty() {
+            let Some(left) = uncovered(&dead, place.root, start, start + size).filter(|_| !forgotten) else {
                 f.blocks[block].insts.remove(index);
                 changed = true;
                 continue;
-            }
-            changed |= shrink(f, cx, (block, index), block_part(&left, start, size));
+            };
+            changed |= shrink(f, cx, (block, index), block_part(left, start, size));
             if dead.len() < RANGES {
                 dead.push((place.root, start, start + size));
             }
         }
     }
     changed
+}
+
+/// Is there a store that another one follows, or the end of the function?
+fn may_overwrite(f: &Function, block: Block) -> bool {
+    let needed = match f.terminator(block).map(|last| &f.insts[last]) {
+        Some(InstData::Return { .. }) => 1,
+        _ => 2,
+    };
+    let stores = |inst: &&Inst| matches!(f.insts[**inst], InstData::Store { .. });
+    f.blocks[block].insts.iter().filter(stores).take(needed).count() == needed
 }
 
 /// What an instruction reads.
@@ -134,14 +147,15 @@ fn reads(f: &Function, data: &InstData) -> Reads {
     }
 }
 
-/// Bytes of a range that no later store covers.
-fn uncovered(dead: &[(Root, i64, i64)], root: Root, start: i64, end: i64) -> Vec<i64> {
-    (start..end).filter(|&byte| !dead.iter().any(|&(r, a, b)| r == root && a <= byte && byte < b)).collect()
+/// The first and the last byte of a range that no later store covers.
+fn uncovered(dead: &[(Root, i64, i64)], root: Root, start: i64, end: i64) -> Option<(i64, i64)> {
+    let left = |&byte: &i64| !dead.iter().any(|&(r, a, b)| r == root && a <= byte && byte < b);
+    Some(((start..end).find(left)?, (start..end).rfind(left)?))
 }
 
 /// The aligned half, quarter or byte of a store that contains all bytes which are still needed.
-fn block_part(left: &[i64], start: i64, size: i64) -> Option<(i64, i64)> {
-    let (first, last) = (*left.first()? - start, *left.last()? - start);
+fn block_part((first, last): (i64, i64), start: i64, size: i64) -> Option<(i64, i64)> {
+    let (first, last) = (first - start, last - start);
     let mut part = None;
     let mut bytes = size / 2;
     while bytes >= 1 && first / bytes == last / bytes {

@@ -16,13 +16,12 @@
 //! values that are constant on an edge stay constants of that edge.
 //! Cost: linear in the accesses plus the blocks in which a variable is live.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::Cx;
 use super::edit::{self, Edit, Editor, inst_blocks};
-use super::slots::{self, AccessKind, Usages};
+use super::slots::{self, Access, AccessKind, Usage, Usages};
 use crate::ir::flow::Flow;
 use crate::ir::{
     Arena, BinaryOp, Block, ConvertOp, Function, Inst, InstData, MemFlags, Slot, SlotData, SrcLoc, Type,
@@ -31,18 +30,19 @@ use crate::ir::{
 
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
-    let mut changed = super::cfg::remove_unreachable(f);
+    let changed = super::cfg::remove_unreachable(f);
     // Blocks that are gone used slots too.
     let usage = if changed { Rc::new(slots::usage(f)) } else { cx.usage(f) };
     let vars = candidates(f, &usage);
     if vars.is_empty() {
         return changed;
     }
-    unify(f, cx, &vars);
-    let types = vars.iter().map(|(&slot, shape)| (slot, shape.ty)).collect();
+    if vars.iter().any(|(_, shape)| shape.access != Accesses::Alike) {
+        unify(f, cx, &vars);
+    }
+    let types: Vec<(Slot, Type)> = vars.iter().map(|&(slot, shape)| (slot, shape.ty)).collect();
     promote(f, &types);
-    changed = true;
-    changed
+    true
 }
 
 /// How a promotable slot is accessed.
@@ -50,59 +50,61 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
 struct Shape {
     /// Type of the value it becomes.
     ty: Type,
-    /// Where accesses begin when all are alike.
-    offset: i32,
-    /// Accesses are parts of the value.
-    mixed: bool,
+    access: Accesses,
 }
 
-fn candidates(f: &Function, usage: &Usages) -> BTreeMap<Slot, Shape> {
-    let mut found = BTreeMap::new();
-    for (&slot, usage) in usage {
-        if usage.escapes || usage.accesses.is_empty() {
-            continue;
+/// What its accesses have in common.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Accesses {
+    /// The bytes and the type.
+    Alike,
+    /// The bytes: some access them as a pointer, some as an integer.
+    Bytes,
+    /// Nothing: they are of parts of the value.
+    Nothing,
+}
+
+/// The promotable slots, in order.
+fn candidates(f: &Function, usage: &Usages) -> Vec<(Slot, Shape)> {
+    usage.iter().filter_map(|(slot, usage)| Some((slot, shape(f.slots[slot].size, usage)?))).collect()
+}
+
+/// How a slot of some size is accessed, if it is promotable.
+fn shape(size: u32, usage: &Usage) -> Option<Shape> {
+    let first = usage.accesses.first().filter(|_| !usage.escapes)?;
+    let ty = value_type(first)?;
+    let mut access = Accesses::Alike;
+    for a in &usage.accesses {
+        let other = value_type(a).filter(|_| !a.volatile && a.start >= 0 && a.end() <= size.into())?;
+        if (a.start, a.size) != (first.start, first.size) {
+            access = Accesses::Nothing;
+        } else if other != ty && access == Accesses::Alike {
+            access = Accesses::Bytes;
         }
-        let size = i64::from(f.slots[slot].size);
-        let plain = usage.accesses.iter().all(|a| {
-            matches!(a.kind, AccessKind::Load(_) | AccessKind::Store(_))
-                && !a.volatile
-                && a.start >= 0
-                && a.end() <= size
-        });
-        if !plain {
-            continue;
-        }
-        let types: BTreeSet<Type> = usage
-            .accesses
-            .iter()
-            .filter_map(|a| match a.kind {
-                AccessKind::Load(ty) | AccessKind::Store(ty) => Some(ty),
-                AccessKind::Copy | AccessKind::Set => None,
-            })
-            .collect();
-        let ranges: BTreeSet<(i64, i64)> = usage.accesses.iter().map(|a| (a.start, a.size)).collect();
-        let shape = match (ranges.len(), types.len()) {
-            (1, 1) => Shape {
-                ty: *types.first().unwrap_or(&Type::I64),
-                offset: usage.accesses[0].start as i32,
-                mixed: false,
-            },
-            // Pointers and integers of the same bytes.
-            (1, _) => Shape { ty: Type::I64, offset: usage.accesses[0].start as i32, mixed: false },
-            _ if size <= 4 => Shape { ty: Type::I32, offset: 0, mixed: true },
-            _ if size <= 8 => Shape { ty: Type::I64, offset: 0, mixed: true },
-            _ => continue,
-        };
-        found.insert(slot, shape);
     }
-    found
+    let ty = match access {
+        Accesses::Alike => ty,
+        Accesses::Bytes => Type::I64,
+        Accesses::Nothing if size <= 4 => Type::I32,
+        Accesses::Nothing if size <= 8 => Type::I64,
+        Accesses::Nothing => return None,
+    };
+    Some(Shape { ty, access })
 }
 
-/// Rewrites accesses so that each slot is accessed as one value of one type at its start.
-fn unify(f: &mut Function, cx: &Cx<'_>, vars: &BTreeMap<Slot, Shape>) {
-    for (&slot, shape) in vars {
-        f.slots[slot].size = shape.ty.bytes();
-        f.slots[slot].align = shape.ty.bytes();
+/// The type of the value that is loaded or stored.
+fn value_type(access: &Access) -> Option<Type> {
+    match access.kind {
+        AccessKind::Load(ty) | AccessKind::Store(ty) => Some(ty),
+        AccessKind::Copy | AccessKind::Set => None,
+    }
+}
+
+/// Rewrites accesses so that each slot is accessed as one value of one type.
+fn unify(f: &mut Function, cx: &Cx<'_>, vars: &[(Slot, Shape)]) {
+    let mut shapes = Arena::filled(&f.slots, None);
+    for &(slot, shape) in vars.iter().filter(|(_, shape)| shape.access != Accesses::Alike) {
+        shapes[slot] = Some(shape);
     }
     edit::rewrite(f, |ed, inst| {
         let (base, by, access, stored) = match ed.f.insts[inst] {
@@ -111,27 +113,26 @@ fn unify(f: &mut Function, cx: &Cx<'_>, vars: &BTreeMap<Slot, Shape>) {
             _ => return Edit::Keep,
         };
         let Some(&InstData::SlotAddr { slot, offset: at }) = ed.f.def(base) else { return Edit::Keep };
-        let Some(shape) = vars.get(&slot) else { return Edit::Keep };
-        if access == shape.ty && !shape.mixed && at == 0 && by == 0 {
+        let Some(Shape { ty, access: common }) = shapes[slot] else { return Edit::Keep };
+        let mixed = common == Accesses::Nothing;
+        if access == ty && !mixed {
             return Edit::Keep;
         }
         let base = ed.emit(InstData::SlotAddr { slot, offset: 0 });
-        let start = at + by - shape.offset;
+        let start = at + by;
         match stored {
             None => {
-                let whole = load(ed, base, shape.ty);
-                let part =
-                    if shape.mixed { extract(ed, cx, whole, start, access) } else { cast(ed, whole, access) };
-                Edit::Replace(part)
+                let whole = load(ed, base, ty);
+                Edit::Replace(if mixed {
+                    extract(ed, cx, whole, start, access)
+                } else {
+                    cast(ed, whole, access)
+                })
             }
             Some(value) => {
-                let whole = if shape.mixed {
-                    insert(ed, cx, base, shape.ty, start, value)
-                } else {
-                    cast(ed, value, shape.ty)
-                };
-                let flags = MemFlags { volatile: false, align: shape.ty.bytes() };
-                ed.set(inst, InstData::Store { value: whole, base, offset: 0, flags });
+                let value = if mixed { insert(ed, cx, base, ty, start, value) } else { cast(ed, value, ty) };
+                let flags = MemFlags { volatile: false, align: ty.bytes() };
+                ed.set(inst, InstData::Store { value, base, offset: 0, flags });
                 Edit::Keep
             }
         }
@@ -243,85 +244,132 @@ pub fn store_in(f: &mut Function, block: Block, values: &[Value], slots: &BTreeM
     f.blocks[block].insts = out;
 }
 
-/// Turns slots into values. Each is accessed as one value of the given type at its start, by loads
-/// and stores only; all blocks are reachable.
-pub fn promote(f: &mut Function, types: &BTreeMap<Slot, Type>) {
-    let flow = f.flow();
+/// Turns slots into values. Each is accessed as one value of the given type, by loads and stores
+/// only; all blocks are reachable.
+pub fn promote(f: &mut Function, types: &[(Slot, Type)]) {
     let mut var_of = Arena::filled(&f.slots, None);
-    types.keys().enumerate().for_each(|(i, &slot)| var_of[slot] = Some(i));
+    types.iter().enumerate().for_each(|(i, &(slot, _))| var_of[slot] = Some(i));
+    let accesses = accesses(f, &var_of);
+    let mut first = Arena::filled(&f.blocks, None);
+    accesses.iter().enumerate().rev().for_each(|(at, access)| first[access.block] = Some(at));
     let mut pass = Promotion {
-        var_of,
-        types: types.values().copied().collect(),
+        types: types.iter().map(|&(_, ty)| ty).collect(),
+        accesses,
+        first,
         joins: Arena::filled(&f.blocks, Vec::new()),
         undef: vec![None; types.len()],
     };
-    pass.place_params(f, &flow);
-    pass.rename(f, &flow);
+    pass.replace(f);
     f.resolve_aliases();
-    pass.prune(f, &flow);
-    for &slot in types.keys() {
+    for &(slot, _) in types {
         f.slots[slot].size = 0;
         f.slots[slot].name.clear();
     }
     super::dce::remove_unused(f);
 }
 
-/// What an instruction does to a variable.
-enum Event {
-    Read(usize),
-    Write(usize, Value),
+/// A load or store of a variable.
+#[derive(Clone, Copy)]
+struct VarAccess {
+    block: Block,
+    inst: Inst,
+    var: usize,
+    /// What a store stores.
+    stored: Option<Value>,
+}
+
+/// All of them, block by block.
+fn accesses(f: &Function, var_of: &Arena<Slot, Option<usize>>) -> Vec<VarAccess> {
+    let mut found = Vec::new();
+    for &block in &f.order {
+        for &inst in &f.blocks[block].insts {
+            let (base, stored) = match f.insts[inst] {
+                InstData::Load { base, .. } => (base, None),
+                InstData::Store { base, value, .. } => (base, Some(value)),
+                _ => continue,
+            };
+            if let Some((slot, _)) = slots::slot_of(f, base)
+                && let Some(var) = var_of[slot]
+            {
+                found.push(VarAccess { block, inst, var, stored });
+            }
+        }
+    }
+    found
 }
 
 struct Promotion {
-    var_of: Arena<Slot, Option<usize>>,
     types: Vec<Type>,
+    accesses: Vec<VarAccess>,
+    /// The first access in each block.
+    first: Arena<Block, Option<usize>>,
     /// Variables that are parameters of each block now, with the parameter.
     joins: Arena<Block, Vec<(usize, Value)>>,
     /// The constant that stands for a variable that was never stored.
     undef: Vec<Option<Value>>,
 }
 
+/// What a block does to a variable that matters to others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// Reads it before it writes it.
+    Needs,
+    Writes,
+}
+
 impl Promotion {
-    fn event(&self, f: &Function, inst: Inst) -> Option<Event> {
-        let var = |base: Value| match f.def(base) {
-            Some(InstData::SlotAddr { slot, .. }) => self.var_of[*slot],
-            _ => None,
-        };
-        match f.insts[inst] {
-            InstData::Load { base, .. } => var(base).map(Event::Read),
-            InstData::Store { base, value, .. } => var(base).map(|v| Event::Write(v, value)),
-            _ => None,
+    fn replace(&mut self, f: &mut Function) {
+        let effects = self.effects();
+        if effects.iter().all(|&(.., effect)| effect == Effect::Writes) {
+            // Each block only reads what it wrote itself, so they may come in any order.
+            let mut current = vec![None; self.types.len()];
+            for at in 0..f.order.len() {
+                self.rename_block(f, f.order[at], &mut current, |_, _| {});
+            }
+            return;
         }
+        let flow = f.flow();
+        self.place_params(f, &flow, effects);
+        self.rename(f, &flow);
+        self.prune(f, &flow);
+    }
+
+    /// What each block does to each variable.
+    fn effects(&self) -> Vec<(usize, Block, Effect)> {
+        let mut effects = Vec::new();
+        // The block that accessed each variable last, and what it did.
+        let mut last = vec![None; self.types.len()];
+        for &VarAccess { block, var, stored, .. } in &self.accesses {
+            let here = last[var].filter(|&(before, _)| before == block).map(|(_, effect)| effect);
+            let effect = match stored {
+                None if here.is_none() => Effect::Needs,
+                Some(_) if here != Some(Effect::Writes) => Effect::Writes,
+                _ => continue,
+            };
+            last[var] = Some((block, effect));
+            effects.push((var, block, effect));
+        }
+        effects
     }
 
     /// Adds a parameter for each variable to each block where several of its definitions meet and
     /// it is still needed.
-    fn place_params(&mut self, f: &mut Function, flow: &Flow) {
-        let mut writes: Vec<Vec<Block>> = vec![Vec::new(); self.types.len()];
-        let mut exposed: Vec<Vec<Block>> = vec![Vec::new(); self.types.len()];
-        for &block in &flow.rpo {
-            for &inst in &f.blocks[block].insts {
-                match self.event(f, inst) {
-                    Some(Event::Read(var))
-                        if writes[var].last() != Some(&block) && exposed[var].last() != Some(&block) =>
-                    {
-                        exposed[var].push(block);
-                    }
-                    Some(Event::Write(var, _)) if writes[var].last() != Some(&block) => {
-                        writes[var].push(block);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        let frontiers = frontiers(f, flow);
+    fn place_params(&mut self, f: &mut Function, flow: &Flow, mut effects: Vec<(usize, Block, Effect)>) {
+        effects.sort_by_key(|&(var, ..)| var);
+        let mut frontiers = None;
         // Of each block: the last variable that is written in it, needed at its start, a parameter of it.
         let none = || Arena::filled(&f.blocks, usize::MAX);
         let (mut written, mut live, mut placed) = (none(), none(), none());
-        for var in 0..self.types.len() {
-            writes[var].iter().for_each(|&block| written[block] = var);
-            exposed[var].iter().for_each(|&block| live[block] = var);
-            let mut work = std::mem::take(&mut exposed[var]);
+        for effects in effects.chunk_by(|a, b| a.0 == b.0) {
+            let var = effects[0].0;
+            let blocks = |effect| effects.iter().filter(move |e| e.2 == effect).map(|&(_, block, _)| block);
+            let (writes, needs) = (|| blocks(Effect::Writes), || blocks(Effect::Needs));
+            writes().for_each(|block| written[block] = var);
+            needs().for_each(|block| live[block] = var);
+            let mut work: Vec<Block> = needs().collect();
+            if work.is_empty() {
+                continue;
+            }
             while let Some(block) = work.pop() {
                 for &pred in &flow.preds[block] {
                     if written[pred] != var && live[pred] != var {
@@ -330,7 +378,12 @@ impl Promotion {
                     }
                 }
             }
-            let mut work = std::mem::take(&mut writes[var]);
+            // What one block writes before all reads meets nothing else.
+            if live[f.entry()] != var && writes().count() == 1 {
+                continue;
+            }
+            work.extend(writes());
+            let frontiers = frontiers.get_or_insert_with(|| frontiers_of(f, flow));
             let mut joins = Vec::new();
             while let Some(block) = work.pop() {
                 for &join in &frontiers[block] {
@@ -365,29 +418,10 @@ impl Promotion {
                     continue;
                 }
             };
-            let set = |var: usize, value: Value, current: &mut Vec<Option<Value>>, stack: &mut Vec<Step>| {
-                stack.push(Step::Restore(var, current[var].replace(value)));
-            };
             for &(var, param) in &self.joins[block] {
-                set(var, param, &mut current, &mut stack);
+                stack.push(Step::Restore(var, current[var].replace(param)));
             }
-            let mut insts = std::mem::take(&mut f.blocks[block].insts);
-            insts.retain(|&inst| match self.event(f, inst) {
-                Some(Event::Read(var)) => {
-                    let value = current[var].unwrap_or_else(|| self.undefined(f, var));
-                    if let Some(result) = f.result(inst) {
-                        f.replace(result, value);
-                    }
-                    false
-                }
-                Some(Event::Write(var, value)) => {
-                    let value = f.resolve(value);
-                    set(var, value, &mut current, &mut stack);
-                    false
-                }
-                None => true,
-            });
-            f.blocks[block].insts = insts;
+            self.rename_block(f, block, &mut current, |var, before| stack.push(Step::Restore(var, before)));
             self.pass_args(f, block, &current);
             for &child in flow.children(block).iter().rev() {
                 stack.push(Step::Enter(child));
@@ -405,13 +439,41 @@ impl Promotion {
         f.blocks[entry].insts.splice(0..0, at_entry);
     }
 
+    /// Takes the accesses out of a block. Is told of each variable that it writes what that was before.
+    fn rename_block(
+        &mut self,
+        f: &mut Function,
+        block: Block,
+        current: &mut [Option<Value>],
+        mut written: impl FnMut(usize, Option<Value>),
+    ) {
+        let Some(mut next) = self.first[block] else { return };
+        let mut insts = std::mem::take(&mut f.blocks[block].insts);
+        insts.retain(|&inst| {
+            let Some(&VarAccess { var, stored, .. }) = self.accesses.get(next).filter(|a| a.inst == inst)
+            else {
+                return true;
+            };
+            next += 1;
+            if let Some(value) = stored {
+                written(var, current[var].replace(f.resolve(value)));
+            } else if let Some(result) = f.result(inst) {
+                let value = current[var].unwrap_or_else(|| self.undefined(f, var));
+                f.replace(result, value);
+            }
+            false
+        });
+        f.blocks[block].insts = insts;
+    }
+
     fn pass_args(&mut self, f: &mut Function, block: Block, current: &[Option<Value>]) {
         let Some(inst) = f.terminator(block) else { return };
         let mut data = std::mem::replace(&mut f.insts[inst], InstData::Unreachable);
         for call in data.targets_mut() {
-            for (var, _) in self.joins[call.block].clone() {
-                call.args.push(current[var].unwrap_or_else(|| self.undefined(f, var)));
-            }
+            let joins = std::mem::take(&mut self.joins[call.block]);
+            call.args
+                .extend(joins.iter().map(|&(var, _)| current[var].unwrap_or_else(|| self.undefined(f, var))));
+            self.joins[call.block] = joins;
         }
         f.insts[inst] = data;
     }
@@ -428,67 +490,71 @@ impl Promotion {
 
     /// Removes parameters to which every edge passes the same value, nothing, or themselves.
     fn prune(&self, f: &mut Function, flow: &Flow) {
-        let undef: BTreeSet<Value> = self.undef.iter().flatten().copied().collect();
         let mut params: Vec<(Block, Value)> = Vec::new();
         for &block in &flow.rpo {
             params.extend(self.joins[block].iter().map(|&(_, param)| (block, param)));
         }
-        let homes = inst_blocks(f);
+        let mut undef: Vec<Value> = self.undef.iter().flatten().copied().collect();
+        undef.sort_unstable();
+        let mut homes = None;
         let mut changed = !params.is_empty();
         while changed {
             changed = false;
             params.retain(|&(block, param)| {
-                let Some(value) = same_argument(f, flow, &homes, block, param, &undef) else { return true };
+                let Some((value, unless)) = same_argument(f, block, &flow.preds[block], param, &undef) else {
+                    return true;
+                };
+                // It must be available where the parameter was.
+                if unless && !is_before(f, flow, homes.get_or_insert_with(|| inst_blocks(f)), value, block) {
+                    return true;
+                }
                 drop_param(f, &flow.preds[block], block, param);
                 f.replace(param, value);
                 changed = true;
                 false
             });
         }
-        f.resolve_aliases();
     }
 }
 
-/// The one value that all edges pass for a parameter, if it can stand for it.
+/// The one value that all edges pass for a parameter, and whether some pass nothing instead.
 fn same_argument(
+    f: &Function,
+    block: Block,
+    preds: &[Block],
+    param: Value,
+    undef: &[Value],
+) -> Option<(Value, bool)> {
+    let index = f.blocks[block].params.iter().position(|&p| p == param)?;
+    let (mut same, mut nothing) = (None, None);
+    for call in preds.iter().flat_map(|&pred| f.successors(pred)).filter(|call| call.block == block) {
+        let arg = f.resolve(call.args[index]);
+        if arg == param {
+            continue;
+        }
+        if undef.binary_search(&arg).is_ok() {
+            nothing = Some(arg);
+        } else if *same.get_or_insert(arg) != arg {
+            return None;
+        }
+    }
+    same.map(|value| (value, nothing.is_some())).or(nothing.map(|value| (value, false)))
+}
+
+/// Is the value there before a block begins?
+fn is_before(
     f: &Function,
     flow: &Flow,
     homes: &Arena<Inst, Option<Block>>,
+    value: Value,
     block: Block,
-    param: Value,
-    undef: &BTreeSet<Value>,
-) -> Option<Value> {
-    let index = f.blocks[block].params.iter().position(|&p| p == param)?;
-    let (mut same, mut nothing) = (None, None);
-    for &pred in &flow.preds[block] {
-        for call in f.successors(pred) {
-            if call.block != block {
-                continue;
-            }
-            let arg = f.resolve(call.args[index]);
-            if arg == param {
-                continue;
-            }
-            if undef.contains(&arg) {
-                nothing = Some(arg);
-            } else if *same.get_or_insert(arg) != arg {
-                return None;
-            }
-        }
-    }
-    match (same, nothing) {
-        (None, nothing) => nothing,
-        (Some(value), None) => Some(value),
-        // The value must be available where the parameter was.
-        (Some(value), Some(_)) => match f.values[value].def {
-            ValueDef::Param(home, _) => (home != block && flow.dominates(home, block)).then_some(value),
-            ValueDef::Inst(inst) => {
-                let home = homes[inst]?;
-                (home != block && flow.dominates(home, block)).then_some(value)
-            }
-            ValueDef::Alias(_) => None,
-        },
-    }
+) -> bool {
+    let home = match f.values[value].def {
+        ValueDef::Param(home, _) => Some(home),
+        ValueDef::Inst(inst) => homes[inst],
+        ValueDef::Alias(_) => None,
+    };
+    home.is_some_and(|home| home != block && flow.dominates(home, block))
 }
 
 /// Removes a parameter of a block and the arguments for it.
@@ -516,7 +582,7 @@ pub fn drop_param(f: &mut Function, preds: &[Block], block: Block, param: Value)
 }
 
 /// Dominance frontier of each block.
-fn frontiers(f: &Function, flow: &Flow) -> Arena<Block, Vec<Block>> {
+fn frontiers_of(f: &Function, flow: &Flow) -> Arena<Block, Vec<Block>> {
     let mut frontiers = Arena::filled(&f.blocks, Vec::new());
     for &join in &flow.rpo {
         if flow.preds[join].len() < 2 {

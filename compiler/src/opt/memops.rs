@@ -33,7 +33,8 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     let preds = f.predecessors();
     let tested = only_tested(f);
     edit::rewrite(f, |ed, inst| {
-        let InstData::Intrinsic { op, args, .. } = ed.f.insts[inst].clone() else { return Edit::Keep };
+        let InstData::Intrinsic { op, ref args, .. } = ed.f.insts[inst] else { return Edit::Keep };
+        let args = args.clone();
         match op {
             Intrinsic::Memcpy | Intrinsic::Memmove | Intrinsic::Memset => expand(ed, cx, &preds, op, &args),
             Intrinsic::Memcmp => compare(ed, cx, &preds, inst, &args, &tested),
@@ -44,22 +45,22 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
 
 /// Comparisons of memory whose result is only compared with zero for equality.
 fn only_tested(f: &Function) -> BTreeSet<Value> {
-    let mut tested = BTreeSet::new();
-    let mut other = BTreeSet::new();
-    for &block in &f.order {
-        for &inst in &f.blocks[block].insts {
-            let data = &f.insts[inst];
-            match data {
-                InstData::Intrinsic { op: Intrinsic::Memcmp, .. } => tested.extend(f.result(inst)),
-                InstData::Compare { op: Compare::Eq | Compare::Ne, args }
-                    if f.constant(args[1]) == Some(0) => {}
-                _ => data.for_each_operand(|v| {
-                    other.insert(v);
-                }),
-            }
+    let insts = || f.order.iter().flat_map(|&block| &f.blocks[block].insts).copied();
+    let compares = |inst: &Inst| matches!(f.insts[*inst], InstData::Intrinsic { op: Intrinsic::Memcmp, .. });
+    let mut tested: BTreeSet<Value> = insts().filter(compares).filter_map(|inst| f.result(inst)).collect();
+    if tested.is_empty() {
+        return tested;
+    }
+    for inst in insts() {
+        match &f.insts[inst] {
+            InstData::Intrinsic { op: Intrinsic::Memcmp, .. } => {}
+            InstData::Compare { op: Compare::Eq | Compare::Ne, args } if f.constant(args[1]) == Some(0) => {}
+            data => data.for_each_operand(|v| {
+                tested.remove(&v);
+            }),
         }
     }
-    &tested - &other
+    tested
 }
 
 /// Widest piece at an address that is `offset` bytes after a place.

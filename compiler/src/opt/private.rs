@@ -36,18 +36,17 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     }
     let mut changed = cfg::remove_unreachable(f);
     let flow = f.flow();
-    let used: BTreeMap<Slot, &Usage> = used.map(|(&slot, usage)| (slot, usage)).collect();
+    let used: BTreeMap<Slot, &Usage> = used.collect();
     let counters = counters(f, flow.loops(), &used);
     if counters.is_empty() {
         return changed;
     }
     let uses = uses(f, &counters);
-    let mut types = BTreeMap::new();
+    let mut types = Vec::new();
     for (slot, uses) in &uses {
         if let Some(life) = Life::new(f, uses, used[slot], flow.loops()) {
             let slot = *slot;
-            let (private, ty) = life.separate(f, slot);
-            types.insert(private, ty);
+            types.push(life.separate(f, slot));
         }
     }
     if !types.is_empty() {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::alias::{Place, Root};
-use crate::ir::{Callee, Function, Inst, InstData, Intrinsic, Slot, Type, Value};
+use crate::ir::{Arena, Callee, Function, Inst, InstData, Intrinsic, Slot, Type, Value};
 
 /// What an access does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,39 +56,81 @@ pub struct Usage {
 }
 
 /// Usage by slot.
-pub type Usages = BTreeMap<Slot, Usage>;
+pub type Usages = Arena<Slot, Usage>;
 
-/// Usage of the slots that are named at all.
+/// Usage of the slots.
 pub fn usage(f: &Function) -> Usages {
-    let mut all = Usages::new();
+    let mut all = Arena::filled(&f.slots, Usage::default());
     if !has_slots(f) {
         return all;
     }
-    for &block in &f.order {
-        for &inst in &f.blocks[block].insts {
-            let data = &f.insts[inst];
-            if let InstData::SlotAddr { slot, .. } = data {
-                all.entry(*slot).or_default();
+    for &inst in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {
+        let data = &f.insts[inst];
+        match *data {
+            InstData::Load { ty, base, offset, flags } => {
+                let kind = AccessKind::Load(ty);
+                add(
+                    f,
+                    &mut all,
+                    (base, offset),
+                    Access {
+                        inst,
+                        kind,
+                        start: 0,
+                        size: ty.bytes().into(),
+                        reads: true,
+                        volatile: flags.volatile,
+                    },
+                );
             }
-            let mut found = None;
-            data.for_each_operand(|v| {
-                // Most operands are no addresses.
-                if f.ty(v) != Type::Ptr {
-                    return;
-                }
-                let Some((slot, _)) = slot_of(f, v) else { return };
-                let found = found.get_or_insert_with(|| accesses(f, inst, data));
-                let through = |found: &mut Option<Found>| found.take_if(|(_, address)| *address == v);
-                let usage = all.entry(slot).or_default();
-                // An operand that no access goes through lets the address out.
-                match found.iter_mut().find_map(through) {
-                    Some((access, _)) => usage.accesses.push(access),
-                    None => usage.escapes = true,
-                }
-            });
+            InstData::Store { value, base, offset, flags } => {
+                let ty = f.ty(value);
+                let kind = AccessKind::Store(ty);
+                escape(f, &mut all, value);
+                add(
+                    f,
+                    &mut all,
+                    (base, offset),
+                    Access {
+                        inst,
+                        kind,
+                        start: 0,
+                        size: ty.bytes().into(),
+                        reads: false,
+                        volatile: flags.volatile,
+                    },
+                );
+            }
+            _ => {
+                let mut sides = sides(f, inst, data);
+                data.for_each_operand(|v| {
+                    let through = |side: &mut Option<Side>| side.take_if(|(address, _)| *address == v);
+                    match sides.iter_mut().find_map(through) {
+                        Some((address, side)) => add(f, &mut all, (address, 0), side),
+                        // An operand that no access goes through lets the address out.
+                        None => escape(f, &mut all, v),
+                    }
+                });
+            }
         }
     }
     all
+}
+
+/// Notes an access at a distance from an address.
+fn add(f: &Function, all: &mut Usages, (base, by): (Value, i32), access: Access) {
+    if let Some((slot, at)) = slot_of(f, base) {
+        all[slot].accesses.push(Access { start: at + i64::from(by), ..access });
+    }
+}
+
+/// Notes that a value goes somewhere, which most often is no address.
+fn escape(f: &Function, all: &mut Usages, value: Value) {
+    if f.ty(value) == Type::Ptr
+        && let Some((slot, _)) = slot_of(f, value)
+    {
+        all[slot].escapes = true;
+    }
 }
 
 /// The plain writes to each slot that nobody reads, at whatever distance from its start.
@@ -191,13 +233,11 @@ pub fn has_slots(f: &Function) -> bool {
 }
 
 /// Slots whose address is let out anywhere.
-pub fn leaked_anywhere(f: &Function) -> BTreeSet<Slot> {
-    let mut slots = BTreeSet::new();
+pub fn leaked_anywhere(f: &Function) -> Arena<Slot, bool> {
+    let mut slots = Arena::filled(&f.slots, false);
     if has_slots(f) {
         for &inst in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {
-            leaked(f, &f.insts[inst], |slot| {
-                slots.insert(slot);
-            });
+            leaked(f, &f.insts[inst], |slot| slots[slot] = true);
         }
     }
     slots
@@ -229,37 +269,20 @@ pub fn slot_of(f: &Function, value: Value) -> Option<(Slot, i64)> {
     }
 }
 
-/// An access to a slot, and the operand that names the slot.
-type Found = (Access, Value);
+/// An address and what is accessed there.
+type Side = (Value, Access);
 
-/// Accesses of one instruction to slots.
-fn accesses(f: &Function, inst: Inst, data: &InstData) -> [Option<Found>; 2] {
-    let access = |address: Value, by: i64, kind: AccessKind, size: i64, reads: bool, volatile: bool| {
-        let (_, at) = slot_of(f, address)?;
-        Some((Access { inst, kind, start: at.saturating_add(by), size, reads, volatile }, address))
+/// What copies and fills of constant size access.
+fn sides(f: &Function, inst: Inst, data: &InstData) -> [Option<Side>; 2] {
+    let InstData::Intrinsic { op, args, .. } = data else { return [None, None] };
+    let kind = match op {
+        Intrinsic::Memcpy | Intrinsic::Memmove => AccessKind::Copy,
+        Intrinsic::Memset => AccessKind::Set,
+        _ => return [None, None],
     };
-    match data {
-        InstData::Load { ty, base, offset, flags } => {
-            let size = ty.bytes().into();
-            [access(*base, (*offset).into(), AccessKind::Load(*ty), size, true, flags.volatile), None]
-        }
-        InstData::Store { value, base, offset, flags } => {
-            let ty = f.ty(*value);
-            let size = ty.bytes().into();
-            [access(*base, (*offset).into(), AccessKind::Store(ty), size, false, flags.volatile), None]
-        }
-        InstData::Intrinsic { op: Intrinsic::Memcpy | Intrinsic::Memmove, args, .. } => {
-            constant_size(f, args).map_or([None, None], |size| {
-                let side = |at: usize, reads| access(args[at], 0, AccessKind::Copy, size, reads, false);
-                [side(0, false), side(1, true)]
-            })
-        }
-        InstData::Intrinsic { op: Intrinsic::Memset, args, .. } => {
-            let size = constant_size(f, args);
-            [size.and_then(|size| access(args[0], 0, AccessKind::Set, size, false, false)), None]
-        }
-        _ => [None, None],
-    }
+    let Some(size) = constant_size(f, args) else { return [None, None] };
+    let side = |at: usize, reads| (args[at], Access { inst, kind, start: 0, size, reads, volatile: false });
+    [Some(side(0, false)), (kind == AccessKind::Copy).then(|| side(1, true))]
 }
 
 /// The constant third operand of a memory intrinsic.

@@ -33,7 +33,7 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
         slot.align = 8;
     }
     let mut split: BTreeMap<Slot, Vec<Part>> = BTreeMap::new();
-    for (&slot, usage) in cx.usage(f).iter() {
+    for (slot, usage) in cx.usage(f).iter() {
         if let Some(parts) = parts(f, slot, usage) {
             split.insert(slot, parts);
         }
@@ -81,13 +81,18 @@ impl Part {
 /// The parts of a slot; `None` when there is nothing to do.
 fn parts(f: &Function, slot: Slot, usage: &Usage) -> Option<Vec<Part>> {
     let size = i64::from(f.slots[slot].size);
+    // Most slots are one value, accessed as a whole.
+    let whole = |a: &Access| a.start == 0 && a.size == size && is_value(a.kind);
+    if usage.escapes || usage.accesses.iter().all(whole) {
+        return None;
+    }
     let sane = usage.accesses.iter().all(|a| a.start >= 0 && a.end() <= size && a.size > 0);
     // A volatile object is one as its author wrote it.
     let volatile = usage.accesses.iter().any(|a| a.volatile);
-    if usage.escapes || usage.accesses.is_empty() || volatile || !sane || overlapping_copy(&usage.accesses) {
+    if volatile || !sane || overlapping_copy(&usage.accesses) {
         return None;
     }
-    let mut parts = merge(&usage.accesses, |kind| matches!(kind, AccessKind::Load(_) | AccessKind::Store(_)));
+    let mut parts = merge(&usage.accesses, is_value);
     // What only copies and fills touch lies between these.
     let mut gaps = Vec::new();
     for (start, end) in merge(&usage.accesses, |_| true) {
@@ -106,11 +111,9 @@ fn parts(f: &Function, slot: Slot, usage: &Usage) -> Option<Vec<Part>> {
     parts.sort_unstable();
     let parts: Vec<Part> = parts.into_iter().map(|range| part(range, &usage.accesses)).collect();
     let whole = matches!(parts[..], [Part { start: 0, end, .. }] if end == size);
-    let block = |a: &Access| matches!(a.kind, AccessKind::Copy | AccessKind::Set);
-    let useful = usage
-        .accesses
-        .iter()
-        .any(|a| block(a) && parts.iter().any(|p| p.overlaps(a) && (p.scalar || (a.reads && !p.written))));
+    let useful = usage.accesses.iter().any(|a| {
+        !is_value(a.kind) && parts.iter().any(|p| p.overlaps(a) && (p.scalar || (a.reads && !p.written)))
+    });
     (!whole || useful).then_some(parts)
 }
 
@@ -136,6 +139,11 @@ fn part((start, end): (i64, i64), accesses: &[Access]) -> Part {
     part.scalar = valued && end - start <= 8;
     part.pointer &= part.scalar;
     part
+}
+
+/// Is a value loaded or stored?
+fn is_value(kind: AccessKind) -> bool {
+    matches!(kind, AccessKind::Load(_) | AccessKind::Store(_))
 }
 
 /// Do the two sides of one copy overlap without being the same?
@@ -205,7 +213,6 @@ impl<'a> Side<'a> {
 }
 
 fn rewrite(ed: &mut Editor<'_>, split: &BTreeMap<Slot, Vec<Part>>, inst: Inst) -> Edit {
-    let data = ed.f.insts[inst].clone();
     let moved = |ed: &mut Editor<'_>, base: Value, offset: i32| {
         let (slot, at) = slots::slot_of(ed.f, base)?;
         let at = at + i64::from(offset);
@@ -215,7 +222,7 @@ fn rewrite(ed: &mut Editor<'_>, split: &BTreeMap<Slot, Vec<Part>>, inst: Inst) -
         // What was known of the whole's alignment does not hold for the part.
         Some((address, alignment(ed.f.slots[part.slot].align, offset)))
     };
-    match data {
+    match ed.f.insts[inst] {
         InstData::Load { ty, base, offset, flags } => {
             if let Some((base, align)) = moved(ed, base, offset) {
                 ed.set(inst, InstData::Load { ty, base, offset: 0, flags: MemFlags { align, ..flags } });
@@ -227,7 +234,8 @@ fn rewrite(ed: &mut Editor<'_>, split: &BTreeMap<Slot, Vec<Part>>, inst: Inst) -
                 ed.set(inst, InstData::Store { value, base, offset: 0, flags });
             }
         }
-        InstData::Intrinsic { op: op @ (Intrinsic::Memcpy | Intrinsic::Memmove), args, .. } => {
+        InstData::Intrinsic { op: op @ (Intrinsic::Memcpy | Intrinsic::Memmove), ref args, .. } => {
+            let args = args.clone();
             let align = args.get(3).and_then(|&a| ed.f.constant(a)).unwrap_or(1) as u32;
             let dst = Side::new(ed.f, split, args[0], align);
             let src = Side::new(ed.f, split, args[1], align);
@@ -236,7 +244,8 @@ fn rewrite(ed: &mut Editor<'_>, split: &BTreeMap<Slot, Vec<Part>>, inst: Inst) -
                 return Edit::Remove;
             }
         }
-        InstData::Intrinsic { op: Intrinsic::Memset, args, .. } => {
+        InstData::Intrinsic { op: Intrinsic::Memset, ref args, .. } => {
+            let args = args.clone();
             let dst = Side::new(ed.f, split, args[0], 1);
             if let (true, Some(size)) = (dst.parts.is_some(), ed.f.constant(args[2])) {
                 fill(ed, &dst, args[1], size as i64);

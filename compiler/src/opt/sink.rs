@@ -15,6 +15,7 @@
 //! programs, whose operands must be constants, are shared only if all operands are the same.
 //! Cost: for each block, the lengths of the ends of its predecessors times [`NEIGHBOURS`].
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Cx;
@@ -110,7 +111,7 @@ fn plans(f: &Function) -> Vec<Plan> {
     }
     let mut touched = BTreeSet::new();
     let mut plans = Vec::new();
-    for blocks in groups.values() {
+    for blocks in groups.values().filter(|blocks| blocks.len() > 1) {
         if let Some(plan) = ends.best(blocks)
             && plan.members.iter().all(|&block| touched.insert(block))
         {
@@ -123,21 +124,28 @@ fn plans(f: &Function) -> Vec<Plan> {
 /// The ends of blocks, and who uses the slots.
 struct Ends<'f> {
     f: &'f Function,
-    /// Instructions that use the address of each slot.
-    users: BTreeMap<Slot, Vec<Inst>>,
+    /// Instructions that use the address of each slot, once that is asked.
+    users: OnceCell<BTreeMap<Slot, Vec<Inst>>>,
 }
 
 impl Ends<'_> {
     fn new(f: &Function) -> Ends<'_> {
-        let mut users: BTreeMap<Slot, Vec<Inst>> = BTreeMap::new();
-        for &inst in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {
-            f.insts[inst].for_each_operand(|v| {
-                if let Some(InstData::SlotAddr { slot, .. }) = f.def(v) {
-                    users.entry(*slot).or_default().push(inst);
-                }
-            });
-        }
-        Ends { f, users }
+        Ends { f, users: OnceCell::new() }
+    }
+
+    fn users(&self) -> &BTreeMap<Slot, Vec<Inst>> {
+        let f = self.f;
+        self.users.get_or_init(|| {
+            let mut users: BTreeMap<Slot, Vec<Inst>> = BTreeMap::new();
+            for &inst in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {
+                f.insts[inst].for_each_operand(|v| {
+                    if let Some(InstData::SlotAddr { slot, .. }) = f.def(v) {
+                        users.entry(*slot).or_default().push(inst);
+                    }
+                });
+            }
+            users
+        })
     }
 
     /// The instructions of a block from its end that could be shared, the terminator first. Constants
@@ -279,7 +287,7 @@ impl Ends<'_> {
         }
         let (x, y) = (&self.f.slots[a], &self.f.slots[b]);
         let only = |slot: Slot, end: &[Inst]| {
-            self.users.get(&slot).is_some_and(|users| users.iter().all(|inst| end.contains(inst)))
+            self.users().get(&slot).is_some_and(|users| users.iter().all(|inst| end.contains(inst)))
         };
         let fits = (x.size, x.align) == (y.size, y.align)
             && slots.values().all(|&taken| taken != b)
@@ -319,7 +327,7 @@ impl Plan {
         let [first, ..] = self.members[..] else { return };
         let end = f.blocks.push(Default::default());
         let params: Vec<Value> = self.params.iter().map(|passed| f.add_param(end, f.ty(passed[0]))).collect();
-        let shared: Vec<Inst> = Ends { f, users: BTreeMap::new() }.of(first)[..self.length].to_vec();
+        let shared: Vec<Inst> = Ends::new(f).of(first)[..self.length].to_vec();
         let mut copies: BTreeMap<Value, Value> = BTreeMap::new();
         for (at, &inst) in shared.iter().enumerate().rev() {
             let mut data = f.insts[inst].clone();
@@ -336,8 +344,7 @@ impl Plan {
             f.blocks[end].insts.push(inst);
         }
         for (index, &block) in self.members.iter().enumerate() {
-            let gone: BTreeSet<Inst> =
-                Ends { f, users: BTreeMap::new() }.of(block).into_iter().take(self.length).collect();
+            let gone: BTreeSet<Inst> = Ends::new(f).of(block).into_iter().take(self.length).collect();
             let loc = f.terminator(block).map(|last| f.locs[last]).unwrap_or_default();
             f.blocks[block].insts.retain(|inst| !gone.contains(inst));
             let args = self.params.iter().map(|passed| passed[index]).collect();

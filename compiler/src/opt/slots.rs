@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::alias::{Place, Root};
-use crate::ir::{Arena, Callee, Function, Inst, InstData, Intrinsic, Slot, Type, Value};
+use crate::ir::{Arena, Callee, Function, Inst, InstData, Intrinsic, MemFlags, Slot, Type, Value};
 
 /// What an access does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,61 +66,41 @@ pub fn usage(f: &Function) -> Usages {
     }
     for &inst in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {
         let data = &f.insts[inst];
+        let value = |kind: AccessKind, ty: Type, offset: i32, flags: MemFlags| {
+            let reads = matches!(kind, AccessKind::Load(_));
+            let (size, volatile) = (ty.bytes().into(), flags.volatile);
+            Access { inst, kind, start: offset.into(), size, reads, volatile }
+        };
         match *data {
             InstData::Load { ty, base, offset, flags } => {
-                let kind = AccessKind::Load(ty);
-                add(
-                    f,
-                    &mut all,
-                    (base, offset),
-                    Access {
-                        inst,
-                        kind,
-                        start: 0,
-                        size: ty.bytes().into(),
-                        reads: true,
-                        volatile: flags.volatile,
-                    },
-                );
+                add(f, &mut all, base, value(AccessKind::Load(ty), ty, offset, flags));
             }
-            InstData::Store { value, base, offset, flags } => {
-                let ty = f.ty(value);
-                let kind = AccessKind::Store(ty);
-                escape(f, &mut all, value);
-                add(
-                    f,
-                    &mut all,
-                    (base, offset),
-                    Access {
-                        inst,
-                        kind,
-                        start: 0,
-                        size: ty.bytes().into(),
-                        reads: false,
-                        volatile: flags.volatile,
-                    },
-                );
+            InstData::Store { value: stored, base, offset, flags } => {
+                let ty = f.ty(stored);
+                escape(f, &mut all, stored);
+                add(f, &mut all, base, value(AccessKind::Store(ty), ty, offset, flags));
             }
-            _ => {
-                let mut sides = sides(f, inst, data);
-                data.for_each_operand(|v| {
-                    let through = |side: &mut Option<Side>| side.take_if(|(address, _)| *address == v);
+            InstData::Intrinsic { op, ref args, .. } => {
+                let mut sides = sides(f, inst, op, args);
+                for &arg in args {
+                    let through = |side: &mut Option<Side>| side.take_if(|(address, _)| *address == arg);
                     match sides.iter_mut().find_map(through) {
-                        Some((address, side)) => add(f, &mut all, (address, 0), side),
+                        Some((address, side)) => add(f, &mut all, address, side),
                         // An operand that no access goes through lets the address out.
-                        None => escape(f, &mut all, v),
+                        None => escape(f, &mut all, arg),
                     }
-                });
+                }
             }
+            _ => data.for_each_operand(|v| escape(f, &mut all, v)),
         }
     }
     all
 }
 
-/// Notes an access at a distance from an address.
-fn add(f: &Function, all: &mut Usages, (base, by): (Value, i32), access: Access) {
-    if let Some((slot, at)) = slot_of(f, base) {
-        all[slot].accesses.push(Access { start: at + i64::from(by), ..access });
+/// Notes an access that starts at a distance from an address.
+fn add(f: &Function, all: &mut Usages, address: Value, access: Access) {
+    if let Some((slot, at)) = slot_of(f, address) {
+        all[slot].accesses.push(Access { start: at + access.start, ..access });
     }
 }
 
@@ -273,8 +253,7 @@ pub fn slot_of(f: &Function, value: Value) -> Option<(Slot, i64)> {
 type Side = (Value, Access);
 
 /// What copies and fills of constant size access.
-fn sides(f: &Function, inst: Inst, data: &InstData) -> [Option<Side>; 2] {
-    let InstData::Intrinsic { op, args, .. } = data else { return [None, None] };
+fn sides(f: &Function, inst: Inst, op: Intrinsic, args: &[Value]) -> [Option<Side>; 2] {
     let kind = match op {
         Intrinsic::Memcpy | Intrinsic::Memmove => AccessKind::Copy,
         Intrinsic::Memset => AccessKind::Set,

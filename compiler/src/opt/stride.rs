@@ -56,7 +56,7 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     super::cfg::remove_unreachable(f);
     let deepest = |loops: &Loops| loops.loops.iter().map(|l| l.depth).max().unwrap_or(0);
     let mut flow = f.flow();
-    if flow.loops().loops.is_empty() || edit::size(f) > LARGEST {
+    if !flow.loops().loops.iter().any(|l| moves_on(f, l)) || edit::size(f) > LARGEST {
         return false;
     }
     let mut changed = false;
@@ -79,6 +79,15 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
         super::dce::remove_unused(f);
     }
     changed
+}
+
+/// Does the loop compute an address, and call nothing?
+fn moves_on(f: &Function, l: &Loop) -> bool {
+    let insts = || l.blocks.iter().flat_map(|&block| &f.blocks[block].insts).map(|&inst| &f.insts[inst]);
+    let opaque = |data: &InstData| {
+        matches!(data, InstData::Call { .. } | InstData::Asm { .. } | InstData::Intrinsic { .. })
+    };
+    insts().any(|data| matches!(data, InstData::PtrAdd { .. })) && !insts().any(opaque)
 }
 
 /// What is known of a function before its loops of one depth change.
@@ -258,13 +267,10 @@ struct Plans {
 impl Plans {
     fn new(f: &Function, facts: &Facts, l: &Loop) -> Option<Plans> {
         let Facts { flow, ranges, around, uses } = facts;
-        let opaque = |data: &InstData| {
-            matches!(data, InstData::Call { .. } | InstData::Asm { .. } | InstData::Intrinsic { .. })
-        };
-        let insts = || l.blocks.iter().flat_map(|&block| &f.blocks[block].insts).copied();
-        if insts().any(|inst| opaque(&f.insts[inst])) {
+        if !moves_on(f, l) {
             return None;
         }
+        let insts = || l.blocks.iter().flat_map(|&block| &f.blocks[block].insts).copied();
         let counters = counters(f, flow, l);
         if counters.is_empty() {
             return None;

@@ -192,16 +192,16 @@ fn ptr_add(ed: &mut Editor<'_>, base: Value, offset: Value) -> Option<Value> {
     if bytes == 0 {
         return Some(base);
     }
-    match ed.f.def(base)? {
-        &InstData::SlotAddr { slot, offset } => {
+    match *ed.f.def(base)? {
+        InstData::SlotAddr { slot, offset } => {
             let offset = i32::try_from(i64::from(offset).checked_add(bytes)?).ok()?;
             Some(ed.emit(InstData::SlotAddr { slot, offset }))
         }
-        &InstData::SymbolAddr { symbol, offset } => {
+        InstData::SymbolAddr { symbol, offset } => {
             let offset = offset.checked_add(bytes)?;
             Some(ed.emit(InstData::SymbolAddr { symbol, offset }))
         }
-        &InstData::PtrAdd { base, offset } => {
+        InstData::PtrAdd { base, offset } => {
             let bytes = ed.f.constant(offset)?.wrapping_add(bytes as u64);
             Some(ed.offset(base, bytes as i64))
         }

@@ -394,15 +394,11 @@ impl Function {
     }
 
     /// Symbols of the functions called directly, in order, with repetition.
-    pub fn callees(&self) -> Vec<SymbolId> {
-        let mut callees = Vec::new();
-        for &block in &self.order {
-            for &inst in &self.blocks[block].insts {
-                if let InstData::Call { callee: Callee::Func(symbol), .. } = self.insts[inst] {
-                    callees.push(symbol);
-                }
-            }
-        }
-        callees
+    pub fn callees(&self) -> impl Iterator<Item = SymbolId> + '_ {
+        let insts = self.order.iter().flat_map(|&block| &self.blocks[block].insts);
+        insts.filter_map(|&inst| match self.insts[inst] {
+            InstData::Call { callee: Callee::Func(symbol), .. } => Some(symbol),
+            _ => None,
+        })
     }
 }

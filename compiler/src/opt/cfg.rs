@@ -524,4 +524,11 @@ mod tests {
         let out = after_pass("cfg", &text.replace("v4 = iconst.i32 1", "v4 = iconst.i32 2"));
         assert_eq!(out.matches("return").count(), 2, "{out}");
     }
+
+    #[test]
+    fn a_block_that_only_itself_jumps_to_is_unreachable() {
+        let text = "function @f(i32) -> i32 {\nblock0(v0: i32):\n  return v0\nblock1:\n  jump block1\n}";
+        let out = after_pass("cfg", text);
+        assert!(!out.contains("block1"), "{out}");
+    }
 }

@@ -22,8 +22,8 @@ use super::edit;
 use super::globals::References;
 use crate::hash::LookupMap;
 use crate::ir::{
-    Arena, Block, BlockCall, Callee, Function, InstData, LocData, Module, Remark, Slot, SrcLoc, SymbolId,
-    Value,
+    Arena, Block, BlockCall, Callee, FuncSymbol, Function, InstData, LocData, Module, Remark, Slot, SrcLoc,
+    SymbolId, Value,
 };
 
 /// A static callee of at most this many instructions that become code is small.
@@ -76,7 +76,7 @@ impl Decision<'_> {
 
 /// Inlines what should be into one function. Returns whether there was any.
 pub fn run(module: &mut Module, index: usize, decision: &Decision<'_>) -> bool {
-    if !calls_functions(&module.functions[index]) {
+    if module.functions[index].callees().next().is_none() {
         return false;
     }
     let mut f = std::mem::replace(&mut module.functions[index], placeholder());
@@ -118,11 +118,6 @@ pub fn run(module: &mut Module, index: usize, decision: &Decision<'_>) -> bool {
     }
     module.functions[index] = f;
     changed
-}
-
-fn calls_functions(f: &Function) -> bool {
-    let mut insts = f.order.iter().flat_map(|&block| &f.blocks[block].insts);
-    insts.any(|&inst| matches!(f.insts[inst], InstData::Call { callee: Callee::Func(_), .. }))
 }
 
 /// Says of the calls that stay why they do.
@@ -176,7 +171,7 @@ fn wanted(
     if decision.options.no_inline || decision.options.level == 0 || size > GROWTH {
         return false;
     }
-    let once = func.local && !func.keep && decision.references.count(symbol) == 1;
+    let once = is_named_once(func, symbol, decision.references);
     let size = decision.options.size;
     let small = if func.local {
         weight(callee, 2) <= if size { TINY } else { SMALL }
@@ -187,12 +182,18 @@ fn wanted(
     small || (once && weight(callee, 2) <= SINGLE)
 }
 
-/// Will the function be part of the only function that names it, and not be any more by itself?
+/// Does one place of this module name the function, and nothing outside of it?
+fn is_named_once(func: &FuncSymbol, symbol: SymbolId, references: &References) -> bool {
+    func.local && !func.keep && references.count(symbol) == 1
+}
+
+/// Will the function be part of the only function that names it, and not be any more by itself? It may still double
+/// by what is inlined into it before that.
 pub fn is_part(module: &Module, index: usize, references: &References, options: &Options) -> bool {
     let f = &module.functions[index];
     let Some(func) = module.func(f.symbol) else { return false };
     let may = func.always_inline || !(func.noinline || options.no_inline || options.level == 0);
-    let once = func.local && !func.keep && !func.weak && references.count(f.symbol) == 1;
+    let once = !func.weak && is_named_once(func, f.symbol, references);
     once && may && weight(f, 2) <= SINGLE / 2
 }
 

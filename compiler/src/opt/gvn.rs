@@ -307,14 +307,17 @@ impl Pass<'_> {
     fn forget(&self, f: &Function, data: &InstData, memory: &mut Memory) -> bool {
         let Memory { contents, fills, leaked } = memory;
         fill::forget(f, data, fills, leaked);
+        let written = match *data {
+            InstData::Store { base, offset, .. } if !contents.is_empty() => Some(strip(f, base, offset)),
+            _ => None,
+        };
         match effect(f, data) {
             Write::Nothing => return false,
             _ if contents.is_empty() => {}
             Write::At(place, size) => contents.retain(|content| {
                 // Distances from one unnamed base can be compared too.
-                let apart = match (content.base, data) {
-                    (Some((a, at)), InstData::Store { base, offset, .. }) => {
-                        let (b, to) = strip(f, *base, *offset);
+                let apart = match (content.base, written) {
+                    (Some((a, at)), Some((b, to))) => {
                         let held = i64::from(content.ty.bytes());
                         if a == b {
                             at >= to.saturating_add(size) || to >= at + held

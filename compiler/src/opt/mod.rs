@@ -454,14 +454,15 @@ impl<'a, 'o> Work<'a, 'o> {
     }
 
     /// Simplifies each function, inlines into it, and again as long as calls are found. What becomes part of its
-    /// only caller as a whole is simplified there.
+    /// only caller as a whole is simplified there. Once through the passes is enough here: what more would find, it
+    /// finds when all is inlined.
     fn inline(&mut self) {
         let mut ready: BTreeSet<SymbolId> = BTreeSet::new();
         let mut references = globals::References::new(self.module);
         for index in inline::bottom_up(self.module) {
             let part = inline::is_part(self.module, index, &references, self.options);
             if !part {
-                self.repeat(index, SCALAR);
+                self.sequence(index, SCALAR);
             }
             for _ in 0..ROUNDS {
                 references.update(self.module, index);
@@ -478,11 +479,11 @@ impl<'a, 'o> Work<'a, 'o> {
                 }
                 self.observe(index, "inline", 0);
                 if !part {
-                    self.repeat(index, SCALAR);
+                    self.sequence(index, SCALAR);
                 }
             }
             if !part && self.sequence(index, LOOPS) {
-                self.repeat(index, SCALAR);
+                self.sequence(index, SCALAR);
             }
             references.update(self.module, index);
             ready.insert(self.module.functions[index].symbol);

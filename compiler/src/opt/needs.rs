@@ -56,8 +56,9 @@ impl Needs {
         let (mut has, mut calls) = (Needs::default(), 0);
         for &block in &f.order {
             for &inst in &f.blocks[block].insts {
-                has.add_inst(f, &f.insts[inst]);
-                calls += usize::from(matches!(f.insts[inst], InstData::Call { callee: Callee::Func(_), .. }));
+                let data = &f.insts[inst];
+                calls += usize::from(matches!(data, InstData::Call { callee: Callee::Func(_), .. }));
+                has.add_inst(f, data);
             }
         }
         if goes_back(f, &f.order) {

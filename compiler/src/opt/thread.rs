@@ -21,8 +21,6 @@
 //! that have nothing to do with each other are threaded after one; a function is analysed again as long as there
 //! are others, as often as its size allows.
 
-use std::collections::BTreeMap;
-
 use super::Cx;
 use super::clone;
 use super::edit;
@@ -172,16 +170,14 @@ fn may_rotate(f: &Function, flow: &Flow, header: Block, decided: &[(Edge, usize)
 /// passed counts.
 fn target(f: &Function, flow: Option<&Flow>, edge: Edge, call: &BlockCall) -> Option<usize> {
     let data = &f.blocks[call.block];
-    let mut known: BTreeMap<Value, u64> = BTreeMap::new();
-    let mut passed: BTreeMap<Value, Value> = BTreeMap::new();
-    for (&param, &arg) in data.params.iter().zip(&call.args) {
-        passed.insert(param, arg);
-        if let Some(bits) = f.constant(arg) {
-            known.insert(param, bits);
-        }
-    }
-    let before = |v: Value| passed.get(&v).copied().unwrap_or(v);
-    let lookup = |known: &BTreeMap<Value, u64>, v: Value| known.get(&v).copied().or_else(|| f.constant(v));
+    let passed = |v: Value| data.params.iter().position(|&param| param == v).map(|index| call.args[index]);
+    let before = |v: Value| passed(v).unwrap_or(v);
+    // Results of the few instructions of the block.
+    let mut known: Vec<(Value, u64)> = Vec::new();
+    let lookup = |known: &[(Value, u64)], v: Value| {
+        let result = known.iter().find(|&&(result, _)| result == v);
+        result.map(|&(_, bits)| bits).or_else(|| f.constant(before(v)))
+    };
     for &inst in &data.insts {
         match &f.insts[inst] {
             InstData::Branch { cond, .. } => {

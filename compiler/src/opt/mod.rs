@@ -309,10 +309,8 @@ const ROUNDS: u32 = 6;
 const EARLY: &[usize] = &rows(["simplify", "sroa", "mem2reg", "cfg", "dce", "calls"]);
 
 /// Repeated until nothing changes.
-const SCALAR: &[usize] = &rows([
-    "simplify", "sroa", "mem2reg", "sccp", "simplify", "cfg", "equal", "thread", "gvn", "simplify", "dse",
-    "cfg", "dce",
-]);
+const SCALAR: &[usize] =
+    &rows(["simplify", "sroa", "mem2reg", "sccp", "cfg", "equal", "thread", "gvn", "cfg", "dce"]);
 
 /// Once for each function, when what calls it passes is known.
 const LOOPS: &[usize] = &rows(["unroll"]);
@@ -482,8 +480,12 @@ impl<'a, 'o> Work<'a, 'o> {
                     self.sequence(index, SCALAR);
                 }
             }
-            if !part && self.sequence(index, LOOPS) {
-                self.sequence(index, SCALAR);
+            // Whether a loop is unrolled is decided once, when it is as simple as it gets.
+            if !part && self.has(index).meet(Needs::all(&[Loops])) {
+                self.repeat(index, SCALAR);
+                if self.sequence(index, LOOPS) {
+                    self.sequence(index, SCALAR);
+                }
             }
             references.update(self.module, index);
             ready.insert(self.module.functions[index].symbol);
@@ -491,15 +493,11 @@ impl<'a, 'o> Work<'a, 'o> {
     }
 
     /// Runs passes in turn until none changes the function.
-    fn repeat(&mut self, index: usize, rows: &[usize]) -> bool {
-        let mut changed = false;
-        for _ in 0..ROUNDS {
-            if !self.sequence(index, rows) {
-                break;
-            }
-            changed = true;
+    fn repeat(&mut self, index: usize, rows: &[usize]) {
+        let mut rounds = 0;
+        while rounds < ROUNDS && self.sequence(index, rows) {
+            rounds += 1;
         }
-        changed
     }
 
     /// Runs passes in turn, but not those that would find nothing to do.

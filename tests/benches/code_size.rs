@@ -4,8 +4,8 @@
 //! ratios to clang-19's: the geometric mean of the objects, the spread, and the worst; then the programs whose
 //! deepest chain of calls takes more stack by more than [`DEEPER`], and the objects above [`ABOVE`] with the
 //! reason, where one is [known](REASONS). For the first mode also the instructions that this kernel's verifier
-//! processes, program by program, and the programs that it takes from clang only. `SKEP_CPU=v1` measures one
-//! version only.
+//! processes, program by program, and the programs that it takes from clang only, or from clang at the second mode.
+//! `SKEP_CPU=v1` measures one version only.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -134,13 +134,19 @@ fn main() {
             };
             found.add(&format!("{corpus}/{stem}"), &ours, &theirs, &types);
             if let Some(verifier) = &mut verifier {
-                verifier.add(&stem, &ours, &theirs);
+                let plain = compile(&clang, &MODES[1], &source.path, &source.flags, &scratch);
+                verifier.add(&stem, &ours, &theirs, plain.as_deref().unwrap_or_default());
             }
         }
         found.report(&mode.join(" "));
         if let Some(verifier) = verifier {
             compare("instructions that the kernel's verifier processes", &verifier.rows, WORST);
             report(&format!("  accepted from clang only: {:?}", verifier.lost));
+            let (plain, from) = (verifier.plain, MODES[1].join(" "));
+            report(&format!(
+                "  of {plain} accepted from clang {from}, not from us: {:?}",
+                verifier.lost_plain
+            ));
         }
     }
     // The scratch directory is below the system's temporary one; leaving it behind is no failure.
@@ -202,6 +208,9 @@ struct Verifier {
     types: LinkOptions,
     rows: Vec<Row>,
     lost: Vec<String>,
+    /// Programs that it takes from clang for the second mode, and those of them that it does not take from us.
+    plain: usize,
+    lost_plain: Vec<String>,
 }
 
 impl Verifier {
@@ -210,18 +219,22 @@ impl Verifier {
         if !tools::have(&[Need::Kernel]) || types.target_btf.is_none() {
             return None;
         }
-        Some(Verifier { types: types.clone(), rows: Vec::new(), lost: Vec::new() })
+        let (types, rows) = (types.clone(), Vec::new());
+        Some(Verifier { types, rows, lost: Vec::new(), plain: 0, lost_plain: Vec::new() })
     }
 
-    fn add(&mut self, file: &str, ours: &[u8], theirs: &[u8]) {
-        let (ours, theirs) = (self.processed(ours), self.processed(theirs));
-        for (program, theirs) in theirs {
-            let name = format!("{file}/{program}");
-            match ours.get(&program) {
-                Some(&ours) => self.rows.push(Row { name, ours, theirs }),
-                None => self.lost.push(name),
+    /// Of clang's object for the second mode, `plain`, only counts what is accepted.
+    fn add(&mut self, file: &str, ours: &[u8], theirs: &[u8], plain: &[u8]) {
+        let [ours, theirs, plain] = [ours, theirs, plain].map(|object| self.processed(object));
+        let name = |program: &String| format!("{file}/{program}");
+        for (program, &theirs) in &theirs {
+            match ours.get(program) {
+                Some(&ours) => self.rows.push(Row { name: name(program), ours, theirs }),
+                None => self.lost.push(name(program)),
             }
         }
+        self.plain += plain.len();
+        self.lost_plain.extend(plain.keys().filter(|&program| !ours.contains_key(program)).map(name));
     }
 
     /// How many instructions the kernel processes for each program that it accepts.

@@ -170,8 +170,8 @@ fn may_rotate(f: &Function, flow: &Flow, header: Block, decided: &[(Edge, usize)
 /// passed counts.
 fn target(f: &Function, flow: Option<&Flow>, edge: Edge, call: &BlockCall) -> Option<usize> {
     let data = &f.blocks[call.block];
-    let passed = |v: Value| data.params.iter().position(|&param| param == v).map(|index| call.args[index]);
-    let before = |v: Value| passed(v).unwrap_or(v);
+    let before =
+        |v: Value| data.params.iter().position(|&param| param == v).map_or(v, |index| call.args[index]);
     // Results of the few instructions of the block.
     let mut known: Vec<(Value, u64)> = Vec::new();
     let lookup = |known: &[(Value, u64)], v: Value| {

@@ -29,7 +29,7 @@ const CONSUMERS: [Consumer; 6] = [
 #[test]
 #[allow(clippy::print_stderr)]
 fn tools_take_our_objects_as_clangs() {
-    let needs = [Need::Clang, Need::KernelTree, Need::Vmlinux, Need::Libbpf, Need::Bpftool];
+    let needs = [Need::Clang, Need::KernelTree, Need::Vmlinux, Need::Libbpf, Need::Stubs, Need::Bpftool];
     if !tools::have(&needs) || !tools::have(&[Need::Objdump, Need::Readelf, Need::Pahole]) {
         return;
     }

@@ -37,7 +37,8 @@ fn where_clang_is_weak_we_are_not() {
 
 /// Compiles the files of a folder with both compilers and has the kernel load and run them.
 fn look(folder: &str) -> Option<(Corpus, Tally)> {
-    let needs = [Need::Clang, Need::Libbpf, Need::KernelTree, Need::Vmlinux, Need::Libelf, Need::Kernel];
+    let needs =
+        [Need::Clang, Need::Libbpf, Need::Stubs, Need::KernelTree, Need::Vmlinux, Need::Libelf, Need::Kernel];
     let headers = selftests().filter(|_| tools::have(&needs))?;
     let files = sources(&tools::root().join(folder), ".c");
     let corpus = Corpus { name: "language", files, ..headers };

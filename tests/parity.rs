@@ -22,7 +22,8 @@ const NOT_COMPILED: &[(&str, &str)] = &[];
 #[test]
 #[allow(clippy::print_stderr)]
 fn the_kernel_judges_our_objects_as_clangs() {
-    let needs = [Need::Clang, Need::KernelTree, Need::Vmlinux, Need::Libbpf, Need::Libelf, Need::Kernel];
+    let needs =
+        [Need::Clang, Need::KernelTree, Need::Vmlinux, Need::Libbpf, Need::Stubs, Need::Libelf, Need::Kernel];
     if !tools::have(&needs) {
         return;
     }

@@ -31,7 +31,15 @@ const REFUSED: &[(&str, &str)] = &[
 #[test]
 #[allow(clippy::print_stderr)]
 fn kernels_judge_our_objects_as_clangs() {
-    if !tools::have(&[Need::Vm, Need::Clang, Need::KernelTree, Need::Vmlinux, Need::Libbpf, Need::Libelf]) {
+    if !tools::have(&[
+        Need::Vm,
+        Need::Clang,
+        Need::KernelTree,
+        Need::Vmlinux,
+        Need::Libbpf,
+        Need::Stubs,
+        Need::Libelf,
+    ]) {
         return;
     }
     let mut wrong = Vec::new();
@@ -108,7 +116,15 @@ struct Foresight {
 #[test]
 #[allow(clippy::print_stderr)]
 fn kernels_judge_as_our_verifier_foresees() {
-    if !tools::have(&[Need::Vm, Need::Clang, Need::KernelTree, Need::Vmlinux, Need::Libbpf, Need::Libelf]) {
+    if !tools::have(&[
+        Need::Vm,
+        Need::Clang,
+        Need::KernelTree,
+        Need::Vmlinux,
+        Need::Libbpf,
+        Need::Stubs,
+        Need::Libelf,
+    ]) {
         return;
     }
     let mut news = Vec::new();

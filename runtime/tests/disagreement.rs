@@ -150,7 +150,8 @@ const STEP: usize = 40;
 
 #[test]
 fn mutants_of_the_selftests() {
-    if !tools::have(&[Need::Clang, Need::KernelTree, Need::Vmlinux, Need::Libbpf, Need::Kernel]) {
+    if !tools::have(&[Need::Clang, Need::KernelTree, Need::Vmlinux, Need::Libbpf, Need::Stubs, Need::Kernel])
+    {
         return;
     }
     let Some(corpus) = tools::corpora::selftests() else { return };

@@ -111,7 +111,7 @@ struct Size {
 }
 
 fn main() {
-    if let Err(missing) = tools::check(&[Need::Clang, Need::Libbpf]) {
+    if let Err(missing) = tools::check(&[Need::Clang, Need::Libbpf, Need::Stubs]) {
         report(&format!("not measured: no {}", missing.name()));
         return;
     }

@@ -40,7 +40,9 @@ fn main() {
         measure_here(command);
         return;
     }
-    if let Err(missing) = tools::check(&[Need::Clang, Need::Libbpf, Need::Vmlinux, Need::KernelTree]) {
+    if let Err(missing) =
+        tools::check(&[Need::Clang, Need::Libbpf, Need::Stubs, Need::Vmlinux, Need::KernelTree])
+    {
         report(&format!("not measured: no {}", missing.name()));
         return;
     }

@@ -32,7 +32,7 @@ const SLOWEST: usize = 10;
 const STATISTICS: u32 = 4;
 
 fn main() {
-    let needs = [Need::Clang, Need::Libbpf, Need::Vmlinux, Need::KernelTree, Need::Kernel];
+    let needs = [Need::Clang, Need::Libbpf, Need::Stubs, Need::Vmlinux, Need::KernelTree, Need::Kernel];
     if let Err(missing) = tools::check(&needs) {
         report(&format!("not measured: no {}", missing.name()));
         return;

@@ -79,7 +79,7 @@ fn access_strings_are_those_of_clang() {
 /// In real programs clang optimises accesses away, so ours may be more.
 #[test]
 fn selftests_have_the_access_strings_of_clang() {
-    if check(&[Need::Clang, Need::KernelTree, Need::Libbpf]).is_err() {
+    if check(&[Need::Clang, Need::KernelTree, Need::Libbpf, Need::Stubs]).is_err() {
         return skipped("clang, kernel tree or libbpf");
     }
     let Some(vmlinux) = vmlinux() else { return skipped("vmlinux.h") };

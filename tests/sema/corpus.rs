@@ -42,7 +42,7 @@ fn seeds_have_no_errors() {
 #[test]
 #[allow(clippy::print_stderr)]
 fn selftests_have_the_errors_that_clang_sees() {
-    if check(&[Need::KernelTree, Need::Libbpf, Need::Clang]).is_err() {
+    if check(&[Need::KernelTree, Need::Libbpf, Need::Stubs, Need::Clang]).is_err() {
         return skipped("kernel tree, libbpf or clang");
     }
     let Some(vmlinux) = vmlinux() else { return skipped("vmlinux.h") };

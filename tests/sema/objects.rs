@@ -170,7 +170,7 @@ fn without_calls(code: &[u8]) -> Vec<u8> {
 #[test]
 #[allow(clippy::print_stderr)]
 fn selftests_are_as_from_clang() {
-    if check(&[Need::Clang, Need::KernelTree, Need::Libbpf]).is_err() {
+    if check(&[Need::Clang, Need::KernelTree, Need::Libbpf, Need::Stubs]).is_err() {
         return skipped("clang, kernel tree or libbpf");
     }
     let Some(vmlinux) = vmlinux() else { return skipped("vmlinux.h") };

@@ -196,7 +196,7 @@ fn is_ours(name: &str) -> bool {
 /// Every 25th of the kernel's programs; all of them if `SKEP_FULL` is set.
 #[test]
 fn the_kernels_programs_are_warned_about_as_by_clang() {
-    if !tools::have(&[Need::Clang, Need::Libbpf, Need::KernelTree, Need::Vmlinux]) {
+    if !tools::have(&[Need::Clang, Need::Libbpf, Need::Stubs, Need::KernelTree, Need::Vmlinux]) {
         return;
     }
     let options = "-O2 -fsyntax-only -fno-caret-diagnostics -Wall -Wextra -Wshadow -Wconversion \

@@ -49,7 +49,15 @@ const GOALS: [(Class, &str, f64); 2] =
     [(Class::Compute, "compute and parse", 0.92), (Class::Helpers, "helper-bound", 1.00)];
 
 fn main() {
-    let needs = [Need::Clang, Need::Libbpf, Need::Vmlinux, Need::KernelTree, Need::Workloads, Need::Kernel];
+    let needs = [
+        Need::Clang,
+        Need::Libbpf,
+        Need::Stubs,
+        Need::Vmlinux,
+        Need::KernelTree,
+        Need::Workloads,
+        Need::Kernel,
+    ];
     if let Err(missing) = tools::check(&needs) {
         return report(&format!("not measured: no {}", missing.name()));
     }

@@ -84,6 +84,10 @@ needs! {
     Gzip "gzip" runs("gzip");
     /// libbpf's headers in `/usr/include/bpf`.
     Libbpf "libbpf" Path::new("/usr/include/bpf/bpf_helpers.h").exists();
+    /// `gnu/stubs-32.h` of the C library, which its headers include where no machine of 64 bits is named, as for
+    /// BPF: without it clang compiles three of four programs of a kernel tree.
+    Stubs "stubs" cfg!(not(target_arch = "x86_64"))
+        || Path::new("/usr/include/x86_64-linux-gnu/gnu/stubs-32.h").exists();
     /// A C compiler for this machine, and the libraries that libbpf is made of.
     Libelf "libelf" runs("cc") && Path::new("/usr/include/libelf.h").exists();
     /// The right to load programs into the running kernel, and its BTF; an emulator passes on no such call.

@@ -26,8 +26,9 @@ pub(super) const KFUNCS: &[Entry] = &[
 
 /// Bytes after which a string is too long.
 const MAX: u64 = 1 << 16;
-/// Where a process's addresses end.
-const TASK_SIZE: u64 = 0x7fff_ffff_f000;
+/// Where the kernel's addresses start on a machine that has 48 bits of them. What is below is a process's, or no
+/// address: the kernel does not try to read it (`copy_from_kernel_nofault_allowed`).
+const KERNEL_START: u64 = 0xffff_8000_0000_0000;
 
 /// The memory from a string's start on.
 #[derive(Clone, Copy)]
@@ -46,7 +47,7 @@ impl Cx<'_> {
     fn strings(&self, a: u64, b: u64, say: impl Fn(Text<'_>, Text<'_>) -> Answer) -> Result<u64, Stop> {
         let text = |address| match self.foreign_rest(address, &[Space::Kernel]) {
             Some(rest) => Ok(Text(rest)),
-            None if address < TASK_SIZE => Err(Errno::ERANGE),
+            None if address < KERNEL_START => Err(Errno::ERANGE),
             None => Ok(Text(&[])),
         };
         let answer = text(a).and_then(|a| say(a, text(b)?));

@@ -10,8 +10,9 @@
 //! shown. So a flag that starts as 0 and is only changed when it is 1 is found to be constant.
 //! Preserves: everything; CO-RE values are never constants.
 //! The kernel's verifier still accepts: values become constants, comparisons of them decided.
-//! Cost: linear for each round. Each value changes its state at most twice, and only what a jump back changes takes
-//! another round, in which what varies is not looked at.
+//! Cost: linear for each round of a loop. Each value changes its state at most twice, and only what a jump back
+//! changes takes another round, in which what varies is not looked at; loops that follow each other do not wait for
+//! each other.
 
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
         values: Arena::filled(&f.values, Lattice::Unknown),
         reached: Arena::filled(&f.blocks, false),
         flow: f.flow(),
-        again: false,
+        again: Arena::filled(&f.blocks, false),
     };
     let entry = f.entry();
     for &param in &f.blocks[entry].params {
@@ -90,23 +91,32 @@ struct State {
     values: Arena<Value, Lattice>,
     reached: Arena<Block, bool>,
     flow: Arc<Flow>,
-    /// Something changed that this round has passed already.
-    again: bool,
+    /// A jump back has changed something at the start of the block.
+    again: Arena<Block, bool>,
 }
 
 impl State {
     fn solve(&mut self, f: &Function) {
         let flow = Arc::clone(&self.flow);
-        loop {
-            self.again = false;
-            for &block in &flow.rpo {
-                if self.reached[block] {
-                    f.blocks[block].insts.iter().for_each(|&inst| self.visit(f, block, inst));
-                }
+        // Where a block jumps back to.
+        let back = |at: usize| {
+            let targets = f.successors(flow.rpo[at]).filter_map(|call| flow.order(call.block));
+            targets.map(|to| to as usize).filter(move |&to| to <= at)
+        };
+        // By block, in order: the last one that jumps back to it.
+        let mut last = vec![0; flow.rpo.len()];
+        for at in 0..flow.rpo.len() {
+            back(at).for_each(|to| last[to] = at);
+        }
+        let mut at = 0;
+        while let Some(&block) = flow.rpo.get(at) {
+            self.again[block] = false;
+            if self.reached[block] {
+                f.blocks[block].insts.iter().for_each(|&inst| self.visit(f, block, inst));
             }
-            if !self.again {
-                return;
-            }
+            // All that jumps back to a block does so before it is looked at again.
+            let again = back(at).filter(|&to| last[to] == at && self.again[flow.rpo[to]]).min();
+            at = again.unwrap_or(at + 1);
         }
     }
 
@@ -171,7 +181,7 @@ impl State {
                 let joined = self.values[param].join(self.values[arg]);
                 changed |= std::mem::replace(&mut self.values[param], joined) != joined;
             }
-            self.again |= changed && self.flow.order(call.block) <= self.flow.order(block);
+            self.again[call.block] |= changed && self.flow.order(call.block) <= self.flow.order(block);
         }
     }
 }

@@ -16,8 +16,8 @@ use std::rc::Rc;
 
 use super::bits::in_word;
 use super::flow::Flow;
-use super::mir::{Base, Block, Func, Inst, Object, Op, Reg, Src};
-use super::regs::{Step, Steps};
+use super::mir::{Base, Block, Func, Inst, Object, Op, Reg, Role, Src};
+use super::regs::{LiveSet, Liveness, Step, Steps};
 use crate::ir::{Arena, Entity};
 use skep_stdlib::isa::{Cond, Size, Width};
 
@@ -199,19 +199,28 @@ impl Peephole<'_> {
 
     /// Drops instructions whose results nobody reads.
     fn drop_dead(&mut self) -> bool {
-        let spills = self.func.objects.len() - self.variables.min(self.func.objects.len());
-        let words = (Reg::FIRST_VIRTUAL as usize + spills).div_ceil(64);
-        let live_in = self.live_in(words);
-        let mut dropped = false;
-        let mut live = vec![0; words];
-        for block in self.flow.rpo.iter().copied() {
-            self.live_out(block, &live_in, &mut live);
+        let spills = self.func.objects.len().saturating_sub(self.variables);
+        let named = Reg::FIRST_VIRTUAL as usize + spills;
+        let live_in = self.live_in();
+        let spilled_out = (spills > 0).then(|| self.live_spills(named));
+        let (mut dropped, mut spilled) = (false, LiveSet::new(named));
+        for &block in &Rc::clone(&self.flow).rpo {
+            let mut live = self.live_out(block, &live_in);
+            spilled.clear();
+            spilled_out.iter().flat_map(|out| out.live_out(block)).for_each(|spill| spilled.insert(spill));
             let mut steps = std::mem::take(&mut self.steps[block]);
             let before = steps.len();
             retain_from_end(&mut steps, |step| {
-                let keep = !self.is_dead(&step.inst.op, &live);
+                let op = &step.inst.op;
+                let keep = !self.is_dead(op, live, &spilled);
                 if keep {
-                    self.effect(&step.inst.op, &mut live, &mut []);
+                    let (reads, writes) = registers(op);
+                    live = live & !writes | reads;
+                    match self.named_spill(op) {
+                        Some((spill, Role::Use)) => spilled.insert(spill),
+                        Some((spill, _)) => spilled.remove(spill),
+                        None => {}
+                    }
                 }
                 keep
             });
@@ -221,74 +230,55 @@ impl Peephole<'_> {
         dropped
     }
 
-    /// What is live at the start of each block.
-    fn live_in(&self, words: usize) -> Arena<Block, Vec<u64>> {
-        let mut live_in = Arena::filled(&self.func.blocks, Vec::new());
+    /// The machine registers that are live at the start of each block, a bit for each.
+    fn live_in(&self) -> Arena<Block, u64> {
+        let mut live_in = Arena::filled(&self.func.blocks, 0);
         if self.flow.is_straight() {
             return live_in;
         }
-        let mut written = Arena::filled(&self.func.blocks, Vec::new());
+        let mut written = Arena::filled(&self.func.blocks, 0);
         for &block in &self.flow.rpo {
-            let (mut reads, mut writes) = (vec![0; words], vec![0; words]);
             for step in self.steps[block].iter().rev() {
-                self.effect(&step.inst.op, &mut reads, &mut writes);
+                let (reads, writes) = registers(&step.inst.op);
+                live_in[block] = live_in[block] & !writes | reads;
+                written[block] |= writes;
             }
-            (live_in[block], written[block]) = (reads, writes);
         }
-        let mut live = vec![0; words];
         let mut changed = true;
         while changed {
             changed = false;
             for &block in self.flow.rpo.iter().rev() {
-                self.live_out(block, &live_in, &mut live);
-                for ((word, &out), &written) in live_in[block].iter_mut().zip(&live).zip(&written[block]) {
-                    let before = *word;
-                    *word |= out & !written;
-                    changed |= *word != before;
-                }
+                let live = live_in[block] | self.live_out(block, &live_in) & !written[block];
+                changed |= std::mem::replace(&mut live_in[block], live) != live;
             }
         }
         live_in
     }
 
-    fn live_out(&self, block: Block, live_in: &Arena<Block, Vec<u64>>, live: &mut [u64]) {
-        live.fill(0);
-        for next in self.func.successors(block) {
-            for (word, &more) in live.iter_mut().zip(&live_in[next]) {
-                *word |= more;
-            }
-        }
+    fn live_out(&self, block: Block, live_in: &Arena<Block, u64>) -> u64 {
+        self.func.successors(block).fold(0, |live, next| live | live_in[next])
     }
 
-    fn spill_bit(&self, object: Object) -> usize {
-        Reg::FIRST_VIRTUAL as usize + object.index() - self.variables
+    /// The spilled registers that are live at the end of each block.
+    fn live_spills(&self, named: usize) -> Liveness {
+        Liveness::new(self.func, &self.flow, named, |block, name| {
+            let named = self.steps[block].iter().filter_map(|step| self.named_spill(&step.inst.op));
+            named.for_each(|(spill, role)| name(spill, role));
+        })
     }
 
-    /// From what is live after an instruction to what is live before it; adds what it writes.
-    fn effect(&self, op: &Op, live: &mut [u64], written: &mut [u64]) {
-        let (mut reads, mut writes) = (0, u64::from(op.clobbers()));
-        op.for_each_reg(|reg, role| {
-            reads |= u64::from(role.reads()) << reg.index();
-            writes |= u64::from(role.writes()) << reg.index();
-        });
-        live[0] = live[0] & !writes | reads;
-        if let Some(word) = written.first_mut() {
-            *word |= writes;
-        }
-        if let Some(object) = self.spill(op) {
-            let bit = self.spill_bit(object);
-            let loads = matches!(op, Op::Load { .. });
-            set(live, bit, loads);
-            if !loads && !written.is_empty() {
-                set(written, bit, true);
-            }
-        }
+    /// The spilled register that an operation reads or writes. It is named like a virtual one, of which there are
+    /// none any more.
+    fn named_spill(&self, op: &Op) -> Option<(Reg, Role)> {
+        let index = self.spill(op)?.index() - self.variables;
+        let role = if matches!(op, Op::Load { .. }) { Role::Use } else { Role::Def };
+        Some((Reg::from_index(Reg::FIRST_VIRTUAL as usize + index), role))
     }
 
-    fn is_dead(&self, op: &Op, live: &[u64]) -> bool {
-        let is_live = |bit: usize| live[bit / 64] >> (bit % 64) & 1 == 1;
+    fn is_dead(&self, op: &Op, live: u64, spilled: &LiveSet) -> bool {
+        let is_live = |reg: usize| live >> reg & 1 == 1;
         match *op {
-            Op::Store { .. } => self.spill(op).is_some_and(|object| !is_live(self.spill_bit(object))),
+            Op::Store { .. } => self.named_spill(op).is_some_and(|(spill, _)| !spilled.contains(spill)),
             Op::Load { dst, .. } => self.spill(op).is_some() && !is_live(dst.index()),
             Op::Alu { dst, .. }
             | Op::Mov { dst, .. }
@@ -314,13 +304,14 @@ impl Peephole<'_> {
     }
 }
 
-fn set(bits: &mut [u64], bit: usize, on: bool) {
-    let mask = 1 << (bit % 64);
-    if on {
-        bits[bit / 64] |= mask;
-    } else {
-        bits[bit / 64] &= !mask;
-    }
+/// The machine registers that an operation reads, and those that it writes.
+fn registers(op: &Op) -> (u64, u64) {
+    let (mut reads, mut writes) = (0, u64::from(op.clobbers()));
+    op.for_each_reg(|reg, role| {
+        reads |= u64::from(role.reads()) << reg.index();
+        writes |= u64::from(role.writes()) << reg.index();
+    });
+    (reads, writes)
 }
 
 /// Keeps some of the steps, asked about from the last to the first.

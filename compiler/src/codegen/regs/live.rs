@@ -4,7 +4,7 @@
 //! they write it back to those that write it, so that the work is as much as there is to say.
 
 use crate::codegen::flow::Flow;
-use crate::codegen::mir::{Block, Func, Op, Reg};
+use crate::codegen::mir::{Block, Func, Reg, Role};
 use crate::ir::Arena;
 
 /// Sets of registers at the ends of blocks.
@@ -25,17 +25,18 @@ struct Globals {
 }
 
 impl Liveness {
-    /// Computes the sets for these operations of each block.
-    pub fn new<'a, I: Iterator<Item = &'a Op>>(
+    /// Computes the sets for so many registers. `names` tells which of them each block names, in order.
+    pub fn new(
         func: &Func,
         flow: &Flow,
-        ops: impl Fn(Block) -> I,
+        regs: usize,
+        names: impl Fn(Block, &mut dyn FnMut(Reg, Role)),
     ) -> Liveness {
         let mut live = Liveness { live_out: Arena::filled(&func.blocks, Vec::new()) };
         if flow.is_straight() {
             return live;
         }
-        let Globals { regs, readers, writers } = Globals::find(func, flow, ops);
+        let Globals { regs, readers, writers } = Globals::find(flow, regs, names);
         let none = || Arena::filled(&func.blocks, Reg::from_index(0));
         // The last register that each block writes, and that is live at its end.
         let (mut written, mut out) = (none(), none());
@@ -70,32 +71,30 @@ impl Liveness {
 }
 
 impl Globals {
-    fn find<'a, I: Iterator<Item = &'a Op>>(func: &Func, flow: &Flow, ops: impl Fn(Block) -> I) -> Globals {
-        let mut number = vec![None; func.regs];
+    fn find(flow: &Flow, regs: usize, names: impl Fn(Block, &mut dyn FnMut(Reg, Role))) -> Globals {
+        let mut number = vec![None; regs];
         // By register, the last block that writes it.
-        let mut written = vec![None; func.regs];
+        let mut written = vec![None; regs];
         let mut globals = Globals { regs: Vec::new(), readers: Vec::new(), writers: Vec::new() };
         let mut writes = Vec::new();
         for &block in &flow.rpo {
-            for op in ops(block) {
-                op.for_each_reg(|reg, role| {
-                    let index = reg.index();
-                    if !reg.is_virtual() || written[index] == Some(block) {
-                        return;
-                    }
-                    if role.reads() {
-                        let number = *number[index].get_or_insert_with(|| {
-                            globals.regs.push(reg);
-                            globals.regs.len() as u32 - 1
-                        });
-                        globals.readers.push((number, block));
-                    }
-                    if role.writes() {
-                        written[index] = Some(block);
-                        writes.push((reg, block));
-                    }
-                });
-            }
+            names(block, &mut |reg, role| {
+                let index = reg.index();
+                if !reg.is_virtual() || written[index] == Some(block) {
+                    return;
+                }
+                if role.reads() {
+                    let number = *number[index].get_or_insert_with(|| {
+                        globals.regs.push(reg);
+                        globals.regs.len() as u32 - 1
+                    });
+                    globals.readers.push((number, block));
+                }
+                if role.writes() {
+                    written[index] = Some(block);
+                    writes.push((reg, block));
+                }
+            });
         }
         globals.readers.sort_by_key(|&(number, _)| number);
         globals.writers =

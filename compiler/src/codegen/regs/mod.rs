@@ -23,7 +23,7 @@ mod spill;
 
 use std::rc::Rc;
 
-use self::live::Liveness;
+pub use self::live::{LiveSet, Liveness};
 use super::flow::Flow;
 use super::mir::{Block, Func, Inst, Op, Reg};
 use crate::ir::Arena;
@@ -70,7 +70,9 @@ pub fn prepare(func: &mut Func) -> Liveness {
     let flow = Flow::of(func);
     share::run(func, &flow);
     let live = |func: &Func| {
-        Liveness::new(func, &flow, |block| func.blocks[block].insts.iter().map(|inst| &inst.op))
+        Liveness::new(func, &flow, func.regs, |block, name| {
+            func.blocks[block].insts.iter().for_each(|inst| inst.op.for_each_reg(&mut *name));
+        })
     };
     let before = live(func);
     let changed = commute::run(func, &flow, &before) | late::run(func, &flow, &before);
@@ -90,8 +92,9 @@ pub fn allocate(func: &mut Func, live: Liveness) -> Option<Steps> {
             return Some(work.steps);
         }
         spill::rewrite(&mut work, &colouring);
-        live =
-            Liveness::new(work.func, &work.flow, |block| work.steps[block].iter().map(|step| &step.inst.op));
+        live = Liveness::new(work.func, &work.flow, work.func.regs, |block, name| {
+            work.steps[block].iter().for_each(|step| step.inst.op.for_each_reg(&mut *name));
+        });
     }
     None
 }

@@ -22,20 +22,17 @@ const LINEAR: usize = 3;
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     let mut changed = false;
-    for block in f.order.clone() {
+    for block in std::mem::take(&mut f.order) {
+        // The blocks of the tree follow the switch.
+        f.order.push(block);
         let Some(inst) = f.terminator(block) else { continue };
         let InstData::Switch { value, cases, default } = f.insts[inst].clone() else { continue };
         let loc = f.locs[inst];
         f.blocks[block].insts.pop();
-        let place = f.order.iter().position(|&b| b == block).unwrap_or(0) + 1;
-        let end = f.order.len();
         let mut tree = Tree { ty: f.ty(value), f, value, default, loc };
         let cases = merged(cases);
         let most = tree.ty.mask();
         tree.build(block, &cases, (0, most));
-        // The blocks of the tree follow the switch.
-        let added = f.order.len() - end;
-        f.order[place..].rotate_right(added);
         changed = true;
     }
     changed

@@ -22,6 +22,10 @@ use skep_tests::tools::{self, Need, vm};
 /// One of so many files is looked at when not all are.
 const STEP: usize = 20;
 
+/// What compiles the kernel's programs with both compilers, and boots kernels that judge them.
+const NEEDS: &[Need] =
+    &[Need::Vm, Need::Clang, Need::KernelTree, Need::Vmlinux, Need::Libbpf, Need::Stubs, Need::Libelf];
+
 /// Programs that a kernel takes from clang and not from us, each with its cause.
 const REFUSED: &[(&str, &str)] = &[
     // It returns what `bpf_timer_test` returns, which clang inlines; what a global function returns is unknown.
@@ -31,15 +35,7 @@ const REFUSED: &[(&str, &str)] = &[
 #[test]
 #[allow(clippy::print_stderr)]
 fn kernels_judge_our_objects_as_clangs() {
-    if !tools::have(&[
-        Need::Vm,
-        Need::Clang,
-        Need::KernelTree,
-        Need::Vmlinux,
-        Need::Libbpf,
-        Need::Stubs,
-        Need::Libelf,
-    ]) {
+    if !tools::have(NEEDS) {
         return;
     }
     let mut wrong = Vec::new();
@@ -116,15 +112,7 @@ struct Foresight {
 #[test]
 #[allow(clippy::print_stderr)]
 fn kernels_judge_as_our_verifier_foresees() {
-    if !tools::have(&[
-        Need::Vm,
-        Need::Clang,
-        Need::KernelTree,
-        Need::Vmlinux,
-        Need::Libbpf,
-        Need::Stubs,
-        Need::Libelf,
-    ]) {
+    if !tools::have(NEEDS) {
         return;
     }
     let mut news = Vec::new();

@@ -80,7 +80,7 @@ fn access_strings_are_those_of_clang() {
 #[test]
 fn selftests_have_the_access_strings_of_clang() {
     if check(&[Need::Clang, Need::KernelTree, Need::Libbpf, Need::Stubs]).is_err() {
-        return skipped("clang, kernel tree or libbpf");
+        return skipped("clang, kernel tree, libbpf or stubs");
     }
     let Some(vmlinux) = vmlinux() else { return skipped("vmlinux.h") };
     let (selftests, options) = selftests(&vmlinux);

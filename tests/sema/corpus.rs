@@ -43,7 +43,7 @@ fn seeds_have_no_errors() {
 #[allow(clippy::print_stderr)]
 fn selftests_have_the_errors_that_clang_sees() {
     if check(&[Need::KernelTree, Need::Libbpf, Need::Stubs, Need::Clang]).is_err() {
-        return skipped("kernel tree, libbpf or clang");
+        return skipped("kernel tree, libbpf, stubs or clang");
     }
     let Some(vmlinux) = vmlinux() else { return skipped("vmlinux.h") };
     let (selftests, options) = selftests(&vmlinux);

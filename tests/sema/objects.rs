@@ -171,7 +171,7 @@ fn without_calls(code: &[u8]) -> Vec<u8> {
 #[allow(clippy::print_stderr)]
 fn selftests_are_as_from_clang() {
     if check(&[Need::Clang, Need::KernelTree, Need::Libbpf, Need::Stubs]).is_err() {
-        return skipped("clang, kernel tree or libbpf");
+        return skipped("clang, kernel tree, libbpf or stubs");
     }
     let Some(vmlinux) = vmlinux() else { return skipped("vmlinux.h") };
     let (selftests, options) = selftests(&vmlinux);

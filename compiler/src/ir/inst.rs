@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use thin_vec::ThinVec;
+
 use super::asm::Asm;
 use super::entities::{Block, CoreId, Slot, SymbolId, Value};
 
@@ -193,7 +195,14 @@ pub enum Callee {
 #[allow(missing_docs)]
 pub struct BlockCall {
     pub block: Block,
-    pub args: Vec<Value>,
+    pub args: ThinVec<Value>,
+}
+
+impl BlockCall {
+    /// A jump to a block without parameters.
+    pub fn to(block: Block) -> BlockCall {
+        BlockCall { block, args: ThinVec::new() }
+    }
 }
 
 /// One case of a switch: values `lo..=hi`, compared unsigned in the operand's width.
@@ -284,21 +293,21 @@ pub enum InstData {
     /// `ret` is the type of the result, `None` when there is none.
     Call {
         callee: Callee,
-        args: Vec<Value>,
+        args: ThinVec<Value>,
         ret: Option<Type>,
     },
     /// `ty` is the type of the result, `None` when there is none.
     Intrinsic {
         op: Intrinsic,
-        args: Vec<Value>,
+        args: ThinVec<Value>,
         ty: Option<Type>,
     },
     /// Inline assembly. With targets it is a terminator: control goes on to the first, or the text
     /// jumps to one of the others.
     Asm {
         asm: Arc<Asm>,
-        args: Vec<Value>,
-        targets: Vec<BlockCall>,
+        args: ThinVec<Value>,
+        targets: ThinVec<BlockCall>,
     },
 
     // Terminators.
@@ -313,7 +322,7 @@ pub enum InstData {
     },
     Switch {
         value: Value,
-        cases: Vec<SwitchCase>,
+        cases: ThinVec<SwitchCase>,
         default: BlockCall,
     },
     Return {
@@ -322,6 +331,9 @@ pub enum InstData {
     /// Control does not come here.
     Unreachable,
 }
+
+// Every pass walks over all instructions: their size is its time.
+const _: () = assert!(size_of::<InstData>() <= 40);
 
 /// Shows `$one` every operand of an instruction, in order: one list for readers and writers alike.
 macro_rules! operands {

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use thin_vec::ThinVec;
+
 use super::expr::Rvalue;
 use super::func::Lowering;
 use super::symbols::Kind;
@@ -112,12 +114,12 @@ impl Lowering<'_> {
         if !asm.labels.is_empty() {
             let after = self.new_block();
             let labels: Vec<_> = asm.labels.iter().map(|&label| self.label(label)).collect();
-            let call = |block| BlockCall { block, args: Vec::new() };
+            let call = BlockCall::to;
             let targets = [after].into_iter().chain(labels).map(call).collect();
-            self.end(InstData::Asm { asm: text, args, targets });
+            self.end(InstData::Asm { asm: text, args: args.into(), targets });
             return self.begin(after);
         }
-        let data = InstData::Asm { asm: text, args, targets: Vec::new() };
+        let data = InstData::Asm { asm: text, args: args.into(), targets: ThinVec::new() };
         if stores.is_empty() {
             return self.effect(data);
         }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use thin_vec::ThinVec;
+
 use super::expr::Rvalue;
 use super::func::Lowering;
 use super::place::Target;
@@ -65,14 +67,15 @@ impl Lowering<'_> {
         let packet = self.scalar(packet);
         let offset = self.scalar(offset);
         let offset = self.int_resize(offset, Type::I64, false);
-        let data = InstData::Asm { asm: Arc::new(asm), args: vec![packet, offset], targets: Vec::new() };
+        let data =
+            InstData::Asm { asm: Arc::new(asm), args: [packet, offset].into(), targets: ThinVec::new() };
         let value = self.value(data);
         Rvalue::One(self.narrow(value, self.cx.kind(ty)))
     }
 
     fn emit_call(&mut self, callee: Callee, args: Vec<Value>, kind: Kind) -> Option<Value> {
         let ret = kind.scalar().map(super::symbols::word);
-        let data = InstData::Call { callee, args, ret };
+        let data = InstData::Call { callee, args: args.into(), ret };
         if ret.is_some() {
             Some(self.value(data))
         } else {

@@ -388,7 +388,7 @@ impl Join {
             (Rvalue::Memory(_), _) => Vec::new(),
             (Rvalue::One(_), value) => vec![f.as_scalar(value, self.ty)],
         };
-        f.end(InstData::Jump { target: ir::BlockCall { block: self.block, args } });
+        f.end(InstData::Jump { target: ir::BlockCall { block: self.block, args: args.into() } });
     }
 
     fn finish(self, f: &mut Lowering<'_>) -> Rvalue {

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use skep_syntax::source::Span;
 
+use thin_vec::ThinVec;
+
 use super::place::{Base, Mem};
 use super::stmt::Scope;
 use super::symbols::{Context, Kind};
@@ -236,23 +238,23 @@ impl Lowering<'_> {
     }
 
     pub fn jump(&mut self, block: Block) {
-        self.end(InstData::Jump { target: BlockCall { block, args: Vec::new() } });
+        self.end(InstData::Jump { target: BlockCall::to(block) });
     }
 
     pub fn jump_with(&mut self, block: Block, arg: Value) {
-        self.end(InstData::Jump { target: BlockCall { block, args: vec![arg] } });
+        self.end(InstData::Jump { target: BlockCall { block, args: [arg].into() } });
     }
 
     pub fn branch(&mut self, cond: Value, then: Block, els: Block) {
-        let call = |block| BlockCall { block, args: Vec::new() };
+        let call = BlockCall::to;
         self.end(InstData::Branch { cond, then: call(then), els: call(els) });
     }
 
     /// Ends the current block with a switch that is filled in later; yields where it is.
     pub fn end_with_switch(&mut self, value: Value, default: Block) -> Block {
         let block = self.block();
-        let default = BlockCall { block: default, args: Vec::new() };
-        self.end(InstData::Switch { value, cases: Vec::new(), default });
+        let default = BlockCall::to(default);
+        self.end(InstData::Switch { value, cases: ThinVec::new(), default });
         block
     }
 
@@ -310,12 +312,12 @@ impl Lowering<'_> {
 
     /// An intrinsic with a result.
     pub fn intrinsic(&mut self, op: Intrinsic, args: Vec<Value>, ty: Type) -> Value {
-        self.value(InstData::Intrinsic { op, args, ty: Some(ty) })
+        self.value(InstData::Intrinsic { op, args: args.into(), ty: Some(ty) })
     }
 
     /// An intrinsic without a result.
     pub fn intrinsic_effect(&mut self, op: Intrinsic, args: Vec<Value>) {
-        self.effect(InstData::Intrinsic { op, args, ty: None });
+        self.effect(InstData::Intrinsic { op, args: args.into(), ty: None });
     }
 
     /// A received small integer, cut to its own type.

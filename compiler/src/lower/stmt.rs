@@ -151,7 +151,7 @@ impl Lowering<'_> {
         self.stmt(body);
         let cases = self.scopes.pop().and_then(|scope| scope.switch).unwrap_or_default();
         self.begin(after);
-        let call = |block| BlockCall { block, args: Vec::new() };
+        let call = BlockCall::to;
         let mut ranges = Vec::new();
         for (lo, hi, block) in cases.cases {
             for (lo, hi) in unsigned_ranges(lo, hi, mask) {
@@ -160,7 +160,7 @@ impl Lowering<'_> {
         }
         let default = call(cases.default.unwrap_or(after));
         if let Some(inst) = self.f.terminator(head) {
-            self.f.set_inst(inst, InstData::Switch { value: tested, cases: ranges, default });
+            self.f.set_inst(inst, InstData::Switch { value: tested, cases: ranges.into(), default });
         }
     }
 

@@ -56,12 +56,12 @@ fn expand(f: &mut Function, block: Block, loc: SrcLoc, op: Intrinsic, args: [Val
     let place = f.order.iter().position(|&b| b == block).map_or(f.order.len(), |at| at + 1);
     f.order.splice(place..place, [header, body, after]);
     let at = f.add_param(header, Type::I64);
-    let jump = |block, args| InstData::Jump { target: BlockCall { block, args } };
+    let jump = |block, arg: Value| InstData::Jump { target: BlockCall { block, args: [arg].into() } };
     let zero = f.append_value(block, InstData::Const { ty: Type::I64, value: 0 }, loc);
-    f.append(block, jump(header, vec![zero]), loc);
+    f.append(block, jump(header, zero), loc);
 
     let more = f.append_value(header, InstData::Compare { op: Compare::Ult, args: [at, size] }, loc);
-    let [then, els] = [body, after].map(|block| BlockCall { block, args: Vec::new() });
+    let [then, els] = [body, after].map(BlockCall::to);
     f.append(header, InstData::Branch { cond: more, then, els }, loc);
 
     let flags = MemFlags { volatile: false, align: 1 };
@@ -75,7 +75,7 @@ fn expand(f: &mut Function, block: Block, loc: SrcLoc, op: Intrinsic, args: [Val
     f.append(body, InstData::Store { value, base, offset: 0, flags }, loc);
     let one = f.append_value(body, InstData::Const { ty: Type::I64, value: 1 }, loc);
     let next = f.append_value(body, InstData::Binary { op: BinaryOp::Add, args: [at, one] }, loc);
-    f.append(body, jump(header, vec![next]), loc);
+    f.append(body, jump(header, next), loc);
     after
 }
 

@@ -182,7 +182,7 @@ fn merge(f: &mut Function, ends: &[End; 2], differ: &[usize]) {
         let at = insts.iter().position(|&inst| inst == end.call).unwrap_or(insts.len());
         insts.truncate(at);
         let loc = f.locs[end.call];
-        f.append(end.block, InstData::Jump { target: BlockCall { block: shared, args } }, loc);
+        f.append(end.block, InstData::Jump { target: BlockCall { block: shared, args: args.into() } }, loc);
     }
     let place = f.order.iter().position(|&block| block == second.block).map_or(f.order.len(), |at| at + 1);
     f.order.insert(place, shared);

@@ -14,6 +14,8 @@
 //! The kernel's verifier still accepts: only paths that no execution takes disappear.
 //! Cost: linear for each round, few rounds.
 
+use thin_vec::ThinVec;
+
 use super::Cx;
 use super::mem2reg::drop_param;
 use crate::hash::LookupMap;
@@ -115,7 +117,7 @@ fn fold_terminators(f: &mut Function) -> bool {
                     Some(InstData::Jump { target: case.map_or(default, |case| &case.target).clone() })
                 }
                 None if cases.iter().any(|case| case.target == *default) || cases.is_empty() => {
-                    let cases: Vec<_> =
+                    let cases: ThinVec<_> =
                         cases.iter().filter(|case| case.target != *default).cloned().collect();
                     Some(match cases.is_empty() {
                         true => InstData::Jump { target: default.clone() },

@@ -263,7 +263,7 @@ fn splice(
     f.blocks[after].insts = rest.to_vec();
     copy.body(f, after, locs);
     let entry = order[0];
-    f.append(block, InstData::Jump { target: BlockCall { block: entry, args: Vec::new() } }, copy.call);
+    f.append(block, InstData::Jump { target: BlockCall::to(entry) }, copy.call);
     let place = f.order.iter().position(|&b| b == block).unwrap_or(0) + 1;
     let skip = order.len() + 1;
     order.push(after);

@@ -17,6 +17,8 @@
 
 use std::collections::BTreeMap;
 
+use thin_vec::ThinVec;
+
 use super::arguments;
 use crate::ir::{
     Block, Callee, Function, Inst, InstData, MemFlags, Module, SlotData, SrcLoc, SymbolId, SymbolKind, Type,
@@ -120,7 +122,7 @@ fn pass(f: &mut Function, passing: &BTreeMap<SymbolId, Passing>) -> bool {
                 _ => None,
             };
             if let Some((symbol, how, args, ret)) = called {
-                let mut direct: Vec<Value> =
+                let mut direct: ThinVec<Value> =
                     how.used[..how.direct].iter().filter_map(|&i| args.get(i)).copied().collect();
                 let in_memory: Vec<Value> =
                     how.used[how.direct..].iter().filter_map(|&i| args.get(i)).copied().collect();

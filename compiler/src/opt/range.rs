@@ -150,6 +150,10 @@ impl Interval {
         Interval { lo: -hi - 1, hi }
     }
 
+    fn exactly(value: i64) -> Interval {
+        Interval { lo: value, hi: value }
+    }
+
     fn join(self, other: Interval) -> Interval {
         Interval { lo: self.lo.min(other.lo), hi: self.hi.max(other.hi) }
     }
@@ -172,7 +176,9 @@ pub struct Ranges {
     values: Arena<Value, Option<Interval>>,
     /// What is known from the bits of a value.
     bits: Arena<Value, Option<Interval>>,
-    /// Values that branches depend on.
+    /// What the branch at the end of each block says.
+    conditions: Arena<Block, Option<Condition>>,
+    /// Values that conditions say something about.
     tested: Arena<Value, bool>,
     /// Numbers at which growing bounds stop first, in order.
     marks: Vec<i64>,
@@ -193,22 +199,42 @@ fn marks(f: &Function) -> Vec<i64> {
     marks.into_iter().collect()
 }
 
-/// The values that branches compare, and what these extend.
-fn tested(f: &Function) -> Arena<Value, bool> {
-    let mut tested = Arena::filled(&f.values, false);
-    for &block in &f.order {
-        let Some(InstData::Branch { cond, .. }) = f.terminator(block).map(|inst| &f.insts[inst]) else {
-            continue;
-        };
-        let Some(InstData::Compare { args, .. }) = f.def(*cond) else { continue };
-        for &value in args {
-            tested[value] = true;
-            if let Some(&InstData::Convert { arg, .. }) = f.def(value) {
-                tested[arg] = true;
+/// What a branch asks about two values.
+#[derive(Clone, Copy)]
+struct Condition {
+    op: Compare,
+    sides: [Side; 2],
+    /// Where it goes when that holds.
+    then: Block,
+}
+
+/// A side of a comparison.
+#[derive(Clone, Copy)]
+struct Side {
+    value: Value,
+    /// What it extends.
+    of: Option<(ConvertOp, Value)>,
+    constant: Option<i64>,
+}
+
+impl Side {
+    fn new(f: &Function, value: Value) -> Side {
+        let of = match f.def(value) {
+            Some(&InstData::Convert { op: op @ (ConvertOp::Sext | ConvertOp::Zext), arg, .. }) => {
+                Some((op, arg))
             }
-        }
+            _ => None,
+        };
+        Side { value, of, constant: f.constant(value).map(|bits| f.ty(value).sign_extend(bits)) }
     }
-    tested
+}
+
+/// What the branch at the end of a block asks.
+fn condition(f: &Function, block: Block) -> Option<Condition> {
+    let InstData::Branch { cond, then, els } = &f.insts[f.terminator(block)?] else { return None };
+    let Some(InstData::Compare { op, args }) = f.def(*cond) else { return None };
+    let sides = args.map(|value| Side::new(f, value));
+    (then.block != els.block).then_some(Condition { op: *op, sides, then: then.block })
 }
 
 impl Ranges {
@@ -221,7 +247,18 @@ impl Ranges {
     pub fn new(f: &Function) -> Ranges {
         let (flow, values) = (f.flow_as_is(), Arena::filled(&f.values, None));
         let bits = Arena::filled(&f.values, None);
-        let mut ranges = Ranges { flow, values, bits, tested: tested(f), marks: marks(f) };
+        let mut conditions = Arena::filled(&f.blocks, None);
+        let mut tested = Arena::filled(&f.values, false);
+        for &block in &f.order {
+            conditions[block] = condition(f, block);
+            for side in conditions[block].iter().flat_map(|condition| &condition.sides) {
+                tested[side.value] = side.constant.is_none();
+                if let Some((_, arg)) = side.of {
+                    tested[arg] = true;
+                }
+            }
+        }
+        let mut ranges = Ranges { flow, values, bits, conditions, tested, marks: marks(f) };
         // Where nothing goes back, all that is joined in the first round is known by then.
         if !goes_back(f, &ranges.flow.rpo) {
             ranges.round(f, 0);
@@ -300,7 +337,7 @@ impl Ranges {
         let c = c as i64;
         x.lo >= 0
             && (0..=i64::from(i16::MAX)).contains(&c)
-            && arithmetic(*op, x, Interval { lo: c, hi: c }).is_some_and(|r| r.within(Type::I32).is_some())
+            && arithmetic(*op, x, Interval::exactly(c)).is_some_and(|r| r.within(Type::I32).is_some())
     }
 
     fn round(&mut self, f: &Function, round: usize) -> bool {
@@ -314,9 +351,10 @@ impl Ranges {
                 };
             }
             for &inst in &f.blocks[block].insts {
-                // What may be anything does not grow any more.
+                // What may be anything does not grow any more, nor does what is one thing.
                 if let Some(result) = f.result(inst)
                     && self.values[result] != Some(Interval::full(f.ty(result)))
+                    && (round == 0 || !matches!(f.insts[inst], InstData::Const { .. }))
                 {
                     let from_bits = self.of_bits(f, result);
                     let new = self.transfer(f, block, &f.insts[inst], result, from_bits);
@@ -373,12 +411,12 @@ impl Ranges {
     /// The interval of a value in a block, narrowed by the conditions on the way there.
     fn at(&self, f: &Function, value: Value, block: Block) -> Interval {
         let ty = f.ty(value);
-        if let Some(bits) = f.constant(value) {
-            let exact = ty.sign_extend(bits);
-            return Interval { lo: exact, hi: exact };
-        }
-        // Nothing is known of values that were made since.
-        let mut range = self.values.get(value).copied().flatten().unwrap_or(Interval::full(ty));
+        let found = self.values.get(value).copied().flatten();
+        // Nothing is known of values that were made since, but of constants.
+        let mut range = found.unwrap_or_else(|| match f.constant(value) {
+            Some(bits) => Interval::exactly(ty.sign_extend(bits)),
+            None => Interval::full(ty),
+        });
         if self.tested.get(value) != Some(&true) {
             return range;
         }
@@ -395,32 +433,19 @@ impl Ranges {
 
     /// The interval of a value on the edge between two blocks.
     fn narrowed(&self, f: &Function, value: Value, range: Interval, from: Block, to: Block) -> Interval {
-        let Some(InstData::Branch { cond, then, els }) = f.terminator(from).map(|inst| &f.insts[inst]) else {
+        let Some(Some(Condition { op, sides: [a, b], then })) = self.conditions.get(from) else {
             return range;
         };
-        let Some(InstData::Compare { op, args: [a, b] }) = f.def(*cond) else { return range };
-        if then.block == els.block {
-            return range;
-        }
-        let op = if then.block == to { *op } else { op.negated() };
-        let base = |v: Value| match f.def(v) {
-            Some(InstData::Convert { op: op @ (ConvertOp::Sext | ConvertOp::Zext), arg, .. }) => {
-                Some((*op, *arg))
-            }
-            _ => None,
-        };
-        for (this, other, op) in [(*a, *b, op), (*b, *a, op.swapped())] {
-            let direct = this == value;
-            let through = base(this).filter(|&(_, arg)| arg == value).map(|(op, _)| op);
+        let op = if *then == to { *op } else { op.negated() };
+        for (this, other, op) in [(a, b, op), (b, a, op.swapped())] {
+            let direct = this.value == value;
+            let through = this.of.filter(|&(_, arg)| arg == value).map(|(op, _)| op);
             if !direct && through.is_none() {
                 continue;
             }
-            let bound = match f.constant(other) {
-                Some(bits) => {
-                    let exact = f.ty(other).sign_extend(bits);
-                    Interval { lo: exact, hi: exact }
-                }
-                None => self.values[other].unwrap_or(Interval::full(f.ty(other))),
+            let bound = match other.constant {
+                Some(exact) => Interval::exactly(exact),
+                None => self.values[other.value].unwrap_or(Interval::full(f.ty(other.value))),
             };
             if let Some(limits) = allowed(op, bound) {
                 // An extended value that fits the narrow type's positive half is the value itself.
@@ -446,10 +471,7 @@ impl Ranges {
         let full = Interval::full(ty);
         let of = |v: Value| self.at(f, v, block);
         let computed = match data {
-            InstData::Const { value, .. } => {
-                let exact = ty.sign_extend(*value);
-                Some(Interval { lo: exact, hi: exact })
-            }
+            InstData::Const { value, .. } => Some(Interval::exactly(ty.sign_extend(*value))),
             InstData::Convert { op, arg, .. } => match op {
                 ConvertOp::Sext => Some(of(*arg)),
                 ConvertOp::Zext if of(*arg).lo >= 0 => Some(of(*arg)),

@@ -290,7 +290,7 @@ fn copy(ed: &mut Editor<'_>, op: Intrinsic, dst: &Side<'_>, src: &Side<'_>, size
         } else {
             let ((to, a), (from, b)) = (dst.at(ed, by), src.at(ed, by));
             let (n, align) = (ed.iconst(Type::I64, run as u64), ed.iconst(Type::I64, a.min(b).into()));
-            ed.effect(InstData::Intrinsic { op, args: vec![to, from, n, align], ty: None });
+            ed.effect(InstData::Intrinsic { op, args: [to, from, n, align].into(), ty: None });
             by += run;
         }
     }
@@ -315,7 +315,7 @@ fn fill(ed: &mut Editor<'_>, dst: &Side<'_>, byte: Value, size: i64) {
             let (n, align) = (ed.iconst(Type::I64, run as u64), ed.iconst(Type::I64, align.into()));
             ed.effect(InstData::Intrinsic {
                 op: Intrinsic::Memset,
-                args: vec![base, byte, n, align],
+                args: [base, byte, n, align].into(),
                 ty: None,
             });
             by += run;

@@ -24,6 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use thin_vec::ThinVec;
+
 use super::Cx;
 use super::alias::{Place, Root};
 use super::edit::{self, use_counts};
@@ -451,7 +453,7 @@ fn before(f: &mut Function, flow: &Flow, l: &Loop) -> Option<Block> {
     let (pred, None) = (outside.next()?, outside.next()) else { return None };
     let last = f.terminator(pred)?;
     let (middle, loc) = (f.add_block(), f.locs[last]);
-    let mut args = Vec::new();
+    let mut args = ThinVec::new();
     for call in f.insts[last].targets_mut().filter(|call| call.block == l.header) {
         args = std::mem::take(&mut call.args);
         call.block = middle;

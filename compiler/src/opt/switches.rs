@@ -13,6 +13,8 @@
 //! a difference, so that it learns the value's range in each case.
 //! Cost: linear in the cases; their number times the logarithm in code.
 
+use thin_vec::ThinVec;
+
 use super::Cx;
 use crate::ir::{Block, BlockCall, Compare, Function, InstData, SrcLoc, SwitchCase, Type, Value};
 
@@ -39,7 +41,7 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
 }
 
 /// The cases in order, neighbours with one target as ranges.
-fn merged(mut cases: Vec<SwitchCase>) -> Vec<SwitchCase> {
+fn merged(mut cases: ThinVec<SwitchCase>) -> Vec<SwitchCase> {
     cases.sort_by_key(|case| case.lo);
     let mut out: Vec<SwitchCase> = Vec::new();
     for case in cases {
@@ -118,5 +120,5 @@ impl Tree<'_> {
 }
 
 fn target(block: Block) -> BlockCall {
-    BlockCall { block, args: Vec::new() }
+    BlockCall::to(block)
 }

@@ -234,7 +234,7 @@ impl Maker<'_> {
             11 | 12 => self.store(),
             _ => {
                 let args = vec![self.word(ty)];
-                self.emit(InstData::Intrinsic { op: Intrinsic::Opaque, args, ty: Some(ty) });
+                self.emit(InstData::Intrinsic { op: Intrinsic::Opaque, args: args.into(), ty: Some(ty) });
             }
         }
     }
@@ -291,7 +291,11 @@ impl Maker<'_> {
             0 => self.put(InstData::SymbolAddr { symbol: self.data, offset: 0 }),
             1 => {
                 let args = vec![self.slot_address()];
-                self.put(InstData::Intrinsic { op: Intrinsic::Opaque, args, ty: Some(Type::Ptr) })
+                self.put(InstData::Intrinsic {
+                    op: Intrinsic::Opaque,
+                    args: args.into(),
+                    ty: Some(Type::Ptr),
+                })
             }
             2 => {
                 let args = [self.slot_address(), self.slot_address()];
@@ -349,7 +353,11 @@ impl Maker<'_> {
             && self.rng.below(3) == 0
         {
             let args = vec![self.word(Type::I32), self.word(Type::I64)];
-            return self.emit(InstData::Call { callee: Callee::Func(callee), args, ret: Some(Type::I32) });
+            return self.emit(InstData::Call {
+                callee: Callee::Func(callee),
+                args: args.into(),
+                ret: Some(Type::I32),
+            });
         }
         // The number of a helper tells the types of its arguments.
         let count = self.rng.below(6);
@@ -361,7 +369,7 @@ impl Maker<'_> {
             args.push(self.word(ty));
         }
         let ret = self.rng.pick(&WORDS);
-        self.emit(InstData::Call { callee: Callee::Helper(id), args, ret: Some(ret) });
+        self.emit(InstData::Call { callee: Callee::Helper(id), args: args.into(), ret: Some(ret) });
     }
 
     /// Values to pass to a new block, and the block with parameters for them.
@@ -388,10 +396,10 @@ impl Maker<'_> {
         // One side may jump to the join at once.
         let els = if self.rng.below(2) == 0 { Some(self.f.add_block()) } else { None };
         let skip = match els {
-            Some(block) => BlockCall { block, args: Vec::new() },
+            Some(block) => BlockCall::to(block),
             None => self.call_of(join, &types),
         };
-        let then_call = BlockCall { block: then, args: Vec::new() };
+        let then_call = BlockCall::to(then);
         let (then_call, skip) = if self.rng.below(2) == 0 { (then_call, skip) } else { (skip, then_call) };
         self.effect(InstData::Branch { cond, then: then_call, els: skip });
         for block in [Some(then), els].into_iter().flatten() {

@@ -25,7 +25,7 @@ fn two_values(c: &mut Cursor) -> Result<[Value; 2]> {
 fn call(c: &mut Cursor) -> Result<BlockCall> {
     let block = c.entity("block", "a block like `block1`")?;
     let args = if c.eat('(') { c.list(')', value)? } else { Vec::new() };
-    Ok(BlockCall { block, args })
+    Ok(BlockCall { block, args: args.into() })
 }
 
 /// ` align 4 volatile`
@@ -101,7 +101,7 @@ pub(super) fn instruction(parser: &Parser, c: &mut Cursor, stored: &mut Option<T
     if let Some(op) = Intrinsic::from_name(name) {
         c.expect('(')?;
         let args = c.list(')', value)?;
-        return Ok(InstData::Intrinsic { op, args, ty: result(c)? });
+        return Ok(InstData::Intrinsic { op, args: args.into(), ty: result(c)? });
     }
     if let Some(op) = name.strip_prefix("atomic_").and_then(AtomicOp::from_name) {
         let (base, offset) = (value(c)?, c.offset()?);
@@ -145,7 +145,7 @@ pub(super) fn instruction(parser: &Parser, c: &mut Cursor, stored: &mut Option<T
             let callee = callee(parser, c)?;
             c.expect('(')?;
             let args = c.list(')', value)?;
-            Ok(InstData::Call { callee, args, ret: result(c)? })
+            Ok(InstData::Call { callee, args: args.into(), ret: result(c)? })
         }
         "asm" => assembly(c),
         "jump" | "br" | "switch" | "return" | "unreachable" => terminator(name, c),
@@ -169,7 +169,11 @@ fn assembly(c: &mut Cursor) -> Result<InstData> {
             targets.push(call(c)?);
         }
     }
-    Ok(InstData::Asm { asm: Arc::new(Asm { template, operands, clobbers, effects }), args, targets })
+    Ok(InstData::Asm {
+        asm: Arc::new(Asm { template, operands, clobbers, effects }),
+        args: args.into(),
+        targets: targets.into(),
+    })
 }
 
 fn terminator(name: &str, c: &mut Cursor) -> Result<InstData> {
@@ -193,7 +197,7 @@ fn terminator(name: &str, c: &mut Cursor) -> Result<InstData> {
                 c.expect(':')?;
                 Ok(SwitchCase { lo, hi, target: call(c)? })
             })?;
-            Ok(InstData::Switch { value, cases, default })
+            Ok(InstData::Switch { value, cases: cases.into(), default })
         }
         "return" => {
             let value = if c.is_entity("v") { Some(value(c)?) } else { None };

@@ -120,7 +120,7 @@ impl Maker<'_> {
             let slot = self.slot(16);
             let (dst, fill, n) =
                 (self.address(slot, 0), self.number(Type::I32), self.constant(Type::I64, 16));
-            self.effect(InstData::Intrinsic { op: Intrinsic::Memset, args: vec![dst, fill, n], ty: None });
+            self.effect(InstData::Intrinsic { op: Intrinsic::Memset, args: [dst, fill, n].into(), ty: None });
             self.chunks.push(slot);
         }
         self.statements(2);
@@ -269,7 +269,7 @@ impl Maker<'_> {
                 let arg = self.number(ty);
                 InstData::Intrinsic {
                     op,
-                    args: vec![arg],
+                    args: [arg].into(),
                     ty: Some(if op == Intrinsic::Opaque { ty } else { Type::I32 }),
                 }
             }
@@ -331,14 +331,14 @@ impl Maker<'_> {
         };
         match ty {
             Some(_) => {
-                let order = self.emit(InstData::Intrinsic { op, args, ty });
+                let order = self.emit(InstData::Intrinsic { op, args: args.into(), ty });
                 // Only the sign of the order means something.
                 self.values.pop();
                 let zero = self.constant(Type::I32, 0);
                 let op = *self.rng.pick(&[Compare::Eq, Compare::Ne, Compare::Slt]);
                 self.emit(InstData::Compare { op, args: [order, zero] });
             }
-            None => self.effect(InstData::Intrinsic { op, args, ty }),
+            None => self.effect(InstData::Intrinsic { op, args: args.into(), ty }),
         }
     }
 
@@ -392,7 +392,7 @@ impl Maker<'_> {
         }
         let slot = self.slot(64);
         let (dst, fill, n) = (self.address(slot, 0), self.number(Type::I32), self.constant(Type::I64, 64));
-        self.effect(InstData::Intrinsic { op: Intrinsic::Memset, args: vec![dst, fill, n], ty: None });
+        self.effect(InstData::Intrinsic { op: Intrinsic::Memset, args: [dst, fill, n].into(), ty: None });
         self.address(slot, 0)
     }
 
@@ -408,7 +408,7 @@ impl Maker<'_> {
     }
 
     fn jump(&mut self, block: Block) {
-        self.effect(InstData::Jump { target: BlockCall { block, args: Vec::new() } });
+        self.effect(InstData::Jump { target: BlockCall::to(block) });
     }
 
     /// Statements in a block of their own that ends in a jump; what they compute stays there.
@@ -423,7 +423,7 @@ impl Maker<'_> {
     fn branch(&mut self, depth: u32) {
         let cond = self.condition();
         let (yes, no, join) = (self.f.add_block(), self.f.add_block(), self.f.add_block());
-        let target = |block| BlockCall { block, args: Vec::new() };
+        let target = BlockCall::to;
         self.effect(InstData::Branch { cond, then: target(yes), els: target(no) });
         if self.rng.chance(30) {
             return self.valued_arms(yes, no, join);
@@ -441,7 +441,7 @@ impl Maker<'_> {
             let known = self.values.len();
             self.block = block;
             let value = if self.rng.chance(60) { self.constant(ty, 1) } else { self.number(ty) };
-            self.effect(InstData::Jump { target: BlockCall { block: join, args: vec![value] } });
+            self.effect(InstData::Jump { target: BlockCall { block: join, args: [value].into() } });
             self.values.truncate(known);
         }
         self.block = join;
@@ -449,7 +449,7 @@ impl Maker<'_> {
         let one = self.constant(ty, 1);
         let cond = self.emit(InstData::Compare { op: Compare::Eq, args: [param, one] });
         let (a, b, end) = (self.f.add_block(), self.f.add_block(), self.f.add_block());
-        let target = |block| BlockCall { block, args: Vec::new() };
+        let target = BlockCall::to;
         self.effect(InstData::Branch { cond, then: target(a), els: target(b) });
         self.arm(a, end, 0);
         self.arm(b, end, 0);
@@ -480,7 +480,7 @@ impl Maker<'_> {
             InstData::Compare { op: Compare::Ult, args: [count, limit] },
             SrcLoc::NONE,
         );
-        let target = |block| BlockCall { block, args: Vec::new() };
+        let target = BlockCall::to;
         self.effect(InstData::Branch { cond, then: target(body), els: target(exit) });
         self.block = body;
         self.statements(depth);
@@ -515,13 +515,13 @@ impl Maker<'_> {
         for _ in 0..1 + self.rng.below(6) {
             let hi = low + self.rng.below(2) as u64;
             let block = self.f.add_block();
-            cases.push(SwitchCase { lo: low, hi, target: BlockCall { block, args: Vec::new() } });
+            cases.push(SwitchCase { lo: low, hi, target: BlockCall::to(block) });
             arms.push(block);
             low = hi + 1 + self.rng.below(3) as u64;
         }
         let other = self.f.add_block();
         arms.push(other);
-        self.effect(InstData::Switch { value, cases, default: BlockCall { block: other, args: Vec::new() } });
+        self.effect(InstData::Switch { value, cases: cases.into(), default: BlockCall::to(other) });
         for block in arms {
             self.arm(block, join, depth);
         }

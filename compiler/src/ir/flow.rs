@@ -207,6 +207,18 @@ pub fn goes_back(f: &Function, order: &[Block]) -> bool {
     })
 }
 
+/// Does every block but the first follow one that jumps to it? Then all are reachable, and a block's dominators
+/// precede it in the layout, since they are on that way to it: a value is defined before it is used.
+pub fn goes_down(f: &Function) -> bool {
+    let mut reached = Arena::filled(&f.blocks, false);
+    reached[f.entry()] = true;
+    f.order.iter().all(|&block| {
+        let follows = reached[block];
+        f.successors(block).for_each(|call| reached[call.block] = true);
+        follows
+    })
+}
+
 /// Natural loops and their nesting. Cycles that can be entered in several places (made by `goto`)
 /// have no header and are not loops here.
 #[derive(Clone, Debug)]

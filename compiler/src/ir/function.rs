@@ -311,6 +311,11 @@ impl Function {
         value
     }
 
+    /// No operand is an alias any more: all have been resolved one by one.
+    pub fn aliases_are_resolved(&mut self) {
+        self.aliases = false;
+    }
+
     /// Rewrites all operands to what their aliases stand for.
     pub fn resolve_aliases(&mut self) {
         if !std::mem::take(&mut self.aliases) {

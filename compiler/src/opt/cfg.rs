@@ -19,7 +19,7 @@ use thin_vec::ThinVec;
 use super::Cx;
 use super::mem2reg::drop_param;
 use crate::hash::LookupMap;
-use crate::ir::flow::reverse_post_order;
+use crate::ir::flow::{goes_down, reverse_post_order};
 use crate::ir::{
     Arena, Block, BlockCall, Callee, Compare, Function, InstData, Intrinsic, Unroll, Value, ValueDef,
 };
@@ -45,7 +45,7 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
 
 /// Takes blocks that control never reaches out of the layout.
 pub fn remove_unreachable(f: &mut Function) -> bool {
-    if f.order.len() == 1 || follows(f) {
+    if f.order.len() == 1 || goes_down(f) {
         return false;
     }
     let mut reachable = Arena::filled(&f.blocks, false);
@@ -55,17 +55,6 @@ pub fn remove_unreachable(f: &mut Function) -> bool {
     let before = f.order.len();
     f.order.retain(|&block| reachable[block]);
     f.order.len() != before
-}
-
-/// Does every block but the first follow one that jumps to it? All are reachable then.
-fn follows(f: &Function) -> bool {
-    let mut reached = Arena::filled(&f.blocks, false);
-    reached[f.entry()] = true;
-    f.order.iter().all(|&block| {
-        let follows = reached[block];
-        f.successors(block).for_each(|call| reached[call.block] = true);
-        follows
-    })
 }
 
 /// Nothing happens after a call that does not return, or after a trap.

@@ -17,6 +17,7 @@ use super::Cx;
 use super::edit::use_counts;
 use super::mem2reg::drop_param;
 use super::slots;
+use crate::ir::flow::goes_down;
 use crate::ir::{Arena, Block, Function, Inst, InstData, Slot, Value, ValueDef};
 
 /// Runs the pass.
@@ -117,6 +118,37 @@ fn remove_slots(f: &mut Function, ways: &Arena<Slot, u8>) {
 
 /// Removes instructions whose result nobody needs.
 pub fn remove_unused(f: &mut Function) -> bool {
+    if goes_down(f) { remove_backward(f) } else { remove_in_turn(f) }
+}
+
+/// Where all uses of a value follow it, one look at each instruction from the last to the first is enough.
+fn remove_backward(f: &mut Function) -> bool {
+    let mut used = Arena::filled(&f.values, false);
+    let mut changed = false;
+    for at in (0..f.order.len()).rev() {
+        let block = f.order[at];
+        let mut insts = std::mem::take(&mut f.blocks[block].insts);
+        let mut dead = 0;
+        for place in (0..insts.len()).rev() {
+            let inst = insts[place];
+            let data = &f.insts[inst];
+            if f.result(inst).is_some_and(|v| !used[v]) && data.is_removable() {
+                dead += 1;
+            } else {
+                data.for_each_operand(|v| used[v] = true);
+                // What stays moves to the end.
+                insts[place + dead] = inst;
+            }
+        }
+        insts.drain(..dead);
+        f.blocks[block].insts = insts;
+        changed |= dead > 0;
+    }
+    changed
+}
+
+/// Uses are counted, and what loses its last one goes as well.
+fn remove_in_turn(f: &mut Function) -> bool {
     let mut uses = use_counts(f);
     let mut work: Vec<Inst> = Vec::new();
     for &inst in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {

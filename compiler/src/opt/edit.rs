@@ -5,6 +5,7 @@
 //! says what becomes of it. Invariant: what is emitted has the location of the instruction that it
 //! stands for, so a replacement inherits the place in the source of what it replaces.
 
+use crate::ir::flow::goes_down;
 use crate::ir::{
     Arena, BinaryOp, Block, Compare, ConvertOp, Function, Inst, InstData, SrcLoc, Type, UnaryOp, Value,
     ValueDef,
@@ -42,6 +43,7 @@ impl Editor<'_> {
     /// Emits an instruction for its effect.
     pub fn effect(&mut self, data: InstData) -> Inst {
         let inst = self.f.make_inst(data, self.loc);
+        resolve_operands(self.f, inst);
         self.out.push(inst);
         self.changed = true;
         inst
@@ -50,6 +52,7 @@ impl Editor<'_> {
     /// Replaces what `inst` does; its result stays.
     pub fn set(&mut self, inst: Inst, data: InstData) {
         self.f.set_inst(inst, data);
+        resolve_operands(self.f, inst);
         self.changed = true;
     }
 
@@ -96,6 +99,8 @@ impl Editor<'_> {
 
 /// Shows every instruction to `edit`, in layout order. Returns whether anything changed.
 pub fn rewrite(f: &mut Function, mut edit: impl FnMut(&mut Editor<'_>, Inst) -> Edit) -> bool {
+    // Values are replaced before they are used then: those who use them see what they stand for.
+    let in_order = goes_down(f);
     let mut changed = false;
     let mut room = Vec::new();
     for block in f.order.clone() {
@@ -127,8 +132,10 @@ pub fn rewrite(f: &mut Function, mut edit: impl FnMut(&mut Editor<'_>, Inst) -> 
         room = out;
         changed |= here;
     }
-    if changed {
-        f.resolve_aliases();
+    match in_order {
+        true => f.aliases_are_resolved(),
+        false if changed => f.resolve_aliases(),
+        false => {}
     }
     changed
 }

@@ -505,7 +505,8 @@ impl<'a, 'o> Work<'a, 'o> {
         let symbol = self.module.functions[index].symbol;
         let mut changed = false;
         for &row in rows {
-            if self.settled[symbol] & (1 << row) == 0 && self.has(index).meet(PASSES[row].needs) {
+            let needs = PASSES[row].needs;
+            if self.settled[symbol] & (1 << row) == 0 && (needs.is_empty() || self.has(index).meet(needs)) {
                 let here = self.apply(index, row);
                 if !here || SETTLING.contains(&row) {
                     self.settled[symbol] |= 1 << row;

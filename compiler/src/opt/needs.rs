@@ -46,6 +46,11 @@ impl Needs {
         Needs(set)
     }
 
+    /// None?
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// Does a function that has these have all that is needed?
     pub fn meet(self, needs: Needs) -> bool {
         self.0 & needs.0 == needs.0

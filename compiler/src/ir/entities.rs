@@ -105,6 +105,11 @@ impl<K: Entity, V> Arena<K, V> {
         id
     }
 
+    /// Makes room for so many more items.
+    pub fn reserve(&mut self, count: usize) {
+        self.items.reserve(count);
+    }
+
     /// The id that the next [`Arena::push`] will return.
     pub fn next_key(&self) -> K {
         K::new(self.items.len())

@@ -214,6 +214,14 @@ impl Function {
         inst
     }
 
+    /// Makes room for so many more instructions.
+    pub fn reserve(&mut self, count: usize) {
+        self.insts.reserve(count);
+        self.locs.reserve(count);
+        self.results.reserve(count);
+        self.values.reserve(count);
+    }
+
     /// Appends an instruction to a block.
     pub fn append(&mut self, block: Block, data: InstData, loc: SrcLoc) -> Inst {
         let inst = self.make_inst(data, loc);
@@ -364,8 +372,8 @@ impl Function {
     /// How many jumps lead to each block.
     pub fn ways_into_blocks(&self) -> Arena<Block, u32> {
         let mut ways = Arena::filled(&self.blocks, 0);
-        for call in self.order.iter().flat_map(|&block| self.successors(block)) {
-            ways[call.block] += 1;
+        for &block in &self.order {
+            self.successors(block).for_each(|call| ways[call.block] += 1);
         }
         ways
     }

@@ -457,6 +457,24 @@ impl<'a> Iterator for Targets<'a> {
         };
         (left, Some(left))
     }
+
+    // What `for_each` does: one decision for all.
+    #[inline]
+    fn fold<B, F: FnMut(B, &'a BlockCall) -> B>(self, init: B, mut f: F) -> B {
+        match self.0 {
+            Jumps::None => init,
+            Jumps::One(last) => f(init, last),
+            Jumps::Two(first, last) => {
+                let all = f(init, first);
+                f(all, last)
+            }
+            Jumps::Cases(cases, default) => {
+                let all = cases.iter().map(|case| &case.target).fold(init, &mut f);
+                f(all, default)
+            }
+            Jumps::Labels(labels) => labels.iter().fold(init, f),
+        }
+    }
 }
 
 impl ExactSizeIterator for Targets<'_> {}

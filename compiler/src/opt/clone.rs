@@ -8,47 +8,51 @@
 use std::collections::BTreeMap;
 
 use super::mem2reg;
+use crate::hash::LookupMap;
 use crate::ir::{Arena, Block, Function, Slot, Type, Value, ValueDef};
 
-/// What became of blocks and values.
-pub struct Copies {
-    /// The copy of each block.
-    pub blocks: BTreeMap<Block, Block>,
-    /// The copy of each value that the blocks define.
-    pub values: BTreeMap<Value, Value>,
-}
+/// The copy of each block.
+pub type Copies = BTreeMap<Block, Block>;
 
 /// Copies blocks, which are given in an order in which definitions come before uses. The copies
 /// follow `after` in the layout.
 pub fn blocks(f: &mut Function, list: &[Block], after: Block) -> Copies {
     let copies = unplaced(f, list);
-    place(f, &[(after, list.iter().map(|block| copies.blocks[block]).collect())]);
+    place(f, &[(after, list.iter().map(|block| copies[block]).collect())]);
     copies
 }
 
 /// The same, but the copies are in no layout yet.
 pub fn unplaced(f: &mut Function, list: &[Block]) -> Copies {
-    let mut copies = Copies { blocks: BTreeMap::new(), values: BTreeMap::new() };
+    let mut copies = Copies::new();
+    let count = list.iter().map(|&block| f.blocks[block].insts.len()).sum();
+    f.reserve(count);
+    let mut twins: LookupMap<Value, Value> = LookupMap::default();
+    twins.reserve(count);
     for &block in list {
         let copy = f.blocks.push(Default::default());
         f.blocks[copy].unroll = f.blocks[block].unroll;
-        copies.blocks.insert(block, copy);
+        copies.insert(block, copy);
         for param in f.blocks[block].params.clone() {
             let ty = f.ty(param);
             let twin = f.add_param(copy, ty);
-            copies.values.insert(param, twin);
+            twins.insert(param, twin);
         }
     }
     for &block in list {
-        for inst in f.blocks[block].insts.clone() {
+        let copy = copies[&block];
+        let size = f.blocks[block].insts.len();
+        f.blocks[copy].insts.reserve(size);
+        for at in 0..size {
+            let inst = f.blocks[block].insts[at];
             let mut data = f.insts[inst].clone();
-            data.map_operands(|v| copies.values.get(&v).copied().unwrap_or(v));
+            data.map_operands(|v| twins.get(&v).copied().unwrap_or(v));
             for call in data.targets_mut() {
-                call.block = copies.blocks.get(&call.block).copied().unwrap_or(call.block);
+                call.block = copies.get(&call.block).copied().unwrap_or(call.block);
             }
-            let twin = f.append(copies.blocks[&block], data, f.locs[inst]);
+            let twin = f.append(copy, data, f.locs[inst]);
             if let (Some(old), Some(new)) = (f.result(inst), f.result(twin)) {
-                copies.values.insert(old, new);
+                twins.insert(old, new);
             }
         }
     }

@@ -84,7 +84,7 @@ fn split(f: &mut Function, preds: &Preds, block: Block) -> usize {
             if f.insts[last].targets()[jump].block == block {
                 let copies = clone::blocks(f, &[block], block);
                 for call in f.insts[last].targets_mut().skip(jump).take(1) {
-                    call.block = copies.blocks[&block];
+                    call.block = copies[&block];
                 }
                 count += 1;
             }

@@ -197,6 +197,7 @@ impl Pass<'_> {
     fn block(&mut self, f: &mut Function, flow: &Flow, block: Block, memory: &mut Memory) {
         self.written = false;
         let mut insts = std::mem::replace(&mut f.blocks[block].insts, std::mem::take(&mut self.room));
+        f.blocks[block].insts.reserve(insts.len());
         for inst in insts.drain(..) {
             let renamed = resolve_operands(f, inst);
             if self.slots {

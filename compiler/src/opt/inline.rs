@@ -214,6 +214,8 @@ struct Copy<'a> {
     blocks: Arena<Block, Block>,
     slots: Arena<Slot, Option<Slot>>,
     locs: LookupMap<SrcLoc, SrcLoc>,
+    /// The place that was asked for last: neighbours often have the same.
+    last: (SrcLoc, SrcLoc),
 }
 
 /// Replaces the call at a position by the callee's blocks. Returns how many blocks of the layout
@@ -235,6 +237,7 @@ fn splice(
         blocks: Arena::filled(&callee.blocks, block),
         slots: Arena::filled(&callee.slots, None),
         locs: LookupMap::default(),
+        last: (SrcLoc::NONE, f.locs[call]),
     };
     for (id, slot) in callee.slots.iter().filter(|(_, slot)| slot.size > 0) {
         let loc = copy.loc(slot.loc, locs);
@@ -261,6 +264,7 @@ fn splice(
         f.replace(result, param);
     }
     f.blocks[after].insts = rest.to_vec();
+    f.reserve(edit::size(callee));
     copy.body(f, after, locs);
     let entry = order[0];
     f.append(block, InstData::Jump { target: BlockCall::to(entry) }, copy.call);
@@ -276,8 +280,13 @@ impl Copy<'_> {
     fn body(&mut self, f: &mut Function, after: Block, locs: &mut Arena<SrcLoc, LocData>) {
         for block in crate::ir::flow::reverse_post_order(self.callee) {
             let target = self.blocks[block];
+            f.blocks[target].insts.reserve(self.callee.blocks[block].insts.len());
             for &source in &self.callee.blocks[block].insts {
-                let loc = self.loc(self.callee.locs[source], locs);
+                let old = self.callee.locs[source];
+                if old != self.last.0 {
+                    self.last = (old, self.loc(old, locs));
+                }
+                let loc = self.last.1;
                 let data = self.translate(f, &self.callee.insts[source], after);
                 let inst = f.append(target, data, loc);
                 if let (Some(old), Some(new)) = (self.callee.result(source), f.result(inst)) {

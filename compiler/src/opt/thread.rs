@@ -259,7 +259,7 @@ fn thread(f: &mut Function, found: &[(Block, Vec<(Edge, usize)>)]) {
     for (block, decided) in found {
         let mut made = Vec::new();
         for &((pred, index), target) in decided {
-            let copy = clone::unplaced(f, &[*block]).blocks[block];
+            let copy = clone::unplaced(f, &[*block])[block];
             if let Some(last) = f.terminator(copy) {
                 let data = f.insts[last].clone();
                 let call = data.targets()[target].clone();

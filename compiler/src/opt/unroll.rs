@@ -468,8 +468,8 @@ fn copy(f: &mut Function, flow: &Flow, l: &Loop, count: usize, within: bool) -> 
     // All are copies of the loop as it is, before any edge is led elsewhere.
     for _ in 0..count {
         let copies = clone::blocks(f, &l.blocks, after);
-        after = copies.blocks[&last];
-        rounds.push(copies.blocks);
+        after = copies[&last];
+        rounds.push(copies);
     }
     let mut sources: Vec<Block> = if within {
         l.latches.clone()

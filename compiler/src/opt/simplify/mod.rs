@@ -37,7 +37,7 @@ const HELPERS: u64 = 1 << 16;
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     let uses = use_counts(f);
-    let changed = edit::rewrite(f, |ed, inst| match is_simple(&ed.f.insts[inst]) {
+    let changed = edit::rewrite(f, |ed, inst| match is_simple(ed.f, &ed.f.insts[inst]) {
         true => Edit::Keep,
         false => instruction(ed, cx, &uses, inst),
     });
@@ -47,17 +47,26 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     changed
 }
 
-/// Most instructions are as simple as they can be.
-fn is_simple(data: &InstData) -> bool {
-    matches!(
-        data,
+/// Most instructions are as simple as they can be, which one look tells.
+fn is_simple(f: &Function, data: &InstData) -> bool {
+    match data {
         InstData::Const { .. }
-            | InstData::SlotAddr { .. }
-            | InstData::SymbolAddr { .. }
-            | InstData::Jump { .. }
-            | InstData::Return { .. }
-            | InstData::Unreachable
-    )
+        | InstData::SlotAddr { .. }
+        | InstData::SymbolAddr { .. }
+        | InstData::Jump { .. }
+        | InstData::Return { .. }
+        | InstData::Unreachable => true,
+        // An address that says something about what lies there.
+        InstData::Load { base, .. } | InstData::Store { base, .. } | InstData::AtomicRmw { base, .. } => {
+            !matches!(
+                f.def(*base),
+                Some(InstData::PtrAdd { .. } | InstData::SymbolAddr { .. } | InstData::SlotAddr { .. })
+            )
+        }
+        InstData::Branch { cond, .. } => !matches!(f.def(*cond), Some(InstData::Unary { .. })),
+        InstData::Call { callee, .. } => !matches!(callee, Callee::Indirect(_)),
+        _ => false,
+    }
 }
 
 fn instruction(ed: &mut Editor<'_>, cx: &Cx<'_>, uses: &Arena<Value, u32>, inst: Inst) -> Edit {
@@ -228,10 +237,11 @@ fn intrinsic(ed: &mut Editor<'_>, cx: &Cx<'_>, op: Intrinsic, args: &[Value]) ->
 fn reshape(ed: &mut Editor<'_>, cx: &Cx<'_>, data: &InstData) -> Option<InstData> {
     let is_const = |v: Value| ed.f.constant(v).is_some();
     match data {
-        InstData::Binary { op, args: [a, b] } if rules::commutes(*op) && is_const(*a) && !is_const(*b) => {
+        // Of two constants the value is known.
+        InstData::Binary { op, args: [a, b] } if rules::commutes(*op) && is_const(*a) => {
             Some(InstData::Binary { op: *op, args: [*b, *a] })
         }
-        InstData::Compare { op, args: [a, b] } if is_const(*a) && !is_const(*b) => {
+        InstData::Compare { op, args: [a, b] } if is_const(*a) => {
             Some(InstData::Compare { op: op.swapped(), args: [*b, *a] })
         }
         InstData::Load { ty, base, offset, flags } => {

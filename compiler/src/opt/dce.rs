@@ -14,7 +14,7 @@
 use std::collections::BTreeSet;
 
 use super::Cx;
-use super::edit::use_counts;
+use super::edit::{resolve_operands, use_counts};
 use super::mem2reg::drop_param;
 use super::slots;
 use crate::ir::flow::goes_down;
@@ -24,12 +24,14 @@ use crate::ir::{Arena, Block, Function, Inst, InstData, Slot, Value, ValueDef};
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     let mut changed = false;
     loop {
-        let found = Found::in_function(f);
-        let mut here = found.unused && remove_unused(f);
-        here |= found.written && remove_dead_stores(f);
-        here |= found.passed && remove_params(f, &found.ways);
+        let (found, removed) = Found::after_removal(f);
+        changed |= removed;
+        let slots = found.slots(f);
+        let written = slots.values().any(|&ways| ways == way::NAMED | way::WRITTEN);
+        let mut here = written && remove_dead_stores(f);
+        here |= found.is_passed_only(f) && remove_params(f, &found.ways);
         if !here {
-            remove_slots(f, &found.slots);
+            remove_slots(f, &slots);
             return changed;
         }
         changed = true;
@@ -48,46 +50,34 @@ mod way {
     pub const NAMED: u8 = 8;
 }
 
-/// What may go, which most often is nothing: two looks at each instruction tell.
+/// How what is left is used.
 struct Found {
     /// How each value is used.
     ways: Arena<Value, u8>,
-    /// How the addresses of each slot are used.
-    slots: Arena<Slot, u8>,
-    /// Is there an instruction without a use?
-    unused: bool,
-    /// A slot whose addresses are only written through?
-    written: bool,
-    /// A parameter that is at most passed on?
-    passed: bool,
+    /// Addresses of slots.
+    addresses: Vec<(Slot, Value)>,
 }
 
 impl Found {
-    fn in_function(f: &Function) -> Found {
-        let ways = ways(f);
-        let (mut slots, mut unused, mut passed) = (Arena::filled(&f.slots, 0), false, false);
-        let needed = |param: &Value| ways[*param] & !way::PASSED != 0;
-        for (at, &block) in f.order.iter().enumerate() {
-            passed |= at > 0 && !f.blocks[block].params.iter().all(needed);
-            for &inst in &f.blocks[block].insts {
-                let Some(result) = f.result(inst) else { continue };
-                unused |= ways[result] == 0 && f.insts[inst].is_removable();
-                if let InstData::SlotAddr { slot, .. } = f.insts[inst] {
-                    slots[slot] |= way::NAMED | ways[result];
-                }
-            }
+    /// Removes what nobody needs. Whether there was any.
+    fn after_removal(f: &mut Function) -> (Found, bool) {
+        let mut found = Found { ways: Arena::filled(&f.values, 0), addresses: Vec::new() };
+        if goes_down(f) {
+            let removed =
+                sweep(f, &mut found, |found, v| found.ways[v] != 0, |found, f, inst| found.see(f, inst));
+            return (found, removed);
         }
-        let written = slots.values().any(|&ways| ways == way::NAMED | way::WRITTEN);
-        Found { ways, slots, unused, written, passed }
+        let removed = remove_in_turn(f);
+        f.order.iter().flat_map(|&block| &f.blocks[block].insts).for_each(|&inst| found.see(f, inst));
+        (found, removed)
     }
-}
 
-/// How each value is used.
-fn ways(f: &Function) -> Arena<Value, u8> {
-    let mut ways = Arena::filled(&f.values, 0);
-    for &inst in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {
+    /// Notes how an instruction uses values.
+    fn see(&mut self, f: &Function, inst: Inst) {
+        let ways = &mut self.ways;
         let data = &f.insts[inst];
         match data {
+            InstData::SlotAddr { slot, .. } => self.addresses.extend(f.result(inst).map(|v| (*slot, v))),
             InstData::Jump { target } => target.args.iter().for_each(|&v| ways[v] |= way::PASSED),
             InstData::Branch { cond: value, .. } | InstData::Switch { value, .. } => {
                 data.for_each_operand(|v| ways[v] |= way::PASSED);
@@ -103,7 +93,19 @@ fn ways(f: &Function) -> Arena<Value, u8> {
             }
         }
     }
-    ways
+
+    /// How the addresses of each slot are used.
+    fn slots(&self, f: &Function) -> Arena<Slot, u8> {
+        let mut slots = Arena::filled(&f.slots, 0);
+        self.addresses.iter().for_each(|&(slot, v)| slots[slot] |= way::NAMED | self.ways[v]);
+        slots
+    }
+
+    /// Is there a parameter that is at most passed on?
+    fn is_passed_only(&self, f: &Function) -> bool {
+        let mut params = f.order.iter().skip(1).flat_map(|&block| &f.blocks[block].params);
+        params.any(|&param| self.ways[param] & !way::PASSED == 0)
+    }
 }
 
 /// Marks slots that nothing names.
@@ -116,14 +118,34 @@ fn remove_slots(f: &mut Function, ways: &Arena<Slot, u8>) {
     }
 }
 
-/// Removes instructions whose result nobody needs.
+/// Removes instructions whose result nobody needs; operands become what their aliases stand for.
 pub fn remove_unused(f: &mut Function) -> bool {
-    if goes_down(f) { remove_backward(f) } else { remove_in_turn(f) }
+    if !goes_down(f) {
+        f.resolve_aliases();
+        return remove_in_turn(f);
+    }
+    let mut used = Arena::filled(&f.values, false);
+    let removed = sweep(
+        f,
+        &mut used,
+        |used, v| used[v],
+        |used, f, inst| {
+            resolve_operands(f, inst);
+            f.insts[inst].for_each_operand(|v| used[v] = true);
+        },
+    );
+    f.aliases_are_resolved();
+    removed
 }
 
-/// Where all uses of a value follow it, one look at each instruction from the last to the first is enough.
-fn remove_backward(f: &mut Function) -> bool {
-    let mut used = Arena::filled(&f.values, false);
+/// Removes what is not needed by what follows it, where all uses of a value do: from the last instruction to the
+/// first, so that one look at each is enough. `keep` sees what stays.
+fn sweep<S>(
+    f: &mut Function,
+    state: &mut S,
+    is_used: fn(&S, Value) -> bool,
+    keep: fn(&mut S, &mut Function, Inst),
+) -> bool {
     let mut changed = false;
     for at in (0..f.order.len()).rev() {
         let block = f.order[at];
@@ -131,11 +153,10 @@ fn remove_backward(f: &mut Function) -> bool {
         let mut dead = 0;
         for place in (0..insts.len()).rev() {
             let inst = insts[place];
-            let data = &f.insts[inst];
-            if f.result(inst).is_some_and(|v| !used[v]) && data.is_removable() {
+            if f.result(inst).is_some_and(|v| !is_used(state, v)) && f.insts[inst].is_removable() {
                 dead += 1;
             } else {
-                data.for_each_operand(|v| used[v] = true);
+                keep(state, f, inst);
                 // What stays moves to the end.
                 insts[place + dead] = inst;
             }

@@ -83,7 +83,8 @@ fn walk(f: &mut Function, cx: &Cx<'_>, flow: &Flow) -> bool {
             }
         }
     }
-    f.resolve_aliases();
+    // Each use has been seen after what it uses.
+    f.aliases_are_resolved();
     pass.changed
 }
 

@@ -260,7 +260,6 @@ pub fn promote(f: &mut Function, types: &[(Slot, Type)]) {
         undef: vec![None; types.len()],
     };
     pass.replace(f);
-    f.resolve_aliases();
     for &(slot, _) in types {
         f.slots[slot].size = 0;
         f.slots[slot].name.clear();

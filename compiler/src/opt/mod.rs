@@ -223,14 +223,14 @@ pub const PASSES: &[Pass] = &[
     row("sroa", "slots are split into what is accessed", sroa::run, 0, &[Slots], &[]),
     row("mem2reg", "slots become values", mem2reg::run, 0, &[Slots], &["sroa"]),
     row("private", "counters are values until their address is used", private::run, 1, &[Slots, Loops], &[]),
-    row("simplify", "constants and algebra", simplify::run, 0, &[], &["mem2reg", "sccp", "equal", "dce"]),
-    row("cfg", "the graph of blocks becomes simple", cfg::run, 0, &[], &["sroa", "mem2reg", "sccp", "gvn", "dse"]),
+    row("simplify", "constants and algebra", simplify::run, 0, &[], &["mem2reg", "sccp", "equal", "gvn", "dce"]),
+    row("cfg", "the graph of blocks becomes simple", cfg::run, 0, &[], &["sroa", "mem2reg", "sccp", "equal", "gvn", "dse"]),
     row("sccp", "constants along the edges that can be taken", sccp::run, 1, &[Branches], &["sroa", "mem2reg"]),
     row("thread", "decided branches are passed by", thread::run, 1, &[Branches], &["sroa", "mem2reg", "equal", "dse"]),
     row("equal", "values equal to constants are the constants", equal::run, 1, &[Branches], &[]),
-    row("gvn", "what is known is not computed again", gvn::run, 0, &[], &["sroa", "mem2reg", "sccp", "dse", "dce"]),
-    row("dse", "stores that are overwritten go", dse::run, 1, &[Stores], &["simplify", "sccp", "thread", "equal"]),
-    row("unroll", "loops become straight code where wished", unroll::run, 0, &[Loops], &[]),
+    row("gvn", "what is known is not computed again", gvn::run, 0, &[], &["sroa", "mem2reg", "sccp", "thread", "equal", "dse", "dce"]),
+    row("dse", "stores that are overwritten go", dse::run, 1, &[Stores], &["simplify", "sccp", "thread", "equal", "gvn"]),
+    row("unroll", "loops become straight code where wished", unroll::run, 0, &[Loops], &["simplify", "equal"]),
     row("sink", "blocks that end alike share the end", sink::run, 1, &[Branches], &["sroa", "simplify", "sccp", "thread", "equal", "gvn", "dse"]),
     row("widen", "loop counters get 64 bits", widen::run, 1, &[Loops], &["sroa", "mem2reg", "sccp"]),
     row("address", "constant parts of addresses move outward", address::run, 1, &[Indexes], &["sroa", "mem2reg", "cfg", "sccp", "thread", "equal", "dse"]),
@@ -242,7 +242,7 @@ pub const PASSES: &[Pass] = &[
     row("combine", "neighbouring stores become wide ones", combine::run, 1, &[Stores], &["sroa", "mem2reg", "cfg", "sccp", "thread", "equal"]),
     row("licm", "what every round computes is computed once", licm::run, 1, &[Loops], &["sroa", "mem2reg", "sccp"]),
     row("stride", "addresses move on with counters", stride::run, 1, &[Loops], &["sroa", "mem2reg", "sccp"]),
-    row("switches", "switches become comparisons", switches::run, 0, &[Switches], &["sroa", "mem2reg"]),
+    row("switches", "switches become comparisons", switches::run, 0, &[Switches], &["sroa", "mem2reg", "simplify", "sccp", "thread", "equal", "gvn"]),
     row("legal", "operations the target lacks are expanded", legal::run, 0, &[Odd], &[]),
     row("extend", "halves are extended once below v3", extend::run, 0, &[], &[]),
     row("checks", "what cannot become code is reported", checks::run, 0, &[], &[]),
@@ -294,6 +294,9 @@ const LEFT: [u32; PASSES.len()] = {
     }
     left
 };
+
+/// Passes that add nothing that a pass needs: what a function had is what it has at most.
+const SHRINKING: &[usize] = &rows(["mem2reg", "cfg", "sccp", "equal", "gvn", "dse", "dce"]);
 
 /// Passes that may find more to do in the same function when [`Cx`] says more: `late`, `immutable`.
 const LEARNING: &[usize] = &rows(["simplify", "gvn"]);
@@ -436,7 +439,7 @@ impl<'a, 'o> Work<'a, 'o> {
         if self.options.level > 0 {
             for symbol in arguments::run(self.module) {
                 if let Some(index) = self.module.functions.position(symbol) {
-                    self.observe(index, "arguments", 0);
+                    self.observe(index, "arguments", None, 0);
                 }
             }
         }
@@ -446,7 +449,7 @@ impl<'a, 'o> Work<'a, 'o> {
     fn parameters(&mut self) {
         for symbol in many::run(self.module) {
             if let Some(index) = self.module.functions.position(symbol) {
-                self.observe(index, "many", 0);
+                self.observe(index, "many", None, 0);
             }
         }
     }
@@ -475,7 +478,7 @@ impl<'a, 'o> Work<'a, 'o> {
                     (self.observer)("inline", self.module, None);
                     break;
                 }
-                self.observe(index, "inline", 0);
+                self.observe(index, "inline", None, 0);
                 if !part {
                     self.sequence(index, SCALAR);
                 }
@@ -552,23 +555,31 @@ impl<'a, 'o> Work<'a, 'o> {
         };
         let changed = (pass.run)(&mut self.module.functions[index], &cx);
         match changed {
-            true => self.observe(index, pass.name, LEFT[row]),
+            true => {
+                let has = self.has[self.module.functions[index].symbol].filter(|_| SHRINKING.contains(&row));
+                self.observe(index, pass.name, has, LEFT[row]);
+            }
             false => (self.observer)(pass.name, self.module, None),
         }
         changed
     }
 
-    /// Takes note of a change that leaves these passes alone; shows the function to the observer and to the
-    /// verifier.
-    fn observe(&mut self, index: usize, pass: &'static str, left: u32) {
+    /// Takes note of a change after which the function has this at most, if that is known, and that leaves these
+    /// passes alone; shows the function to the observer and to the verifier.
+    fn observe(&mut self, index: usize, pass: &'static str, has: Option<Needs>, left: u32) {
         self.forget();
         let f = &self.module.functions[index];
-        self.has[f.symbol] = None;
+        self.has[f.symbol] = has;
         self.settled[f.symbol] &= left | self.off;
         (self.observer)(pass, self.module, Some(f));
         if self.options.check {
             let violations = verify_function(self.module, f, verify::Options::default());
             let render = || verify::render(self.module, f, &violations);
+            assert!(
+                has.is_none_or(|has| has.meet(Needs::of(f))),
+                "pass `{pass}` adds to what `{}` has",
+                self.module.symbols[f.symbol].name
+            );
             assert!(violations.is_empty(), "pass `{pass}` breaks the IR:\n{}", render());
         }
     }

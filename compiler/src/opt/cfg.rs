@@ -185,25 +185,24 @@ fn share_returns(f: &mut Function) -> bool {
 /// Replaces parameters to which all edges pass the same value, and equal parameters of a block.
 fn remove_params(f: &mut Function) -> bool {
     let mut changed = false;
+    // What the edges into a block pass, edge by edge.
+    let mut passed: Vec<Value> = Vec::new();
     while may_be_passed_alike(f) {
         let preds = f.predecessors();
         let mut here = false;
-        for block in f.order.clone().into_iter().skip(1) {
-            let mut columns: Vec<(Vec<Value>, Value)> = Vec::new();
-            for param in f.blocks[block].params.clone() {
-                let Some(args) = arguments(f, &preds[block], block, param) else { continue };
-                let mut others = args.iter().filter(|&&arg| arg != param);
-                let same = match others.next() {
-                    Some(&first) if others.all(|&arg| arg == first) => Some(first),
-                    _ => columns.iter().find(|(column, _)| *column == args).map(|&(_, twin)| twin),
-                };
-                match same {
+        for at in 1..f.order.len() {
+            let block = f.order[at];
+            arguments(f, &preds[block], block, &mut passed);
+            let mut index = 0;
+            while let Some(&param) = f.blocks[block].params.get(index) {
+                match same_as(&passed, &f.blocks[block].params, index) {
                     Some(value) => {
                         drop_param(f, &preds[block], block, param);
                         f.replace(param, value);
+                        arguments(f, &preds[block], block, &mut passed);
                         here = true;
                     }
-                    None => columns.push((args, param)),
+                    None => index += 1,
                 }
             }
         }
@@ -214,6 +213,17 @@ fn remove_params(f: &mut Function) -> bool {
         changed = true;
     }
     changed
+}
+
+/// The value that a parameter always is: what all edges pass, or a parameter before it that is passed the same.
+fn same_as(passed: &[Value], params: &[Value], index: usize) -> Option<Value> {
+    let column = |index: usize| passed.iter().skip(index).step_by(params.len());
+    let mut others = column(index).filter(|&&arg| arg != params[index]);
+    let first = *others.next()?;
+    if others.all(|&arg| arg == first) {
+        return Some(first);
+    }
+    (0..index).find(|&before| column(before).eq(column(index))).map(|before| params[before])
 }
 
 /// May there be a parameter to which all edges pass the same value, or what they pass to another one of its block?
@@ -244,20 +254,22 @@ fn may_be_passed_alike(f: &Function) -> bool {
     params.into_iter().any(|&param| matches!(passed[param], Passed::One(_)))
 }
 
-/// What each edge passes for a parameter.
-fn arguments(f: &Function, preds: &[Block], block: Block, param: Value) -> Option<Vec<Value>> {
-    let index = f.blocks[block].params.iter().position(|&p| p == param)?;
-    let (mut args, mut seen) = (Vec::with_capacity(preds.len()), None);
+/// Lists what each edge passes to a block.
+fn arguments(f: &Function, preds: &[Block], block: Block, passed: &mut Vec<Value>) {
+    passed.clear();
+    if f.blocks[block].params.is_empty() {
+        return;
+    }
+    let mut seen = None;
     for &pred in preds {
         // The jumps of one block are neighbours in the list.
         if seen.replace(pred) == Some(pred) {
             continue;
         }
         for call in f.successors(pred).filter(|call| call.block == block) {
-            args.push(f.resolve(call.args[index]));
+            passed.extend(call.args.iter().map(|&arg| f.resolve(arg)));
         }
     }
-    Some(args)
 }
 
 /// Where a block that does nothing but jump leads, for given arguments.

@@ -23,31 +23,31 @@ use crate::ir::{BinaryOp, ConvertOp, Function, InstData, Intrinsic, MemFlags, Ty
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     let preds = f.predecessors();
-    edit::rewrite(f, |ed, inst| {
-        let data = ed.f.insts[inst].clone();
-        match data {
-            InstData::Binary { op: op @ (BinaryOp::Sdiv | BinaryOp::Srem), args } if cx.options.cpu < 4 => {
-                Edit::Replace(signed_division(ed, op, args))
-            }
-            InstData::Intrinsic {
-                op: op @ (Intrinsic::Clz | Intrinsic::Ctz | Intrinsic::Popcount),
-                args,
-                ..
-            } => Edit::Replace(count(ed, op, args[0])),
-            InstData::Load { ty, base, offset, flags } if flags.align < ty.bytes() => {
-                if cx.options.unaligned && allows_unaligned(ed.f, &preds, base) {
-                    return Edit::Keep;
-                }
-                Edit::Replace(load(ed, cx, ty, base, offset, flags))
-            }
-            InstData::Store { value, base, offset, flags } if flags.align < ed.f.ty(value).bytes() => {
-                if cx.options.unaligned && allows_unaligned(ed.f, &preds, base) {
-                    return Edit::Keep;
-                }
-                store(ed, cx, value, base, offset, flags)
-            }
-            _ => Edit::Keep,
+    edit::rewrite(f, |ed, inst| match ed.f.insts[inst] {
+        InstData::Binary { op: op @ (BinaryOp::Sdiv | BinaryOp::Srem), args } if cx.options.cpu < 4 => {
+            Edit::Replace(signed_division(ed, op, args))
         }
+        InstData::Intrinsic {
+            op: op @ (Intrinsic::Clz | Intrinsic::Ctz | Intrinsic::Popcount),
+            ref args,
+            ..
+        } => {
+            let arg = args[0];
+            Edit::Replace(count(ed, op, arg))
+        }
+        InstData::Load { ty, base, offset, flags } if flags.align < ty.bytes() => {
+            if cx.options.unaligned && allows_unaligned(ed.f, &preds, base) {
+                return Edit::Keep;
+            }
+            Edit::Replace(load(ed, cx, ty, base, offset, flags))
+        }
+        InstData::Store { value, base, offset, flags } if flags.align < ed.f.ty(value).bytes() => {
+            if cx.options.unaligned && allows_unaligned(ed.f, &preds, base) {
+                return Edit::Keep;
+            }
+            store(ed, cx, value, base, offset, flags)
+        }
+        _ => Edit::Keep,
     })
 }
 

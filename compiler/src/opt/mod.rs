@@ -485,7 +485,7 @@ impl<'a, 'o> Work<'a, 'o> {
             }
             // Whether a loop is unrolled is decided once, when it is as simple as it gets.
             if !part && self.has(index).meet(Needs::all(&[Loops])) {
-                self.repeat(index, SCALAR);
+                self.sequence(index, SCALAR);
                 if self.sequence(index, LOOPS) {
                     self.sequence(index, SCALAR);
                 }

@@ -137,12 +137,18 @@ impl State {
             Lattice::Constant(bits) => Some(bits),
             Lattice::Unknown | Lattice::Varies => None,
         };
-        if let Some(bits) = evaluate(f, data, &constant) {
-            return Lattice::Constant(bits);
+        let (mut unknown, mut all_vary) = (false, true);
+        data.for_each_operand(|v| {
+            unknown |= self.values[v] == Lattice::Unknown;
+            all_vary &= self.values[v] == Lattice::Varies;
+        });
+        // Of operands that vary nothing is constant but a comparison of one with itself.
+        let tells = !all_vary || matches!(data, InstData::Const { .. } | InstData::Compare { .. });
+        match if tells { evaluate(f, data, &constant) } else { None } {
+            Some(bits) => Lattice::Constant(bits),
+            None if unknown => Lattice::Unknown,
+            None => Lattice::Varies,
         }
-        let mut unknown = false;
-        data.for_each_operand(|v| unknown |= self.values[v] == Lattice::Unknown);
-        if unknown { Lattice::Unknown } else { Lattice::Varies }
     }
 
     /// Is a parameter of the block a constant, or a result that is computed there?

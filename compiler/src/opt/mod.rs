@@ -309,23 +309,35 @@ pub type Observer<'a> = dyn FnMut(&'static str, &Module, Option<&Function>) + 'a
 const ROUNDS: u32 = 6;
 
 /// Before anything is inlined: locals become values, so that sizes are real and callees constant.
-const EARLY: &[usize] = &rows(["simplify", "sroa", "mem2reg", "cfg", "dce", "calls"]);
+const EARLY: &[usize] = &rows(["sroa", "mem2reg", "simplify", "cfg", "dce", "calls"]);
 
-/// Repeated until nothing changes.
+/// Before and after each inlining.
 const SCALAR: &[usize] =
     &rows(["simplify", "sroa", "mem2reg", "sccp", "cfg", "equal", "thread", "gvn", "cfg", "dce"]);
+
+/// Before loops are unrolled: whether they are is decided once, when they are as simple as they get.
+const COUNTED: &[usize] = &rows(["simplify", "sroa", "mem2reg", "sccp", "cfg"]);
 
 /// Once for each function, when what calls it passes is known.
 const LOOPS: &[usize] = &rows(["unroll"]);
 
+/// What the copies of a loop's rounds make possible.
+const UNROLLED: &[usize] = &rows(["sccp", "cfg", "gvn", "cfg", "dce"]);
+
 /// After inlining: the operations that only optimisation knows go.
 const LOWER: &[usize] = &rows(["memops"]);
+
+/// Repeated until nothing changes: what inlining, unrolling and lowering left.
+const SETTLE: &[usize] = &rows(["simplify", "sroa", "mem2reg", "cfg", "dce"]);
 
 /// What was not a constant so far will not be one.
 const LATE: &[usize] = &rows([
     "private", "context", "simplify", "cfg", "dce", "bytewise", "sink", "widen", "range", "simplify",
     "address", "simplify", "combine", "dse", "combine", "licm", "stride", "switches", "legal",
 ]);
+
+/// Repeated until nothing changes: what the late passes left.
+const CLEAN: &[usize] = &rows(["simplify", "thread", "gvn", "cfg", "dce"]);
 
 /// Nothing follows but code generation.
 const LAST: &[usize] = &rows(["extend", "checks"]);
@@ -349,13 +361,13 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
     work.parameters();
     for index in 0..work.module.functions.len() {
         work.sequence(index, LOWER);
-        work.repeat(index, SCALAR);
+        work.repeat(index, SETTLE);
     }
     work.late = true;
     work.learned(asks);
     for index in 0..work.module.functions.len() {
         work.sequence(index, LATE);
-        work.repeat(index, SCALAR);
+        work.repeat(index, CLEAN);
         work.sequence(index, LAST);
     }
     let (limits, remarks) = (work.limits.into_inner(), work.remarks.into_inner());
@@ -483,11 +495,10 @@ impl<'a, 'o> Work<'a, 'o> {
                     self.sequence(index, SCALAR);
                 }
             }
-            // Whether a loop is unrolled is decided once, when it is as simple as it gets.
             if !part && self.has(index).meet(Needs::all(&[Loops])) {
-                self.sequence(index, SCALAR);
+                self.sequence(index, COUNTED);
                 if self.sequence(index, LOOPS) {
-                    self.sequence(index, SCALAR);
+                    self.sequence(index, UNROLLED);
                 }
             }
             references.update(self.module, index);

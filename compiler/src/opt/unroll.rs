@@ -464,13 +464,11 @@ fn copy(f: &mut Function, flow: &Flow, l: &Loop, count: usize, within: bool) -> 
     let mut rounds: Vec<BTreeMap<Block, Block>> =
         vec![l.blocks.iter().map(|&block| (block, block)).collect()];
     let Some(&last) = l.blocks.last() else { return rounds };
-    let mut after = if within { last } else { flow.idom(l.header).unwrap_or(l.header) };
+    let after = if within { last } else { flow.idom(l.header).unwrap_or(l.header) };
     // All are copies of the loop as it is, before any edge is led elsewhere.
-    for _ in 0..count {
-        let copies = clone::blocks(f, &l.blocks, after);
-        after = copies[&last];
-        rounds.push(copies);
-    }
+    rounds.extend((0..count).map(|_| clone::unplaced(f, &l.blocks)));
+    let copies = rounds[1..].iter().flat_map(|round| l.blocks.iter().map(|block| round[block]));
+    clone::place(f, &[(after, copies.collect())]);
     let mut sources: Vec<Block> = if within {
         l.latches.clone()
     } else {

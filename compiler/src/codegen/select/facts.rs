@@ -13,8 +13,8 @@ use skep_stdlib::isa::{Cpu, Width};
 use super::known::Known;
 use crate::ir::flow::goes_back;
 use crate::ir::{
-    Arena, BinaryOp, Block, Callee, Compare, ConvertOp, Function, InstData, Intrinsic, Module, Type, UnaryOp,
-    Value, ValueDef,
+    Arena, BinaryOp, Block, Callee, Compare, ConvertOp, Function, Inst, InstData, Intrinsic, Module, Type,
+    UnaryOp, Value, ValueDef,
 };
 
 /// How a value is extended in place where it is made.
@@ -71,10 +71,18 @@ impl Facts {
         facts.mark_needed(f, rpo);
         facts.find_wants(f, module, cpu, rpo);
         facts.find_signed_loads(f, cpu, rpo);
+        let all = || rpo.iter().flat_map(|&block| f.blocks[block].insts.iter().copied());
+        for &param in rpo.first().into_iter().flat_map(|&entry| &f.blocks[entry].params) {
+            facts.learn(f, param, Known::ANY, None);
+        }
+        let mut changed = facts.step(f, cpu, all(), false);
         // Without a way back, all that a block is told of is known before.
-        for sweep in 0.. {
-            if !facts.step(f, cpu, rpo, sweep >= PATIENCE) || !goes_back(f, rpo) {
-                break;
+        if changed && goes_back(f, rpo) {
+            let asked: Vec<Inst> = all().filter(|&inst| depends(&f.insts[inst])).collect();
+            let mut sweep = 1;
+            while changed {
+                changed = facts.step(f, cpu, asked.iter().copied(), sweep >= PATIENCE);
+                sweep += 1;
             }
         }
         facts
@@ -250,28 +258,20 @@ impl Facts {
 
     /// One round of the search for what is known; says whether anything changed. With `widen`, what parameters hold
     /// grows by leaps.
-    fn step(&mut self, f: &Function, cpu: Cpu, rpo: &[Block], widen: bool) -> bool {
+    fn step(&mut self, f: &Function, cpu: Cpu, insts: impl Iterator<Item = Inst>, widen: bool) -> bool {
         let mut changed = false;
-        let entry = rpo.first().copied();
-        for &block in rpo {
-            if Some(block) == entry {
-                for &param in &f.blocks[block].params {
-                    changed |= self.learn(f, param, Known::ANY, None);
-                }
+        for inst in insts {
+            let data = &f.insts[inst];
+            if let Some(result) = f.result(inst) {
+                let (raw, alias) = self.transfer(f, data, result, cpu);
+                changed |= self.learn(f, result, raw, alias);
             }
-            for &inst in &f.blocks[block].insts {
-                let data = &f.insts[inst];
-                if let Some(result) = f.result(inst) {
-                    let (raw, alias) = self.transfer(f, data, result, cpu);
-                    changed |= self.learn(f, result, raw, alias);
-                }
-                for call in data.targets() {
-                    for (&param, &arg) in f.blocks[call.block].params.iter().zip(&call.args) {
-                        let before = self.raw(param);
-                        let known = before.or(self.contents[f.resolve(arg)].known);
-                        let known = if widen && known != before { known.widened() } else { known };
-                        changed |= self.learn(f, param, known, None);
-                    }
+            for call in data.targets() {
+                for (&param, &arg) in f.blocks[call.block].params.iter().zip(&call.args) {
+                    let before = self.raw(param);
+                    let known = before.or(self.contents[f.resolve(arg)].known);
+                    let known = if widen && known != before { known.widened() } else { known };
+                    changed |= self.learn(f, param, known, None);
                 }
             }
         }
@@ -402,6 +402,18 @@ impl Facts {
             };
         }
         Known::arithmetic(op, width, immediate(a), immediate(b), constant)
+    }
+}
+
+/// Does what the instruction leaves, or passes on, depend on what its operands are?
+fn depends(data: &InstData) -> bool {
+    match data {
+        InstData::Unary { .. }
+        | InstData::Binary { .. }
+        | InstData::Convert { .. }
+        | InstData::Select { .. }
+        | InstData::Intrinsic { op: Intrinsic::Opaque, .. } => true,
+        other => other.targets().any(|call| !call.args.is_empty()),
     }
 }
 

@@ -184,6 +184,35 @@ pub struct Ranges {
     marks: Vec<i64>,
 }
 
+/// A value whose interval is computed, and its block.
+#[derive(Clone, Copy)]
+struct Step {
+    block: Block,
+    value: Value,
+    from: Origin,
+}
+
+/// What it is computed from.
+#[derive(Clone, Copy)]
+enum Origin {
+    /// What edges pass for the parameter with this number.
+    Edges(usize),
+    Inst(Inst),
+}
+
+impl Step {
+    /// May it change when another one does?
+    fn depends(&self, f: &Function) -> bool {
+        match self.from {
+            Origin::Edges(_) => true,
+            Origin::Inst(inst) => matches!(
+                f.insts[inst],
+                InstData::Convert { .. } | InstData::Select { .. } | InstData::Binary { .. }
+            ),
+        }
+    }
+}
+
 /// The constants that a function compares with, and their neighbours.
 fn marks(f: &Function) -> Vec<i64> {
     let mut marks = BTreeSet::new();
@@ -259,46 +288,54 @@ impl Ranges {
             }
         }
         let mut ranges = Ranges { flow, values, bits, conditions, tested, marks: marks(f) };
+        let mut steps = ranges.steps(f);
+        let mut changed = ranges.round(f, &steps, 0);
         // Where nothing goes back, all that is joined in the first round is known by then.
-        if !goes_back(f, &ranges.flow.rpo) {
-            ranges.round(f, 0);
+        if !changed || !goes_back(f, &ranges.flow.rpo) {
             return ranges;
         }
+        steps.retain(|step| step.depends(f));
         // Bounds grow for some rounds, then those of parameters that still grow are set to the next
         // number that the function compares with, at last to the limits of their type. Every cycle
         // passes a parameter, so this ends.
         let mut round = 0;
-        while ranges.round(f, round) {
+        while changed {
             round += 1;
+            changed = ranges.round(f, &steps, round);
         }
         for _ in 0..NARROWING {
-            if !ranges.narrow(f) {
+            if !ranges.narrow(f, &steps) {
                 break;
             }
         }
         ranges
     }
 
+    /// All that has an interval, in an order in which what it depends on comes first but for what goes back.
+    fn steps(&self, f: &Function) -> Vec<Step> {
+        let mut steps = Vec::with_capacity(edit::size(f));
+        for &block in &self.flow.rpo {
+            let data = &f.blocks[block];
+            let params = data.params.iter().enumerate();
+            steps.extend(params.map(|(index, &value)| Step { block, value, from: Origin::Edges(index) }));
+            let results = data.insts.iter().filter_map(|&inst| Some((inst, f.result(inst)?)));
+            steps.extend(results.map(|(inst, value)| Step { block, value, from: Origin::Inst(inst) }));
+        }
+        steps
+    }
+
     /// Computes every interval again from those found, which all hold: so the new ones hold too.
-    fn narrow(&mut self, f: &Function) -> bool {
-        let flow = Arc::clone(&self.flow);
+    fn narrow(&mut self, f: &Function, steps: &[Step]) -> bool {
         let mut changed = false;
-        let mut set = |old: &mut Option<Interval>, new: Interval| {
-            let new = Some(old.map_or(new, |old| old.meet(new)));
-            changed |= std::mem::replace(old, new) != new;
-        };
-        for &block in &flow.rpo {
-            for (i, &param) in f.blocks[block].params.iter().enumerate() {
-                if let (Some(_), Some(new)) = (self.values[param], self.incoming(f, block, i)) {
-                    set(&mut self.values[param], new);
-                }
-            }
-            for &inst in &f.blocks[block].insts {
-                if let Some(result) = f.result(inst) {
-                    let from_bits = self.of_bits(f, result);
-                    let new = self.transfer(f, block, &f.insts[inst], result, from_bits);
-                    set(&mut self.values[result], new);
-                }
+        for &Step { block, value, from } in steps {
+            let new = match from {
+                Origin::Edges(_) if self.values[value].is_none() => continue,
+                Origin::Edges(index) => self.incoming(f, block, index),
+                Origin::Inst(inst) => Some(self.computed(f, block, inst, value)),
+            };
+            if let Some(new) = new {
+                let new = Some(self.values[value].map_or(new, |old| old.meet(new)));
+                changed |= std::mem::replace(&mut self.values[value], new) != new;
             }
         }
         changed
@@ -340,29 +377,30 @@ impl Ranges {
             && arithmetic(*op, x, Interval::exactly(c)).is_some_and(|r| r.within(Type::I32).is_some())
     }
 
-    fn round(&mut self, f: &Function, round: usize) -> bool {
-        let flow = Arc::clone(&self.flow);
+    /// Lets every interval grow by what has been found since. Whether one did.
+    fn round(&mut self, f: &Function, steps: &[Step], round: usize) -> bool {
         let mut changed = false;
-        for &block in &flow.rpo {
-            for (i, &param) in f.blocks[block].params.iter().enumerate() {
-                changed |= match self.incoming(f, block, i) {
-                    Some(new) => self.grow(f, param, new, round),
+        for &Step { block, value, from } in steps {
+            changed |= match from {
+                Origin::Edges(index) => match self.incoming(f, block, index) {
+                    Some(new) => self.grow(f, value, new, round),
                     None => false,
-                };
-            }
-            for &inst in &f.blocks[block].insts {
-                // What may be anything does not grow any more, nor does what is one thing.
-                if let Some(result) = f.result(inst)
-                    && self.values[result] != Some(Interval::full(f.ty(result)))
-                    && (round == 0 || !matches!(f.insts[inst], InstData::Const { .. }))
-                {
-                    let from_bits = self.of_bits(f, result);
-                    let new = self.transfer(f, block, &f.insts[inst], result, from_bits);
-                    changed |= self.grow(f, result, new, 0);
+                },
+                // What may be anything does not grow any more.
+                Origin::Inst(_) if self.values[value] == Some(Interval::full(f.ty(value))) => false,
+                Origin::Inst(inst) => {
+                    let new = self.computed(f, block, inst, value);
+                    self.grow(f, value, new, 0)
                 }
-            }
+            };
         }
         changed
+    }
+
+    /// The interval of what an instruction computes.
+    fn computed(&mut self, f: &Function, block: Block, inst: Inst, result: Value) -> Interval {
+        let from_bits = self.of_bits(f, result);
+        self.transfer(f, block, &f.insts[inst], result, from_bits)
     }
 
     /// Joins what all edges pass, as far as it is known yet.

@@ -313,7 +313,7 @@ const EARLY: &[usize] = &rows(["sroa", "mem2reg", "simplify", "cfg", "dce", "cal
 
 /// Before and after each inlining.
 const SCALAR: &[usize] =
-    &rows(["simplify", "sroa", "mem2reg", "sccp", "cfg", "equal", "thread", "gvn", "cfg", "dce"]);
+    &rows(["simplify", "sroa", "mem2reg", "sccp", "cfg", "equal", "thread", "gvn", "dce"]);
 
 /// Before loops are unrolled: whether they are is decided once, when they are as simple as they get.
 const COUNTED: &[usize] = &rows(["simplify", "sroa", "mem2reg", "sccp", "cfg"]);
@@ -322,7 +322,7 @@ const COUNTED: &[usize] = &rows(["simplify", "sroa", "mem2reg", "sccp", "cfg"]);
 const LOOPS: &[usize] = &rows(["unroll"]);
 
 /// What the copies of a loop's rounds make possible.
-const UNROLLED: &[usize] = &rows(["sccp", "cfg", "gvn", "cfg", "dce"]);
+const UNROLLED: &[usize] = &rows(["sccp", "cfg", "gvn", "dce"]);
 
 /// After inlining: the operations that only optimisation knows go.
 const LOWER: &[usize] = &rows(["memops"]);
@@ -336,7 +336,7 @@ const LATE: &[usize] = &rows([
     "address", "simplify", "combine", "dse", "combine", "licm", "stride", "switches", "legal",
 ]);
 
-/// Repeated until nothing changes: what the late passes left.
+/// What the late passes left.
 const CLEAN: &[usize] = &rows(["simplify", "thread", "gvn", "cfg", "dce"]);
 
 /// Nothing follows but code generation.
@@ -367,7 +367,7 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
     work.learned(asks);
     for index in 0..work.module.functions.len() {
         work.sequence(index, LATE);
-        work.repeat(index, CLEAN);
+        work.sequence(index, CLEAN);
         work.sequence(index, LAST);
     }
     let (limits, remarks) = (work.limits.into_inner(), work.remarks.into_inner());

@@ -239,16 +239,16 @@ fn on_the_way(
     (pred, index): Edge,
     ask: &dyn Fn(Value, bool) -> Option<bool>,
 ) -> Option<bool> {
-    let says = |block: Block, index: usize| {
+    let says = |block: Block, goes: &dyn Fn(&BlockCall) -> bool| {
         let InstData::Branch { cond, then, els } = &f.insts[f.terminator(block)?] else { return None };
-        if then.block == els.block { None } else { ask(*cond, index == 0) }
+        if then.block == els.block { None } else { ask(*cond, goes(then)) }
     };
     let into = |block: Block| {
         let [only] = flow.preds[block] else { return None };
-        says(only, f.successors(only).position(|call| call.block == block)?)
+        says(only, &|then| then.block == block)
     };
     let way = std::iter::successors(Some(pred), |&block| flow.idom(block));
-    says(pred, index).or_else(|| way.take(BRANCHES).find_map(into))
+    says(pred, &|_| index == 0).or_else(|| way.take(BRANCHES).find_map(into))
 }
 
 /// Sends each edge to a copy of its block that jumps straight to the target.

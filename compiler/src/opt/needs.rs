@@ -46,6 +46,11 @@ impl Needs {
         Needs(set)
     }
 
+    /// Both.
+    pub fn and(self, other: Needs) -> Needs {
+        Needs(self.0 | other.0)
+    }
+
     /// None?
     pub fn is_empty(self) -> bool {
         self.0 == 0

@@ -1,9 +1,9 @@
 //! Copies of blocks, for passes that duplicate control flow.
 //!
 //! In: a function and some of its blocks. Out: copies of them whose jumps among themselves stay among
-//! the copies, and the values of the copies. Invariant: the copies use what the originals use from
-//! outside; values of the originals that are used outside are moved to slots before, by
-//! [`demote_escaping`], so that both definitions store to one slot.
+//! the copies. Invariant: the copies use what the originals use from outside; values of the originals
+//! that are used outside are moved to slots before, by [`demote_escaping`], so that both definitions
+//! store to one slot.
 
 use std::collections::BTreeMap;
 

@@ -404,7 +404,7 @@ struct Work<'a, 'o> {
     ranges: RefCell<Option<Rc<Ranges>>>,
     /// How its slots are used, if that is known.
     usage: RefCell<Option<Rc<slots::Usages>>>,
-    /// What each function has, if that is known.
+    /// What each function has at most, if that is known.
     has: Arena<SymbolId, Option<Needs>>,
     /// The passes that would find nothing to do in each function: a bit for each row of [`PASSES`].
     settled: Arena<SymbolId, u32>,
@@ -544,7 +544,7 @@ impl<'a, 'o> Work<'a, 'o> {
         self.usage.take();
     }
 
-    /// What a function has.
+    /// What a function has at most.
     fn has(&mut self, index: usize) -> Needs {
         let f = &self.module.functions[index];
         *self.has[f.symbol].get_or_insert_with(|| Needs::of(f))

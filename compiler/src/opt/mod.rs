@@ -242,7 +242,7 @@ pub const PASSES: &[Pass] = &[
     row("combine", "neighbouring stores become wide ones", combine::run, 1, &[Stores], &["sroa", "mem2reg", "cfg", "sccp", "thread", "equal"]),
     row("licm", "what every round computes is computed once", licm::run, 1, &[Loops], &["sroa", "mem2reg", "sccp"]),
     row("stride", "addresses move on with counters", stride::run, 1, &[Loops], &["sroa", "mem2reg", "sccp"]),
-    row("switches", "switches become comparisons", switches::run, 0, &[Switches], &["sroa", "mem2reg", "simplify", "sccp", "thread", "equal", "gvn"]),
+    row("switches", "switches become comparisons", switches::run, 0, &[Switches], &["sroa", "mem2reg", "simplify", "sccp", "thread", "equal"]),
     row("legal", "operations the target lacks are expanded", legal::run, 0, &[Odd], &[]),
     row("extend", "halves are extended once below v3", extend::run, 0, &[], &[]),
     row("checks", "what cannot become code is reported", checks::run, 0, &[], &[]),
@@ -336,7 +336,7 @@ const LATE: &[usize] = &rows([
     "address", "simplify", "combine", "dse", "combine", "licm", "stride", "switches", "legal",
 ]);
 
-/// What the late passes left.
+/// Repeated until nothing changes: what the late passes left.
 const CLEAN: &[usize] = &rows(["simplify", "thread", "gvn", "cfg", "dce"]);
 
 /// Nothing follows but code generation.
@@ -367,7 +367,7 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
     work.learned(asks);
     for index in 0..work.module.functions.len() {
         work.sequence(index, LATE);
-        work.sequence(index, CLEAN);
+        work.repeat(index, CLEAN);
         work.sequence(index, LAST);
     }
     let (limits, remarks) = (work.limits.into_inner(), work.remarks.into_inner());

@@ -6,7 +6,7 @@
 //! used later as an index or a size and a check of its lower half proves nothing about it.
 
 use super::{fold, swap};
-use crate::ir::{BinaryOp, Compare, ConvertOp, Function, InstData, Type, UnaryOp, Value};
+use crate::ir::{BinaryOp, Compare, ConvertOp, Function, InstData, Slot, SymbolId, Type, UnaryOp, Value};
 use crate::opt::bits::known;
 use crate::opt::edit::Editor;
 
@@ -264,8 +264,10 @@ pub fn never_null(f: &Function, value: Value) -> bool {
 /// Pointers into one object compare as their distances from its start do: no object lies across the
 /// end of the address space.
 fn same_object(ed: &mut Editor<'_>, op: Compare, a: Value, b: Value) -> Option<Value> {
-    let (mut left, mut right, mut op) = (Distance::new(ed.f, a), Distance::new(ed.f, b), op);
-    if left.base != right.base || matches!(op, Compare::Slt | Compare::Sle | Compare::Sgt | Compare::Sge) {
+    let (mut left, mut right, mut op) = (Distance::in_object(ed.f, a), Distance::in_object(ed.f, b), op);
+    if left.object(ed.f) != right.object(ed.f)
+        || matches!(op, Compare::Slt | Compare::Sle | Compare::Sgt | Compare::Sge)
+    {
         return None;
     }
     if left.variable.is_none() {
@@ -296,6 +298,14 @@ fn signed(op: Compare) -> Compare {
     }
 }
 
+/// What lies at an address.
+#[derive(PartialEq, Eq)]
+enum Object {
+    Slot(Slot),
+    Symbol(SymbolId),
+    At(Value),
+}
+
 /// An address as base, at most one variable, and a constant.
 struct Distance {
     base: Value,
@@ -315,6 +325,27 @@ impl Distance {
             at.base = f.resolve(*base);
         }
         at
+    }
+
+    /// From the start of the object, where that has a name.
+    fn in_object(f: &Function, address: Value) -> Distance {
+        let mut at = Distance::new(f, address);
+        match f.def(at.base) {
+            Some(InstData::SlotAddr { offset, .. }) => {
+                at.constant = at.constant.wrapping_add((*offset).into())
+            }
+            Some(InstData::SymbolAddr { offset, .. }) => at.constant = at.constant.wrapping_add(*offset),
+            _ => {}
+        }
+        at
+    }
+
+    fn object(&self, f: &Function) -> Object {
+        match f.def(self.base) {
+            Some(InstData::SlotAddr { slot, .. }) => Object::Slot(*slot),
+            Some(InstData::SymbolAddr { symbol, .. }) => Object::Symbol(*symbol),
+            _ => Object::At(self.base),
+        }
     }
 }
 

@@ -171,6 +171,12 @@ impl<K: Entity, V> Default for Arena<K, V> {
     }
 }
 
+impl<K, V> FromIterator<V> for Arena<K, V> {
+    fn from_iter<I: IntoIterator<Item = V>>(items: I) -> Self {
+        Arena { items: items.into_iter().collect(), key: PhantomData }
+    }
+}
+
 impl<K: Entity, V> Index<K> for Arena<K, V> {
     type Output = V;
 

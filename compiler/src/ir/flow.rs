@@ -28,10 +28,18 @@ pub struct Flow {
     /// Children in the tree by position of the parent: one list, of which each has a range.
     starts: Vec<u32>,
     children: Vec<Block>,
-    /// The graph that it is about: how many blocks there are, their layout, and where each jumps to, after how often.
-    graph: (usize, Vec<Block>, Vec<u32>),
+    /// The graph that it is about.
+    graph: Graph,
     /// The loops, once somebody has asked for them.
     loops: OnceLock<Loops>,
+}
+
+/// The layout of a function, and where its blocks jump to: one list, of which each block has a range.
+#[derive(Clone, Debug)]
+struct Graph {
+    layout: Vec<Block>,
+    ranges: Arena<Block, (u32, u32)>,
+    targets: Vec<Block>,
 }
 
 /// The last [`Flow`] of a function. It is no part of what the function is.
@@ -62,21 +70,16 @@ impl Function {
 
     /// Its flow, if that is known.
     pub fn remembered_flow(&self) -> Option<&Arc<Flow>> {
-        self.flow.0.as_ref().filter(|flow| flow.is_of(self))
+        self.flow.0.as_ref().filter(|flow| flow.graph.is_of(self))
     }
 }
 
 impl Flow {
     /// Analyses a function, all of whose blocks have terminators.
     pub fn new(f: &Function) -> Flow {
-        let mut jumps = Vec::with_capacity(3 * f.order.len());
-        for &block in &f.order {
-            let targets = f.successors(block);
-            jumps.push(targets.len() as u32);
-            jumps.extend(targets.map(|call| call.block.index() as u32));
-        }
-        let preds = f.predecessors();
-        let rpo = reverse_post_order(f);
+        let graph = Graph::new(f);
+        let preds = Preds::new(f.blocks.len(), &f.order, |block| graph.targets(block).iter().copied());
+        let rpo = graph.reverse_post_order();
         let mut order = Arena::filled(&f.blocks, UNREACHABLE);
         for (i, &block) in rpo.iter().enumerate() {
             order[block] = i as u32;
@@ -85,7 +88,6 @@ impl Flow {
             let preds = preds[rpo[node as usize]].iter();
             preds.map(|&pred| order[pred]).filter(|&pred| pred != UNREACHABLE)
         });
-        let graph = (f.blocks.len(), f.order.clone(), jumps);
         let mut flow = Flow {
             preds,
             rpo,
@@ -98,18 +100,6 @@ impl Flow {
         };
         flow.list_children();
         flow
-    }
-
-    /// Is the graph of the function the one that this is about?
-    fn is_of(&self, f: &Function) -> bool {
-        let (count, layout, jumps) = &self.graph;
-        let mut jumps = jumps.iter().copied();
-        let mut same = |block: Block| {
-            let mut targets = f.successors(block);
-            jumps.next() == Some(targets.len() as u32)
-                && targets.all(|call| jumps.next() == Some(call.block.index() as u32))
-        };
-        *count == f.blocks.len() && *layout == f.order && f.order.iter().all(|&block| same(block))
     }
 
     /// The natural loops.
@@ -171,31 +161,63 @@ impl Flow {
     }
 }
 
+impl Graph {
+    fn new(f: &Function) -> Graph {
+        let mut ranges = Arena::filled(&f.blocks, (0, 0));
+        let mut targets = Vec::with_capacity(2 * f.order.len());
+        for &block in &f.order {
+            let start = targets.len() as u32;
+            targets.extend(f.successors(block).map(|call| call.block));
+            ranges[block] = (start, targets.len() as u32);
+        }
+        Graph { layout: f.order.clone(), ranges, targets }
+    }
+
+    /// Is this the graph of the function?
+    fn is_of(&self, f: &Function) -> bool {
+        let same = |&block: &Block| f.successors(block).map(|call| &call.block).eq(self.targets(block));
+        self.ranges.len() == f.blocks.len() && self.layout == f.order && f.order.iter().all(same)
+    }
+
+    /// Where a block jumps to.
+    fn targets(&self, block: Block) -> &[Block] {
+        let (start, end) = self.ranges[block];
+        &self.targets[start as usize..end as usize]
+    }
+
+    /// See [`reverse_post_order`].
+    fn reverse_post_order(&self) -> Vec<Block> {
+        let mut seen = Arena::filled(&self.ranges, false);
+        let mut post = Vec::with_capacity(self.layout.len());
+        // Blocks that are entered, each with its jumps that are still to be followed: from last to first, since
+        // what finishes last comes first in the reversed order.
+        let mut stack = Vec::with_capacity(self.layout.len());
+        let entry = self.layout[0];
+        stack.push((entry, self.targets(entry)));
+        seen[entry] = true;
+        while let Some((block, left)) = stack.last_mut() {
+            match left.split_last() {
+                None => {
+                    post.push(*block);
+                    stack.pop();
+                }
+                Some((&next, others)) => {
+                    *left = others;
+                    if !std::mem::replace(&mut seen[next], true) {
+                        stack.push((next, self.targets(next)));
+                    }
+                }
+            }
+        }
+        post.reverse();
+        post
+    }
+}
+
 /// Reachable blocks, each before its successors except along back edges. Of two successors the
 /// first comes first, so the order follows the source where it can.
 pub fn reverse_post_order(f: &Function) -> Vec<Block> {
-    let mut seen = Arena::filled(&f.blocks, false);
-    let mut post = Vec::with_capacity(f.order.len());
-    // Blocks that are entered, each with how many of its jumps are still to be followed: from last
-    // to first, since what finishes last comes first in the reversed order.
-    let mut stack = Vec::with_capacity(f.order.len());
-    stack.push((f.entry(), f.successors(f.entry()).len()));
-    seen[f.entry()] = true;
-    while let Some((block, left)) = stack.last_mut() {
-        if *left == 0 {
-            post.push(*block);
-            stack.pop();
-            continue;
-        }
-        *left -= 1;
-        if let Some(call) = f.successors(*block).get(*left)
-            && !std::mem::replace(&mut seen[call.block], true)
-        {
-            stack.push((call.block, f.successors(call.block).len()));
-        }
-    }
-    post.reverse();
-    post
+    Graph::new(f).reverse_post_order()
 }
 
 /// Does any block jump to itself or one before it in this order? Every cycle has such a jump.

@@ -123,6 +123,16 @@ impl<B: Entity> std::ops::Index<B> for Preds<B> {
     }
 }
 
+/// The instructions that nothing is to be done about. It is no part of what a function is.
+#[derive(Clone, Debug, Default)]
+struct Settled(Arena<Inst, bool>);
+
+impl PartialEq for Settled {
+    fn eq(&self, _: &Settled) -> bool {
+        true
+    }
+}
+
 /// A function definition.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Function {
@@ -146,6 +156,7 @@ pub struct Function {
     pub slots: Arena<Slot, SlotData>,
     /// Operands may be aliases: something was replaced since [`Function::resolve_aliases`].
     aliases: bool,
+    settled: Settled,
     pub(super) flow: Remembered,
 }
 
@@ -174,6 +185,7 @@ impl Function {
             values: Arena::new(),
             slots: Arena::new(),
             aliases: false,
+            settled: Settled::default(),
             flow: Remembered::default(),
         };
         let entry = f.add_block();
@@ -208,6 +220,7 @@ impl Function {
         data.normalize();
         let ty = self.result_type(&data);
         let inst = self.insts.push(data);
+        self.settled.0.push(false);
         self.locs.push(loc);
         let result = ty.map(|ty| self.values.push(ValueData { ty, def: ValueDef::Inst(inst) }));
         self.results.push(result);
@@ -245,6 +258,7 @@ impl Function {
     ) {
         data.normalize();
         let inst = self.insts.push(data);
+        self.settled.0.push(false);
         self.locs.push(loc);
         self.results.push(result);
         self.blocks[block].insts.push(inst);
@@ -273,6 +287,29 @@ impl Function {
             "the result of {inst} changes its type"
         );
         self.insts[inst] = data;
+        self.settled.0[inst] = false;
+    }
+
+    /// Is the instruction what it was when it was settled?
+    pub fn is_settled(&self, inst: Inst) -> bool {
+        self.settled.0[inst]
+    }
+
+    /// There is nothing to do about this instruction for as long as it stays what it is.
+    pub fn settle(&mut self, inst: Inst) {
+        self.settled.0[inst] = true;
+    }
+
+    /// These instructions are not settled any more. Whether there are any.
+    pub fn unsettle(&mut self, which: fn(&InstData) -> bool) -> bool {
+        let Function { order, blocks, insts, settled, .. } = self;
+        let mut found = false;
+        for &inst in order.iter().flat_map(|&block| &blocks[block].insts).filter(|&&inst| which(&insts[inst]))
+        {
+            settled.0[inst] = false;
+            found = true;
+        }
+        found
     }
 
     /// Type of a value.
@@ -312,11 +349,8 @@ impl Function {
     }
 
     /// The value an alias stands for.
-    pub fn resolve(&self, mut value: Value) -> Value {
-        while let ValueDef::Alias(to) = self.values[value].def {
-            value = to;
-        }
-        value
+    pub fn resolve(&self, value: Value) -> Value {
+        resolve(&self.values, value)
     }
 
     /// No operand is an alias any more: all have been resolved one by one.
@@ -329,17 +363,29 @@ impl Function {
         if !std::mem::take(&mut self.aliases) {
             return;
         }
-        let Function { order, blocks, insts, values, .. } = self;
-        for &block in order.iter() {
-            for &inst in &blocks[block].insts {
-                insts[inst].map_operands(|mut v| {
-                    while let ValueDef::Alias(to) = values[v].def {
-                        v = to;
-                    }
-                    v
-                });
-            }
+        let Function { order, blocks, insts, values, settled, .. } = self;
+        for &inst in order.iter().flat_map(|&block| &blocks[block].insts) {
+            insts[inst].map_operands(|v| {
+                let stands_for = resolve(values, v);
+                settled.0[inst] &= stands_for == v;
+                stands_for
+            });
         }
+    }
+
+    /// Rewrites the operands of one instruction to what their aliases stand for. Whether one was an alias.
+    pub fn resolve_operands(&mut self, inst: Inst) -> bool {
+        if !self.aliases {
+            return false;
+        }
+        let mut stale = false;
+        self.insts[inst].for_each_operand(|v| stale |= matches!(self.values[v].def, ValueDef::Alias(_)));
+        if stale {
+            let Function { insts, values, .. } = self;
+            insts[inst].map_operands(|v| resolve(values, v));
+            self.settled.0[inst] = false;
+        }
+        stale
     }
 
     /// Which slots any instruction names.
@@ -414,4 +460,12 @@ impl Function {
             _ => None,
         })
     }
+}
+
+/// The value that one stands for.
+fn resolve(values: &Arena<Value, ValueData>, mut value: Value) -> Value {
+    while let ValueDef::Alias(to) = values[value].def {
+        value = to;
+    }
+    value
 }

@@ -8,55 +8,57 @@
 use std::collections::BTreeMap;
 
 use super::mem2reg;
-use crate::hash::LookupMap;
 use crate::ir::{Arena, Block, Function, Slot, Type, Value, ValueDef};
 
 /// The copy of each block.
 pub type Copies = BTreeMap<Block, Block>;
 
-/// Copies blocks, which are given in an order in which definitions come before uses. The copies
-/// follow `after` in the layout.
-pub fn blocks(f: &mut Function, list: &[Block], after: Block) -> Copies {
-    let copies = unplaced(f, list);
-    place(f, &[(after, list.iter().map(|block| copies[block]).collect())]);
-    copies
-}
+/// What stands for each value in the copy that was made last: the value itself, if none of its blocks defines it.
+pub struct Twins(Arena<Value, Value>);
 
-/// The same, but the copies are in no layout yet.
-pub fn unplaced(f: &mut Function, list: &[Block]) -> Copies {
-    let mut copies = Copies::new();
-    let count = list.iter().map(|&block| f.blocks[block].insts.len()).sum();
-    f.reserve(count);
-    let mut twins: LookupMap<Value, Value> = LookupMap::default();
-    twins.reserve(count);
-    for &block in list {
-        let copy = f.blocks.push(Default::default());
-        f.blocks[copy].unroll = f.blocks[block].unroll;
-        copies.insert(block, copy);
-        for param in f.blocks[block].params.clone() {
-            let ty = f.ty(param);
-            let twin = f.add_param(copy, ty);
-            twins.insert(param, twin);
-        }
+impl Twins {
+    /// For copies of blocks of a function as it is now.
+    pub fn new(f: &Function) -> Twins {
+        Twins(f.values.keys().collect())
     }
-    for &block in list {
-        let copy = copies[&block];
-        let size = f.blocks[block].insts.len();
-        f.blocks[copy].insts.reserve(size);
-        for at in 0..size {
-            let inst = f.blocks[block].insts[at];
-            let mut data = f.insts[inst].clone();
-            data.map_operands(|v| twins.get(&v).copied().unwrap_or(v));
-            for call in data.targets_mut() {
-                call.block = copies.get(&call.block).copied().unwrap_or(call.block);
-            }
-            let twin = f.append(copy, data, f.locs[inst]);
-            if let (Some(old), Some(new)) = (f.result(inst), f.result(twin)) {
-                twins.insert(old, new);
+
+    /// Copies blocks, which are given in an order in which definitions come before uses. The copies are in no layout
+    /// yet. Nothing of them is of a copy itself.
+    pub fn copy(&mut self, f: &mut Function, list: &[Block]) -> Copies {
+        let Twins(twins) = self;
+        let mut copies = Copies::new();
+        f.reserve(list.iter().map(|&block| f.blocks[block].insts.len()).sum());
+        for &block in list {
+            let copy = f.blocks.push(Default::default());
+            f.blocks[copy].unroll = f.blocks[block].unroll;
+            copies.insert(block, copy);
+            for param in f.blocks[block].params.clone() {
+                let ty = f.ty(param);
+                twins[param] = f.add_param(copy, ty);
             }
         }
+        for &block in list {
+            let copy = copies[&block];
+            let size = f.blocks[block].insts.len();
+            f.blocks[copy].insts.reserve(size);
+            for at in 0..size {
+                let inst = f.blocks[block].insts[at];
+                let mut data = f.insts[inst].clone();
+                data.map_operands(|v| twins[v]);
+                for call in data.targets_mut() {
+                    call.block = copies.get(&call.block).copied().unwrap_or(call.block);
+                }
+                let twin = f.append(copy, data, f.locs[inst]);
+                if f.is_settled(inst) {
+                    f.settle(twin);
+                }
+                if let (Some(old), Some(new)) = (f.result(inst), f.result(twin)) {
+                    twins[old] = new;
+                }
+            }
+        }
+        copies
     }
-    copies
 }
 
 /// Puts blocks into the layout, each list after a block of its own.

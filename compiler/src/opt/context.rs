@@ -77,19 +77,23 @@ fn split(f: &mut Function, preds: &Preds, block: Block) -> usize {
     let slots = clone::demote_escaping(f, &[&[block]]);
     let mut sources: Vec<Block> = preds[block].to_vec();
     sources.dedup();
-    let mut count = 0;
+    let mut twins = clone::Twins::new(f);
+    let mut made = Vec::new();
     for pred in sources {
         let Some(last) = f.terminator(pred) else { continue };
         for jump in 0..f.insts[last].targets().len() {
             if f.insts[last].targets()[jump].block == block {
-                let copies = clone::blocks(f, &[block], block);
+                let copy = twins.copy(f, &[block])[&block];
                 for call in f.insts[last].targets_mut().skip(jump).take(1) {
-                    call.block = copies[&block];
+                    call.block = copy;
                 }
-                count += 1;
+                made.push(copy);
             }
         }
     }
+    let count = made.len();
+    made.reverse();
+    clone::place(f, &[(block, made)]);
     clone::repair(f, &slots);
     count
 }

@@ -14,7 +14,7 @@
 use std::collections::BTreeSet;
 
 use super::Cx;
-use super::edit::{resolve_operands, use_counts};
+use super::edit::use_counts;
 use super::mem2reg::drop_param;
 use super::slots;
 use crate::ir::flow::goes_down;
@@ -130,7 +130,7 @@ pub fn remove_unused(f: &mut Function) -> bool {
         &mut used,
         |used, v| used[v],
         |used, f, inst| {
-            resolve_operands(f, inst);
+            f.resolve_operands(inst);
             f.insts[inst].for_each_operand(|v| used[v] = true);
         },
     );

@@ -8,7 +8,6 @@
 use crate::ir::flow::goes_down;
 use crate::ir::{
     Arena, BinaryOp, Block, Compare, ConvertOp, Function, Inst, InstData, SrcLoc, Type, UnaryOp, Value,
-    ValueDef,
 };
 
 /// What becomes of an instruction.
@@ -43,7 +42,7 @@ impl Editor<'_> {
     /// Emits an instruction for its effect.
     pub fn effect(&mut self, data: InstData) -> Inst {
         let inst = self.f.make_inst(data, self.loc);
-        resolve_operands(self.f, inst);
+        self.f.resolve_operands(inst);
         self.out.push(inst);
         self.changed = true;
         inst
@@ -52,7 +51,7 @@ impl Editor<'_> {
     /// Replaces what `inst` does; its result stays.
     pub fn set(&mut self, inst: Inst, data: InstData) {
         self.f.set_inst(inst, data);
-        resolve_operands(self.f, inst);
+        self.f.resolve_operands(inst);
         self.changed = true;
     }
 
@@ -109,9 +108,7 @@ pub fn rewrite(f: &mut Function, mut edit: impl FnMut(&mut Editor<'_>, Inst) -> 
         // So many stay where they are: all before the first edit.
         let mut kept = 0;
         for (at, &inst) in insts.iter().enumerate() {
-            if editor.f.has_aliases() {
-                resolve_operands(editor.f, inst);
-            }
+            editor.f.resolve_operands(inst);
             editor.loc = editor.f.locs[inst];
             match edit(&mut editor, inst) {
                 Edit::Keep if kept == at && editor.out.is_empty() => kept += 1,
@@ -148,21 +145,6 @@ pub fn append<T>(f: &mut Function, block: Block, loc: SrcLoc, emit: impl FnOnce(
     let Editor { out, .. } = editor;
     f.blocks[block].insts = out;
     result
-}
-
-/// Rewrites the operands of one instruction to what their aliases stand for. Whether one was an alias.
-pub fn resolve_operands(f: &mut Function, inst: Inst) -> bool {
-    if !f.has_aliases() {
-        return false;
-    }
-    let mut stale = false;
-    f.insts[inst].for_each_operand(|v| stale |= matches!(f.values[v].def, ValueDef::Alias(_)));
-    if stale {
-        let mut data = std::mem::replace(&mut f.insts[inst], InstData::Unreachable);
-        data.map_operands(|v| f.resolve(v));
-        f.insts[inst] = data;
-    }
-    stale
 }
 
 /// How often each value is an operand.

@@ -25,7 +25,6 @@ use std::collections::BTreeSet;
 
 use super::Cx;
 use super::alias::{self, Place, Root};
-use super::edit::resolve_operands;
 use super::mem2reg::cast;
 use super::{edit, globals, slots};
 use crate::ir::flow::Flow;
@@ -200,7 +199,7 @@ impl Pass<'_> {
         let mut insts = std::mem::replace(&mut f.blocks[block].insts, std::mem::take(&mut self.room));
         f.blocks[block].insts.reserve(insts.len());
         for inst in insts.drain(..) {
-            let renamed = resolve_operands(f, inst);
+            let renamed = f.resolve_operands(inst);
             if self.slots {
                 slots::leaked(f, &f.insts[inst], |slot| {
                     memory.leaked.insert(slot);

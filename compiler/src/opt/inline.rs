@@ -22,8 +22,8 @@ use super::edit;
 use super::globals::References;
 use crate::hash::LookupMap;
 use crate::ir::{
-    Arena, Block, BlockCall, Callee, FuncSymbol, Function, InstData, LocData, Module, Remark, Slot, SrcLoc,
-    SymbolId, Value,
+    Arena, Block, BlockCall, Callee, FuncSymbol, Function, Inst, InstData, LocData, Module, Remark, Slot,
+    SrcLoc, SymbolId, Value, ValueDef,
 };
 
 /// A static callee of at most this many instructions that become code is small.
@@ -289,6 +289,9 @@ impl Copy<'_> {
                 let loc = self.last.1;
                 let data = self.translate(f, &self.callee.insts[source], after);
                 let inst = f.append(target, data, loc);
+                if self.callee.is_settled(source) && !self.is_given(source) {
+                    f.settle(inst);
+                }
                 if let (Some(old), Some(new)) = (self.callee.result(source), f.result(inst)) {
                     self.values[old] = Some(new);
                 }
@@ -301,6 +304,15 @@ impl Copy<'_> {
                 f.append(target, InstData::Unreachable, self.call);
             }
         }
+    }
+
+    /// Does an instruction of the callee use what the call passes?
+    fn is_given(&self, inst: Inst) -> bool {
+        let mut given = false;
+        self.callee.insts[inst].for_each_operand(|v| {
+            given |= matches!(self.callee.values[v].def, ValueDef::Param(block, _) if block == self.callee.entry());
+        });
+        given
     }
 
     fn translate(&self, f: &Function, data: &InstData, after: Block) -> InstData {

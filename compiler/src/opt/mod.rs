@@ -41,6 +41,7 @@ mod clone;
 mod combine;
 mod context;
 mod dce;
+mod decided;
 mod dse;
 mod edit;
 mod equal;
@@ -78,8 +79,8 @@ use self::needs::Needs;
 use self::range::Ranges;
 use crate::ir::verify::{self, verify_function};
 use crate::ir::{
-    Arena, DataSymbol, FuncSymbol, Function, InstData, Intrinsic, Limit, Module, Remark, SrcLoc, Symbol,
-    SymbolId, SymbolKind,
+    Arena, DataSymbol, FuncSymbol, Function, InstData, Limit, Module, Remark, SrcLoc, Symbol, SymbolId,
+    SymbolKind,
 };
 
 /// What is wanted of the optimiser.
@@ -225,6 +226,7 @@ pub const PASSES: &[Pass] = &[
     row("private", "counters are values until their address is used", private::run, 1, &[Slots, Loops], &[]),
     row("simplify", "constants and algebra", simplify::run, 0, &[], &["mem2reg", "sccp", "equal", "gvn", "dce"]),
     row("cfg", "the graph of blocks becomes simple", cfg::run, 0, &[], &["sroa", "mem2reg", "sccp", "equal", "gvn", "dse"]),
+    row("decided", "branches on what is decided go on", decided::run, 1, &[Branches], &["sroa", "mem2reg", "sccp", "equal", "gvn", "dse"]),
     row("sccp", "constants along the edges that can be taken", sccp::run, 1, &[Branches], &["sroa", "mem2reg"]),
     row("thread", "decided branches are passed by", thread::run, 1, &[Branches], &["sroa", "mem2reg", "equal", "dse"]),
     row("equal", "values equal to constants are the constants", equal::run, 1, &[Branches], &[]),
@@ -239,10 +241,10 @@ pub const PASSES: &[Pass] = &[
     row("context", "the context is accessed through itself", context::run, 0, &[], &[]),
     row("memops", "copies become loads and stores", memops::run, 0, &[Blocks], &["cfg", "sccp", "thread", "equal", "dce"]),
     row("bytewise", "copies of unknown size become loops", bytewise::run, 0, &[Blocks], &[]),
-    row("combine", "neighbouring stores become wide ones", combine::run, 1, &[Stores], &["sroa", "mem2reg", "cfg", "sccp", "thread", "equal"]),
+    row("combine", "neighbouring stores become wide ones", combine::run, 1, &[Stores], &["sroa", "mem2reg", "cfg", "sccp", "thread", "equal", "gvn"]),
     row("licm", "what every round computes is computed once", licm::run, 1, &[Loops], &["sroa", "mem2reg", "sccp"]),
     row("stride", "addresses move on with counters", stride::run, 1, &[Loops], &["sroa", "mem2reg", "sccp"]),
-    row("switches", "switches become comparisons", switches::run, 0, &[Switches], &["sroa", "mem2reg", "simplify", "sccp", "thread", "equal"]),
+    row("switches", "switches become comparisons", switches::run, 0, &[Switches], &["sroa", "mem2reg", "simplify", "sccp", "thread", "equal", "gvn"]),
     row("legal", "operations the target lacks are expanded", legal::run, 0, &[Odd], &[]),
     row("extend", "halves are extended once below v3", extend::run, 0, &[], &[]),
     row("checks", "what cannot become code is reported", checks::run, 0, &[], &[]),
@@ -296,10 +298,8 @@ const LEFT: [u32; PASSES.len()] = {
 };
 
 /// Passes that add nothing that a pass needs: what a function had is what it has at most.
-const SHRINKING: &[usize] = &rows(["mem2reg", "cfg", "sccp", "equal", "gvn", "dse", "dce"]);
-
-/// Passes that may find more to do in the same function when [`Cx`] says more: `late`, `immutable`.
-const LEARNING: &[usize] = &rows(["simplify", "gvn"]);
+const SHRINKING: &[usize] =
+    &rows(["mem2reg", "simplify", "decided", "cfg", "sccp", "equal", "gvn", "dse", "dce"]);
 
 /// Is told the name of each pass when it is done, and shown the function if that has changed: for
 /// `--print-after` and `-ftime-report`.
@@ -309,35 +309,34 @@ pub type Observer<'a> = dyn FnMut(&'static str, &Module, Option<&Function>) + 'a
 const ROUNDS: u32 = 6;
 
 /// Before anything is inlined: locals become values, so that sizes are real and callees constant.
-const EARLY: &[usize] = &rows(["sroa", "mem2reg", "simplify", "cfg", "dce", "calls"]);
+const EARLY: &[usize] = &rows(["sroa", "mem2reg", "simplify", "cfg", "calls"]);
 
 /// Before and after each inlining.
-const SCALAR: &[usize] =
-    &rows(["simplify", "sroa", "mem2reg", "sccp", "cfg", "equal", "thread", "gvn", "dce"]);
+const SCALAR: &[usize] = &rows(["simplify", "sroa", "mem2reg", "sccp", "decided", "cfg", "equal", "thread"]);
 
 /// Before loops are unrolled: whether they are is decided once, when they are as simple as they get.
-const COUNTED: &[usize] = &rows(["simplify", "sroa", "mem2reg", "sccp", "cfg"]);
+const COUNTED: &[usize] = &rows(["simplify", "sroa", "mem2reg", "cfg"]);
 
 /// Once for each function, when what calls it passes is known.
 const LOOPS: &[usize] = &rows(["unroll"]);
 
 /// What the copies of a loop's rounds make possible.
-const UNROLLED: &[usize] = &rows(["sccp", "cfg", "gvn", "dce"]);
+const UNROLLED: &[usize] = &rows(["sccp", "cfg"]);
 
-/// After inlining: the operations that only optimisation knows go.
-const LOWER: &[usize] = &rows(["memops"]);
+/// After inlining: the operations that only optimisation knows go. Now all is there that may be alike.
+const LOWER: &[usize] = &rows(["memops", "gvn"]);
 
 /// Repeated until nothing changes: what inlining, unrolling and lowering left.
-const SETTLE: &[usize] = &rows(["simplify", "sroa", "mem2reg", "cfg", "dce"]);
+const SETTLE: &[usize] = &rows(["simplify", "sroa", "mem2reg"]);
 
 /// What was not a constant so far will not be one.
 const LATE: &[usize] = &rows([
-    "private", "context", "simplify", "cfg", "dce", "bytewise", "sink", "widen", "range", "simplify",
-    "address", "simplify", "combine", "dse", "combine", "licm", "stride", "switches", "legal",
+    "private", "context", "simplify", "cfg", "bytewise", "sink", "widen", "range", "simplify", "address",
+    "simplify", "dse", "combine", "licm", "stride", "switches", "legal",
 ]);
 
 /// Repeated until nothing changes: what the late passes left.
-const CLEAN: &[usize] = &rows(["simplify", "thread", "gvn", "cfg", "dce"]);
+const CLEAN: &[usize] = &rows(["simplify", "decided", "thread", "gvn", "cfg", "dce"]);
 
 /// Nothing follows but code generation.
 const LAST: &[usize] = &rows(["extend", "checks"]);
@@ -352,7 +351,7 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
     let statics = globals::statics(work.module);
     if statics != work.statics {
         work.statics = statics;
-        work.learned(|_| true);
+        work.learned(simplify::reads);
     }
     work.arguments();
     work.inline();
@@ -364,7 +363,7 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
         work.repeat(index, SETTLE);
     }
     work.late = true;
-    work.learned(asks);
+    work.learned(simplify::asks);
     for index in 0..work.module.functions.len() {
         work.sequence(index, LATE);
         work.repeat(index, CLEAN);
@@ -381,12 +380,6 @@ pub fn run_pass(module: &mut Module, options: &Options, pass: &Pass) -> bool {
     let mut work = Work::new(module, options, observer);
     let row = PASSES.iter().position(|row| row.name == pass.name).expect("it is a row of `PASSES`");
     (0..work.module.functions.len()).fold(false, |changed, index| work.apply(index, row) | changed)
-}
-
-/// Does a function ask whether something is a constant?
-fn asks(f: &Function) -> bool {
-    let mut insts = f.order.iter().flat_map(|&block| &f.blocks[block].insts);
-    insts.any(|&inst| matches!(f.insts[inst], InstData::Intrinsic { op: Intrinsic::ConstantP, .. }))
 }
 
 /// A module in work.
@@ -439,10 +432,14 @@ impl<'a, 'o> Work<'a, 'o> {
         }
     }
 
-    /// What passes may know of these functions has changed.
-    fn learned(&mut self, concerned: fn(&Function) -> bool) {
-        for f in self.module.functions.iter().filter(|f| concerned(f)) {
-            LEARNING.iter().for_each(|row| self.settled[f.symbol] &= !(1 << row) | self.off);
+    /// What [`Cx`] says about these instructions has changed: they may be simpler now. No other pass has asked about
+    /// them so far.
+    fn learned(&mut self, about: fn(&InstData) -> bool) {
+        const SIMPLIFY: u32 = 1 << rows(["simplify"])[0];
+        for f in &mut self.module.functions {
+            if f.unsettle(about) {
+                self.settled[f.symbol] &= !SIMPLIFY | self.off;
+            }
         }
     }
 
@@ -497,9 +494,10 @@ impl<'a, 'o> Work<'a, 'o> {
             }
             if !part && self.has(index).meet(Needs::all(&[Loops])) {
                 self.sequence(index, COUNTED);
-                if self.sequence(index, LOOPS) {
-                    self.sequence(index, UNROLLED);
-                }
+                self.sequence(index, LOOPS);
+            }
+            if !part {
+                self.sequence(index, UNROLLED);
             }
             references.update(self.module, index);
             ready.insert(self.module.functions[index].symbol);
@@ -589,8 +587,9 @@ impl<'a, 'o> Work<'a, 'o> {
             // A jump to a block that was put further up is no cycle yet.
             assert!(
                 has.is_none_or(|has| has.and(Needs::all(&[Loops])).meet(Needs::of(f))),
-                "pass `{pass}` adds to what `{}` has",
-                self.module.symbols[f.symbol].name
+                "pass `{pass}` adds to what `{}` has {has:?} {:?}",
+                self.module.symbols[f.symbol].name,
+                Needs::of(f)
             );
             assert!(violations.is_empty(), "pass `{pass}` breaks the IR:\n{}", render());
         }

@@ -25,7 +25,7 @@ pub enum Need {
     Blocks,
     /// Addresses with a variable part.
     Indexes,
-    /// More than one call of functions.
+    /// More than one call of functions, by name or by pointer.
     Calls,
     /// Operations that a machine may lack, and accesses that are not aligned.
     Odd,
@@ -67,7 +67,10 @@ impl Needs {
         for &block in &f.order {
             for &inst in &f.blocks[block].insts {
                 let data = &f.insts[inst];
-                calls += usize::from(matches!(data, InstData::Call { callee: Callee::Func(_), .. }));
+                calls += usize::from(matches!(
+                    data,
+                    InstData::Call { callee: Callee::Func(_) | Callee::Indirect(_), .. }
+                ));
                 has.add_inst(f, data);
             }
         }

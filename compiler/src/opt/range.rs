@@ -174,6 +174,8 @@ impl Interval {
 pub struct Ranges {
     flow: Arc<Flow>,
     values: Arena<Value, Option<Interval>>,
+    /// The last round in which each interval grew.
+    grown: Arena<Value, usize>,
     /// What is known from the bits of a value.
     bits: Arena<Value, Option<Interval>>,
     /// What the branch at the end of each block says.
@@ -287,7 +289,8 @@ impl Ranges {
                 }
             }
         }
-        let mut ranges = Ranges { flow, values, bits, conditions, tested, marks: marks(f) };
+        let grown = Arena::filled(&f.values, 0);
+        let mut ranges = Ranges { flow, values, grown, bits, conditions, tested, marks: marks(f) };
         let mut steps = ranges.steps(f);
         let mut changed = ranges.round(f, &steps, 0);
         // Where nothing goes back, all that is joined in the first round is known by then.
@@ -381,20 +384,33 @@ impl Ranges {
     fn round(&mut self, f: &Function, steps: &[Step], round: usize) -> bool {
         let mut changed = false;
         for &Step { block, value, from } in steps {
-            changed |= match from {
-                Origin::Edges(index) => match self.incoming(f, block, index) {
-                    Some(new) => self.grow(f, value, new, round),
-                    None => false,
-                },
-                // What may be anything does not grow any more.
-                Origin::Inst(_) if self.values[value] == Some(Interval::full(f.ty(value))) => false,
-                Origin::Inst(inst) => {
-                    let new = self.computed(f, block, inst, value);
-                    self.grow(f, value, new, 0)
+            // What may be anything does not grow any more.
+            if self.values[value] == Some(Interval::full(f.ty(value))) {
+                continue;
+            }
+            let new = match from {
+                Origin::Edges(index) => self.incoming(f, block, index),
+                Origin::Inst(inst) if round == 0 || self.may_grow(f, inst, round) => {
+                    Some(self.computed(f, block, inst, value))
                 }
+                Origin::Inst(_) => None,
             };
+            // Only what edges pass is made to grow in larger steps: every cycle passes a parameter.
+            let patience = if matches!(from, Origin::Edges(_)) { round } else { 0 };
+            if new.is_some_and(|new| self.grow(f, value, new, patience)) {
+                self.grown[value] = round;
+                changed = true;
+            }
         }
         changed
+    }
+
+    /// Has something grown since the last round that the result of an instruction is computed from?
+    fn may_grow(&self, f: &Function, inst: Inst, round: usize) -> bool {
+        let mut may = false;
+        // Of what conditions are about, others say something too.
+        f.insts[inst].for_each_operand(|v| may |= self.tested[v] || self.grown[v] + 1 >= round);
+        may
     }
 
     /// The interval of what an instruction computes.

@@ -65,10 +65,11 @@ fn candidates(f: &mut Function) -> Vec<(Block, Vec<(Edge, usize)>)> {
         return Vec::new();
     }
     let flow = f.flow();
+    let ways = Ways::new(f, &flow);
     let mut touched = Arena::filled(&f.blocks, false);
     let mut found: Vec<(Block, Vec<(Edge, usize)>)> = Vec::new();
     for &block in &flow.rpo {
-        let Some(decided) = candidate(f, &flow, block) else { continue };
+        let Some(decided) = candidate(f, &ways, block) else { continue };
         let around = || {
             let preds = flow.preds[block].iter().copied();
             preds.chain(f.successors(block).map(|call| call.block)).chain([block])
@@ -116,7 +117,8 @@ fn branches(f: &Function, block: Block) -> bool {
 type Edge = (Block, usize);
 
 /// The edges into a block that decide its branch, and where they lead.
-fn candidate(f: &Function, flow: &Flow, block: Block) -> Option<Vec<(Edge, usize)>> {
+fn candidate(f: &Function, ways: &Ways<'_>, block: Block) -> Option<Vec<(Edge, usize)>> {
+    let flow = ways.flow;
     if block == f.entry() || flow.preds[block].len() < 2 || !branches(f, block) {
         return None;
     }
@@ -128,11 +130,11 @@ fn candidate(f: &Function, flow: &Flow, block: Block) -> Option<Vec<(Edge, usize
     let calls = |pred: Block| f.successors(pred).enumerate().filter(|(_, call)| call.block == block);
     let edges: Vec<(Edge, &BlockCall)> =
         preds.iter().flat_map(|&pred| calls(pred).map(move |(index, call)| ((pred, index), call))).collect();
-    let decide = |flow: Option<&Flow>| -> Vec<(Edge, usize)> {
-        edges.iter().filter_map(|&(edge, call)| Some((edge, target(f, flow, edge, call)?))).collect()
+    let decide = |ways: Option<&Ways<'_>>| -> Vec<(Edge, usize)> {
+        edges.iter().filter_map(|&(edge, call)| Some((edge, target(f, ways, edge, call)?))).collect()
     };
     // What branches before the edge found out counts if nothing is left of the block then.
-    let mut decided = decide(Some(flow));
+    let mut decided = decide(Some(ways));
     if !decided.is_empty() && decided.len() < edges.len() {
         decided = decide(None);
     }
@@ -166,9 +168,9 @@ fn may_rotate(f: &Function, flow: &Flow, header: Block, decided: &[(Edge, usize)
         && flow.preds[target].len() == 1
 }
 
-/// The number of the jump that the block takes when it is entered this way; without `flow` only what is
+/// The number of the jump that the block takes when it is entered this way; without `ways` only what is
 /// passed counts.
-fn target(f: &Function, flow: Option<&Flow>, edge: Edge, call: &BlockCall) -> Option<usize> {
+fn target(f: &Function, ways: Option<&Ways<'_>>, edge: Edge, call: &BlockCall) -> Option<usize> {
     let data = &f.blocks[call.block];
     let before =
         |v: Value| data.params.iter().position(|&param| param == v).map_or(v, |index| call.args[index]);
@@ -182,7 +184,7 @@ fn target(f: &Function, flow: Option<&Flow>, edge: Edge, call: &BlockCall) -> Op
         match &f.insts[inst] {
             InstData::Branch { cond, .. } => {
                 let bit = lookup(&known, *cond).map(|bit| bit & 1 == 1);
-                return bit.or_else(|| tested(f, flow?, edge, before(*cond))).map(|bit| usize::from(!bit));
+                return bit.or_else(|| tested(f, ways?, edge, before(*cond))).map(|bit| usize::from(!bit));
             }
             InstData::Switch { value, cases, .. } => {
                 let bits = lookup(&known, *value)?;
@@ -192,7 +194,7 @@ fn target(f: &Function, flow: Option<&Flow>, edge: Edge, call: &BlockCall) -> Op
                 let Some(result) = f.result(inst) else { continue };
                 let bits = evaluate(f, other, &|v| lookup(&known, v)).or_else(|| match other {
                     InstData::Compare { op: op @ (Compare::Eq | Compare::Ne), args: [a, b] } => {
-                        let equal = equals(f, flow, edge, before(*a), f.constant(*b)?)?;
+                        let equal = equals(f, ways, edge, before(*a), f.constant(*b)?)?;
                         Some(u64::from(equal == (*op == Compare::Eq)))
                     }
                     _ => None,
@@ -205,17 +207,11 @@ fn target(f: &Function, flow: Option<&Flow>, edge: Edge, call: &BlockCall) -> Op
 }
 
 /// Is the value this constant on an edge? A branch on the way there may have found out.
-fn equals(
-    f: &Function,
-    flow: Option<&Flow>,
-    (pred, index): Edge,
-    value: Value,
-    constant: u64,
-) -> Option<bool> {
+fn equals(f: &Function, ways: Option<&Ways<'_>>, edge: Edge, value: Value, constant: u64) -> Option<bool> {
     if f.ty(value) == Type::Ptr && constant == 0 && never_null(f, value) {
         return Some(false);
     }
-    on_the_way(f, flow?, (pred, index), &|cond, taken| {
+    ways?.find(f, edge, |cond, taken| {
         let Some(InstData::Compare { op: op @ (Compare::Eq | Compare::Ne), args: [a, b] }) = f.def(cond)
         else {
             return None;
@@ -226,40 +222,59 @@ fn equals(
 }
 
 /// What a condition is on an edge, if a branch on the way there has tested the same one.
-fn tested(f: &Function, flow: &Flow, edge: Edge, condition: Value) -> Option<bool> {
+fn tested(f: &Function, ways: &Ways<'_>, edge: Edge, condition: Value) -> Option<bool> {
     let condition = f.resolve(condition);
-    on_the_way(f, flow, edge, &|cond, taken| (f.resolve(cond) == condition).then_some(taken))
+    ways.find(f, edge, |cond, taken| (f.resolve(cond) == condition).then_some(taken))
 }
 
-/// The first answer of a branch that every way to the edge passes; it is asked with its condition and whether
-/// that held.
-fn on_the_way(
-    f: &Function,
-    flow: &Flow,
-    (pred, index): Edge,
-    ask: &dyn Fn(Value, bool) -> Option<bool>,
-) -> Option<bool> {
-    let says = |block: Block, goes: &dyn Fn(&BlockCall) -> bool| {
-        let InstData::Branch { cond, then, els } = &f.insts[f.terminator(block)?] else { return None };
-        if then.block == els.block { None } else { ask(*cond, goes(then)) }
-    };
-    let into = |block: Block| {
-        let [only] = flow.preds[block] else { return None };
-        says(only, &|then| then.block == block)
-    };
-    let way = std::iter::successors(Some(pred), |&block| flow.idom(block));
-    says(pred, &|_| index == 0).or_else(|| way.take(BRANCHES).find_map(into))
+/// What branches find out on the ways to each block.
+struct Ways<'a> {
+    flow: &'a Flow,
+    /// The condition of the only branch that leads to a block, and whether it holds there.
+    into: Arena<Block, Option<(Value, bool)>>,
+}
+
+impl Ways<'_> {
+    fn new<'a>(f: &Function, flow: &'a Flow) -> Ways<'a> {
+        let mut into = Arena::filled(&f.blocks, None);
+        for &block in &flow.rpo {
+            if let [only] = flow.preds[block] {
+                into[block] = branch(f, only).map(|(cond, then)| (cond, then == block));
+            }
+        }
+        Ways { flow, into }
+    }
+
+    /// The first answer of a branch that every way to the edge passes; it is asked with its condition and whether
+    /// that held.
+    fn find(
+        &self,
+        f: &Function,
+        (pred, index): Edge,
+        ask: impl Fn(Value, bool) -> Option<bool>,
+    ) -> Option<bool> {
+        let at_edge = branch(f, pred).and_then(|(cond, _)| ask(cond, index == 0));
+        let mut up = std::iter::successors(Some(pred), |&block| self.flow.idom(block)).take(BRANCHES);
+        at_edge.or_else(|| up.find_map(|block| self.into[block].and_then(|(cond, taken)| ask(cond, taken))))
+    }
+}
+
+/// The condition of the branch at the end of a block, which has two targets, and the one where it holds.
+fn branch(f: &Function, block: Block) -> Option<(Value, Block)> {
+    let InstData::Branch { cond, then, els } = &f.insts[f.terminator(block)?] else { return None };
+    (then.block != els.block).then_some((*cond, then.block))
 }
 
 /// Sends each edge to a copy of its block that jumps straight to the target.
 fn thread(f: &mut Function, found: &[(Block, Vec<(Edge, usize)>)]) {
     let lists: Vec<&[Block]> = found.iter().map(|(block, _)| std::slice::from_ref(block)).collect();
     let slots = clone::demote_escaping(f, &lists);
+    let mut twins = clone::Twins::new(f);
     let mut placed = Vec::new();
     for (block, decided) in found {
         let mut made = Vec::new();
         for &((pred, index), target) in decided {
-            let copy = clone::unplaced(f, &[*block])[block];
+            let copy = twins.copy(f, &[*block])[block];
             if let Some(last) = f.terminator(copy) {
                 let data = f.insts[last].clone();
                 let call = data.targets()[target].clone();

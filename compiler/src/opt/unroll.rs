@@ -466,7 +466,8 @@ fn copy(f: &mut Function, flow: &Flow, l: &Loop, count: usize, within: bool) -> 
     let Some(&last) = l.blocks.last() else { return rounds };
     let after = if within { last } else { flow.idom(l.header).unwrap_or(l.header) };
     // All are copies of the loop as it is, before any edge is led elsewhere.
-    rounds.extend((0..count).map(|_| clone::unplaced(f, &l.blocks)));
+    let mut twins = clone::Twins::new(f);
+    rounds.extend((0..count).map(|_| twins.copy(f, &l.blocks)));
     let copies = rounds[1..].iter().flat_map(|round| l.blocks.iter().map(|block| round[block]));
     clone::place(f, &[(after, copies.collect())]);
     let mut sources: Vec<Block> = if within {

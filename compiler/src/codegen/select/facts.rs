@@ -54,6 +54,8 @@ pub struct Facts {
     uses: Arena<Value, u32>,
     wants: Arena<Value, Wants>,
     contents: Arena<Value, Content>,
+    /// The last sweep in which something was learned of each value.
+    learned: Arena<Value, usize>,
     signed_load: Arena<Value, bool>,
 }
 
@@ -66,6 +68,7 @@ impl Facts {
             uses: Arena::filled(values, 0),
             wants: Arena::filled(values, Wants::default()),
             contents: Arena::filled(values, Content { known: Known::NONE, fix: Fix::None, alias: None }),
+            learned: Arena::filled(values, 0),
             signed_load: Arena::filled(values, false),
         };
         facts.mark_needed(f, rpo);
@@ -73,15 +76,15 @@ impl Facts {
         facts.find_signed_loads(f, cpu, rpo);
         let all = || rpo.iter().flat_map(|&block| f.blocks[block].insts.iter().copied());
         for &param in rpo.first().into_iter().flat_map(|&entry| &f.blocks[entry].params) {
-            facts.learn(f, param, Known::ANY, None);
+            facts.learn(f, param, Known::ANY, None, 0);
         }
-        let mut changed = facts.step(f, cpu, all(), false);
+        let mut changed = facts.step(f, cpu, all(), 0);
         // Without a way back, all that a block is told of is known before.
         if changed && goes_back(f, rpo) {
             let asked: Vec<Inst> = all().filter(|&inst| depends(&f.insts[inst])).collect();
             let mut sweep = 1;
             while changed {
-                changed = facts.step(f, cpu, asked.iter().copied(), sweep >= PATIENCE);
+                changed = facts.step(f, cpu, asked.iter().copied(), sweep);
                 sweep += 1;
             }
         }
@@ -258,20 +261,26 @@ impl Facts {
 
     /// One round of the search for what is known; says whether anything changed. With `widen`, what parameters hold
     /// grows by leaps.
-    fn step(&mut self, f: &Function, cpu: Cpu, insts: impl Iterator<Item = Inst>, widen: bool) -> bool {
+    fn step(&mut self, f: &Function, cpu: Cpu, insts: impl Iterator<Item = Inst>, sweep: usize) -> bool {
         let mut changed = false;
         for inst in insts {
             let data = &f.insts[inst];
+            // What nothing was learned for since the last sweep is as it was.
+            let mut new = sweep == 0;
+            data.for_each_operand(|v| new |= self.learned[f.resolve(v)] + 1 >= sweep);
+            if !new {
+                continue;
+            }
             if let Some(result) = f.result(inst) {
                 let (raw, alias) = self.transfer(f, data, result, cpu);
-                changed |= self.learn(f, result, raw, alias);
+                changed |= self.learn(f, result, raw, alias, sweep);
             }
             for call in data.targets() {
                 for (&param, &arg) in f.blocks[call.block].params.iter().zip(&call.args) {
                     let before = self.raw(param);
                     let known = before.or(self.contents[f.resolve(arg)].known);
-                    let known = if widen && known != before { known.widened() } else { known };
-                    changed |= self.learn(f, param, known, None);
+                    let known = if sweep >= PATIENCE && known != before { known.widened() } else { known };
+                    changed |= self.learn(f, param, known, None, sweep);
                 }
             }
         }
@@ -288,7 +297,7 @@ impl Facts {
     }
 
     /// Records what is known of a value before its fix, and decides about the fix.
-    fn learn(&mut self, f: &Function, value: Value, raw: Known, alias: Option<Value>) -> bool {
+    fn learn(&mut self, f: &Function, value: Value, raw: Known, alias: Option<Value>, sweep: usize) -> bool {
         let bits = f.ty(value).bits() as u8;
         let wants = self.wants[value];
         let fix = if wants.zext && raw.unsigned > bits {
@@ -306,7 +315,11 @@ impl Facts {
         };
         let alias = if fix == Fix::None { alias } else { None };
         let new = Content { known, fix, alias };
-        std::mem::replace(&mut self.contents[value], new) != new
+        let changed = std::mem::replace(&mut self.contents[value], new) != new;
+        if changed {
+            self.learned[value] = sweep;
+        }
+        changed
     }
 
     /// What an instruction leaves in its result's register before a fix, and the operand whose

@@ -25,7 +25,7 @@ use super::Cx;
 use super::edit::{self, Edit, Editor, use_counts};
 use crate::ir::{
     Arena, BinaryOp, BlockCall, Callee, Compare, ConvertOp, Function, Inst, InstData, Intrinsic, MemFlags,
-    Type, UnaryOp, Value,
+    Type, UnaryOp, Value, ValueDef,
 };
 
 /// How often one instruction is simplified within a run.
@@ -37,14 +37,34 @@ const HELPERS: u64 = 1 << 16;
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     let uses = use_counts(f);
-    let changed = edit::rewrite(f, |ed, inst| match is_simple(ed.f, &ed.f.insts[inst]) {
-        true => Edit::Keep,
-        false => instruction(ed, cx, &uses, inst),
+    // What was looked at in this run: what uses it has not seen it as it is.
+    let mut looked = Arena::filled(&f.insts, false);
+    let changed = edit::rewrite(f, |ed, inst| {
+        if !is_new(ed.f, &looked, inst) {
+            return Edit::Keep;
+        }
+        looked[inst] = !ed.f.is_settled(inst);
+        ed.f.settle(inst);
+        match is_simple(ed.f, &ed.f.insts[inst]) {
+            true => Edit::Keep,
+            false => instruction(ed, cx, &uses, inst),
+        }
     });
     if changed {
         super::dce::remove_unused(f);
     }
     changed
+}
+
+/// Has an instruction, or what one of its operands comes from, changed since the last run?
+fn is_new(f: &Function, looked: &Arena<Inst, bool>, inst: Inst) -> bool {
+    let mut new = !f.is_settled(inst);
+    f.insts[inst].for_each_operand(|v| {
+        if let ValueDef::Inst(def) = f.values[v].def {
+            new |= !f.is_settled(def) || looked[def];
+        }
+    });
+    new
 }
 
 /// Most instructions are as simple as they can be, which one look tells.
@@ -67,6 +87,16 @@ fn is_simple(f: &Function, data: &InstData) -> bool {
         InstData::Call { callee, .. } => !matches!(callee, Callee::Indirect(_)),
         _ => false,
     }
+}
+
+/// Does an instruction read memory, which may be constant?
+pub fn reads(data: &InstData) -> bool {
+    matches!(data, InstData::Load { .. } | InstData::Intrinsic { .. })
+}
+
+/// Does an instruction ask whether something is a constant?
+pub fn asks(data: &InstData) -> bool {
+    matches!(data, InstData::Intrinsic { op: Intrinsic::ConstantP, .. })
 }
 
 fn instruction(ed: &mut Editor<'_>, cx: &Cx<'_>, uses: &Arena<Value, u32>, inst: Inst) -> Edit {

@@ -8,6 +8,7 @@
 use super::entities::{Arena, Block, Entity, Inst, Slot, SrcLoc, SymbolId, Value};
 use super::flow::Remembered;
 use super::inst::{Callee, InstData, Intrinsic, Targets, Type};
+use super::insts::Insts;
 
 /// Types of the parameters and of the result.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -123,16 +124,6 @@ impl<B: Entity> std::ops::Index<B> for Preds<B> {
     }
 }
 
-/// The instructions that nothing is to be done about. It is no part of what a function is.
-#[derive(Clone, Debug, Default)]
-struct Settled(Arena<Inst, bool>);
-
-impl PartialEq for Settled {
-    fn eq(&self, _: &Settled) -> bool {
-        true
-    }
-}
-
 /// A function definition.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Function {
@@ -145,7 +136,7 @@ pub struct Function {
     /// Layout order; the first is the entry.
     pub order: Vec<Block>,
     /// All instructions ever made.
-    pub insts: Arena<Inst, InstData>,
+    pub insts: Insts,
     /// Location of each instruction.
     pub locs: Arena<Inst, SrcLoc>,
     /// Result of each instruction.
@@ -156,7 +147,6 @@ pub struct Function {
     pub slots: Arena<Slot, SlotData>,
     /// Operands may be aliases: something was replaced since [`Function::resolve_aliases`].
     aliases: bool,
-    settled: Settled,
     pub(super) flow: Remembered,
 }
 
@@ -179,13 +169,12 @@ impl Function {
             sig,
             blocks: Arena::new(),
             order: Vec::new(),
-            insts: Arena::new(),
+            insts: Insts::default(),
             locs: Arena::new(),
             results: Arena::new(),
             values: Arena::new(),
             slots: Arena::new(),
             aliases: false,
-            settled: Settled::default(),
             flow: Remembered::default(),
         };
         let entry = f.add_block();
@@ -220,7 +209,6 @@ impl Function {
         data.normalize();
         let ty = self.result_type(&data);
         let inst = self.insts.push(data);
-        self.settled.0.push(false);
         self.locs.push(loc);
         let result = ty.map(|ty| self.values.push(ValueData { ty, def: ValueDef::Inst(inst) }));
         self.results.push(result);
@@ -258,7 +246,6 @@ impl Function {
     ) {
         data.normalize();
         let inst = self.insts.push(data);
-        self.settled.0.push(false);
         self.locs.push(loc);
         self.results.push(result);
         self.blocks[block].insts.push(inst);
@@ -286,30 +273,7 @@ impl Function {
             self.results[inst].map(|v| self.values[v].ty),
             "the result of {inst} changes its type"
         );
-        self.insts[inst] = data;
-        self.settled.0[inst] = false;
-    }
-
-    /// Is the instruction what it was when it was settled?
-    pub fn is_settled(&self, inst: Inst) -> bool {
-        self.settled.0[inst]
-    }
-
-    /// There is nothing to do about this instruction for as long as it stays what it is.
-    pub fn settle(&mut self, inst: Inst) {
-        self.settled.0[inst] = true;
-    }
-
-    /// These instructions are not settled any more. Whether there are any.
-    pub fn unsettle(&mut self, which: fn(&InstData) -> bool) -> bool {
-        let Function { order, blocks, insts, settled, .. } = self;
-        let mut found = false;
-        for &inst in order.iter().flat_map(|&block| &blocks[block].insts).filter(|&&inst| which(&insts[inst]))
-        {
-            settled.0[inst] = false;
-            found = true;
-        }
-        found
+        self.insts.set(inst, data);
     }
 
     /// Type of a value.
@@ -363,13 +327,9 @@ impl Function {
         if !std::mem::take(&mut self.aliases) {
             return;
         }
-        let Function { order, blocks, insts, values, settled, .. } = self;
+        let Function { order, blocks, insts, values, .. } = self;
         for &inst in order.iter().flat_map(|&block| &blocks[block].insts) {
-            insts[inst].map_operands(|v| {
-                let stands_for = resolve(values, v);
-                settled.0[inst] &= stands_for == v;
-                stands_for
-            });
+            insts.map_operands(inst, |v| resolve(values, v));
         }
     }
 
@@ -382,8 +342,7 @@ impl Function {
         self.insts[inst].for_each_operand(|v| stale |= matches!(self.values[v].def, ValueDef::Alias(_)));
         if stale {
             let Function { insts, values, .. } = self;
-            insts[inst].map_operands(|v| resolve(values, v));
-            self.settled.0[inst] = false;
+            insts.map_operands(inst, |v| resolve(values, v));
         }
         stale
     }

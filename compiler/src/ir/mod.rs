@@ -26,6 +26,7 @@ mod entities;
 pub mod flow;
 mod function;
 mod inst;
+mod insts;
 pub mod interp;
 mod limit;
 mod module;
@@ -42,6 +43,7 @@ pub use inst::{
     AtomicOp, BinaryOp, BlockCall, Callee, Compare, ConvertOp, InstData, Intrinsic, MemFlags, SwitchCase,
     Targets, Type, UnaryOp,
 };
+pub use insts::Insts;
 pub use limit::Limit;
 pub use module::{Core, DataPlace, DataSymbol, FuncSymbol, LocData, Module, Symbol, SymbolKind};
 pub use parse::{ParseError, parse};

@@ -130,7 +130,7 @@ fn apply(f: &mut Function, params: &[Passed]) -> bool {
         let inst = f.make_inst(data, SrcLoc::NONE);
         let Some(with) = f.result(inst) else { continue };
         for &user in f.order.iter().flat_map(|&block| &f.blocks[block].insts) {
-            f.insts[user].map_operands(|v| if v == param { with } else { v });
+            f.insts.map_operands(user, |v| if v == param { with } else { v });
         }
         f.blocks[entry].insts.insert(0, inst);
         changed = true;

@@ -171,7 +171,7 @@ fn share_returns(f: &mut Function) -> bool {
     }
     for &block in &f.order {
         if let Some(&last) = f.blocks[block].insts.last() {
-            for call in f.insts[last].targets_mut() {
+            for call in f.insts.targets_mut(last) {
                 call.block = twin[call.block].unwrap_or(call.block);
             }
         }

@@ -49,8 +49,8 @@ impl Twins {
                     call.block = copies.get(&call.block).copied().unwrap_or(call.block);
                 }
                 let twin = f.append(copy, data, f.locs[inst]);
-                if f.is_settled(inst) {
-                    f.settle(twin);
+                if f.insts.is_settled(inst) {
+                    f.insts.settle(twin);
                 }
                 if let (Some(old), Some(new)) = (f.result(inst), f.result(twin)) {
                     twins[old] = new;

@@ -84,7 +84,7 @@ fn split(f: &mut Function, preds: &Preds, block: Block) -> usize {
         for jump in 0..f.insts[last].targets().len() {
             if f.insts[last].targets()[jump].block == block {
                 let copy = twins.copy(f, &[block])[&block];
-                for call in f.insts[last].targets_mut().skip(jump).take(1) {
+                for call in f.insts.targets_mut(last).skip(jump).take(1) {
                     call.block = copy;
                 }
                 made.push(copy);

@@ -159,3 +159,30 @@ fn implied(known: Compare, asked: Compare) -> Option<bool> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::opt::testing::after_pass;
+
+    /// Whether the branch on `second` stays where the one on `first` held.
+    fn stays(first: &str, second: &str) -> bool {
+        let text = format!(
+            "function @f(i32, i32) -> i32 {{\nblock0(v0: i32, v1: i32):\n  v8 = iconst.i32 5\n  v9 = iconst.i32 7\n  \
+             v2 = icmp {first}\n  br v2, block1, block2\nblock1:\n  v3 = icmp {second}\n  br v3, block2, block3\n\
+             block2:\n  return v0\nblock3:\n  return v1\n}}"
+        );
+        after_pass("decided", &text).contains("br v3")
+    }
+
+    #[test]
+    fn what_an_edge_has_decided_is_not_asked_again() {
+        assert!(!stays("ult v0, v1", "ult v0, v1") && !stays("ult v0, v1", "uge v0, v1"));
+        assert!(!stays("eq v0, v1", "ule v0, v1") && !stays("eq v0, v8", "ugt v0, v9"));
+    }
+
+    #[test]
+    fn what_it_has_not_decided_is() {
+        assert!(stays("ule v0, v1", "ult v0, v1") && stays("ult v0, v1", "slt v0, v1"));
+        assert!(stays("ult v0, v8", "ult v0, v9") && stays("ult v1, v0", "ult v0, v1"));
+    }
+}

@@ -103,7 +103,7 @@ fn replace_below(f: &mut Function, flow: &Flow, (block, value, bits): Fact) -> b
                     *constant.insert((made, with))
                 }
             };
-            f.insts[inst].map_operands(|v| if v == value { with } else { v });
+            f.insts.map_operands(inst, |v| if v == value { with } else { v });
         }
     }
     if let Some((made, _)) = constant {

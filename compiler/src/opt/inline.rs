@@ -289,8 +289,8 @@ impl Copy<'_> {
                 let loc = self.last.1;
                 let data = self.translate(f, &self.callee.insts[source], after);
                 let inst = f.append(target, data, loc);
-                if self.callee.is_settled(source) && !self.is_given(source) {
-                    f.settle(inst);
+                if self.callee.insts.is_settled(source) && !self.is_given(source) {
+                    f.insts.settle(inst);
                 }
                 if let (Some(old), Some(new)) = (self.callee.result(source), f.result(inst)) {
                     self.values[old] = Some(new);

@@ -211,7 +211,7 @@ pub fn load_in(f: &mut Function, block: Block, values: &[Value], slots: &BTreeMa
             let flags = MemFlags { volatile: false, align: ty.bytes() };
             let read = f.make_inst(InstData::Load { ty, base, offset: 0, flags }, loc);
             let copy = f.result(read).unwrap_or(value);
-            f.insts[inst].map_operands(|v| if v == value { copy } else { v });
+            f.insts.map_operands(inst, |v| if v == value { copy } else { v });
             out.extend([addr, read]);
         }
         out.push(inst);
@@ -467,14 +467,20 @@ impl Promotion {
 
     fn pass_args(&mut self, f: &mut Function, block: Block, current: &[Option<Value>]) {
         let Some(inst) = f.terminator(block) else { return };
-        let mut data = std::mem::replace(&mut f.insts[inst], InstData::Unreachable);
-        for call in data.targets_mut() {
-            let joins = std::mem::take(&mut self.joins[call.block]);
-            call.args
-                .extend(joins.iter().map(|&(var, _)| current[var].unwrap_or_else(|| self.undefined(f, var))));
-            self.joins[call.block] = joins;
+        for jump in 0..f.insts[inst].targets().len() {
+            let joins = std::mem::take(&mut self.joins[f.insts[inst].targets()[jump].block]);
+            if joins.is_empty() {
+                continue;
+            }
+            let passed: Vec<Value> = joins
+                .iter()
+                .map(|&(var, _)| current[var].unwrap_or_else(|| self.undefined(f, var)))
+                .collect();
+            if let Some(call) = f.insts.targets_mut(inst).nth(jump) {
+                self.joins[call.block] = joins;
+                call.args.extend(passed);
+            }
         }
-        f.insts[inst] = data;
     }
 
     fn undefined(&mut self, f: &mut Function, var: usize) -> Value {
@@ -571,7 +577,7 @@ pub fn drop_param(f: &mut Function, preds: &[Block], block: Block, param: Value)
             continue;
         }
         if let Some(inst) = f.terminator(pred) {
-            for call in f.insts[inst].targets_mut() {
+            for call in f.insts.targets_mut(inst) {
                 if call.block == block {
                     call.args.remove(index);
                 }

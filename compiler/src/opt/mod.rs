@@ -226,7 +226,7 @@ pub const PASSES: &[Pass] = &[
     row("private", "counters are values until their address is used", private::run, 1, &[Slots, Loops], &[]),
     row("simplify", "constants and algebra", simplify::run, 0, &[], &["mem2reg", "sccp", "equal", "gvn", "dce"]),
     row("cfg", "the graph of blocks becomes simple", cfg::run, 0, &[], &["sroa", "mem2reg", "sccp", "equal", "gvn", "dse"]),
-    row("decided", "branches on what is decided go on", decided::run, 1, &[Branches], &["sroa", "mem2reg", "sccp", "equal", "gvn", "dse"]),
+    row("decided", "branches on what is decided go on", decided::run, 0, &[Branches], &["sroa", "mem2reg", "sccp", "equal", "gvn", "dse"]),
     row("sccp", "constants along the edges that can be taken", sccp::run, 1, &[Branches], &["sroa", "mem2reg"]),
     row("thread", "decided branches are passed by", thread::run, 1, &[Branches], &["sroa", "mem2reg", "equal", "dse"]),
     row("equal", "values equal to constants are the constants", equal::run, 1, &[Branches], &[]),
@@ -312,16 +312,16 @@ const ROUNDS: u32 = 6;
 const EARLY: &[usize] = &rows(["sroa", "mem2reg", "simplify", "cfg", "calls"]);
 
 /// Before and after each inlining.
-const SCALAR: &[usize] = &rows(["simplify", "sroa", "mem2reg", "sccp", "decided", "cfg", "equal", "thread"]);
+const SCALAR: &[usize] = &rows(["sroa", "mem2reg", "simplify", "decided", "thread", "cfg"]);
 
 /// Before loops are unrolled: whether they are is decided once, when they are as simple as they get.
-const COUNTED: &[usize] = &rows(["simplify", "sroa", "mem2reg", "cfg"]);
+const COUNTED: &[usize] = &rows(["simplify", "cfg"]);
 
 /// Once for each function, when what calls it passes is known.
 const LOOPS: &[usize] = &rows(["unroll"]);
 
-/// What the copies of a loop's rounds make possible.
-const UNROLLED: &[usize] = &rows(["sccp", "cfg"]);
+/// When all is inlined, and the rounds of loops are straight code: what is constant on all ways, and where.
+const UNROLLED: &[usize] = &rows(["sccp", "equal", "cfg"]);
 
 /// After inlining: the operations that only optimisation knows go. Now all is there that may be alike.
 const LOWER: &[usize] = &rows(["memops", "gvn"]);
@@ -437,8 +437,12 @@ impl<'a, 'o> Work<'a, 'o> {
     fn learned(&mut self, about: fn(&InstData) -> bool) {
         const SIMPLIFY: u32 = 1 << rows(["simplify"])[0];
         for f in &mut self.module.functions {
-            if f.unsettle(about) {
-                self.settled[f.symbol] &= !SIMPLIFY | self.off;
+            let insts = f.order.iter().flat_map(|&block| &f.blocks[block].insts);
+            for &inst in insts {
+                if about(&f.insts[inst]) {
+                    f.insts.unsettle(inst);
+                    self.settled[f.symbol] &= !SIMPLIFY | self.off;
+                }
             }
         }
     }

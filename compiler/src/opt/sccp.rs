@@ -144,7 +144,8 @@ impl State {
         });
         // Of operands that vary nothing is constant but a comparison of one with itself.
         let tells = !all_vary || matches!(data, InstData::Const { .. } | InstData::Compare { .. });
-        match if tells { evaluate(f, data, &constant) } else { None } {
+        let result = tells.then(|| evaluate(f, data, &constant)).flatten();
+        match result {
             Some(bits) => Lattice::Constant(bits),
             None if unknown => Lattice::Unknown,
             None => Lattice::Varies,

@@ -454,7 +454,7 @@ fn before(f: &mut Function, flow: &Flow, l: &Loop) -> Option<Block> {
     let last = f.terminator(pred)?;
     let (middle, loc) = (f.add_block(), f.locs[last]);
     let mut args = ThinVec::new();
-    for call in f.insts[last].targets_mut().filter(|call| call.block == l.header) {
+    for call in f.insts.targets_mut(last).filter(|call| call.block == l.header) {
         args = std::mem::take(&mut call.args);
         call.block = middle;
     }
@@ -495,7 +495,7 @@ fn materialise(f: &mut Function, block: Block, sum: &Sum) -> Value {
 /// Passes one more value to a block.
 fn pass(f: &mut Function, from: Block, to: Block, value: Value) {
     if let Some(last) = f.terminator(from) {
-        for call in f.insts[last].targets_mut().filter(|call| call.block == to) {
+        for call in f.insts.targets_mut(last).filter(|call| call.block == to) {
             call.args.push(value);
         }
     }

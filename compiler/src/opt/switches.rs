@@ -70,7 +70,7 @@ impl Tree<'_> {
             let (low, high) = cases.split_at(cases.len() / 2);
             let bound = high[0].lo;
             let (left, right) = (self.f.add_block(), self.f.add_block());
-            self.branch(block, Compare::Ult, bound, target(left), target(right));
+            self.branch(block, Compare::Ult, bound, BlockCall::to(left), BlockCall::to(right));
             self.build(left, low, (range.0, bound - 1));
             self.build(right, high, (bound, range.1));
             return;
@@ -95,15 +95,15 @@ impl Tree<'_> {
         let next = self.f.add_block();
         let hit = case.target.clone();
         if case.lo == case.hi {
-            self.branch(block, Compare::Eq, case.lo, hit, target(next));
+            self.branch(block, Compare::Eq, case.lo, hit, BlockCall::to(next));
         } else if case.lo <= range.0 {
-            self.branch(block, Compare::Ule, case.hi, hit, target(next));
+            self.branch(block, Compare::Ule, case.hi, hit, BlockCall::to(next));
         } else if range.1 <= case.hi {
-            self.branch(block, Compare::Uge, case.lo, hit, target(next));
+            self.branch(block, Compare::Uge, case.lo, hit, BlockCall::to(next));
         } else {
             let inside = self.f.add_block();
-            self.branch(block, Compare::Uge, case.lo, target(inside), target(next));
-            self.branch(inside, Compare::Ule, case.hi, hit, target(next));
+            self.branch(block, Compare::Uge, case.lo, BlockCall::to(inside), BlockCall::to(next));
+            self.branch(inside, Compare::Ule, case.hi, hit, BlockCall::to(next));
         }
         next
     }
@@ -117,8 +117,4 @@ impl Tree<'_> {
     fn jump(&mut self, block: Block, target: BlockCall) {
         self.f.append(block, InstData::Jump { target }, self.loc);
     }
-}
-
-fn target(block: Block) -> BlockCall {
-    BlockCall::to(block)
 }

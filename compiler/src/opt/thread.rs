@@ -281,7 +281,7 @@ fn thread(f: &mut Function, found: &[(Block, Vec<(Edge, usize)>)]) {
                 f.set_inst(last, InstData::Jump { target: call });
             }
             if let Some(last) = f.terminator(pred) {
-                for call in f.insts[last].targets_mut().skip(index).take(1) {
+                for call in f.insts.targets_mut(last).skip(index).take(1) {
                     call.block = copy;
                 }
             }

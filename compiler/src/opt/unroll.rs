@@ -490,7 +490,7 @@ fn copy(f: &mut Function, flow: &Flow, l: &Loop, count: usize, within: bool) -> 
 fn redirect(f: &mut Function, from: &[Block], old: Block, new: Block) {
     for &block in from {
         if let Some(last) = f.terminator(block) {
-            for call in f.insts[last].targets_mut() {
+            for call in f.insts.targets_mut(last) {
                 if call.block == old {
                     call.block = new;
                 }

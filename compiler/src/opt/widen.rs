@@ -214,7 +214,7 @@ fn pass(f: &mut Function, flow: &Flow, counter: &Counter, next: &BTreeMap<Value,
         }
         f.blocks[pred].insts.push(last);
         let mut args = args.into_iter();
-        for call in f.insts[last].targets_mut().filter(|call| call.block == header) {
+        for call in f.insts.targets_mut(last).filter(|call| call.block == header) {
             call.args.extend(args.next());
         }
     }

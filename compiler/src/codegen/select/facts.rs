@@ -259,8 +259,8 @@ impl Facts {
         }
     }
 
-    /// One round of the search for what is known; says whether anything changed. With `widen`, what parameters hold
-    /// grows by leaps.
+    /// One round of the search for what is known; says whether anything changed. In late sweeps what parameters
+    /// hold grows by leaps.
     fn step(&mut self, f: &Function, cpu: Cpu, insts: impl Iterator<Item = Inst>, sweep: usize) -> bool {
         let mut changed = false;
         for inst in insts {

@@ -52,7 +52,7 @@ impl Pass<'_> {
         let param = f.add_param(block, wanted.ty);
         for (&pred, value) in preds.iter().zip(values) {
             let jump = f.terminator(pred)?;
-            for call in f.insts[jump].targets_mut().filter(|call| call.block == block) {
+            for call in f.insts.targets_mut(jump).filter(|call| call.block == block) {
                 call.args.extend(value);
             }
         }

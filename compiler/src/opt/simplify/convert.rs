@@ -264,9 +264,8 @@ pub fn never_null(f: &Function, value: Value) -> bool {
 /// Pointers into one object compare as their distances from its start do: no object lies across the
 /// end of the address space.
 fn same_object(ed: &mut Editor<'_>, op: Compare, a: Value, b: Value) -> Option<Value> {
-    let (mut left, mut right, mut op) = (Distance::in_object(ed.f, a), Distance::in_object(ed.f, b), op);
-    if left.object(ed.f) != right.object(ed.f)
-        || matches!(op, Compare::Slt | Compare::Sle | Compare::Sgt | Compare::Sge)
+    let (mut left, mut right, mut op) = (Distance::new(ed.f, a), Distance::new(ed.f, b), op);
+    if left.object != right.object || matches!(op, Compare::Slt | Compare::Sle | Compare::Sgt | Compare::Sge)
     {
         return None;
     }
@@ -298,53 +297,51 @@ fn signed(op: Compare) -> Compare {
     }
 }
 
-/// What lies at an address.
+/// What an address is counted from.
 #[derive(PartialEq, Eq)]
 enum Object {
     Slot(Slot),
     Symbol(SymbolId),
+    /// What lies at a value, which may be a number.
     At(Value),
 }
 
-/// An address as base, at most one variable, and a constant.
+/// An address as an object, at most one variable, and a constant.
 struct Distance {
-    base: Value,
+    object: Object,
     variable: Option<Value>,
     constant: i64,
 }
 
 impl Distance {
     fn new(f: &Function, address: Value) -> Distance {
-        let mut at = Distance { base: address, variable: None, constant: 0 };
-        while let Some(InstData::PtrAdd { base, offset }) = f.def(at.base) {
-            match f.constant(*offset) {
-                Some(bytes) => at.constant = at.constant.wrapping_add(bytes as i64),
-                None if at.variable.is_none() => at.variable = Some(*offset),
-                None => break,
+        let (mut base, mut variable, mut constant) = (f.resolve(address), None, 0i64);
+        let (object, start) = loop {
+            match *f.def(base).unwrap_or(&InstData::Unreachable) {
+                InstData::PtrAdd { base: inner, offset } => {
+                    match f.constant(offset) {
+                        Some(bytes) => constant = constant.wrapping_add(bytes as i64),
+                        None if variable.is_none() => variable = Some(offset),
+                        None => break (Object::At(base), 0),
+                    }
+                    base = f.resolve(inner);
+                }
+                InstData::SlotAddr { slot, offset } => break (Object::Slot(slot), offset.into()),
+                InstData::SymbolAddr { symbol, offset } => break (Object::Symbol(symbol), offset),
+                InstData::Convert { op: ConvertOp::IntToPtr, arg, .. } => {
+                    break (Object::At(f.resolve(arg)), 0);
+                }
+                _ => break (Object::At(base), 0),
             }
-            at.base = f.resolve(*base);
-        }
-        at
+        };
+        Distance { object, variable, constant: constant.wrapping_add(start) }
     }
 
-    /// From the start of the object, where that has a name.
-    fn in_object(f: &Function, address: Value) -> Distance {
-        let mut at = Distance::new(f, address);
-        match f.def(at.base) {
-            Some(InstData::SlotAddr { offset, .. }) => {
-                at.constant = at.constant.wrapping_add((*offset).into())
-            }
-            Some(InstData::SymbolAddr { offset, .. }) => at.constant = at.constant.wrapping_add(*offset),
-            _ => {}
-        }
-        at
-    }
-
-    fn object(&self, f: &Function) -> Object {
-        match f.def(self.base) {
-            Some(InstData::SlotAddr { slot, .. }) => Object::Slot(*slot),
-            Some(InstData::SymbolAddr { symbol, .. }) => Object::Symbol(*symbol),
-            _ => Object::At(self.base),
+    /// Of an address that was made a number, and of any other number.
+    fn of_number(f: &Function, number: Value) -> Distance {
+        match f.def(number) {
+            Some(InstData::Convert { op: ConvertOp::PtrToInt, arg, .. }) => Distance::new(f, *arg),
+            _ => Distance { object: Object::At(f.resolve(number)), variable: None, constant: 0 },
         }
     }
 }
@@ -394,16 +391,8 @@ fn number(f: &Function, value: Value, depth: usize, differences: &mut u32) -> Op
 
 /// The difference of two addresses in one object, of which the second is at a constant distance from its start.
 fn difference(f: &Function, a: Value, b: Value) -> Option<(Option<Value>, i64)> {
-    let [left, right] = [a, b].map(|number| match f.def(number) {
-        Some(InstData::Convert { op: ConvertOp::PtrToInt, arg, .. }) => Distance::new(f, *arg),
-        _ => Distance { base: number, variable: None, constant: 0 },
-    });
-    // A number that was made an address is where that starts.
-    let start = |base: Value| match f.def(base) {
-        Some(InstData::Convert { op: ConvertOp::IntToPtr, arg, .. }) => f.resolve(*arg),
-        _ => f.resolve(base),
-    };
-    let one_object = start(left.base) == start(right.base) && right.variable.is_none();
+    let [left, right] = [a, b].map(|number| Distance::of_number(f, number));
+    let one_object = left.object == right.object && right.variable.is_none();
     one_object.then(|| (left.variable, left.constant.wrapping_sub(right.constant)))
 }
 
@@ -468,4 +457,29 @@ fn shifted_left_32(ed: &mut Editor<'_>, op: ConvertOp, shifted: Value) -> Option
         let low = ed.convert(ConvertOp::Trunc, Type::I32, x);
         ed.convert(op, Type::I64, low)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::opt::testing::after_pass;
+
+    /// `first` and `second` as two addresses that are compared.
+    fn compared(first: &str, second: &str) -> String {
+        let text = format!(
+            "function @f(i64) -> i32 {{\n  s0 = slot 16 align 8 \"a\"\n  s1 = slot 16 align 8 \"b\"\nblock0(v0: i64):\n  \
+             v1 = iconst.i64 8\n  v2 = slot_addr {first}\n  v3 = ptr_add v2, v1\n  v4 = slot_addr {second}\n  \
+             v5 = icmp ult v3, v4\n  v6 = zext.i32 v5\n  return v6\n}}"
+        );
+        after_pass("simplify", &text)
+    }
+
+    #[test]
+    fn addresses_in_one_variable_compare_as_their_distances_from_its_start() {
+        for (first, second, holds) in [("s0", "s0+8", 0), ("s0", "s0+12", 1), ("s0+4", "s0+8", 0)] {
+            let out = compared(first, second);
+            assert!(out.contains(&format!("iconst.i32 {holds}")) && !out.contains("icmp"), "{out}");
+        }
+        let out = compared("s0", "s1+12");
+        assert!(out.contains("icmp"), "{out}");
+    }
 }

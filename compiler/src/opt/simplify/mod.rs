@@ -13,7 +13,8 @@
 //! The kernel's verifier still accepts: no comparison gets narrower, nothing is reassociated when an
 //! inner value has another use (it may be a check), pointer differences stay as they are, masks
 //! stay unless the loaded width implies them.
-//! Cost: linear in the instructions. What one run makes possible further up, the next one finds.
+//! Cost: linear in the instructions, of which those are looked at that have changed, or one of whose operands has,
+//! since the last run. What one run makes possible further up, the next one finds.
 
 pub mod convert;
 pub mod fold;
@@ -37,14 +38,15 @@ const HELPERS: u64 = 1 << 16;
 /// Runs the pass.
 pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
     let uses = use_counts(f);
-    // What was looked at in this run: what uses it has not seen it as it is.
-    let mut looked = Arena::filled(&f.insts, false);
+    // What has changed since the last run, as far as this one has come.
+    let mut fresh = Arena::filled(&f.insts, false);
     let changed = edit::rewrite(f, |ed, inst| {
-        if !is_new(ed.f, &looked, inst) {
+        if !may_be_simpler(ed.f, &fresh, inst) {
             return Edit::Keep;
         }
-        looked[inst] = !ed.f.is_settled(inst);
-        ed.f.settle(inst);
+        fresh[inst] = !ed.f.insts.is_settled(inst);
+        // Until it changes again.
+        ed.f.insts.settle(inst);
         match is_simple(ed.f, &ed.f.insts[inst]) {
             true => Edit::Keep,
             false => instruction(ed, cx, &uses, inst),
@@ -57,14 +59,14 @@ pub fn run(f: &mut Function, cx: &Cx<'_>) -> bool {
 }
 
 /// Has an instruction, or what one of its operands comes from, changed since the last run?
-fn is_new(f: &Function, looked: &Arena<Inst, bool>, inst: Inst) -> bool {
-    let mut new = !f.is_settled(inst);
+fn may_be_simpler(f: &Function, fresh: &Arena<Inst, bool>, inst: Inst) -> bool {
+    let mut changed = !f.insts.is_settled(inst);
     f.insts[inst].for_each_operand(|v| {
         if let ValueDef::Inst(def) = f.values[v].def {
-            new |= !f.is_settled(def) || looked[def];
+            changed |= !f.insts.is_settled(def) || fresh[def];
         }
     });
-    new
+    changed
 }
 
 /// Most instructions are as simple as they can be, which one look tells.
@@ -102,9 +104,9 @@ pub fn asks(data: &InstData) -> bool {
 fn instruction(ed: &mut Editor<'_>, cx: &Cx<'_>, uses: &Arena<Value, u32>, inst: Inst) -> Edit {
     for _ in 0..STEPS {
         // Nothing that is asked below looks at the instruction through the function: no need for a copy.
-        let data = std::mem::replace(&mut ed.f.insts[inst], InstData::Unreachable);
+        let data = ed.f.insts.lend(inst);
         let step = step(ed, cx, uses, inst, &data);
-        ed.f.insts[inst] = data;
+        ed.f.insts.give_back(inst, data);
         match step {
             Step::Stop(edit) => return edit,
             Step::Reshape(new) => ed.set(inst, new),

@@ -96,9 +96,22 @@ enum Subject {
     /// A condition that is not a comparison.
     Condition(Value),
     /// A comparison of these two.
-    Pair([Value; 2]),
+    Pair(Value, Side),
     /// The value equals a constant.
     Equal(Value),
+}
+
+/// The right side of a comparison. Two constants that are equal are one, whichever instruction makes them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Side {
+    Value(Value),
+    Constant(u64),
+}
+
+impl Subject {
+    fn pair(f: &Function, [a, b]: [Value; 2]) -> Subject {
+        Subject::Pair(a, f.constant(b).map_or(Side::Value(b), Side::Constant))
+    }
 }
 
 /// Under what a condition is found that holds or does not hold.
@@ -108,7 +121,7 @@ fn subjects(f: &Function, cond: Value, taken: bool) -> [Option<Subject>; 2] {
     };
     let op = if taken { op } else { op.negated() };
     let equal = op == Compare::Eq && f.constant(args[1]).is_some();
-    [Some(Subject::Pair(args)), equal.then_some(Subject::Equal(args[0]))]
+    [Some(Subject::pair(f, args)), equal.then_some(Subject::Equal(args[0]))]
 }
 
 /// The condition that the only edge between two blocks depends on, and whether it holds there.
@@ -128,7 +141,7 @@ fn decided(f: &Function, known: &LookupMap<Subject, Vec<(Value, bool)>>, cond: V
         _ => None,
     };
     let of_pair = |fact| implied(holds(fact)?.0, asked);
-    if let Some(decided) = facts(Subject::Pair(args)).find_map(of_pair) {
+    if let Some(decided) = facts(Subject::pair(f, args)).find_map(of_pair) {
         return Some(decided);
     }
     // `x == C` decides every other comparison of `x` with a constant.
@@ -167,7 +180,7 @@ mod tests {
     /// Whether the branch on `second` stays where the one on `first` held.
     fn stays(first: &str, second: &str) -> bool {
         let text = format!(
-            "function @f(i32, i32) -> i32 {{\nblock0(v0: i32, v1: i32):\n  v8 = iconst.i32 5\n  v9 = iconst.i32 7\n  \
+            "function @f(i32, i32) -> i32 {{\nblock0(v0: i32, v1: i32):\n  v8 = iconst.i32 5\n  v7 = iconst.i32 5\n  v9 = iconst.i32 7\n  \
              v2 = icmp {first}\n  br v2, block1, block2\nblock1:\n  v3 = icmp {second}\n  br v3, block2, block3\n\
              block2:\n  return v0\nblock3:\n  return v1\n}}"
         );
@@ -178,6 +191,7 @@ mod tests {
     fn what_an_edge_has_decided_is_not_asked_again() {
         assert!(!stays("ult v0, v1", "ult v0, v1") && !stays("ult v0, v1", "uge v0, v1"));
         assert!(!stays("eq v0, v1", "ule v0, v1") && !stays("eq v0, v8", "ugt v0, v9"));
+        assert!(!stays("ult v0, v8", "ult v0, v7"));
     }
 
     #[test]

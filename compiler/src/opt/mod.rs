@@ -312,19 +312,19 @@ const ROUNDS: u32 = 6;
 const EARLY: &[usize] = &rows(["sroa", "mem2reg", "simplify", "cfg", "calls"]);
 
 /// Before and after each inlining.
-const SCALAR: &[usize] = &rows(["sroa", "mem2reg", "simplify", "decided", "thread", "cfg"]);
+const SCALAR: &[usize] = &rows(["simplify", "sroa", "mem2reg", "sccp", "decided", "cfg", "equal", "thread"]);
 
 /// Before loops are unrolled: whether they are is decided once, when they are as simple as they get.
-const COUNTED: &[usize] = &rows(["simplify", "cfg"]);
+const COUNTED: &[usize] = &rows(["simplify", "sroa", "mem2reg", "cfg"]);
 
 /// Once for each function, when what calls it passes is known.
 const LOOPS: &[usize] = &rows(["unroll"]);
 
-/// When all is inlined, and the rounds of loops are straight code: what is constant on all ways, and where.
-const UNROLLED: &[usize] = &rows(["sccp", "equal", "cfg"]);
+/// Before a function is inlined itself, as small as it gets: what the copies of its loops' rounds make possible too.
+const UNROLLED: &[usize] = &rows(["sccp", "cfg", "gvn", "dce"]);
 
-/// After inlining: the operations that only optimisation knows go. Now all is there that may be alike.
-const LOWER: &[usize] = &rows(["memops", "gvn"]);
+/// After inlining: the operations that only optimisation knows go.
+const LOWER: &[usize] = &rows(["memops"]);
 
 /// Repeated until nothing changes: what inlining, unrolling and lowering left.
 const SETTLE: &[usize] = &rows(["simplify", "sroa", "mem2reg"]);

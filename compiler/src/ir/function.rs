@@ -307,11 +307,6 @@ impl Function {
         self.aliases = true;
     }
 
-    /// May operands be aliases?
-    pub fn has_aliases(&self) -> bool {
-        self.aliases
-    }
-
     /// The value an alias stands for.
     pub fn resolve(&self, value: Value) -> Value {
         resolve(&self.values, value)
@@ -361,6 +356,13 @@ impl Function {
     /// The terminator of a block; `None` only while the block is being built.
     pub fn terminator(&self, block: Block) -> Option<Inst> {
         self.blocks[block].insts.last().copied().filter(|&inst| self.insts[inst].is_terminator())
+    }
+
+    /// What the branch at the end of a block asks, and the target where it holds: of a branch with two different
+    /// targets, where the edge that is taken says which it is.
+    pub fn branch(&self, block: Block) -> Option<(Value, Block)> {
+        let InstData::Branch { cond, then, els } = &self.insts[self.terminator(block)?] else { return None };
+        (then.block != els.block).then_some((*cond, then.block))
     }
 
     /// The jumps that leave a block, in order.

@@ -23,7 +23,7 @@ impl Twins {
     }
 
     /// Copies blocks, which are given in an order in which definitions come before uses. The copies are in no layout
-    /// yet. Nothing of them is of a copy itself.
+    /// yet, and none of the blocks is a copy that this has made.
     pub fn copy(&mut self, f: &mut Function, list: &[Block]) -> Copies {
         let Twins(twins) = self;
         let mut copies = Copies::new();

@@ -47,9 +47,10 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
         };
         // Only edges into blocks with one predecessor say something about all that follows.
         if let [pred] = flow.preds[block]
-            && let Some((cond, taken)) = on_edge(f, pred, block)
+            && let Some((cond, then)) = f.branch(pred)
             && asks(f, cond)
         {
+            let taken = then == block;
             for about in subjects(f, cond, taken).into_iter().flatten() {
                 let facts = known.entry(about).or_default();
                 stack.push(Step::Forget(about, facts.len()));
@@ -122,12 +123,6 @@ fn subjects(f: &Function, cond: Value, taken: bool) -> [Option<Subject>; 2] {
     let op = if taken { op } else { op.negated() };
     let equal = op == Compare::Eq && f.constant(args[1]).is_some();
     [Some(Subject::pair(f, args)), equal.then_some(Subject::Equal(args[0]))]
-}
-
-/// The condition that the only edge between two blocks depends on, and whether it holds there.
-fn on_edge(f: &Function, from: Block, to: Block) -> Option<(Value, bool)> {
-    let InstData::Branch { cond, then, els } = &f.insts[f.terminator(from)?] else { return None };
-    (then.block != els.block).then_some((*cond, then.block == to))
 }
 
 /// The value of a condition where this is known.

@@ -321,7 +321,7 @@ const COUNTED: &[usize] = &rows(["simplify", "sroa", "mem2reg", "cfg"]);
 const LOOPS: &[usize] = &rows(["unroll"]);
 
 /// Before a function is inlined itself, as small as it gets: what the copies of its loops' rounds make possible too.
-const UNROLLED: &[usize] = &rows(["sccp", "cfg", "gvn", "dce"]);
+const READY: &[usize] = &rows(["sccp", "cfg", "gvn", "dce"]);
 
 /// After inlining: the operations that only optimisation knows go.
 const LOWER: &[usize] = &rows(["memops"]);
@@ -501,7 +501,7 @@ impl<'a, 'o> Work<'a, 'o> {
                 self.sequence(index, LOOPS);
             }
             if !part {
-                self.sequence(index, UNROLLED);
+                self.sequence(index, READY);
             }
             references.update(self.module, index);
             ready.insert(self.module.functions[index].symbol);
@@ -591,9 +591,8 @@ impl<'a, 'o> Work<'a, 'o> {
             // A jump to a block that was put further up is no cycle yet.
             assert!(
                 has.is_none_or(|has| has.and(Needs::all(&[Loops])).meet(Needs::of(f))),
-                "pass `{pass}` adds to what `{}` has {has:?} {:?}",
-                self.module.symbols[f.symbol].name,
-                Needs::of(f)
+                "pass `{pass}` adds to what `{}` has",
+                self.module.symbols[f.symbol].name
             );
             assert!(violations.is_empty(), "pass `{pass}` breaks the IR:\n{}", render());
         }

@@ -262,10 +262,9 @@ impl Side {
 
 /// What the branch at the end of a block asks.
 fn condition(f: &Function, block: Block) -> Option<Condition> {
-    let InstData::Branch { cond, then, els } = &f.insts[f.terminator(block)?] else { return None };
-    let Some(InstData::Compare { op, args }) = f.def(*cond) else { return None };
-    let sides = args.map(|value| Side::new(f, value));
-    (then.block != els.block).then_some(Condition { op: *op, sides, then: then.block })
+    let (cond, then) = f.branch(block)?;
+    let Some(&InstData::Compare { op, args }) = f.def(cond) else { return None };
+    Some(Condition { op, sides: args.map(|value| Side::new(f, value)), then })
 }
 
 impl Ranges {

@@ -239,7 +239,7 @@ impl Ways<'_> {
         let mut into = Arena::filled(&f.blocks, None);
         for &block in &flow.rpo {
             if let [only] = flow.preds[block] {
-                into[block] = branch(f, only).map(|(cond, then)| (cond, then == block));
+                into[block] = f.branch(only).map(|(cond, then)| (cond, then == block));
             }
         }
         Ways { flow, into }
@@ -253,16 +253,10 @@ impl Ways<'_> {
         (pred, index): Edge,
         ask: impl Fn(Value, bool) -> Option<bool>,
     ) -> Option<bool> {
-        let at_edge = branch(f, pred).and_then(|(cond, _)| ask(cond, index == 0));
+        let at_edge = f.branch(pred).and_then(|(cond, _)| ask(cond, index == 0));
         let mut up = std::iter::successors(Some(pred), |&block| self.flow.idom(block)).take(BRANCHES);
         at_edge.or_else(|| up.find_map(|block| self.into[block].and_then(|(cond, taken)| ask(cond, taken))))
     }
-}
-
-/// The condition of the branch at the end of a block, which has two targets, and the one where it holds.
-fn branch(f: &Function, block: Block) -> Option<(Value, Block)> {
-    let InstData::Branch { cond, then, els } = &f.insts[f.terminator(block)?] else { return None };
-    (then.block != els.block).then_some((*cond, then.block))
 }
 
 /// Sends each edge to a copy of its block that jumps straight to the target.

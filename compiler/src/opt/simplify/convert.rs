@@ -317,8 +317,8 @@ impl Distance {
     fn new(f: &Function, address: Value) -> Distance {
         let (mut base, mut variable, mut constant) = (f.resolve(address), None, 0i64);
         let (object, start) = loop {
-            match *f.def(base).unwrap_or(&InstData::Unreachable) {
-                InstData::PtrAdd { base: inner, offset } => {
+            match f.def(base) {
+                Some(&InstData::PtrAdd { base: inner, offset }) => {
                     match f.constant(offset) {
                         Some(bytes) => constant = constant.wrapping_add(bytes as i64),
                         None if variable.is_none() => variable = Some(offset),
@@ -326,9 +326,9 @@ impl Distance {
                     }
                     base = f.resolve(inner);
                 }
-                InstData::SlotAddr { slot, offset } => break (Object::Slot(slot), offset.into()),
-                InstData::SymbolAddr { symbol, offset } => break (Object::Symbol(symbol), offset),
-                InstData::Convert { op: ConvertOp::IntToPtr, arg, .. } => {
+                Some(&InstData::SlotAddr { slot, offset }) => break (Object::Slot(slot), offset.into()),
+                Some(&InstData::SymbolAddr { symbol, offset }) => break (Object::Symbol(symbol), offset),
+                Some(&InstData::Convert { op: ConvertOp::IntToPtr, arg, .. }) => {
                     break (Object::At(f.resolve(arg)), 0);
                 }
                 _ => break (Object::At(base), 0),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use skep_tests::both::{self, Objects};
+use skep_tests::both::{self, Pair};
 use skep_tests::tools::corpora::corpora;
 use skep_tests::tools::{self, Need, OBJDUMP, PAHOLE, READELF};
 
@@ -37,7 +37,7 @@ fn tools_take_our_objects_as_clangs() {
     for corpus in corpora() {
         let files = corpus.sample(if corpus.files.len() > STEP { STEP } else { 4 });
         let found = both::each(&files, |file| {
-            let Objects::Both(theirs, ours) = both::objects(&corpus, file) else { return Vec::new() };
+            let Pair::Both(theirs, ours) = both::objects(&corpus, file) else { return Vec::new() };
             let judged = CONSUMERS.map(|(what, take)| (what, take(&theirs).is_ok(), take(&ours)));
             // It is in the way of nothing.
             let _ = std::fs::remove_file(ours);

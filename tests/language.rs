@@ -1,7 +1,7 @@
 //! The dialect, construct by construct: programs of `suite/language` say what they return, and return
 //! it in the kernel, as both compilers make them. Those of `suite/language/beyond` clang-19 refuses.
 
-use skep_tests::both::{self, Objects, Tally};
+use skep_tests::both::{self, Tally};
 use skep_tests::tools::corpora::{Corpus, selftests, sources};
 use skep_tests::tools::loader;
 use skep_tests::tools::{self, Need};
@@ -44,14 +44,8 @@ fn look(folder: &str) -> Option<(Corpus, Tally)> {
     let corpus = Corpus { name: "language", files, ..headers };
     let mut tally = Tally::default();
     for file in &corpus.files {
-        match both::objects(&corpus, file) {
-            Objects::Both(theirs, ours) => {
-                tally.add(file, loader::verdicts(&theirs), loader::verdicts(&ours));
-                // It is in the way of nothing.
-                let _ = std::fs::remove_file(ours);
-            }
-            objects => tally.add_uncompiled(file, &objects),
-        }
+        let [verdicts] = both::verdicts(&corpus, file, [both::CPU]);
+        tally.add(file, verdicts);
     }
     Some((corpus, tally))
 }

@@ -14,7 +14,7 @@ use skep_runtime::verify::{self, Options};
 use skep_stdlib::btf::Btf;
 use skep_stdlib::features::{Kernel, Target};
 
-use skep_tests::both::{self, Objects, Tally};
+use skep_tests::both::{self, Pair, Tally};
 use skep_tests::tools::corpora::{Corpus, corpora};
 use skep_tests::tools::loader::Verdict;
 use skep_tests::tools::{self, Need, vm};
@@ -55,25 +55,23 @@ fn kernels_judge_our_objects_as_clangs() {
 fn look(version: &str, corpus: &Corpus) -> Result<Tally, String> {
     let files = corpus.sample(if corpus.files.len() > STEP { STEP } else { 4 });
     let found = both::each(&files, |file| both::objects(corpus, file));
-    let paths = |objects: &Objects| -> Vec<PathBuf> {
-        match objects {
-            Objects::Both(theirs, ours) => vec![theirs.clone(), ours.clone()],
-            Objects::NotByClang | Objects::NotByUs(_) => Vec::new(),
+    let paths = |pair: &Pair| -> Vec<PathBuf> {
+        match pair {
+            Pair::Both(theirs, ours) => vec![theirs.clone(), ours.clone()],
+            Pair::NotByClang | Pair::NotByUs(_) => Vec::new(),
         }
     };
     let list: Vec<PathBuf> = found.iter().flat_map(paths).collect();
     let mut verdicts = vm::verdicts(version, &list)?.into_iter();
     let mut tally = Tally::default();
-    for (file, objects) in files.iter().zip(&found) {
-        match objects {
-            Objects::Both(..) => {
-                let (Some(theirs), Some(ours)) = (verdicts.next(), verdicts.next()) else {
-                    return Err("verdicts are missing".into());
-                };
-                tally.add(file, theirs, ours);
-            }
-            Objects::NotByClang | Objects::NotByUs(_) => tally.add_uncompiled(file, objects),
-        }
+    for (file, pair) in files.iter().zip(found) {
+        let mut next = || verdicts.next().ok_or("verdicts are missing");
+        let judged = match pair {
+            Pair::NotByClang => Pair::NotByClang,
+            Pair::NotByUs(said) => Pair::NotByUs(said),
+            Pair::Both(..) => Pair::Both(next()?, next()?),
+        };
+        tally.add(file, judged);
     }
     for ours in list.iter().skip(1).step_by(2) {
         // It is in the way of nothing.
@@ -150,7 +148,7 @@ fn kernels_judge_as_our_verifier_foresees() {
 fn foresee(version: &str, corpus: &Corpus, options: &Options) -> Result<Foresight, String> {
     let files = corpus.sample(if corpus.files.len() > STEP { STEP } else { 4 });
     let objects: Vec<PathBuf> =
-        both::each(&files, |file| both::clang(corpus, file)).into_iter().flatten().collect();
+        both::each(&files, |file| both::clang(corpus, file, both::CPU)).into_iter().flatten().collect();
     let verdicts = vm::verdicts(version, &objects)?;
     let mut found = Foresight::default();
     for (path, theirs) in objects.iter().zip(verdicts) {

@@ -12,29 +12,53 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use skep_driver::io::Io;
 use skep_test_tools::corpora::{Corpus, sources};
-use skep_test_tools::loader::Verdicts;
+use skep_test_tools::loader::{self, Verdicts};
 use skep_test_tools::{self as tools, CLANG};
 
-/// What both compilers are asked for.
-const FLAGS: [&str; 6] = ["-O2", "-g", "-w", "-target", "bpf", "-mcpu=v3"];
+/// What both compilers are asked for, besides a version of the instruction set.
+const FLAGS: [&str; 5] = ["-O2", "-g", "-w", "-target", "bpf"];
 
-/// What the compilers make of one file.
-pub enum Objects {
+/// The version that we are asked for, and clang where nothing else is said.
+pub const CPU: &str = "v3";
+
+/// What the compilers make of one file: objects, or what a kernel says of them.
+pub enum Pair<T = PathBuf> {
     /// Its headers are not on this machine, most often.
     NotByClang,
     /// With what was said.
     NotByUs(String),
     /// clang's first.
-    Both(PathBuf, PathBuf),
+    Both(T, T),
+}
+
+impl<T> Pair<T> {
+    /// Of what clang made, if it compiles the file, and what we made.
+    pub fn new(theirs: Option<T>, ours: Result<T, String>) -> Pair<T> {
+        match (theirs, ours) {
+            (None, _) => Pair::NotByClang,
+            (Some(_), Err(said)) => Pair::NotByUs(said),
+            (Some(theirs), Ok(ours)) => Pair::Both(theirs, ours),
+        }
+    }
 }
 
 /// Compiles a file with both. Our object is the caller's to remove; clang's is kept, as it does not change.
-pub fn objects(corpus: &Corpus, file: &Path) -> Objects {
-    let Some(theirs) = clang(corpus, file) else { return Objects::NotByClang };
-    match ours(corpus, file) {
-        Err(said) => Objects::NotByUs(said),
-        Ok(ours) => Objects::Both(theirs, ours),
-    }
+pub fn objects(corpus: &Corpus, file: &Path) -> Pair {
+    clang(corpus, file, CPU).map_or(Pair::NotByClang, |theirs| Pair::new(Some(theirs), ours(corpus, file)))
+}
+
+/// What the running kernel says of clang's object of a file for each of these versions, and of ours.
+pub fn verdicts<const N: usize>(corpus: &Corpus, file: &Path, cpus: [&str; N]) -> [Pair<Verdicts>; N] {
+    let ours = ours(corpus, file).map(|object| {
+        let verdicts = loader::verdicts(&object);
+        // It is in the way of nothing.
+        let _ = std::fs::remove_file(object);
+        verdicts
+    });
+    cpus.map(|cpu| {
+        let theirs = clang(corpus, file, cpu).map(|object| loader::verdicts(&object));
+        Pair::new(theirs, ours.clone())
+    })
 }
 
 /// Our object, which is the caller's to remove; an error is what was said.
@@ -53,10 +77,10 @@ fn object_name(file: &Path) -> String {
     format!("{}.o", file.file_stem().unwrap_or_default().to_string_lossy())
 }
 
-/// clang's object of a file, if it compiles that; it is kept.
-pub fn clang(corpus: &Corpus, file: &Path) -> Option<PathBuf> {
+/// clang's object of a file for a version of the instruction set, if it compiles that; it is kept.
+pub fn clang(corpus: &Corpus, file: &Path, cpu: &str) -> Option<PathBuf> {
     let mut hasher = DefaultHasher::new();
-    (corpus.flags(), FLAGS).hash(&mut hasher);
+    (corpus.flags(), FLAGS, cpu).hash(&mut hasher);
     let folder = scratch(&format!("{}-clang-{:x}", corpus.name, hasher.finish()));
     // It is kept as long as neither the file nor a header beside it changes.
     let mut beside = file.parent().map_or_else(Vec::new, |parent| sources(parent, ".h"));
@@ -71,7 +95,14 @@ pub fn clang(corpus: &Corpus, file: &Path) -> Option<PathBuf> {
         return Some(object);
     }
     let mut command = Command::new(CLANG);
-    command.args(FLAGS).args(corpus.flags()).arg("-c").arg(file).arg("-o").arg(&object);
+    command
+        .args(FLAGS)
+        .arg(format!("-mcpu={cpu}"))
+        .args(corpus.flags())
+        .arg("-c")
+        .arg(file)
+        .arg("-o")
+        .arg(&object);
     let done = command.stdin(Stdio::null()).stderr(Stdio::null()).status();
     done.is_ok_and(|status| status.success()).then_some(object)
 }
@@ -80,7 +111,8 @@ pub fn clang(corpus: &Corpus, file: &Path) -> Option<PathBuf> {
 fn skep(corpus: &Corpus, file: &Path, object: &Path) -> Result<(), String> {
     let words = |words: &[&str]| words.iter().map(|word| word.to_string()).collect::<Vec<String>>();
     let (file, object) = (file.to_string_lossy(), object.to_string_lossy());
-    let args = [words(&["skep", "cc"]), words(&FLAGS), corpus.flags(), words(&["-c", &file, "-o", &object])];
+    let wanted = [words(&FLAGS), vec![format!("-mcpu={CPU}")], corpus.flags()].concat();
+    let args = [words(&["skep", "cc"]), wanted, words(&["-c", &file, "-o", &object])];
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut io = Io { stdin: &mut std::io::empty(), out: &mut out, err: &mut err, color: false };
     if skep_driver::main_with(&args.concat(), &mut io) == 0 {
@@ -134,23 +166,19 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Adds a file that not both compile.
-    pub fn add_uncompiled(&mut self, file: &Path, objects: &Objects) {
-        self.files += 1;
-        match objects {
-            Objects::NotByClang => {}
-            Objects::NotByUs(said) => {
-                self.by_clang += 1;
-                self.not_compiled.insert(stem(file), said.clone());
-            }
-            Objects::Both(..) => unreachable!("it has verdicts"),
-        }
-    }
-
     /// Adds the verdicts on the two objects of a file.
-    pub fn add(&mut self, file: &Path, theirs: Verdicts, ours: Verdicts) {
+    pub fn add(&mut self, file: &Path, verdicts: Pair<Verdicts>) {
         let stem = stem(file);
         self.files += 1;
+        let (theirs, ours) = match verdicts {
+            Pair::NotByClang => return,
+            Pair::NotByUs(said) => {
+                self.by_clang += 1;
+                self.not_compiled.insert(stem, said);
+                return;
+            }
+            Pair::Both(theirs, ours) => (theirs, ours),
+        };
         self.by_clang += 1;
         self.by_us += 1;
         let (theirs, ours) = match (theirs, ours) {

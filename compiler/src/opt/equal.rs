@@ -8,18 +8,26 @@
 //!                                             v4 = call helper 5(v5)
 //! ```
 //!
-//! Also what the value was extended from, and the value of a switch in the target of a case.
+//! Also what the value is extended from, what is extended from it, and the value of a switch in the target of a
+//! case. So a copy whose size was compared with a constant is a copy of that size.
 //! Preserves: everything. The kernel's verifier still accepts: a constant is what it would know best;
 //! constants that an edge passes to a block are constants of that edge.
-//! Cost: linear in the instructions that an equality dominates.
+//! Cost: linear in the blocks and in the instructions that an equality dominates.
 
 use super::Cx;
-use super::edit::use_counts;
-use crate::ir::flow::Flow;
+use super::simplify::fold;
+use crate::hash::LookupMap;
 use crate::ir::{Block, Compare, ConvertOp, Function, InstData, SrcLoc, Value};
+
+/// Extensions between a value that is compared and one that is used.
+const EXTENSIONS: u32 = 2;
 
 /// Runs the pass.
 pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
+    enum Step {
+        Enter(Block),
+        Forget(Value),
+    }
     let mut found = Vec::new();
     for &block in &f.order {
         if let Some(&last) = f.blocks[block].insts.last() {
@@ -32,16 +40,29 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
     // Only a block that is entered in one way knows how.
     let (flow, entry) = (f.flow(), f.entry());
     found.retain(|&(target, ..)| target != entry && flow.preds[target].len() == 1);
-    if found.is_empty() {
-        return false;
-    }
     found.sort_by_key(|&(target, ..)| target);
-    // The comparison itself is a use.
-    let uses = use_counts(f);
-    let both = |fact: Fact| [Some(fact), source(f, fact)].into_iter().flatten();
-    let found: Vec<Fact> =
-        found.into_iter().flat_map(both).filter(|&(_, value, _)| uses[value] > 1).collect();
-    found.into_iter().fold(false, |changed, fact| replace_below(f, &flow, fact) | changed)
+    let mut changed = false;
+    let mut known: LookupMap<Value, u64> = LookupMap::default();
+    let mut stack = if found.is_empty() { Vec::new() } else { vec![Step::Enter(entry)] };
+    while let Some(step) = stack.pop() {
+        let block = match step {
+            Step::Enter(block) => block,
+            Step::Forget(value) => {
+                known.remove(&value);
+                continue;
+            }
+        };
+        let first = found.partition_point(|&(target, ..)| target < block);
+        let here = found[first..].iter().take_while(|&&(target, ..)| target == block);
+        for (value, bits) in here.flat_map(|&(_, value, bits)| sources(f, value, bits)) {
+            if known.insert(value, bits).is_none() {
+                stack.push(Step::Forget(value));
+            }
+        }
+        changed |= !known.is_empty() && replace(f, block, &known);
+        stack.extend(flow.children(block).iter().map(|&child| Step::Enter(child)));
+    }
+    changed
 }
 
 /// In this block, and those it dominates, this value equals this constant.
@@ -49,8 +70,6 @@ type Fact = (Block, Value, u64);
 
 /// Values that equal a constant in the target of a jump.
 fn equalities(f: &Function, data: &InstData, found: &mut Vec<Fact>) {
-    // Constants that take two slots are better kept in the register that has them.
-    let small = |bits: u64, value: Value| i32::try_from(f.ty(value).sign_extend(bits)).is_ok();
     match data {
         InstData::Branch { cond, then, els } => {
             let Some(InstData::Compare { op, args: [value, c] }) = f.def(*cond) else { return };
@@ -59,57 +78,69 @@ fn equalities(f: &Function, data: &InstData, found: &mut Vec<Fact>) {
                 Compare::Ne => els.block,
                 _ => return,
             };
-            let Some(bits) = f.constant(*c).filter(|&bits| small(bits, *value)) else { return };
+            let Some(bits) = f.constant(*c).filter(|&bits| is_small(f, *value, bits)) else { return };
             found.extend((then.block != els.block).then_some((target, *value, bits)));
         }
         InstData::Switch { value, cases, .. } => {
-            let cases = cases.iter().filter(|case| case.lo == case.hi && small(case.lo, *value));
+            let cases = cases.iter().filter(|case| case.lo == case.hi && is_small(f, *value, case.lo));
             found.extend(cases.map(|case| (case.target.block, *value, case.lo)));
         }
         _ => {}
     }
 }
 
-/// What the value was extended from equals the constant too.
-fn source(f: &Function, (target, value, bits): Fact) -> Option<Fact> {
-    let Some(InstData::Convert { op: ConvertOp::Zext | ConvertOp::Sext, arg, .. }) = f.def(value) else {
-        return None;
-    };
-    f.constant(*arg).is_none().then(|| (target, *arg, bits & f.ty(*arg).mask()))
+/// Constants that take two slots are better kept in the register that has them.
+fn is_small(f: &Function, value: Value, bits: u64) -> bool {
+    i32::try_from(f.ty(value).sign_extend(bits)).is_ok()
 }
 
-/// Replaces the uses of a value in the blocks that a block dominates.
-fn replace_below(f: &mut Function, flow: &Flow, (block, value, bits): Fact) -> bool {
-    let uses = |f: &Function, inst| {
-        let mut found = false;
-        f.insts[inst].for_each_operand(|v| found |= v == value);
-        found
+/// A value that equals a constant, and what it was extended from.
+fn sources(f: &Function, value: Value, bits: u64) -> impl Iterator<Item = (Value, u64)> {
+    let source = |&value: &Value| match f.def(value) {
+        Some(&InstData::Convert { op: ConvertOp::Zext | ConvertOp::Sext, arg, .. }) => Some(arg),
+        _ => None,
     };
-    let mut constant = None;
-    let mut work = vec![block];
-    while let Some(at) = work.pop() {
-        work.extend(flow.children(at));
-        for index in 0..f.blocks[at].insts.len() {
-            let inst = f.blocks[at].insts[index];
-            if !uses(f, inst) {
-                continue;
+    let chain = std::iter::successors(Some(value), source);
+    chain.filter(|&value| f.constant(value).is_none()).map(move |value| (value, bits & f.ty(value).mask()))
+}
+
+/// Replaces what is known in a block.
+fn replace(f: &mut Function, block: Block, known: &LookupMap<Value, u64>) -> bool {
+    let (mut at, mut changed) = (0, false);
+    while let Some(&inst) = f.blocks[block].insts.get(at) {
+        let mut constants: Vec<(Value, u64)> = Vec::new();
+        f.insts[inst].for_each_operand(|v| {
+            constants.extend(
+                constant(f, known, v, EXTENSIONS).filter(|&bits| is_small(f, v, bits)).map(|bits| (v, bits)),
+            );
+        });
+        for &(value, bits) in &constants {
+            let made = f.make_inst(InstData::Const { ty: f.ty(value), value: bits }, SrcLoc::NONE);
+            if let Some(with) = f.result(made) {
+                f.insts.map_operands(inst, |v| if v == value { with } else { v });
+                f.blocks[block].insts.insert(at, made);
+                at += 1;
             }
-            let (_, with) = match constant {
-                Some(made) => made,
-                None => {
-                    let ty = f.ty(value);
-                    let made = f.make_inst(InstData::Const { ty, value: bits }, SrcLoc::NONE);
-                    let Some(with) = f.result(made) else { return false };
-                    *constant.insert((made, with))
-                }
-            };
-            f.insts.map_operands(inst, |v| if v == value { with } else { v });
         }
+        changed |= !constants.is_empty();
+        at += 1;
     }
-    if let Some((made, _)) = constant {
-        f.blocks[block].insts.insert(0, made);
+    changed
+}
+
+/// What a value equals that is known, or that is extended from one.
+fn constant(f: &Function, known: &LookupMap<Value, u64>, value: Value, extensions: u32) -> Option<u64> {
+    if let Some(&bits) = known.get(&value) {
+        return Some(bits);
     }
-    constant.is_some()
+    match f.def(value) {
+        Some(&InstData::Convert { op: op @ (ConvertOp::Zext | ConvertOp::Sext), ty, arg })
+            if extensions > 0 =>
+        {
+            Some(fold::convert(op, f.ty(arg), ty, constant(f, known, arg, extensions - 1)?))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -123,5 +154,13 @@ mod tests {
             block2:\n  return v2\n}";
         let out = after_pass("equal", text);
         assert!(out.contains("block2:\n  return v2") && !out.contains("add v4, v2"), "{out}");
+    }
+
+    #[test]
+    fn what_is_extended_from_an_equal_value_is_a_constant() {
+        let text = "function @f(i32) -> i64 {\nblock0(v0: i32):\n  v1 = iconst.i32 -2\n  v2 = sext.i64 v0\n  \
+            v3 = icmp eq v0, v1\n  br v3, block1, block2\nblock1:\n  return v2\nblock2:\n  return v2\n}";
+        let out = after_pass("equal", text);
+        assert!(out.contains("iconst.i64 -2\n  return v4\nblock2:\n  return v2"), "{out}");
     }
 }

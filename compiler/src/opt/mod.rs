@@ -312,27 +312,24 @@ const ROUNDS: u32 = 6;
 const EARLY: &[usize] = &rows(["sroa", "mem2reg", "simplify", "cfg", "calls"]);
 
 /// Before and after each inlining.
-const SCALAR: &[usize] = &rows(["simplify", "sroa", "mem2reg", "sccp", "decided", "cfg", "equal", "thread"]);
+const SCALAR: &[usize] = &rows(["sroa", "mem2reg", "simplify", "decided", "thread", "cfg"]);
 
 /// Before loops are unrolled: whether they are is decided once, when they are as simple as they get.
-const COUNTED: &[usize] = &rows(["simplify", "sroa", "mem2reg", "cfg"]);
+const COUNTED: &[usize] = &rows(["simplify", "cfg"]);
 
 /// Once for each function, when what calls it passes is known.
 const LOOPS: &[usize] = &rows(["unroll"]);
 
 /// Before a function is inlined itself, as small as it gets: what the copies of its loops' rounds make possible too.
-const READY: &[usize] = &rows(["sccp", "cfg", "gvn", "dce"]);
+const READY: &[usize] = &rows(["sccp", "cfg", "equal", "gvn", "dce"]);
 
-/// After inlining: the operations that only optimisation knows go.
-const LOWER: &[usize] = &rows(["memops"]);
-
-/// Repeated until nothing changes: what inlining, unrolling and lowering left.
-const SETTLE: &[usize] = &rows(["simplify", "sroa", "mem2reg"]);
+/// Repeated until nothing changes: what inlining and unrolling left, and what is a constant size of a copy now.
+const SETTLE: &[usize] = &rows(["memops", "simplify", "sroa", "mem2reg"]);
 
 /// What was not a constant so far will not be one.
 const LATE: &[usize] = &rows([
-    "private", "context", "simplify", "cfg", "bytewise", "sink", "widen", "range", "simplify", "address",
-    "simplify", "dse", "combine", "licm", "stride", "switches", "legal",
+    "private", "context", "simplify", "cfg", "memops", "bytewise", "sink", "widen", "range", "simplify",
+    "address", "simplify", "dse", "combine", "licm", "stride", "switches", "legal",
 ]);
 
 /// Repeated until nothing changes: what the late passes left.
@@ -359,7 +356,6 @@ pub fn run(module: &mut Module, options: &Options, observer: &mut Observer<'_>) 
     work.arguments();
     work.parameters();
     for index in 0..work.module.functions.len() {
-        work.sequence(index, LOWER);
         work.repeat(index, SETTLE);
     }
     work.late = true;

@@ -101,3 +101,23 @@ CASE(literals, 5)
 	const char *slash = __builtin_strrchr("a/b/c", '/');
 	return slash[1] - 'a' + __builtin_strlen(__builtin_strchr("one two", ' ')) - (__builtin_strchr("x", 'y') ? 9 : 1);
 }
+
+CASE(copies_of_sizes_that_are_compared, 33)
+{
+	unsigned char *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	unsigned char a[20] = {}, b[20] = {};
+	unsigned size = UNKNOWN(20u);
+	signed char length = UNKNOWN((signed char)12);
+	if (data + 20 > end)
+		return 0;
+	if (size == 20)
+		__builtin_memcpy(a, data, size);
+	switch (length) {
+	case 4:
+		break;
+	case 12:
+		__builtin_memset(b, 1, length);
+	}
+	asm volatile("" : : "r"(a), "r"(b) : "memory");
+	return size + b[0] + b[11] * 12 + b[12];
+}

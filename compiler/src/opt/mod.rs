@@ -224,7 +224,7 @@ pub const PASSES: &[Pass] = &[
     row("sroa", "slots are split into what is accessed", sroa::run, 0, &[Slots], &[]),
     row("mem2reg", "slots become values", mem2reg::run, 0, &[Slots], &["sroa"]),
     row("private", "counters are values until their address is used", private::run, 1, &[Slots, Loops], &[]),
-    row("simplify", "constants and algebra", simplify::run, 0, &[], &["mem2reg", "sccp", "equal", "gvn", "dce"]),
+    row("simplify", "constants and algebra", simplify::run, 0, &[], &["sroa", "mem2reg", "sccp", "equal", "gvn", "dce"]),
     row("cfg", "the graph of blocks becomes simple", cfg::run, 0, &[], &["sroa", "mem2reg", "sccp", "equal", "gvn", "dse"]),
     row("decided", "branches on what is decided go on", decided::run, 0, &[Branches], &["sroa", "mem2reg", "sccp", "equal", "gvn", "dse"]),
     row("sccp", "constants along the edges that can be taken", sccp::run, 1, &[Branches], &["sroa", "mem2reg"]),
@@ -241,7 +241,7 @@ pub const PASSES: &[Pass] = &[
     row("context", "the context is accessed through itself", context::run, 0, &[], &[]),
     row("memops", "copies become loads and stores", memops::run, 0, &[Blocks], &["cfg", "sccp", "thread", "equal", "dce"]),
     row("bytewise", "copies of unknown size become loops", bytewise::run, 0, &[Blocks], &[]),
-    row("combine", "neighbouring stores become wide ones", combine::run, 1, &[Stores], &["sroa", "mem2reg", "cfg", "sccp", "thread", "equal", "gvn"]),
+    row("combine", "neighbouring stores become wide ones", combine::run, 1, &[Stores], &["sroa", "mem2reg", "simplify", "cfg", "sccp", "thread", "equal", "gvn"]),
     row("licm", "what every round computes is computed once", licm::run, 1, &[Loops], &["sroa", "mem2reg", "sccp"]),
     row("stride", "addresses move on with counters", stride::run, 1, &[Loops], &["sroa", "mem2reg", "sccp"]),
     row("switches", "switches become comparisons", switches::run, 0, &[Switches], &["sroa", "mem2reg", "simplify", "sccp", "thread", "equal", "gvn"]),
@@ -328,12 +328,12 @@ const SETTLE: &[usize] = &rows(["memops", "simplify", "sroa", "mem2reg"]);
 
 /// What was not a constant so far will not be one.
 const LATE: &[usize] = &rows([
-    "private", "context", "simplify", "cfg", "memops", "bytewise", "sink", "widen", "range", "simplify",
-    "address", "simplify", "dse", "combine", "licm", "stride", "switches", "legal",
+    "private", "context", "simplify", "decided", "cfg", "memops", "bytewise", "sink", "widen", "range",
+    "simplify", "address", "simplify", "dse", "combine", "licm", "stride", "switches", "legal",
 ]);
 
 /// Repeated until nothing changes: what the late passes left.
-const CLEAN: &[usize] = &rows(["simplify", "decided", "thread", "gvn", "cfg", "dce"]);
+const CLEAN: &[usize] = &rows(["simplify", "thread", "gvn", "cfg", "dce"]);
 
 /// Nothing follows but code generation.
 const LAST: &[usize] = &rows(["extend", "checks"]);

@@ -388,11 +388,13 @@ impl Ranges {
                 continue;
             }
             let new = match from {
-                Origin::Edges(index) => self.incoming(f, block, index),
+                Origin::Edges(index) if round == 0 || self.may_bring(f, block, index, round) => {
+                    self.incoming(f, block, index)
+                }
                 Origin::Inst(inst) if round == 0 || self.may_grow(f, inst, round) => {
                     Some(self.computed(f, block, inst, value))
                 }
-                Origin::Inst(_) => None,
+                Origin::Edges(_) | Origin::Inst(_) => None,
             };
             // Only what edges pass is made to grow in larger steps: every cycle passes a parameter.
             let patience = if matches!(from, Origin::Edges(_)) { round } else { 0 };
@@ -407,9 +409,20 @@ impl Ranges {
     /// Has something grown since the last round that the result of an instruction is computed from?
     fn may_grow(&self, f: &Function, inst: Inst, round: usize) -> bool {
         let mut may = false;
-        // Of what conditions are about, others say something too.
-        f.insts[inst].for_each_operand(|v| may |= self.tested[v] || self.grown[v] + 1 >= round);
+        f.insts[inst].for_each_operand(|v| may |= self.may_have_grown(v, round));
         may
+    }
+
+    /// Has something grown since the last round that an edge passes?
+    fn may_bring(&self, f: &Function, block: Block, index: usize, round: usize) -> bool {
+        let calls = self.flow.preds[block].iter().flat_map(|&pred| f.successors(pred));
+        let mut calls = calls.filter(|call| call.block == block);
+        calls.any(|call| self.may_have_grown(call.args[index], round))
+    }
+
+    /// Has the value grown since the last round? Of what conditions are about, others say something too.
+    fn may_have_grown(&self, value: Value, round: usize) -> bool {
+        self.tested[value] || self.grown[value] + 1 >= round
     }
 
     /// The interval of what an instruction computes.

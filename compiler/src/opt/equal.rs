@@ -14,6 +14,8 @@
 //! constants that an edge passes to a block are constants of that edge.
 //! Cost: linear in the blocks and in the instructions that an equality dominates.
 
+use std::collections::hash_map::Entry;
+
 use super::Cx;
 use super::simplify::fold;
 use crate::hash::LookupMap;
@@ -55,7 +57,9 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
         let first = found.partition_point(|&(target, ..)| target < block);
         let here = found[first..].iter().take_while(|&&(target, ..)| target == block);
         for (value, bits) in here.flat_map(|&(_, value, bits)| sources(f, value, bits)) {
-            if known.insert(value, bits).is_none() {
+            // What was found before stays: where another constant was found below, nobody ever comes.
+            if let Entry::Vacant(vacant) = known.entry(value) {
+                vacant.insert(bits);
                 stack.push(Step::Forget(value));
             }
         }
@@ -100,14 +104,15 @@ fn sources(f: &Function, value: Value, bits: u64) -> impl Iterator<Item = (Value
         Some(&InstData::Convert { op: ConvertOp::Zext | ConvertOp::Sext, arg, .. }) => Some(arg),
         _ => None,
     };
-    let chain = std::iter::successors(Some(value), source);
+    let chain = std::iter::successors(Some(value), source).take(1 + EXTENSIONS as usize);
     chain.filter(|&value| f.constant(value).is_none()).map(move |value| (value, bits & f.ty(value).mask()))
 }
 
 /// Replaces what is known in a block.
 fn replace(f: &mut Function, block: Block, known: &LookupMap<Value, u64>) -> bool {
-    let (mut at, mut changed) = (0, false);
-    while let Some(&inst) = f.blocks[block].insts.get(at) {
+    let mut out = Vec::with_capacity(f.blocks[block].insts.len());
+    for at in 0..f.blocks[block].insts.len() {
+        let inst = f.blocks[block].insts[at];
         let mut constants: Vec<(Value, u64)> = Vec::new();
         f.insts[inst].for_each_operand(|v| {
             constants.extend(
@@ -118,13 +123,13 @@ fn replace(f: &mut Function, block: Block, known: &LookupMap<Value, u64>) -> boo
             let made = f.make_inst(InstData::Const { ty: f.ty(value), value: bits }, SrcLoc::NONE);
             if let Some(with) = f.result(made) {
                 f.insts.map_operands(inst, |v| if v == value { with } else { v });
-                f.blocks[block].insts.insert(at, made);
-                at += 1;
+                out.push(made);
             }
         }
-        changed |= !constants.is_empty();
-        at += 1;
+        out.push(inst);
     }
+    let changed = out.len() > f.blocks[block].insts.len();
+    f.blocks[block].insts = out;
     changed
 }
 
@@ -154,6 +159,20 @@ mod tests {
             block2:\n  return v2\n}";
         let out = after_pass("equal", text);
         assert!(out.contains("block2:\n  return v2") && !out.contains("add v4, v2"), "{out}");
+    }
+
+    #[test]
+    fn what_no_way_leads_to_says_nothing_of_the_rest() {
+        let text = "function @f(i32) -> i32 {\nblock0(v0: i32):\n  v1 = iconst.i32 3\n  v2 = iconst.i32 4\n  \
+            v3 = icmp eq v0, v1\n  v4 = icmp eq v0, v2\n  br v3, block1, block2\n\
+            block1:\n  br v4, block3, block4\nblock2:\n  return v0\nblock3:\n  return v2\nblock4:\n  return v0\n}";
+        let turned =
+            text.replace("eq v0, v2", "ne v0, v2").replace("br v4, block3, block4", "br v4, block4, block3");
+        for text in [text, &turned] {
+            let out = after_pass("equal", text);
+            let (_, last) = out.split_once("block4:").expect("the block is there");
+            assert!(last.contains("iconst.i32 3"), "{out}");
+        }
     }
 
     #[test]

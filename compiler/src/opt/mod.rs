@@ -329,7 +329,7 @@ const SETTLE: &[usize] = &rows(["memops", "simplify", "sroa", "mem2reg"]);
 /// What was not a constant so far will not be one.
 const LATE: &[usize] = &rows([
     "private", "context", "simplify", "decided", "cfg", "memops", "bytewise", "sink", "widen", "range",
-    "simplify", "address", "simplify", "dse", "combine", "licm", "stride", "switches", "legal",
+    "simplify", "address", "simplify", "dse", "combine", "licm", "stride", "switches", "decided", "legal",
 ]);
 
 /// Repeated until nothing changes: what the late passes left.

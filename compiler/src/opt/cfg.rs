@@ -17,7 +17,7 @@
 use thin_vec::ThinVec;
 
 use super::Cx;
-use super::mem2reg::drop_param;
+use super::ssa::drop_param;
 use crate::ir::flow::{goes_down, reverse_post_order};
 use crate::ir::{Arena, Block, BlockCall, Callee, Function, InstData, Intrinsic, Unroll, Value, ValueDef};
 

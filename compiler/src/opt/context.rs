@@ -74,7 +74,6 @@ fn mixes(f: &Function, preds: &Preds, context: Value, block: Block) -> bool {
 
 /// Gives each way into a block a copy of its own. Returns how many were made.
 fn split(f: &mut Function, preds: &Preds, block: Block) -> usize {
-    let slots = clone::demote_escaping(f, &[&[block]]);
     let mut sources: Vec<Block> = preds[block].to_vec();
     sources.dedup();
     let mut twins = clone::Twins::new(f);
@@ -94,7 +93,7 @@ fn split(f: &mut Function, preds: &Preds, block: Block) -> usize {
     let count = made.len();
     made.reverse();
     clone::place(f, &[(block, made)]);
-    clone::repair(f, &slots);
+    twins.repair(f);
     count
 }
 

@@ -15,8 +15,8 @@ use std::collections::BTreeSet;
 
 use super::Cx;
 use super::edit::use_counts;
-use super::mem2reg::drop_param;
 use super::slots;
+use super::ssa::drop_param;
 use crate::ir::flow::goes_down;
 use crate::ir::{Arena, Block, Function, Inst, InstData, Slot, Value, ValueDef};
 

@@ -62,6 +62,7 @@ pub mod simplify;
 mod sink;
 mod slots;
 mod sroa;
+mod ssa;
 mod stride;
 mod switches;
 #[cfg(test)]

@@ -210,7 +210,7 @@ fn apply(f: &mut Function, state: &State) -> bool {
                 let inst = f.make_inst(InstData::Const { ty, value }, SrcLoc::NONE);
                 f.blocks[block].insts.insert(0, inst);
                 let Some(with) = f.result(inst) else { continue };
-                super::mem2reg::drop_param(f, &preds[block], block, param);
+                super::ssa::drop_param(f, &preds[block], block, param);
                 f.replace(param, with);
                 changed = true;
             }

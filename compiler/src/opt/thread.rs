@@ -130,14 +130,10 @@ fn candidate(f: &Function, ways: &Ways<'_>, block: Block) -> Option<Vec<(Edge, u
     let calls = |pred: Block| f.successors(pred).enumerate().filter(|(_, call)| call.block == block);
     let edges: Vec<(Edge, &BlockCall)> =
         preds.iter().flat_map(|&pred| calls(pred).map(move |(index, call)| ((pred, index), call))).collect();
-    let decide = |ways: Option<&Ways<'_>>| -> Vec<(Edge, usize)> {
-        edges.iter().filter_map(|&(edge, call)| Some((edge, target(f, ways, edge, call)?))).collect()
-    };
+    let decide = |ways, &(edge, call): &(Edge, &BlockCall)| Some((edge, target(f, ways, edge, call)?));
     // What branches before the edge found out counts if nothing is left of the block then.
-    let mut decided = decide(Some(ways));
-    if !decided.is_empty() && decided.len() < edges.len() {
-        decided = decide(None);
-    }
+    let all: Option<Vec<(Edge, usize)>> = edges.iter().map(|edge| decide(Some(ways), edge)).collect();
+    let decided = all.unwrap_or_else(|| edges.iter().filter_map(|edge| decide(None, edge)).collect());
     let partly = decided.len() < edges.len();
     if decided.is_empty() || (is_loop && (partly || has_effects)) {
         return None;
@@ -190,6 +186,8 @@ fn target(f: &Function, ways: Option<&Ways<'_>>, edge: Edge, call: &BlockCall) -
                 let bits = lookup(&known, *value)?;
                 return Some(cases.iter().position(|c| (c.lo..=c.hi).contains(&bits)).unwrap_or(cases.len()));
             }
+            // `lookup` knows constants.
+            InstData::Const { .. } => {}
             other => {
                 let Some(result) = f.result(inst) else { continue };
                 let bits = evaluate(f, other, &|v| lookup(&known, v)).or_else(|| match other {
@@ -211,12 +209,13 @@ fn equals(f: &Function, ways: Option<&Ways<'_>>, edge: Edge, value: Value, const
     if f.ty(value) == Type::Ptr && constant == 0 && never_null(f, value) {
         return Some(false);
     }
+    let value = f.resolve(value);
     ways?.find(f, edge, |cond, taken| {
         let Some(InstData::Compare { op: op @ (Compare::Eq | Compare::Ne), args: [a, b] }) = f.def(cond)
         else {
             return None;
         };
-        let same = f.resolve(*a) == f.resolve(value) && f.constant(*b) == Some(constant);
+        let same = f.resolve(*a) == value && f.constant(*b) == Some(constant);
         same.then_some(taken == (*op == Compare::Eq))
     })
 }
@@ -261,8 +260,6 @@ impl Ways<'_> {
 
 /// Sends each edge to a copy of its block that jumps straight to the target.
 fn thread(f: &mut Function, found: &[(Block, Vec<(Edge, usize)>)]) {
-    let lists: Vec<&[Block]> = found.iter().map(|(block, _)| std::slice::from_ref(block)).collect();
-    let slots = clone::demote_escaping(f, &lists);
     let mut twins = clone::Twins::new(f);
     let mut placed = Vec::new();
     for (block, decided) in found {
@@ -285,7 +282,7 @@ fn thread(f: &mut Function, found: &[(Block, Vec<(Edge, usize)>)]) {
         placed.push((*block, made));
     }
     clone::place(f, &placed);
-    clone::repair(f, &slots);
+    twins.repair(f);
 }
 
 #[cfg(test)]

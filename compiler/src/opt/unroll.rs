@@ -460,7 +460,6 @@ impl Round {
 /// Copies the loop's blocks this many times, one copy after the other: before the loop, or within it
 /// so that a round of the loop becomes several. Returns what became of its blocks in each round, the loop's own first.
 fn copy(f: &mut Function, flow: &Flow, l: &Loop, count: usize, within: bool) -> Vec<BTreeMap<Block, Block>> {
-    let slots = clone::demote_escaping(f, &[&l.blocks]);
     let mut rounds: Vec<BTreeMap<Block, Block>> =
         vec![l.blocks.iter().map(|&block| (block, block)).collect()];
     let Some(&last) = l.blocks.last() else { return rounds };
@@ -482,7 +481,7 @@ fn copy(f: &mut Function, flow: &Flow, l: &Loop, count: usize, within: bool) -> 
         target = round[&l.header];
     }
     redirect(f, &sources, target, l.header);
-    clone::repair(f, &slots);
+    twins.repair(f);
     rounds
 }
 

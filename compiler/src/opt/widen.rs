@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 
 use super::Cx;
 use super::edit::{self, Edit, inst_blocks};
-use super::mem2reg::drop_param;
 use super::range::Ranges;
+use super::ssa::drop_param;
 use crate::ir::flow::Flow;
 use crate::ir::{Arena, BinaryOp, Block, ConvertOp, Function, Inst, InstData, SrcLoc, Type, Value, ValueDef};
 

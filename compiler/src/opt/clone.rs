@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 
 use super::cfg;
-use super::dce;
 use super::ssa::{self, Effect};
 use crate::ir::{Arena, Block, Function, Inst, Value, ValueDef};
 
@@ -83,7 +82,7 @@ impl Twins {
         if !uses.is_empty() {
             self.rename(f, &home, &uses);
         }
-        dce::remove_unused(f);
+        f.resolve_aliases();
     }
 
     /// The block that defines each value that has copies.

@@ -23,6 +23,7 @@
 
 use super::Cx;
 use super::clone;
+use super::dce;
 use super::edit;
 use super::simplify::convert::never_null;
 use super::simplify::evaluate;
@@ -54,6 +55,9 @@ pub fn run(f: &mut Function, _: &Cx<'_>) -> bool {
         }
         thread(f, &found);
         changed = true;
+    }
+    if changed {
+        dce::remove_unused(f);
     }
     changed
 }

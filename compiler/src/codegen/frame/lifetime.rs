@@ -6,32 +6,39 @@
 //!
 //! Variables and spilled registers share no bytes, so what is in use together with one of the other kind may be
 //! missing where there is nothing else to find out.
+//!
+//! Cost: n log n in the instructions that use objects, plus the blocks in which each is live.
 
 use std::ops::Range;
 
 use super::access::{Accesses, Use, direct};
-use super::{Set, Sets, extend};
+use super::{STACK_LIMIT, Set};
 use crate::codegen::flow::Flow;
 use crate::codegen::mir::{Block, Func, Object, Op};
 use crate::codegen::regs::Steps;
-use crate::ir::{Arena, Entity};
+use crate::ir::Arena;
 
 /// Bytes of an object that were written, one bit each.
 type Bytes = [u64; 8];
+
+/// With so many objects in use at once it does not matter any more which, for each has a byte of its own.
+const TOO_MANY: usize = 8 * STACK_LIMIT as usize;
 
 /// See the module.
 pub struct Lifetimes {
     used: Set,
     /// By object, those that are in use together with it.
-    together: Sets,
+    together: Arena<Object, Vec<Object>>,
+    /// At least so many objects are in use at once, which is [`TOO_MANY`].
+    pub too_many: Option<usize>,
 }
 
 impl Lifetimes {
     /// Analyses allocated code.
     pub fn new(func: &Func, steps: &Steps, accesses: &Accesses) -> Lifetimes {
-        let count = func.objects.len();
-        let mut lifetimes = Lifetimes { used: Set::new(count), together: Sets::new(0, 0) };
-        if count == 0 {
+        let together = Arena::filled(&func.objects, Vec::new());
+        let mut lifetimes = Lifetimes { used: Set::new(func.objects.len()), together, too_many: None };
+        if func.objects.is_empty() {
             return lifetimes;
         }
         let flow = Flow::of(func);
@@ -44,21 +51,17 @@ impl Lifetimes {
         if variables < 2 && lifetimes.used.iter().count() - variables < 2 {
             return lifetimes;
         }
-        lifetimes.together = Sets::new(count, count);
         let mut finder = Finder {
             func,
             flow: &flow,
             touches: Vec::new(),
             of: Arena::filled(&func.blocks, 0..0),
-            touched: Sets::new(func.blocks.len(), count),
-            live: Sets::new(func.blocks.len(), count),
+            at_start: Arena::filled(&func.blocks, Vec::new()),
+            at_end: Arena::filled(&func.blocks, Vec::new()),
         };
         finder.find_touches(steps, accesses);
-        finder.solve_touched();
-        finder.solve_live(accesses);
-        for &block in &flow.rpo {
-            finder.collect(block, &mut lifetimes.together);
-        }
+        finder.find_in_use(accesses);
+        lifetimes.too_many = finder.collect(&mut lifetimes.together).err();
         lifetimes
     }
 
@@ -67,9 +70,9 @@ impl Lifetimes {
         self.used.contains(object)
     }
 
-    /// Are these two variables, or two spilled registers, in use together?
-    pub fn overlap(&self, a: Object, b: Object) -> bool {
-        self.together.contains(a.index(), b) || self.together.contains(b.index(), a)
+    /// The variables and spilled registers that are in use together with one.
+    pub fn together(&self, object: Object) -> &[Object] {
+        &self.together[object]
     }
 }
 
@@ -92,6 +95,14 @@ enum Effect {
     Same,
 }
 
+/// What a block does with an object.
+#[derive(Clone, Copy)]
+struct Summary {
+    object: Object,
+    block: Block,
+    effect: Effect,
+}
+
 struct Finder<'a> {
     func: &'a Func,
     flow: &'a Flow,
@@ -99,10 +110,10 @@ struct Finder<'a> {
     touches: Vec<Touch>,
     /// Those of each block.
     of: Arena<Block, Range<usize>>,
-    /// Objects touched on some path to the start of each block.
-    touched: Sets,
-    /// Objects that will be read on some path from the end of each block.
-    live: Sets,
+    /// Objects in use at the start of each block.
+    at_start: Arena<Block, Vec<Object>>,
+    /// Objects in use at its end.
+    at_end: Arena<Block, Vec<Object>>,
 }
 
 impl Finder<'_> {
@@ -141,72 +152,140 @@ impl Finder<'_> {
         &self.touches[self.of[block].clone()]
     }
 
-    fn solve_touched(&mut self) {
-        let mut set = Set::new(self.func.objects.len());
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for &block in &self.flow.rpo {
-                set.0.copy_from_slice(self.touched.row(block.index()));
-                self.touches(block).iter().for_each(|touch| set.insert(touch.object));
-                for next in self.func.successors(block) {
-                    changed |= extend(self.touched.row_mut(next.index()), &set.0);
-                }
-            }
-        }
-    }
-
-    fn solve_live(&mut self, accesses: &Accesses) {
+    /// What each block does with each object that it touches, object by object.
+    fn summaries(&self) -> Vec<Summary> {
+        let mut found: Vec<Summary> = Vec::new();
+        // Where the last block that touched an object said so.
+        let mut last: Arena<Object, Option<usize>> = Arena::filled(&self.func.objects, None);
         for &block in &self.flow.rpo {
-            let last = self.func.blocks[block].insts.last();
-            if matches!(last.map(|inst| inst.op), Some(Op::Exit { .. })) {
-                extend(self.live.row_mut(block.index()), accesses.captured());
+            let first = found.len();
+            for touch in self.steps(block).rev().flatten() {
+                let object = touch.object;
+                let at = last[object].filter(|&at| at >= first).unwrap_or_else(|| {
+                    found.push(Summary { object, block, effect: Effect::Same });
+                    found.len() - 1
+                });
+                last[object] = Some(at);
+                if touch.effect != Effect::Same {
+                    found[at].effect = touch.effect;
+                }
             }
         }
-        let mut live = Set::new(self.func.objects.len());
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for &block in self.flow.rpo.iter().rev() {
-                live.0.copy_from_slice(self.live.row(block.index()));
-                self.touches(block).iter().rev().for_each(|touch| touch.step_back(&mut live));
-                for &pred in &self.flow.preds[block] {
-                    changed |= extend(self.live.row_mut(pred.index()), &live.0);
+        found.sort_by_key(|summary| summary.object);
+        found
+    }
+
+    /// The touches of a block, step by step.
+    fn steps(&self, block: Block) -> impl DoubleEndedIterator<Item = &[Touch]> {
+        self.touches(block).chunk_by(|a, b| a.at == b.at)
+    }
+
+    /// Finds the objects that are in use where blocks start and end, one after the other: the blocks in which one is
+    /// live, and those of them that one of its touches leads to by way of such blocks. Where it is not live on
+    /// such a way, it is touched again before it is.
+    fn find_in_use(&mut self, accesses: &Accesses) {
+        let is_exit = |block: &Block| {
+            let last = self.func.blocks[*block].insts.last();
+            matches!(last.map(|inst| inst.op), Some(Op::Exit { .. }))
+        };
+        let exits: Vec<Block> = self.flow.rpo.iter().copied().filter(is_exit).collect();
+        let captured = Set(accesses.captured().to_vec());
+        // Of each block, the last object that this is true of.
+        let none = || Arena::filled(&self.func.blocks, None);
+        let (mut live_in, mut live_out, mut touched_in) = (none(), none(), none());
+        let mut effects = Arena::filled(&self.func.blocks, None);
+        let (mut work, mut ends): (Vec<Block>, Vec<Block>) = (Vec::new(), Vec::new());
+        for summaries in self.summaries().chunk_by(|a, b| a.object == b.object) {
+            let object = summaries[0].object;
+            summaries.iter().for_each(|summary| effects[summary.block] = Some((object, summary.effect)));
+            let effect =
+                |block: Block| effects[block].filter(|&(of, _)| of == object).map(|(_, effect)| effect);
+            let reads = summaries.iter().filter(|summary| summary.effect == Effect::Used);
+            work.extend(reads.map(|summary| summary.block));
+            work.iter().for_each(|&block| live_in[block] = Some(object));
+            let mut ends_live = |block: Block, work: &mut Vec<Block>| {
+                if live_out[block].replace(object) != Some(object) {
+                    ends.push(block);
+                    let passes = !matches!(effect(block), Some(Effect::Used | Effect::Covered));
+                    if passes && live_in[block].replace(object) != Some(object) {
+                        work.push(block);
+                    }
+                }
+            };
+            if captured.contains(object) {
+                exits.iter().for_each(|&block| ends_live(block, &mut work));
+            }
+            while let Some(block) = work.pop() {
+                self.flow.preds[block].iter().for_each(|&pred| ends_live(pred, &mut work));
+            }
+            work.extend(summaries.iter().map(|summary| summary.block));
+            while let Some(block) = work.pop() {
+                for next in self.func.successors(block) {
+                    let enters = live_in[next] == Some(object);
+                    if enters && touched_in[next].replace(object) != Some(object) {
+                        self.at_start[next].push(object);
+                        work.push(next);
+                    }
+                }
+            }
+            for block in ends.drain(..) {
+                if touched_in[block] == Some(object) || effect(block).is_some() {
+                    self.at_end[block].push(object);
                 }
             }
         }
     }
 
-    fn collect(&self, block: Block, together: &mut Sets) {
-        let steps: Vec<&[Touch]> = self.touches(block).chunk_by(|a, b| a.at == b.at).collect();
-        // What was touched before each step.
-        let mut before = Sets::new(steps.len() + 1, self.func.objects.len());
-        before.row_mut(0).copy_from_slice(self.touched.row(block.index()));
-        for (at, step) in steps.iter().enumerate() {
-            before.join(at + 1, at);
-            step.iter().for_each(|touch| before.insert(at + 1, touch.object));
-        }
-        let mut live = Set(self.live.row(block.index()).to_vec());
-        for (at, step) in steps.iter().enumerate().rev() {
-            for touch in *step {
-                let row = together.row_mut(touch.object.index());
-                for ((word, &live), &before) in row.iter_mut().zip(&live.0).zip(before.row(at)) {
-                    *word |= live & before;
-                }
-                step.iter().for_each(|other| together.insert(touch.object.index(), other.object));
+    /// Notes for each object what is in use where it is touched, unless at some place [`TOO_MANY`] are.
+    fn collect(&self, together: &mut Arena<Object, Vec<Object>>) -> Result<(), usize> {
+        // The step of the block that is being looked at after which an object is in use at first, counted from 1.
+        let mut first: Arena<Object, Option<usize>> = Arena::filled(&self.func.objects, None);
+        let mut live = Vec::new();
+        for &block in &self.flow.rpo {
+            self.at_start[block].iter().for_each(|&object| first[object] = Some(0));
+            for touch in self.touches(block) {
+                first[touch.object].get_or_insert(touch.at + 1);
             }
-            step.iter().for_each(|touch| touch.step_back(&mut live));
+            live.clone_from(&self.at_end[block]);
+            for step in self.steps(block).rev() {
+                if live.len() >= TOO_MANY {
+                    return Err(live.len());
+                }
+                for touch in step {
+                    for other in live.iter().copied().chain(step.iter().map(|touch| touch.object)) {
+                        if other != touch.object {
+                            together[touch.object].push(other);
+                            together[other].push(touch.object);
+                        }
+                    }
+                }
+                for touch in step {
+                    // Nothing before has touched it.
+                    let begins = first[touch.object] == Some(touch.at + 1);
+                    touch.step_back(&mut live, begins);
+                }
+            }
+            self.at_start[block].iter().for_each(|&object| first[object] = None);
+            self.touches(block).iter().for_each(|touch| first[touch.object] = None);
         }
+        for others in together.values_mut() {
+            others.sort_unstable();
+            others.dedup();
+        }
+        Ok(())
     }
 }
 
 impl Touch {
     /// From what is in use after the step to what is before it.
-    fn step_back(&self, live: &mut Set) {
-        match self.effect {
-            Effect::Used => live.insert(self.object),
-            Effect::Covered => live.remove(self.object),
-            Effect::Same => {}
+    fn step_back(&self, live: &mut Vec<Object>, begins: bool) {
+        let known = live.iter().position(|&object| object == self.object);
+        match (self.effect, known) {
+            (_, Some(index)) if begins || self.effect == Effect::Covered => {
+                live.swap_remove(index);
+            }
+            (Effect::Used, None) if !begins => live.push(self.object),
+            _ => {}
         }
     }
 }

@@ -17,7 +17,7 @@ use super::bits::ones;
 use super::code::Spills;
 use super::mir::{Addr, Base, Func, Object, Op};
 use super::regs::Steps;
-use crate::ir::{Entity, Limit, SrcLoc};
+use crate::ir::{Arena, Entity, Limit, SrcLoc};
 
 /// Bytes of stack that a function has.
 pub const STACK_LIMIT: u32 = 512;
@@ -30,10 +30,16 @@ pub fn lay_out(func: &mut Func, steps: &Steps, accesses: &Accesses, name: &str, 
     let lifetimes = lifetime::Lifetimes::new(func, steps, accesses);
     let used = func.objects.keys().filter(|&object| lifetimes.used(object));
     let (variables, spills): (Vec<Object>, Vec<Object>) = used.partition(|&object| accesses.knows(object));
+    if let Some(count) = lifetimes.too_many {
+        limits.push(too_deep(func, &variables, format_args!("at least {count}"), name));
+        // No place will do.
+        func.objects.values_mut().for_each(|data| data.place = Some(0));
+        return;
+    }
     let top = place(func, &variables, &lifetimes, 0);
     let depth = place(func, &spills, &lifetimes, top.next_multiple_of(8));
     if depth > STACK_LIMIT {
-        limits.push(too_deep(func, &variables, depth, name));
+        limits.push(too_deep(func, &variables, format_args!("{depth}"), name));
     }
 }
 
@@ -44,33 +50,33 @@ fn place(func: &mut Func, objects: &[Object], lifetimes: &lifetime::Lifetimes, t
         let data = &func.objects[o];
         (std::cmp::Reverse(data.align), std::cmp::Reverse(data.size), o)
     });
-    let mut placed: Vec<(Object, u32, u32)> = Vec::new();
+    // Depths below the frame pointer: an object takes `start .. end`.
+    let mut places: Arena<Object, Option<(u32, u32)>> = Arena::filled(&func.objects, None);
+    let mut taken = Vec::new();
     let mut depth = top;
     for &object in &objects {
         let data = &func.objects[object];
-        let mut taken: Vec<(u32, u32)> = placed
-            .iter()
-            .filter(|&&(other, ..)| lifetimes.overlap(object, other))
-            .map(|&(_, start, end)| (start, end))
-            .collect();
+        taken.clear();
+        taken.extend(lifetimes.together(object).iter().filter_map(|&other| places[other]));
         taken.sort_unstable();
-        // Depths below the frame pointer: the object takes `end - size .. end`.
         let mut end = top.saturating_add(data.size).next_multiple_of(data.align);
-        for (start, stop) in taken {
+        for &(start, stop) in &taken {
             if end.saturating_sub(data.size) < stop && start < end {
                 end = stop.saturating_add(data.size).next_multiple_of(data.align);
             }
         }
-        placed.push((object, end.saturating_sub(data.size), end));
+        places[object] = Some((end.saturating_sub(data.size), end));
         depth = depth.max(end);
     }
-    for (object, _, end) in placed {
-        func.objects[object].place = Some(0i32.saturating_sub_unsigned(end));
+    for (object, &place) in places.iter() {
+        if let Some((_, end)) = place {
+            func.objects[object].place = Some(0i32.saturating_sub_unsigned(end));
+        }
     }
     depth
 }
 
-fn too_deep(func: &Func, variables: &[Object], depth: u32, name: &str) -> Limit {
+fn too_deep(func: &Func, variables: &[Object], bytes: std::fmt::Arguments<'_>, name: &str) -> Limit {
     let mut biggest: Vec<_> = variables.iter().map(|&o| &func.objects[o]).collect();
     biggest.sort_by_key(|data| std::cmp::Reverse(data.size));
     let describe = |data: &super::mir::ObjectData| {
@@ -80,7 +86,7 @@ fn too_deep(func: &Func, variables: &[Object], depth: u32, name: &str) -> Limit 
     let notes: Vec<_> = biggest.into_iter().take(NAMED).map(describe).collect();
     Limit {
         loc: notes.first().map_or(SrcLoc::NONE, |note| note.0),
-        message: format!("`{name}` needs {depth} bytes of stack, the kernel allows {STACK_LIMIT}"),
+        message: format!("`{name}` needs {bytes} bytes of stack, the kernel allows {STACK_LIMIT}"),
         notes,
     }
 }
@@ -122,10 +128,6 @@ impl Set {
         self.0[object.index() / 64] |= 1 << (object.index() % 64);
     }
 
-    fn remove(&mut self, object: Object) {
-        self.0[object.index() / 64] &= !(1 << (object.index() % 64));
-    }
-
     fn iter(&self) -> impl Iterator<Item = Object> + '_ {
         objects(&self.0)
     }
@@ -154,24 +156,6 @@ impl Sets {
 
     fn row_mut(&mut self, index: usize) -> &mut [u64] {
         &mut self.bits[index * self.words..][..self.words]
-    }
-
-    fn contains(&self, index: usize, object: Object) -> bool {
-        self.row(index)[object.index() / 64] >> (object.index() % 64) & 1 == 1
-    }
-
-    fn insert(&mut self, index: usize, object: Object) {
-        self.row_mut(index)[object.index() / 64] |= 1 << (object.index() % 64);
-    }
-
-    /// Adds one set to another; whether that had not all of it before.
-    fn join(&mut self, to: usize, from: usize) -> bool {
-        let mut changed = false;
-        for word in 0..self.words {
-            let more = self.bits[from * self.words + word];
-            changed |= add(&mut self.bits[to * self.words + word], more);
-        }
-        changed
     }
 }
 

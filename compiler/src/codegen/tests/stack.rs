@@ -68,30 +68,33 @@ fn a_function_that_stores_no_address_keeps_no_variable_in_use() {
     assert!(stack("  store.ptr v1, v0 align 8\n") >= 368);
 }
 
-#[test]
-fn too_much_stack_is_a_limit_that_names_the_variables() {
-    // All five are read at the end.
+/// A function that writes so many variables of 120 bytes, then reads all.
+fn read_at_the_end(count: usize) -> String {
     let mut text = String::from("function @f(i64) -> i64 {\n");
-    for i in 0..5 {
+    for i in 0..count {
         text += &format!("  s{i} = slot 120 align 1 \"b{i}\"\n");
     }
     text += "block0(v0: i64):\n";
-    for i in 0..5 {
+    for i in 0..count {
         text += &format!("  v{} = slot_addr s{i}\n  store.i64 v0, v{} align 8\n", i + 1, i + 1);
     }
-    for i in 0..5 {
-        let sum = if i == 0 { 0 } else { 5 + 2 * i };
-        text += &format!(
-            "  v{} = load.i64 v{} align 8\n  v{} = add v{sum}, v{}\n",
-            6 + 2 * i,
-            i + 1,
-            7 + 2 * i,
-            6 + 2 * i
-        );
+    let mut sum = 0;
+    for i in 0..count {
+        let read = count + 1 + 2 * i;
+        text += &format!("  v{read} = load.i64 v{} align 8\n  v{} = add v{sum}, v{read}\n", i + 1, read + 1);
+        sum = read + 1;
     }
-    text += "  return v15\n}\n";
-    let limits = limits(&text, Cpu::V3);
-    assert_eq!(limits.len(), 1);
-    assert_eq!(limits[0].message, "`f` needs 600 bytes of stack, the kernel allows 512");
-    assert_eq!(limits[0].notes.len(), 5);
+    text + &format!("  return v{sum}\n}}\n")
+}
+
+#[test]
+fn too_much_stack_is_a_limit_that_names_the_variables() {
+    for (count, needed) in [(5, "600"), (5000, "at least 4096")] {
+        let limits = limits(&read_at_the_end(count), Cpu::V3);
+        let stack: Vec<_> = limits.iter().filter(|limit| limit.message.contains("stack")).collect();
+        assert_eq!(stack.len(), 1);
+        let wanted = format!("`f` needs {needed} bytes of stack, the kernel allows 512");
+        assert_eq!(stack[0].message, wanted);
+        assert_eq!(stack[0].notes.len(), 5);
+    }
 }
